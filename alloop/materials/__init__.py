@@ -1,0 +1,1 @@
+"""Structures and what may be asked of them."""

@@ -1,0 +1,47 @@
+"""A structure as plain data, exact through JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+from pydantic import BaseModel, ConfigDict
+
+from alloop.canonical import canonical_json, sha256_text
+
+Vector = tuple[float, float, float]
+
+
+class Structure(BaseModel):
+    """A periodic configuration of atoms: positions and cell in Å."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    numbers: tuple[int, ...]
+    positions_A: tuple[Vector, ...]
+    cell_A: tuple[Vector, Vector, Vector]
+
+    @classmethod
+    def from_atoms(cls, atoms: Atoms) -> Structure:
+        """Read the species, positions (Å) and cell (Å) of an ASE object; everything else is left behind."""
+        return cls(
+            numbers=tuple(int(z) for z in atoms.numbers),
+            positions_A=tuple(tuple(map(float, row)) for row in atoms.positions),
+            cell_A=tuple(tuple(map(float, row)) for row in atoms.cell.array),
+        )
+
+    def to_atoms(self) -> Atoms:
+        """Return a periodic ASE object with these positions and cell (Å)."""
+        return Atoms(
+            numbers=list(self.numbers),
+            positions=np.array(self.positions_A, dtype=float).reshape(-1, 3),
+            cell=np.array(self.cell_A, dtype=float),
+            pbc=True,
+        )
+
+    def digest(self) -> str:
+        """Return the SHA-256 of species, positions and cell, to the last bit of every float."""
+        return sha256_text(canonical_json(self.model_dump(mode="json")))
+
+    def formula(self) -> str:
+        """Return the reduced formula, for instance ``Li3InCl6``."""
+        return str(self.to_atoms().symbols.formula.reduce()[0].format("metal"))

@@ -1,0 +1,198 @@
+"""What the driver may ask of a worker.
+
+A request holds everything that decides its result and nothing about the machine that computes it, so the
+hash of a request names its result for good.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from alloop.canonical import content_key
+from alloop.materials.structure import Structure
+
+
+class Request(BaseModel):
+    """Base of every request.
+
+    Attributes
+    ----------
+    kind : str
+        The task that answers it.
+    slot_kind : str
+        The kind of slot it occupies: ``explore``, ``label``, ``fit`` or ``measure``.
+    PHYSICS_VERSION : int
+        Raised only when the same request would give another result.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: ClassVar[str]
+    slot_kind: ClassVar[str]
+    PHYSICS_VERSION: ClassVar[int] = 1
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
+
+    def key(self) -> str:
+        """Return the content key of the request."""
+        fields = self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
+        return content_key({"kind": self.kind, "physics_version": self.PHYSICS_VERSION, "request": fields})
+
+
+class InitialRequest(Request):
+    """Rattled copies of one system."""
+
+    kind: ClassVar[str] = "initial"
+    slot_kind: ClassVar[str] = "explore"
+
+    structure: Structure
+    frames: int
+    rattle_A: float
+    strain: float
+    min_contact: float
+    seed: int
+
+
+class ExploreRequest(Request):
+    """One segment of a walker's molecular dynamics.
+
+    Attributes
+    ----------
+    structure : Structure
+        Where the walker began; its positions are used when `start` is None.
+    start : str or None
+        Key of the segment whose last good positions, momenta and cell are continued.
+    members : tuple of str
+        Models (``fit:<key>`` or ``foundation:<sha256>``), the leader first.
+    random_steps : tuple of int
+        Steps at which a frame is offered whatever the committee says.
+    lower_eV_per_A, upper_eV_per_A : float
+        Disagreement window; infinite `lower` (None) means that disagreement offers nothing.
+    """
+
+    kind: ClassVar[str] = "explore"
+    slot_kind: ClassVar[str] = "explore"
+
+    structure: Structure
+    start: str | None
+    members: tuple[str, ...]
+    dtype: Literal["float32", "float64"]
+    ensemble: Literal["nvt", "npt"]
+    temperature_K: float
+    pressure_GPa: float
+    timestep_fs: float
+    friction_per_fs: float
+    steps: int
+    check_every_steps: int
+    random_steps: tuple[int, ...]
+    max_offers: int
+    lower_eV_per_A: float | None
+    upper_eV_per_A: float
+    stop_contact: float
+    min_contact: float
+    stop_temperature_factor: float
+    seed: int
+
+
+class AtomRequest(Request):
+    """The reference energy E0 (eV) of an isolated atom."""
+
+    kind: ClassVar[str] = "atom"
+    slot_kind: ClassVar[str] = "label"
+
+    element: str
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+
+class LabelRequest(Request):
+    """The DFT energy, forces and stress of one frame.
+
+    Attributes
+    ----------
+    source : str
+        ``<kind>/<key>#<index>``: the offer that holds the structure. Not in the key.
+    structure_sha256 : str
+        Digest of the structure.
+    settings : dict
+        The config's ``label`` section.
+    code : dict
+        Versions of the code and its datasets that decide the result.
+    """
+
+    kind: ClassVar[str] = "label"
+    slot_kind: ClassVar[str] = "label"
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset({"source"})
+
+    source: str
+    structure_sha256: str
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+
+class FitRequest(Request):
+    """One member of the committee, or one fit of a rung.
+
+    Attributes
+    ----------
+    train : tuple of str
+        Keys of the labels to fit, in order; a bootstrap sample repeats some.
+    valid : tuple of str
+        Keys of the labels watched for early stopping (out of the bootstrap bag); may be empty.
+    init : str or None
+        Model to start from (``fit:<key>`` or ``foundation:<sha256>``), or None for random weights.
+    e0s_eV : dict
+        Isolated-atom energy of every element the model shall know (eV).
+    patience : int or None
+        Checks without improvement before stopping; None for the fixed schedule of `max_steps`.
+    """
+
+    kind: ClassVar[str] = "fit"
+    slot_kind: ClassVar[str] = "fit"
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    init: str | None
+    architecture: dict[str, Any]
+    e0s_eV: dict[str, float]
+    max_steps: int
+    batch_size: int
+    learning_rate: float
+    energy_weight: float
+    forces_weight: float
+    stress_weight: float
+    patience: int | None
+    check_every_steps: int
+    ema_decay: float
+    dtype: Literal["float32", "float64"]
+    seed: int
+
+
+class EvaluateRequest(Request):
+    """Errors of one model on labelled frames."""
+
+    kind: ClassVar[str] = "evaluate"
+    slot_kind: ClassVar[str] = "measure"
+
+    model: str
+    frames: tuple[str, ...]
+    dtype: Literal["float32", "float64"]
+
+
+REQUESTS: dict[str, type[Request]] = {
+    cls.kind: cls for cls in (InitialRequest, ExploreRequest, AtomRequest, LabelRequest, FitRequest, EvaluateRequest)
+}
+
+
+def request_from_json(kind: str, fields: dict[str, Any]) -> Request:
+    """Return the request of a kind from its JSON fields.
+
+    Raises
+    ------
+    KeyError
+        If the kind is unknown.
+    pydantic.ValidationError
+        If the fields do not fit.
+    """
+    return REQUESTS[kind].model_validate(fields)

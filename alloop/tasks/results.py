@@ -1,0 +1,189 @@
+"""What a worker answers.
+
+Every result has a `summary`, small enough for the journal, and `data`, which stays in the result file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from alloop.materials.structure import Structure, Vector
+
+
+class Record(BaseModel):
+    """Base of everything a worker writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Offer(Record):
+    """One frame offered for labelling; its structure stands at `index` in the result's data.
+
+    Attributes
+    ----------
+    why : str
+        ``initial``, ``random``, ``disagreement`` or ``last_good`` (the last sane frame of a walker that turned
+        unphysical).
+    disagreement_eV_per_A : float or None
+        Largest committee standard deviation of a force over the atoms; None where no committee looked.
+    min_contact : float
+        Shortest contact in sums of covalent radii.
+    """
+
+    index: int
+    why: Literal["initial", "random", "disagreement", "last_good"]
+    step: int
+    temperature_K: float | None
+    disagreement_eV_per_A: float | None
+    min_contact: float
+    structure_sha256: str
+
+
+class OffersSummary(Record):
+    """Summary of an ``initial`` or ``explore`` task.
+
+    Attributes
+    ----------
+    ended : str
+        ``length``, ``disagreement`` (beyond the window), ``contact``, ``temperature`` or ``nan``.
+    gated : dict
+        Frames that were wanted but rejected before they were offered, by reason.
+    looks : int
+        How often the whole committee looked.
+    """
+
+    offers: tuple[Offer, ...]
+    ended: Literal["length", "disagreement", "contact", "temperature", "nan"] = "length"
+    steps: int = 0
+    looks: int = 0
+    mean_temperature_K: float | None = None
+    max_disagreement_eV_per_A: float | None = None
+    gated: dict[str, int] = {}
+
+
+class Snapshot(Record):
+    """The state a walker continues from: positions and cell in Å, momenta in ASE units (sqrt(eV·amu))."""
+
+    structure: Structure
+    momenta: tuple[Vector, ...]
+
+
+class OffersData(Record):
+    """Structures of the offers, in the order of their `index`, and the last good state."""
+
+    structures: tuple[Structure, ...]
+    last_good: Snapshot | None = None
+
+
+class AtomSummary(Record):
+    """Reference energy of an isolated atom (eV)."""
+
+    energy_eV: float
+    magnetic_moment_muB: float | None = None
+
+
+class LabelSummary(Record):
+    """What the journal keeps in clear of a label."""
+
+    energy_eV: float
+    atoms: int
+    max_force_eV_per_A: float
+    scf_iterations: int | None = None
+
+
+class LabelData(Record):
+    """A label: force-consistent free energy (eV), forces (eV/Å), stress (eV/Å³, ASE's sign and Voigt order)."""
+
+    structure: Structure
+    energy_eV: float
+    forces_eV_per_A: tuple[Vector, ...]
+    stress_eV_per_A3: tuple[float, float, float, float, float, float] | None
+
+
+class EpochMetrics(Record):
+    """One check during a fit. RMSEs are of the watched frames (`valid`, or the training frames without any)."""
+
+    step: int
+    loss: float
+    rmse_energy_meV_per_atom: float
+    rmse_forces_meV_per_A: float
+    learning_rate: float
+
+
+class FitSummary(Record):
+    """What came of a fit; the model's files stand beside the result."""
+
+    model_sha256: str
+    steps: int
+    stopped: Literal["schedule", "patience"]
+    watched: Literal["valid", "train"]
+    history: tuple[EpochMetrics, ...]
+    parameters: int
+
+
+class EvaluateSummary(Record):
+    """Errors frame by frame, in the order of the request.
+
+    Attributes
+    ----------
+    energy_error_eV_per_atom : tuple of float
+        Predicted minus labelled energy per atom (eV/atom).
+    forces_squared_error : tuple of float
+        Mean over the frame's 3N force components of the squared error ((eV/Å)²).
+    """
+
+    energy_error_eV_per_atom: tuple[float, ...]
+    forces_squared_error: tuple[float, ...]
+
+
+class Timing(Record):
+    """When, where and at what cost a task ran; times are seconds since the epoch."""
+
+    started_t: float
+    finished_t: float
+    cpu_s: float
+    cores: int
+    host: str
+    pid: int
+
+
+class Result(Record):
+    """The outcome of a task.
+
+    Attributes
+    ----------
+    status : str
+        ``ok``, or ``failed`` for a scientific failure: recorded, and not retried with the same settings.
+    reason : str
+        Short, countable reason of a failure (``contact``, ``scf``, ``forces``, …); empty when ok.
+    detail : str
+        One line for a person.
+    """
+
+    key: str
+    kind: str
+    status: Literal["ok", "failed"]
+    reason: str = ""
+    detail: str = ""
+    timing: Timing | None = None
+    summary: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+
+
+class TaskFailure(Exception):
+    """A scientific failure: the task ran and its answer is that there is none.
+
+    Parameters
+    ----------
+    reason : str
+        Short countable reason.
+    detail : str
+        One line for a person.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail

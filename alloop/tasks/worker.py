@@ -1,0 +1,92 @@
+"""The one entry of every worker: request in, result on disk, header out."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from alloop.tasks.requests import Request, request_from_json
+from alloop.tasks.results import Result, TaskFailure, Timing
+from alloop.tasks.workspace import DamagedResultError, Workspace
+
+Answer = tuple[dict[str, Any], dict[str, Any]]
+Task = Callable[[Any, Workspace, str], Answer]
+
+_TASKS = {
+    "initial": "alloop.tasks.explore:initial",
+    "explore": "alloop.tasks.explore:explore",
+    "atom": "alloop.tasks.label:atom",
+    "label": "alloop.tasks.label:label",
+    "fit": "alloop.tasks.fit:fit",
+    "evaluate": "alloop.tasks.measure:evaluate",
+}
+
+
+def perform(root: str, kind: str, fields: dict[str, Any], device: str = "cpu") -> str:
+    """Compute a task unless its result stands, and return its key.
+
+    Parameters
+    ----------
+    root : str
+        The campaign's folder.
+    kind : str
+        Kind of the request.
+    fields : dict
+        The request as JSON.
+    device : str
+        ``cpu`` or ``cuda``; a machine setting, so not part of the request.
+
+    Returns
+    -------
+    str
+        The key; the result is read from its file.
+    """
+    request = request_from_json(kind, fields)
+    workspace, key = Workspace(Path(root)), request.key()
+    with workspace.lock(key):
+        if not _stands(workspace, kind, key):
+            workspace.write(compute(request, workspace, device))
+    return key
+
+
+def compute(request: Request, workspace: Workspace, device: str = "cpu") -> Result:
+    """Run the task of a request and return its result; a scientific failure is a result too."""
+    started_t, cpu_before = time.time(), _cpu_s()
+    outcome: dict[str, Any]
+    try:
+        summary, data = _task(request.kind)(request, workspace, device)
+        outcome = {"status": "ok", "summary": summary, "data": data}
+    except TaskFailure as failure:
+        outcome = {"status": "failed", "reason": failure.reason, "detail": failure.detail}
+    timing = Timing(
+        started_t=started_t,
+        finished_t=time.time(),
+        cpu_s=_cpu_s() - cpu_before,
+        cores=1,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+    return Result(key=request.key(), kind=request.kind, timing=timing, **outcome)
+
+
+def _stands(workspace: Workspace, kind: str, key: str) -> bool:
+    try:
+        return workspace.read(kind, key, with_data=True) is not None
+    except DamagedResultError:
+        return False
+
+
+def _task(kind: str) -> Task:
+    module, _, name = _TASKS[kind].partition(":")
+    task: Task = getattr(import_module(module), name)
+    return task
+
+
+def _cpu_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
