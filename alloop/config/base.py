@@ -6,15 +6,28 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NAME = r"^[A-Za-z0-9][\w.+-]*$"
+IMPORT_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+SHA256 = r"^[0-9a-f]{64}$"
+WALLTIME = r"^\d+:[0-5]\d:[0-5]\d$"
+
+PATTERN_WORDS = {
+    NAME: "must start with a letter or digit and hold only letters, digits, `_`, `.`, `+` and `-`",
+    IMPORT_PATH: "must be an import path like `package.module:Class`",
+    SHA256: "must be a SHA-256 of 64 lower-case hex digits, as `sha256sum FILE` prints it",
+    WALLTIME: "must be a time like `01:00:00` (hours:minutes:seconds)",
+}
+
 
 class Section(BaseModel):
     """A section of the config: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Keywords = dict[str, Any]
-ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+ImportPath = Annotated[str, Field(pattern=IMPORT_PATH)]
+Name = Annotated[str, Field(pattern=NAME, max_length=60)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from alloop.config.base import Section
+from alloop.config.base import NAME, Section
 from alloop.config.machine import BudgetConfig, ExecutionConfig, MonitorConfig
 from alloop.config.science import (
     DataConfig,
@@ -27,14 +27,14 @@ MACHINE_SECTIONS = ("budget", "execution", "monitor")
 class CampaignConfig(Section):
     """One closed loop: what to explore, how to label, when to stop, where to run."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$", max_length=80)]
-    seed: Annotated[int, Field(ge=0)] = 0
+    name: Annotated[str, Field(pattern=NAME, max_length=80)] = Field(description="Name of the campaign and its folder.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Every random choice follows from it.")
     overlap: bool = Field(True, description="False: rounds in lockstep, reproducible from the seed.")
-    systems: tuple[SystemConfig, ...] = Field(min_length=1)
+    systems: tuple[SystemConfig, ...] = Field(min_length=1, description="Compositions to explore.")
     data: DataConfig = DataConfig()
     initial: InitialFramesConfig = InitialFramesConfig()
     potential: PotentialConfig = PotentialConfig()
-    label: LabelConfig
+    label: LabelConfig = Field(description="How a frame is labelled.")
     fit: FitConfig = FitConfig()
     explore: ExploreConfig
     select: SelectConfig = SelectConfig()

@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from alloop.config.base import Count, NonNegative, Positive, Section
+from alloop.config.base import WALLTIME, Count, NonNegative, Positive, Section
 
 
 class BudgetConfig(Section):
     """What the campaign may spend; none of them is spent silently beyond its limit."""
 
     labels: Count | None = Field(None, description="DFT labels, held-out ones included.")
-    dft_core_hours: Positive | None = None
-    wall_h: Positive | None = None
+    dft_core_hours: Positive | None = Field(None, description="Core-hours spent on DFT.")
+    wall_h: Positive | None = Field(None, description="Hours from start to end, in all runs together.")
     failed_labels: Annotated[int, Field(ge=0)] = Field(
         20, description="More failed or rejected labels stop the campaign."
     )
@@ -25,29 +25,29 @@ class ExecutorCommon(Section):
     """What every executor can say."""
 
     workers: Count = Field(1, description="Workers per node; each runs one task on one core.")
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where MD, fits and evaluations compute.")
     worker_init: str = Field("", description="Shell lines run before the workers start.")
 
 
 class LocalExecutor(ExecutorCommon):
     """Processes on this machine (Parsl's HighThroughputExecutor)."""
 
-    kind: Literal["local"] = "local"
-    workers: Count = 2
+    kind: Literal["local"] = Field("local", description="Processes on this machine.")
+    workers: Count = Field(2, description="Workers; each runs one task on one core.")
 
 
 class ThreadExecutor(ExecutorCommon):
     """Threads inside the driver: for tests."""
 
-    kind: Literal["threads"]
+    kind: Literal["threads"] = Field(description="Threads inside the driver.")
 
 
 class BatchExecutor(ExecutorCommon):
     """Blocks of a batch system (Parsl's HighThroughputExecutor on its provider)."""
 
-    nodes_per_block: Count = 1
-    max_blocks: Count = 1
-    walltime: Annotated[str, Field(pattern=r"^\d+:\d{2}:\d{2}$")] = "01:00:00"
+    nodes_per_block: Count = Field(1, description="Nodes of one job.")
+    max_blocks: Count = Field(1, description="Jobs at most at the same time.")
+    walltime: Annotated[str, Field(pattern=WALLTIME)] = Field("01:00:00", description="Length of a job, as h:mm:ss.")
     scheduler_options: str = Field("", description="Lines put at the head of the job script.")
     address: str | None = Field(None, description="Address of the driver's host as the nodes see it.")
 
@@ -55,17 +55,17 @@ class BatchExecutor(ExecutorCommon):
 class SlurmExecutor(BatchExecutor):
     """Slurm."""
 
-    kind: Literal["slurm"]
-    partition: str | None = None
-    account: str | None = None
+    kind: Literal["slurm"] = Field(description="Jobs of Slurm.")
+    partition: str | None = Field(None, description="Slurm partition.")
+    account: str | None = Field(None, description="Account that pays.")
 
 
 class PbsExecutor(BatchExecutor):
     """PBS Professional."""
 
-    kind: Literal["pbs"]
-    queue: str | None = None
-    account: str | None = None
+    kind: Literal["pbs"] = Field(description="Jobs of PBS Professional.")
+    queue: str | None = Field(None, description="PBS queue.")
+    account: str | None = Field(None, description="Account that pays.")
 
 
 ExecutorConfig = Annotated[LocalExecutor | ThreadExecutor | SlurmExecutor | PbsExecutor, Field(discriminator="kind")]
@@ -78,11 +78,13 @@ def _one_machine() -> dict[str, ExecutorConfig]:
 class ExecutionConfig(Section):
     """Where each kind of task runs."""
 
-    executors: dict[str, ExecutorConfig] = Field(default_factory=_one_machine, min_length=1)
-    explore: str = "local"
-    label: str = "local"
-    fit: str = "local"
-    measure: str = "local"
+    executors: dict[str, ExecutorConfig] = Field(
+        default_factory=_one_machine, min_length=1, description="Executors by a name of your choice."
+    )
+    explore: str = Field("local", description="Executor of molecular dynamics.")
+    label: str = Field("local", description="Executor of DFT.")
+    fit: str = Field("local", description="Executor of fits.")
+    measure: str = Field("local", description="Executor of evaluations.")
     heartbeat_s: Positive = Field(10.0, description="How often workers report.")
     heartbeat_limit_s: Positive = Field(45.0, description="Silence after which a worker counts as lost.")
 
@@ -90,10 +92,10 @@ class ExecutionConfig(Section):
 class WandbConfig(Section):
     """Weights & Biases."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="False: no run is written at all.")
     mode: Literal["auto", "online", "offline"] = Field("auto", description="auto: online if there is an account.")
-    project: str = "alloop"
-    entity: str | None = None
+    project: str = Field("alloop", description="Project of the run.")
+    entity: str | None = Field(None, description="Team or user that owns the project.")
 
 
 class MonitorConfig(Section):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from alloop.config.base import Count, ImportPath, Keywords, NonNegative, Positive, Section
+from alloop.config.base import SHA256, Count, ImportPath, Keywords, Name, NonNegative, Positive, Section
 
 
 class SystemConfig(Section):
     """One composition to explore."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$", max_length=60)]
+    name: Name = Field(description="Name of the system in tables and plots.")
     structure: str = Field(description="Structure file that ASE reads; a relative path starts at the config's folder.")
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
 
@@ -34,30 +34,39 @@ class DataConfig(Section):
 class FoundationFile(Section):
     """A foundation model on disk, trusted only by its checksum."""
 
-    path: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    path: str = Field(description="Model file; a relative path starts at the config's folder.")
+    sha256: Annotated[str, Field(pattern=SHA256)] = Field(description="Checksum of the file, as `sha256sum` prints it.")
+
+
+def _foundation_tag(value: Any) -> str:
+    return "file" if isinstance(value, dict | FoundationFile) else "name"
+
+
+Foundation = Annotated[
+    Annotated[str, Tag("name")] | Annotated[FoundationFile, Tag("file")], Discriminator(_foundation_tag)
+]
 
 
 class ArchitectureConfig(Section):
     """Shape of a MACE model trained from scratch."""
 
-    channels: Count = 32
-    max_L: Annotated[int, Field(ge=0, le=2)] = 0
-    max_ell: Annotated[int, Field(ge=1, le=4)] = 2
-    correlation: Annotated[int, Field(ge=1, le=3)] = 2
-    layers: Annotated[int, Field(ge=1, le=3)] = 2
-    cutoff_A: Positive = 5.0
-    radial_functions: Count = 8
+    channels: Count = Field(32, description="Feature channels.")
+    max_L: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Order of the messages; 0 is invariant.")
+    max_ell: Annotated[int, Field(ge=1, le=4)] = Field(2, description="Order of the spherical harmonics.")
+    correlation: Annotated[int, Field(ge=1, le=3)] = Field(2, description="Neighbours combined in one product.")
+    layers: Annotated[int, Field(ge=1, le=3)] = Field(2, description="Message-passing layers.")
+    cutoff_A: Positive = Field(5.0, description="Radius of an atom's neighbourhood.")
+    radial_functions: Count = Field(8, description="Bessel functions of the distance.")
 
 
 class PotentialConfig(Section):
     """The committee of MACE models."""
 
-    foundation: str | FoundationFile | None = Field(
+    foundation: Foundation | None = Field(
         None, description="None (from scratch), the name of a MACE foundation model, or {path, sha256}."
     )
     architecture: ArchitectureConfig = ArchitectureConfig()
-    committee: Annotated[int, Field(ge=2, le=16)] = 4
+    committee: Annotated[int, Field(ge=2, le=16)] = Field(4, description="Members; the first is the leader.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Precision of MD; fits use it too.")
 
 
@@ -72,27 +81,27 @@ class LabelCommon(Section):
 class GpawLabel(LabelCommon):
     """GPAW plane-wave single points."""
 
-    engine: Literal["gpaw"] = "gpaw"
-    xc: str = "PBE"
-    cutoff_eV: Annotated[float, Field(ge=100, le=2000)] = 340.0
-    kpts: tuple[Count, Count, Count] = (2, 2, 2)
-    gamma_centred: bool = False
+    engine: Literal["gpaw"] = Field("gpaw", description="GPAW in plane waves.")
+    xc: str = Field("PBE", description="Exchange-correlation functional, as GPAW names it.")
+    cutoff_eV: Annotated[float, Field(ge=100, le=2000)] = Field(340.0, description="Plane-wave cutoff.")
+    kpts: tuple[Count, Count, Count] = Field((2, 2, 2), description="Monkhorst-Pack grid.")
+    gamma_centred: bool = Field(False, description="Shift the grid so that it holds Γ.")
     smearing_eV: Positive = Field(0.05, description="Fermi-Dirac width.")
-    maxiter: Count = 80
+    maxiter: Count = Field(80, description="SCF iterations before a label counts as failed.")
     point_group_symmetry: bool = Field(False, description="Off keeps every label on the same k-points.")
-    charge: float = 0.0
+    charge: float = Field(0.0, description="Charge of the cell, in elementary charges.")
     spin: bool | None = Field(None, description="None: unpolarised, and a frame with an odd electron count is refused.")
     magmoms: dict[str, float] = Field(default_factory=dict, description="Initial magnetic moment by element, in μB.")
-    dispersion: Literal["none", "d3"] = "none"
+    dispersion: Literal["none", "d3"] = Field("none", description="d3: Grimme's D3 is added to every label.")
     gpaw: Keywords = Field(default_factory=dict, description="Further GPAW keywords, passed through after a check.")
 
 
 class AseLabel(LabelCommon):
     """Single points of any ASE calculator."""
 
-    engine: Literal["ase"]
-    calculator: ImportPath
-    arguments: Keywords = Field(default_factory=dict)
+    engine: Literal["ase"] = Field(description="Any ASE calculator.")
+    calculator: ImportPath = Field(description="Calculator class, as module:Class.")
+    arguments: Keywords = Field(default_factory=dict, description="Keyword arguments of the calculator.")
 
 
 LabelConfig = Annotated[GpawLabel | AseLabel, Field(discriminator="engine")]
@@ -104,21 +113,21 @@ class FitConfig(Section):
     every_labels: Count = Field(25, description="Refit the committee after this many new labels.")
     max_steps: Count = Field(2000, description="Longest refit of a member, in optimiser steps.")
     rung_steps: Count = Field(4000, description="Fixed schedule of a rung's fit, in optimiser steps.")
-    batch_size: Count = 5
-    learning_rate: Positive = 0.01
-    energy_weight: NonNegative = 1.0
-    forces_weight: NonNegative = 10.0
-    stress_weight: NonNegative = 0.0
+    batch_size: Count = Field(5, description="Frames of one optimiser step.")
+    learning_rate: Positive = Field(0.01, description="Learning rate at the start of the schedule.")
+    energy_weight: NonNegative = Field(1.0, description="Weight of the energy per atom in the loss.")
+    forces_weight: NonNegative = Field(10.0, description="Weight of the forces in the loss.")
+    stress_weight: NonNegative = Field(0.0, description="Weight of the stress in the loss; 0 rules out NPT.")
     patience: Count = Field(8, description="Checks without improvement before a refit stops.")
     check_every_steps: Count = Field(50, description="Optimiser steps between two checks (one epoch of metrics).")
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="Decay of the averaged weights per step.")
     warm_start: bool = Field(True, description="A refit starts from the member's previous generation.")
 
 
 class InitialFramesConfig(Section):
     """Rattled copies of the systems, labelled before the first fit."""
 
-    frames: Annotated[int, Field(ge=0)] = 8
+    frames: Annotated[int, Field(ge=0)] = Field(8, description="Frames of all systems together.")
     rattle_A: Positive = Field(0.10, description="Standard deviation of each Cartesian displacement.")
     strain: NonNegative = Field(0.0, description="Standard deviation of each strain component.")
 
@@ -126,12 +135,12 @@ class InitialFramesConfig(Section):
 class ExploreConfig(Section):
     """Walkers: molecular dynamics that looks for frames the committee does not know."""
 
-    temperatures_K: tuple[Positive, ...] = Field(min_length=1)
+    temperatures_K: tuple[Positive, ...] = Field(min_length=1, description="Temperatures of the walkers.")
     replicas: Count = Field(1, description="Walkers per system and temperature.")
-    ensemble: Literal["nvt", "npt"] = "nvt"
-    pressure_GPa: float = 0.0
-    timestep_fs: Positive = 2.0
-    friction_per_fs: Positive = 0.01
+    ensemble: Literal["nvt", "npt"] = Field("nvt", description="npt moves the cell, and needs fit.stress_weight.")
+    pressure_GPa: float = Field(0.0, description="Pressure of npt.")
+    timestep_fs: Positive = Field(2.0, description="Step of the integrator.")
+    friction_per_fs: Positive = Field(0.01, description="Langevin friction.")
     segment_fs: Positive = Field(1000.0, description="Length of one MD task.")
     check_every_steps: Count = Field(10, description="Steps between two looks of the whole committee.")
     random_offers: Annotated[int, Field(ge=0)] = Field(2, description="Frames a segment offers at random times.")
@@ -141,7 +150,7 @@ class ExploreConfig(Section):
         4.0, description="A walker hotter than this multiple of its temperature has exploded."
     )
     policy: str = Field("least_explored", description="Built-in name or module:Class.")
-    options: Keywords = Field(default_factory=dict)
+    options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
 
 
 class SelectConfig(Section):
@@ -153,14 +162,14 @@ class SelectConfig(Section):
     batch: Count = Field(6, description="Frames selected at a time.")
     pool_factor: Annotated[float, Field(ge=1)] = Field(3.0, description="Candidates wanted per frame to select.")
     per_walker: Count = Field(2, description="Frames of one walker in one selection.")
-    options: Keywords = Field(default_factory=dict)
+    options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
 
 
 class HeldoutConfig(Section):
     """Frames for judging only, from walkers of their own."""
 
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(0.2, description="Held-out frames per training label.")
-    minimum: Annotated[int, Field(ge=2)] = 8
+    minimum: Annotated[int, Field(ge=2)] = Field(8, description="Held-out frames at least.")
     from_generation: Annotated[int, Field(ge=0)] = Field(1, description="First generation whose leader draws them.")
     segment_fs: Positive = Field(500.0, description="MD between two held-out frames.")
 
@@ -168,9 +177,14 @@ class HeldoutConfig(Section):
 class LadderConfig(Section):
     """Dataset sizes at which the campaign asks whether more data still changes the answer."""
 
-    rungs: tuple[Count, ...] = Field((50, 100, 500, 1000, 2500), min_length=1)
+    rungs: tuple[Count, ...] = Field(
+        (50, 100, 500, 1000, 2500), min_length=1, description="Training labels of each rung."
+    )
     fits: Count = Field(3, description="Fits per rung, different only in their seed.")
+    lookahead_rungs: Annotated[int, Field(ge=0)] = Field(
+        1, description="Rungs that labelling may run ahead of the last judged one."
+    )
     policy: str = Field("ladder", description="Built-in name or module:Class.")
     tolerance_energy: Positive = Field(0.10, description="Relative change of the energy RMSE.")
     tolerance_forces: Positive = Field(0.10, description="Relative change of the force RMSE.")
-    options: Keywords = Field(default_factory=dict)
+    options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")

@@ -1,0 +1,103 @@
+"""The one error a user can cause with a config, told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    key : str
+        Dotted key, for instance ``explore.timestep_fs``; empty if the file as a whole is meant.
+    what : str
+        What is wrong and the mend.
+    line : int or None
+        Line in the config, from 1.
+    """
+
+    key: str
+    what: str
+    line: int | None = None
+
+
+class ConfigError(Exception):
+    """A config that cannot be used; its text is one line.
+
+    Parameters
+    ----------
+    path : pathlib.Path or str
+        The config (or other file) as the user named it.
+    problems : Problem or sequence of Problem
+        At least one; the first is told, the others are counted.
+
+    Examples
+    --------
+    >>> print(ConfigError("a.yaml", [Problem("seed", "must not be negative", 3), Problem("name", "missing", 1)]))
+    a.yaml:3: seed: must not be negative (+1 more problem)
+    """
+
+    def __init__(self, path: Path | str, problems: Problem | Sequence[Problem]) -> None:
+        self.path = path
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__(path, self.problems)
+
+    def __str__(self) -> str:
+        first = self.problems[0]
+        place = f"{self.path}:{first.line}" if first.line is not None else str(self.path)
+        key = f"{first.key}: " if first.key else ""
+        return one_line(f"{place}: {key}{first.what}{_more(len(self.problems) - 1)}")
+
+
+def dotted(path: KeyPath) -> str:
+    """Return the key as it is shown.
+
+    Examples
+    --------
+    >>> dotted(("systems", 0, "structure"))
+    'systems[0].structure'
+    """
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def shown(value: Any, limit: int = 60) -> str:
+    """Return a value as a message quotes it, cut to a readable length.
+
+    Examples
+    --------
+    >>> shown("2 fs"), shown(True), shown([1, 2]), shown(None)
+    ('the text `2 fs`', 'true', 'a list', 'empty')
+    """
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list | tuple):
+        return "a section" if isinstance(value, dict) else "a list"
+    text = str(value)
+    text = text if len(text) <= limit else f"{text[:limit]}…"
+    return f"the text `{text}`" if isinstance(value, str) else text
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line, without control characters."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in " ".join(text.split()))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or the name of its class if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def _more(count: int) -> str:
+    return f" (+{count} more problem{'s' if count > 1 else ''})" if count else ""

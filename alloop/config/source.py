@@ -1,0 +1,208 @@
+"""YAML text to plain data, with the line of every key.
+
+The scalars are those of YAML 1.2: ``1e-3`` is a number, ``no`` and ``01:00:00`` are texts. Nothing but
+mappings, lists and plain values is ever built, whatever tags the text bears.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from alloop.config.errors import KeyPath, Problem, dotted, shown
+
+MAX_VALUES = 100_000
+_MAX_DEPTH = 60
+_PREFIX = "tag:yaml.org,2002:"
+_SCALARS = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What stands in a config text.
+
+    Attributes
+    ----------
+    data : dict
+        The top mapping.
+    lines : mapping
+        Line (from 1) of every key and list entry by its path.
+    """
+
+    data: dict[str, Any]
+    lines: Mapping[KeyPath, int]
+
+
+class SourceError(Exception):
+    """A text that is not a usable YAML mapping.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is wrong, and where.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def parse(text: str) -> Source:
+    """Return the data and lines of a YAML text.
+
+    Raises
+    ------
+    SourceError
+        If the text is not YAML, not one mapping, gives a key twice, or holds anything but plain finite values.
+    """
+    node = _compose(text)
+    if node is None:
+        raise SourceError(Problem("", "is empty; `alloop init` writes an example to start from"))
+    if not isinstance(node, yaml.MappingNode):
+        raise SourceError(Problem("", "must hold sections like `label:` and `explore:` at its top level", _line(node)))
+    builder = _Builder()
+    data = builder.build(node, (), 0)
+    return Source(data, builder.lines)
+
+
+class _Loader(yaml.SafeLoader):
+    """Resolves the scalars of YAML 1.2 and no others."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML declares it so
+
+
+for _name, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(_PREFIX + _name, re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        loader = _Loader(text)
+        node: yaml.Node | None = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        raise SourceError(_malformed(error)) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = "holds a character that YAML does not allow; is it a text file?"
+        raise SourceError(Problem("", what, line)) from error
+    except RecursionError as error:
+        raise SourceError(Problem("", "is nested too deeply to be a config")) from error
+    return node
+
+
+def _malformed(error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    what = error.problem or error.context or "cannot be read"
+    if "'\\t'" in what:
+        what = "a tab cannot indent; use spaces"
+    elif "mapping values are not allowed" in what:
+        what = f"{what}; look for a missing quote, a missing line break or wrong indentation"
+    elif "expected a single document" in what:
+        what = "more than one document (`---`); a config is one"
+    column = f" (column {mark.column + 1})" if mark else ""
+    return Problem("", f"not valid YAML: {what}{column}", mark.line + 1 if mark else None)
+
+
+class _Builder:
+    """Turns nodes into data; counts what aliases expand to."""
+
+    def __init__(self) -> None:
+        self.lines: dict[KeyPath, int] = {}
+        self._values = 0
+
+    def build(self, node: yaml.Node, path: KeyPath, depth: int) -> Any:
+        self.lines.setdefault(path, _line(node))
+        self._values += 1
+        if self._values > MAX_VALUES or depth > _MAX_DEPTH:
+            what = "holds too many or too deeply nested values; are aliases (`*name`) at fault?"
+            raise self._error(node, path[:1], what)
+        if isinstance(node, yaml.MappingNode):
+            self._expect_tag(node, path, "map")
+            return self._mapping(node, path, depth)
+        if isinstance(node, yaml.SequenceNode):
+            self._expect_tag(node, path, "seq")
+            return [self.build(child, (*path, i), depth + 1) for i, child in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath, depth: int) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, path)
+            here = (*path, key)
+            if key in mapping:
+                raise self._error(key_node, here, f"given twice (first in line {self.lines[here]}); keep one")
+            self.lines[here] = _line(key_node)
+            mapping[key] = self.build(value_node, here, depth + 1)
+        return mapping
+
+    def _key(self, node: yaml.Node, path: KeyPath) -> str:
+        if isinstance(node, yaml.ScalarNode) and node.value == "<<" and node.style is None:
+            raise self._error(node, path, "merge keys (`<<`) are not supported; write the keys out")
+        key = self._scalar(node, path) if isinstance(node, yaml.ScalarNode) else None
+        if not isinstance(key, str) or not key:
+            text = f"`{node.value}`" if isinstance(node, yaml.ScalarNode) else "a list or section"
+            raise self._error(node, path, f"{text} cannot be a key; put a key that is not a word in quotes")
+        return key
+
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        kind, text = node.tag.removeprefix(_PREFIX), str(node.value)
+        try:
+            value = _SCALAR_VALUES[kind](text)
+        except KeyError:
+            raise self._refused_tag(node, path) from None
+        except ValueError:
+            raise self._error(node, path, f"{shown(text)} is not a value of type {kind}") from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._error(node, path, f"must be a finite number (it is {text})")
+        return value
+
+    def _expect_tag(self, node: yaml.Node, path: KeyPath, kind: str) -> None:
+        if node.tag != _PREFIX + kind:
+            raise self._refused_tag(node, path)
+
+    def _refused_tag(self, node: yaml.Node, path: KeyPath) -> SourceError:
+        tag = node.tag.replace(_PREFIX, "!!")
+        return self._error(node, path, f"the tag `{tag}` is not allowed; write plain values")
+
+    @staticmethod
+    def _error(node: yaml.Node, path: KeyPath, what: str) -> SourceError:
+        return SourceError(Problem(dotted(path), what, _line(node)))
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _integer(text: str) -> int:
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _float(text: str) -> float:
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _null(text: str) -> None:
+    if text.lower() not in ("", "~", "null"):
+        raise ValueError(text)
+
+
+_SCALAR_VALUES: dict[str, Any] = {"str": str, "int": _integer, "float": _float, "bool": _boolean, "null": _null}
