@@ -1,0 +1,193 @@
+"""Requests of the planned tasks, built only when they are submitted. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from alloop.charter import Charter, Walker
+from alloop.state import FrameState, GenerationState, RungState, State
+from alloop.tasks.requests import (
+    AtomRequest,
+    EvaluateRequest,
+    ExploreRequest,
+    FitRequest,
+    InitialRequest,
+    LabelRequest,
+)
+
+
+def atom(charter: Charter, element: str) -> AtomRequest:
+    """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
+    code = {name: value for name, value in charter.code.items() if _concerns(name, element)}
+    return AtomRequest(element=element, settings=_label_settings(charter), code=code)
+
+
+def initial(charter: Charter, system: str) -> InitialRequest:
+    """Return the request for the rattled copies of a system."""
+    settings = charter.config.initial
+    return InitialRequest(
+        structure=charter.systems[system],
+        frames=settings.frames,
+        rattle_A=settings.rattle_A,
+        strain=settings.strain,
+        min_contact=charter.config.label.min_contact,
+        seed=charter.seed(f"initial/{system}"),
+    )
+
+
+def label(charter: Charter, frame: FrameState) -> LabelRequest:
+    """Return the request for the label of a frame."""
+    return LabelRequest(
+        source=frame.source,
+        structure_sha256=frame.offer.structure_sha256,
+        settings=_label_settings(charter),
+        code=charter.code,
+    )
+
+
+def segment(
+    charter: Charter, generation: GenerationState, walker: Walker, purpose: str, start: str | None, temperature_K: float
+) -> ExploreRequest:
+    """Return the request for one segment of a walker; held-out walkers ask for one frame at a random step."""
+    explore, select, heldout = charter.config.explore, charter.config.select, walker.role == "heldout"
+    length_fs = charter.config.heldout.segment_fs if heldout else explore.segment_fs
+    steps = max(1, round(length_fs / explore.timestep_fs))
+    seed = charter.seed(purpose)
+    offers = 1 if heldout else min(explore.random_offers, steps)
+    random_steps = np.random.default_rng(seed).choice(steps, size=offers, replace=False) + 1
+    models = generation.models
+    return ExploreRequest(
+        structure=charter.systems[walker.system],
+        start=start,
+        members=(models[0],) if heldout else tuple(models[member] for member in sorted(models)),
+        dtype=charter.config.potential.dtype,
+        ensemble=explore.ensemble,
+        temperature_K=temperature_K,
+        pressure_GPa=explore.pressure_GPa,
+        timestep_fs=explore.timestep_fs,
+        friction_per_fs=explore.friction_per_fs,
+        steps=steps,
+        check_every_steps=min(explore.check_every_steps, steps),
+        random_steps=tuple(sorted(int(step) for step in random_steps)),
+        max_offers=explore.max_offers,
+        lower_eV_per_A=None if heldout else select.lower_eV_per_A,
+        upper_eV_per_A=select.upper_eV_per_A,
+        stop_contact=explore.stop_contact,
+        min_contact=charter.config.label.min_contact,
+        stop_temperature_factor=explore.stop_temperature_factor,
+        seed=seed,
+    )
+
+
+def member(charter: Charter, state: State, generation: GenerationState, number: int) -> FitRequest:
+    """Return the request for one member: the leader on every label, the others on their bootstrap samples."""
+    frames, fit = generation.frames, charter.config.fit
+    weights = [1 if number == 0 else charter.bootstrap_weight(number, frame) for frame in frames]
+    train = [frame for frame, weight in zip(frames, weights, strict=True) for _ in range(weight)]
+    valid = [frame for frame, weight in zip(frames, weights, strict=True) if weight == 0]
+    return _fit(
+        charter,
+        state,
+        train=train or list(frames),
+        valid=valid if train else [],
+        init=_warm_start(charter, state, generation, number),
+        max_steps=fit.max_steps,
+        patience=fit.patience,
+        seed=charter.seed(f"fit/g{generation.number}/m{number}"),
+    )
+
+
+def rung_fit(charter: Charter, state: State, rung: RungState, number: int) -> FitRequest:
+    """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
+    return _fit(
+        charter,
+        state,
+        train=list(rung.frames),
+        valid=[],
+        init=_origin(charter, state, 0),
+        max_steps=charter.config.fit.rung_steps,
+        patience=None,
+        seed=charter.seed(f"fit/rung/f{number}"),
+    )
+
+
+def pretrain(charter: Charter, state: State, number: int) -> FitRequest:
+    """Return the request for pre-training on labels of another reference: their forces only."""
+    request = _fit(
+        charter,
+        state,
+        train=[],
+        valid=[],
+        init=_foundation(charter),
+        max_steps=charter.config.fit.max_steps,
+        patience=charter.config.fit.patience,
+        seed=charter.seed(f"fit/pretrain/m{number}"),
+    )
+    return request.model_copy(update={"train": tuple(state.pretraining), "energy_weight": 0.0, "stress_weight": 0.0})
+
+
+def evaluate(charter: Charter, state: State, model: str) -> EvaluateRequest:
+    """Return the request for a model's errors on the held-out set."""
+    frames = tuple(str(frame.label) for frame in state.labelled_frames("heldout"))
+    return EvaluateRequest(model=model, frames=frames, dtype=charter.config.potential.dtype)
+
+
+def _fit(
+    charter: Charter,
+    state: State,
+    *,
+    train: list[str],
+    valid: list[str],
+    init: str | None,
+    max_steps: int,
+    patience: int | None,
+    seed: int,
+) -> FitRequest:
+    fit, potential = charter.config.fit, charter.config.potential
+    return FitRequest(
+        train=tuple(str(state.frames[frame].label) for frame in train),
+        valid=tuple(str(state.frames[frame].label) for frame in valid),
+        init=init,
+        architecture=potential.architecture.model_dump(mode="json"),
+        e0s_eV=dict(sorted(state.e0s_eV.items())),
+        max_steps=max_steps,
+        batch_size=fit.batch_size,
+        learning_rate=fit.learning_rate,
+        energy_weight=fit.energy_weight,
+        forces_weight=fit.forces_weight,
+        stress_weight=fit.stress_weight,
+        patience=patience,
+        check_every_steps=fit.check_every_steps,
+        ema_decay=fit.ema_decay,
+        dtype=potential.dtype,
+        seed=seed,
+    )
+
+
+def _warm_start(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
+    before = state.generations[generation.number - 1] if generation.number else None
+    if charter.config.fit.warm_start and before is not None and number in before.models and not before.foundation:
+        return before.models[number]
+    return _origin(charter, state, number)
+
+
+def _origin(charter: Charter, state: State, number: int) -> str | None:
+    """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
+    task = state.tasks.get(f"fit/pretrain/m{number}")
+    if task is not None and task.status == "ok":
+        return f"fit:{task.key}"
+    return _foundation(charter)
+
+
+def _foundation(charter: Charter) -> str | None:
+    return None if charter.foundation is None else f"foundation:{charter.foundation}"
+
+
+def _label_settings(charter: Charter) -> dict[str, Any]:
+    return charter.config.label.model_dump(mode="json")
+
+
+def _concerns(name: str, element: str) -> bool:
+    return not name.startswith("setup_") or name == f"setup_{element}"

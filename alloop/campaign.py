@@ -1,0 +1,196 @@
+"""The loop: state -> plan -> submit -> record. Everything else is a view of the journal."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from alloop.charter import Charter
+from alloop.decide import decide
+from alloop.events import DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
+from alloop.execution import Completion, wait
+from alloop.harvest import give_up_or_retry, harvest
+from alloop.journal import Entry, Journal
+from alloop.plan import Wanted, plan
+from alloop.state import State, TaskState
+from alloop.tasks.requests import Request, request_from_json
+from alloop.tasks.workspace import Workspace
+
+IDLE_TICK_S = 60.0
+
+
+class Workers(Protocol):
+    """What the loop needs of an execution."""
+
+    completions: queue.SimpleQueue[Completion]
+
+    def free(self) -> dict[str, int]:
+        """Return the free slots of every executor."""
+        ...
+
+    def submit(self, purpose: str, request: Request) -> None:
+        """Start a task."""
+        ...
+
+    def harvested(self, slot_kind: str) -> None:
+        """Free the slot of a finished task."""
+        ...
+
+    def broken(self) -> str | None:
+        """Return why no task can run any more, or None."""
+        ...
+
+
+class Listener(Protocol):
+    """A view that follows the journal."""
+
+    def on_entry(self, entry: Entry, state: State) -> None:
+        """See one event, already folded into the state."""
+        ...
+
+    def tick(self, state: State, now: float) -> None:
+        """Notice that time passed."""
+        ...
+
+
+class StopRequested(Exception):
+    """The user or the system asked the driver to stop."""
+
+
+class Campaign:
+    """One campaign under one driver.
+
+    Parameters
+    ----------
+    journal : Journal
+        The open journal.
+    state : State
+        Its fold.
+    charter : Charter
+        What the campaign was founded on.
+    workers : Workers
+        Where tasks run.
+    workspace : Workspace
+        The campaign's files.
+    listeners : iterable of Listener
+        Views to keep informed.
+    tick_s : float
+        Longest time (s) between two looks at the stop request and the clock.
+    stop : callable
+        Returns the reason to stop, or None.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        state: State,
+        charter: Charter,
+        workers: Workers,
+        workspace: Workspace,
+        *,
+        listeners: Iterable[Listener] = (),
+        tick_s: float = 0.5,
+        stop: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.journal, self.state, self.charter = journal, state, charter
+        self.workers, self.workspace = workers, workspace
+        self.listeners, self.tick_s, self.stop = tuple(listeners), tick_s, stop
+        self._last_event_t = time.monotonic()
+
+    def run(self, started: DriverStarted) -> VerdictReached:
+        """Run to a verdict.
+
+        Raises
+        ------
+        StopRequested
+            If a stop was asked for; running the campaign again continues it.
+        """
+        self.record([started])
+        self.take_up()
+        while self.state.verdict is None or self.labels_running():
+            self.advance()
+            self.hear(wait(self.workers.completions, self.tick_s))
+        self.record([DriverStopped(reason="verdict")])
+        assert self.state.verdict is not None
+        return self.state.verdict
+
+    def advance(self) -> None:
+        """Take the decisions that are due and submit what should run."""
+        while True:
+            wanted = plan(self.state, self.charter, self.workers.free())
+            for task in wanted:
+                self.submit(task)
+            decisions = decide(self.state, self.charter, idle=not wanted and not self.state.running)
+            if not decisions:
+                return
+            self.record(decisions)
+
+    def submit(self, wanted: Wanted) -> None:
+        """Journal a task, then start it."""
+        request = wanted.build()
+        planned = TaskPlanned(
+            purpose=wanted.purpose,
+            key=request.key(),
+            task=request.kind,
+            slot_kind=wanted.slot_kind,
+            request=request.model_dump(mode="json"),
+            context=wanted.context,
+        )
+        self.record([planned])
+        self.workers.submit(wanted.purpose, request)
+
+    def take_up(self) -> None:
+        """Harvest what was finished while no driver looked, and start again what was not."""
+        for task in list(self.state.running.values()):
+            if not self.harvest(task):
+                self.workers.submit(task.purpose, request_from_json(task.task, task.request))
+
+    def hear(self, completions: Sequence[Completion]) -> None:
+        """Record the ends of tasks, the passing of time and the wish to stop."""
+        for completion in completions:
+            self.finish(self.state.tasks[completion.purpose], completion.error)
+        reason = self.stop()
+        if reason is not None:
+            self.record([DriverStopped(reason=reason)])
+            raise StopRequested(reason)
+        if time.monotonic() - self._last_event_t > IDLE_TICK_S:
+            self.record([Tick()])
+        for listener in self.listeners:
+            listener.tick(self.state, time.time())
+
+    def finish(self, task: TaskState, error: BaseException | None) -> None:
+        """Record the end of one task; a lost worker costs an attempt, a standing result is taken anyway."""
+        self.workers.harvested(task.slot_kind)
+        if self.harvest(task):
+            return
+        failure = error or RuntimeError("the worker left no result")
+        self.record([give_up_or_retry(task, failure, self.charter.config.budget.retries)])
+        dead = self.workers.broken()
+        if dead is not None:
+            self.record([DriverStopped(reason=dead)])
+            raise StopRequested(dead)
+        if task.status == "running":
+            self.workers.submit(task.purpose, request_from_json(task.task, task.request))
+
+    def harvest(self, task: TaskState) -> bool:
+        """Record the result of a task if one stands."""
+        entries = harvest(self.journal, self.workspace, task)
+        self._publish(entries)
+        return bool(entries)
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Journal events, fold them into the state, and tell the listeners."""
+        self._publish(self.journal.append(events))
+
+    def labels_running(self) -> bool:
+        """Return whether a paid label is still being computed."""
+        return any(task.slot_kind == "label" for task in self.state.running.values())
+
+    def _publish(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.state.apply(entry)
+            self._last_event_t = time.monotonic()
+            for listener in self.listeners:
+                listener.on_entry(entry, self.state)

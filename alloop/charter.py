@@ -1,0 +1,102 @@
+"""What a campaign was founded on: its config, structures and policies. Fixed while a driver runs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from alloop.config import CampaignConfig
+from alloop.events import CampaignCreated
+from alloop.materials.structure import Structure
+from policies.exploration import ExplorationPolicy
+from policies.registry import load_policy
+from policies.selection import SelectionPolicy
+from policies.stopping import StoppingPolicy
+
+
+@dataclass(frozen=True)
+class Walker:
+    """One exploring or held-out walker: its name, system and temperature (K)."""
+
+    id: str
+    system: str
+    temperature_K: float
+    role: str
+
+
+@dataclass(frozen=True)
+class Charter:
+    """Config, structures, code identity and policies of a campaign."""
+
+    config: CampaignConfig
+    systems: dict[str, Structure]
+    elements: tuple[str, ...]
+    code: dict[str, str]
+    foundation: str | None
+    selection: SelectionPolicy
+    exploration: ExplorationPolicy
+    stopping: StoppingPolicy
+
+    @classmethod
+    def of(cls, created: CampaignCreated, config: CampaignConfig) -> Charter:
+        """Build the charter of a campaign from its first event and its present config.
+
+        Raises
+        ------
+        ValueError
+            If a policy cannot be loaded; the message is one line.
+        """
+        ladder = config.ladder
+        tolerances = {"tolerance_energy": ladder.tolerance_energy, "tolerance_forces": ladder.tolerance_forces}
+        stopping_options = {**(tolerances if ladder.policy == "ladder" else {}), **ladder.options}
+        return cls(
+            config=config,
+            systems={system.name: system.structure for system in created.systems},
+            elements=created.elements,
+            code=created.code,
+            foundation=created.foundation,
+            selection=load_policy("selection", config.select.policy, config.select.options),
+            exploration=load_policy("exploration", config.explore.policy, config.explore.options),
+            stopping=load_policy("stopping", ladder.policy, stopping_options),
+        )
+
+    def walkers(self, role: str) -> tuple[Walker, ...]:
+        """Return the walkers of a role (``train`` or ``heldout``), in a fixed order."""
+        explore = self.config.explore
+        mark = "heldout" if role == "heldout" else ""
+        return tuple(
+            Walker(f"{name}.{temperature:g}K.{mark}{replica}", name, temperature, role)
+            for replica in range(explore.replicas)
+            for temperature in explore.temperatures_K
+            for name in self.systems
+        )
+
+    def heldout_target(self, rung: int) -> int:
+        """Return how many held-out frames judge a rung of this size."""
+        heldout = self.config.heldout
+        return max(heldout.minimum, math.ceil(heldout.fraction * rung))
+
+    def seed(self, purpose: str) -> int:
+        """Return the seed of a purpose: different for every purpose, the same for every run."""
+        return stable_integer(f"{self.config.seed}/{purpose}") % 2**31
+
+    def bootstrap_weight(self, member: int, frame: str) -> int:
+        """Return how often a member's bootstrap sample holds a frame.
+
+        Poisson(1) counts drawn once per member and frame, so that the sample grows with the data and a frame out
+        of a member's bag stays out of it (online bootstrap: Oza & Russell, AISTATS 2001).
+        """
+        u = stable_integer(f"{self.config.seed}/bootstrap/{member}/{frame}") / 2**64
+        count, term = 0, math.exp(-1.0)
+        total = term
+        while u > total and count < 20:
+            count += 1
+            term /= count
+            total += term
+        return count
+
+
+def stable_integer(text: str) -> int:
+    """Return a 64-bit integer that depends on nothing but the text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

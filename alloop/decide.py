@@ -1,0 +1,243 @@
+"""State -> the decisions that are due: events without a task behind them. Pure; no I/O, no clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from alloop.charter import Charter
+from alloop.events import (
+    ChosenFrame,
+    Event,
+    FramesSelected,
+    GenerationOpened,
+    HeldoutDrawn,
+    RungJudged,
+    VerdictReached,
+)
+from alloop.state import FrameState, RungState, State
+from alloop.wanted import (
+    fitted_rungs,
+    fresh_pool,
+    heldout_complete,
+    heldout_need,
+    label_allowance,
+    pool_wanted,
+    stalled,
+    training_need,
+)
+from policies.selection import Candidates, Window
+from policies.stopping import RungEvidence, compare_rungs, summarise
+
+Rule = Callable[[State, Charter], list[Event]]
+
+
+def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
+    """Return the events of the first decision that is due, or nothing.
+
+    Parameters
+    ----------
+    state : State
+        The campaign so far.
+    charter : Charter
+        What it was founded on.
+    idle : bool
+        Whether no task runs and none is planned. In lockstep nothing but an emergency is decided before that;
+        an idle campaign without a decision has nothing left to do and ends.
+    """
+    if state.verdict is not None:
+        return []
+    emergency = _emergency(state, charter)
+    if emergency or not (idle or charter.config.overlap):
+        return emergency
+    for rule in _RULES:
+        events = rule(state, charter)
+        if events:
+            return events
+    return _nothing_left(state, charter) if idle else []
+
+
+# -- ends --------------------------------------------------------------------------------------------------------
+
+
+def _emergency(state: State, charter: Charter) -> list[Event]:
+    budget = charter.config.budget
+    failed = sum(state.failures.values())
+    if failed > budget.failed_labels:
+        return _end(
+            "stopped",
+            f"{failed} labels failed, budget.failed_labels is {budget.failed_labels}: {_count(state.failures)}",
+        )
+    if budget.wall_h is not None and state.wall_s > 3600.0 * budget.wall_h:
+        return _end("budget_spent", f"wall time {state.wall_s / 3600:.2f} h of {budget.wall_h:g} h is spent")
+    return []
+
+
+def _nothing_left(state: State, charter: Charter) -> list[Event]:
+    if label_allowance(state, charter) == 0:
+        labels, hours = state.labels_spent(), state.dft_core_s / 3600
+        return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
+    problems = _count(state.broken + state.failures)
+    return _end("stopped", f"nothing is left that could be done ({problems or 'the walkers offer no frame'})")
+
+
+def _end(verdict: str, reason: str) -> list[Event]:
+    return [VerdictReached.model_validate({"verdict": verdict, "reason": reason})]
+
+
+def _count(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+
+# -- frames ------------------------------------------------------------------------------------------------------
+
+
+def _select_initial(state: State, charter: Charter) -> list[Event]:
+    frames = [f for f in state.pool.values() if f.offer.why == "initial"]
+    waiting = any(task.task == "initial" for task in state.running.values())
+    if waiting or not frames:
+        return []
+    frames.sort(key=lambda frame: (frame.offer.index, frame.system))
+    chosen = tuple(ChosenFrame(id=frame.id, rank=rank, why="initial") for rank, frame in enumerate(frames))
+    return [FramesSelected(generation=None, policy="initial", seed=charter.config.seed, chosen=chosen)]
+
+
+def _draw_heldout(state: State, charter: Charter) -> list[Event]:
+    need = heldout_need(state, charter)
+    walkers = {walker.id for walker in charter.walkers("heldout")}
+    frames = sorted((f for f in state.pool.values() if f.walker in walkers), key=lambda f: (f.segment, f.walker))
+    return [HeldoutDrawn(frames=tuple(frame.id for frame in frames[:need]))] if need and frames else []
+
+
+def _select_batch(state: State, charter: Charter) -> list[Event]:
+    active, need = state.active(), training_need(state, charter)
+    pool = fresh_pool(state, charter)
+    enough = len(pool) >= pool_wanted(charter) or stalled(state, charter) or not charter.config.overlap
+    starving = state.pending("train") < charter.config.select.batch
+    explored = state.stalled_segments > 0
+    if active is None or not need or not enough or not starving or not explored:
+        return []
+    seed = charter.seed(f"selection/{state.selections}")
+    select = charter.config.select
+    window = Window(select.lower_eV_per_A, select.upper_eV_per_A)
+    selection = charter.selection.select(_candidates(pool), window, min(select.batch, need), select.per_walker, seed)
+    chosen = tuple(ChosenFrame(id=pool[c.index].id, rank=c.rank, why=c.why) for c in selection.chosen)
+    rejected = {pool[index].id: reason for index, reason in selection.rejected.items()}
+    rejected.update({frame.id: "stale" for frame in _stale(state, charter, pool)})
+    if not chosen and stalled(state, charter):
+        return _end("stopped", f"the policy {select.policy!r} chose none of {len(pool)} candidates")
+    return [FramesSelected(generation=active.number, policy=select.policy, seed=seed, chosen=chosen, rejected=rejected)]
+
+
+def _stale(state: State, charter: Charter, fresh: list[FrameState]) -> list[FrameState]:
+    keep = {frame.id for frame in fresh}
+    exploring = {walker.id for walker in charter.walkers("train")}
+    return [f for f in state.pool.values() if f.walker in exploring and f.id not in keep]
+
+
+def _candidates(pool: list[FrameState]) -> Candidates:
+    offers = [frame.offer for frame in pool]
+    disagreement = [np.nan if o.disagreement_eV_per_A is None else o.disagreement_eV_per_A for o in offers]
+    return Candidates(
+        ids=tuple(frame.id for frame in pool),
+        walker=tuple(frame.walker for frame in pool),
+        composition=tuple(frame.system for frame in pool),
+        why=tuple(offer.why for offer in offers),
+        disagreement_eV_per_A=np.array(disagreement, dtype=float),
+        min_contact=np.array([offer.min_contact for offer in offers], dtype=float),
+    )
+
+
+# -- generations and rungs ---------------------------------------------------------------------------------------
+
+
+def _open_generation(state: State, charter: Charter) -> list[Event]:
+    number = len(state.generations)
+    if number == 0 and charter.foundation is not None:
+        return [GenerationOpened(number=0, upto=0, labels=0, foundation=True)]
+    if state.fitting() is not None or len(state.e0s_eV) < len(charter.elements):
+        return []
+    if not state.train_order or (number == 0 and state.pending("train")):
+        return []
+    return _rung_generation(state, charter, number) or _refit(state, charter, number)
+
+
+def _rung_generation(state: State, charter: Charter, number: int) -> list[Event]:
+    size = next((rung for rung in charter.config.ladder.rungs if rung not in state.rungs), None)
+    if size is None or state.labelled("train") < size:
+        return []
+    labelled, missing = 0, []
+    for upto, frame_id in enumerate(state.train_order, start=1):
+        status = state.frames[frame_id].status
+        if status == "selected":
+            return []
+        labelled += status == "labelled"
+        if status != "labelled":
+            missing.append(frame_id)
+        if labelled == size:
+            return [GenerationOpened(number=number, upto=upto, missing=tuple(missing), labels=size, rung=size)]
+    return []
+
+
+def _refit(state: State, charter: Charter, number: int) -> list[Event]:
+    before = len(state.generations[-1].frames) if number else 0
+    labels = state.labelled("train")
+    enough = labels - before >= charter.config.fit.every_labels if before else labels >= 2
+    first_wait = not before and state.pending("train") > 0
+    top_reached = labels >= charter.config.ladder.rungs[-1]
+    if not enough or first_wait or (top_reached and before):
+        return []
+    missing = tuple(i for i in state.train_order if state.frames[i].status != "labelled")
+    return [GenerationOpened(number=number, upto=len(state.train_order), missing=missing, labels=labels)]
+
+
+def _judge(state: State, charter: Charter) -> list[Event]:
+    heldout, rungs = heldout_complete(state, charter), fitted_rungs(state, charter)
+    if heldout is None or not rungs:
+        return []
+    judged = {(event.size, event.heldout) for event in state.judged}
+    evaluated = all((model, heldout) in state.evaluations for rung in rungs for model in rung.models.values())
+    if (rungs[-1].size, heldout) in judged or not evaluated:
+        return []
+    evidence = [_evidence(rung, state, heldout) for rung in rungs]
+    verdict = charter.stopping.judge(evidence, charter.config.ladder.rungs, charter.seed("judge"))
+    event = RungJudged(
+        size=rungs[-1].size,
+        heldout=heldout,
+        table=tuple(_plain(asdict(summarise(rung))) for rung in evidence),
+        judgements=_changes(evidence, charter),
+    )
+    return [event, *(_end(verdict.kind, verdict.reason) if verdict else [])]
+
+
+def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
+    """Compare the last two rungs on the held-out errors, whatever the stopping policy looks at."""
+    if len(evidence) < 2 or any(rung.unmeasured() for rung in evidence[-2:]):
+        return ()
+    ladder = charter.config.ladder
+    judgements = compare_rungs(
+        evidence[-2], evidence[-1], ladder.tolerance_energy, ladder.tolerance_forces, charter.seed("judge")
+    )
+    return tuple({**_plain(asdict(j)), "text": str(j)} for j in judgements)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row in which what is not a number is None, as it will be read back from the journal."""
+    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+
+
+def _evidence(rung: RungState, state: State, heldout: int) -> RungEvidence:
+    evaluations = [state.evaluations[model, heldout] for _, model in sorted(rung.models.items())]
+    return RungEvidence(
+        size=rung.size,
+        energy_error=np.array([e.energy_error_eV_per_atom for e in evaluations]),
+        forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
+        cluster=tuple(frame.walker for frame in state.labelled_frames("heldout")),
+    )
+
+
+_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, _draw_heldout, _judge, _select_batch)

@@ -1,0 +1,224 @@
+"""Everything that can happen in a campaign. The journal is a list of these, and the state is their fold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from alloop.materials.structure import Structure
+from alloop.tasks.results import Timing
+
+
+class Event(BaseModel):
+    """Base of every event."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+
+
+class SystemRecord(BaseModel):
+    """A system as the campaign was created with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    structure: Structure
+
+
+class CampaignCreated(Event):
+    """A campaign begins: its config, its structures, and the code that decides the labels."""
+
+    kind: Literal["campaign_created"] = "campaign_created"
+    name: str
+    config: dict[str, Any]
+    science_sha256: str
+    systems: tuple[SystemRecord, ...]
+    elements: tuple[str, ...]
+    code: dict[str, str]
+    versions: dict[str, str]
+    foundation: str | None = None
+    run_id: str
+
+
+class ConfigChanged(Event):
+    """A campaign resumes under other machine, budget or monitoring settings."""
+
+    kind: Literal["config_changed"] = "config_changed"
+    config: dict[str, Any]
+    changes: tuple[str, ...]
+
+
+class LabelsImported(Event):
+    """Labelled frames that existed before the campaign, by label key."""
+
+    kind: Literal["labels_imported"] = "labels_imported"
+    reference: Literal["same", "other"]
+    source: str
+    keys: tuple[str, ...]
+
+
+class DriverStarted(Event):
+    """A driver takes over the campaign."""
+
+    kind: Literal["driver_started"] = "driver_started"
+    host: str
+    pid: int
+    version: str
+
+
+class DriverStopped(Event):
+    """A driver leaves: finished, interrupted or failed."""
+
+    kind: Literal["driver_stopped"] = "driver_stopped"
+    reason: str
+
+
+class TaskPlanned(Event):
+    """A task that will be submitted, written before it is.
+
+    Attributes
+    ----------
+    purpose : str
+        What the task is for, unique in the campaign, for instance ``label/Li3InCl6.600K.0/3/1``.
+    """
+
+    kind: Literal["task_planned"] = "task_planned"
+    purpose: str
+    key: str
+    task: str
+    slot_kind: str
+    request: dict[str, Any]
+    context: dict[str, Any] = {}
+
+
+class TaskFinished(Event):
+    """A result was harvested, whoever computed it and whenever."""
+
+    kind: Literal["task_finished"] = "task_finished"
+    purpose: str
+    key: str
+    status: Literal["ok", "failed"]
+    reason: str = ""
+    detail: str = ""
+    timing: Timing | None = None
+    summary: dict[str, Any] = {}
+    reused: bool = False
+
+
+class AttemptLost(Event):
+    """A worker was lost or broke on a task; the task is tried again until its attempts are used up."""
+
+    kind: Literal["attempt_lost"] = "attempt_lost"
+    purpose: str
+    key: str
+    error: str
+
+
+class ChosenFrame(BaseModel):
+    """One selected frame."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    rank: int
+    why: str
+
+
+class FramesSelected(Event):
+    """A selection: which frames get a label, which are rejected for good and why."""
+
+    kind: Literal["frames_selected"] = "frames_selected"
+    generation: int | None
+    policy: str
+    seed: int
+    chosen: tuple[ChosenFrame, ...]
+    rejected: dict[str, str] = {}
+
+
+class HeldoutDrawn(Event):
+    """Frames drawn at random for the held-out set."""
+
+    kind: Literal["heldout_drawn"] = "heldout_drawn"
+    frames: tuple[str, ...]
+
+
+class GenerationOpened(Event):
+    """A refit of the committee begins.
+
+    Attributes
+    ----------
+    upto : int
+        The fit uses the first `upto` training frames in selection order …
+    missing : tuple of str
+        … without these, whose labels failed or are still being computed.
+    rung : int or None
+        The rung whose first fit is this generation's leader.
+    foundation : bool
+        The generation is the foundation itself and needs no fit.
+    """
+
+    kind: Literal["generation_opened"] = "generation_opened"
+    number: int
+    upto: int
+    missing: tuple[str, ...] = ()
+    labels: int
+    rung: int | None = None
+    foundation: bool = False
+
+
+class RungJudged(Event):
+    """All rungs so far on one held-out set: the table and the comparison of the last two."""
+
+    kind: Literal["rung_judged"] = "rung_judged"
+    size: int
+    heldout: int
+    table: tuple[dict[str, Any], ...]
+    judgements: tuple[dict[str, Any], ...]
+
+
+class VerdictReached(Event):
+    """The campaign's answer."""
+
+    kind: Literal["verdict_reached"] = "verdict_reached"
+    verdict: Literal["converged", "ladder_exhausted", "budget_spent", "stopped"]
+    reason: str
+
+
+class Tick(Event):
+    """Time passed and nothing else happened."""
+
+    kind: Literal["tick"] = "tick"
+
+
+AnyEvent = Annotated[
+    CampaignCreated
+    | ConfigChanged
+    | LabelsImported
+    | DriverStarted
+    | DriverStopped
+    | TaskPlanned
+    | TaskFinished
+    | AttemptLost
+    | FramesSelected
+    | HeldoutDrawn
+    | GenerationOpened
+    | RungJudged
+    | VerdictReached
+    | Tick,
+    Field(discriminator="kind"),
+]
+
+_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def event_from_json(text: str | bytes) -> AnyEvent:
+    """Return the event of its JSON text.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If the text is not an event.
+    """
+    return _EVENT.validate_json(text)

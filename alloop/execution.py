@@ -1,0 +1,273 @@
+"""Parsl: executors from the config; submit tasks, hear of their ends, shut down."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import shlex
+import shutil
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import parsl
+import psutil
+from parsl import python_app
+from parsl.config import Config
+from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
+from parsl.jobs.error_handlers import windowed_error_handler
+from parsl.launchers import SimpleLauncher, SingleNodeLauncher, SrunLauncher
+from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider
+
+from alloop.config.machine import (
+    BatchExecutor,
+    ExecutionConfig,
+    ExecutorConfig,
+    LocalExecutor,
+    PbsExecutor,
+    SlurmExecutor,
+    ThreadExecutor,
+)
+from alloop.tasks.requests import Request
+from alloop.tasks.worker import perform
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SHUTDOWN_S = 8.0
+
+
+class ExecutionError(Exception):
+    """The workers cannot be started or kept; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The end of a submitted task: its purpose, and the error of the machinery (None if the task ran)."""
+
+    purpose: str
+    error: BaseException | None
+
+
+class Execution:
+    """Workers of one campaign.
+
+    Must be made on the main thread: the interchange dies with the thread that started it.
+
+    Parameters
+    ----------
+    config : ExecutionConfig
+        Executors, and which of them serves which kind of task.
+    root : pathlib.Path
+        The campaign's folder.
+
+    Raises
+    ------
+    ExecutionError
+        If Parsl cannot start.
+    """
+
+    def __init__(self, config: ExecutionConfig, root: Path) -> None:
+        self.root, self._config = Path(root), config
+        self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
+        self._busy: Counter[str] = Counter()
+        self._closing = threading.Event()
+        _kill_leftovers(self.root)
+        executors = [_executor(label, executor, config, self.root) for label, executor in config.executors.items()]
+        try:
+            self._kernel = parsl.load(_parsl_config(executors, self.root))
+        except Exception as error:
+            raise ExecutionError(f"the workers could not be started: {_one_line(error)}") from error
+        self._apps = {label: python_app(perform, executors=[label]) for label in config.executors}
+        self._executors = {executor.label: executor for executor in executors}
+        threading.Thread(target=self._watch, name="interchange-watch", daemon=True).start()
+
+    def free(self) -> dict[str, int]:
+        """Return the free slots of every executor."""
+        return {label: capacity(e) - self._busy[label] for label, e in self._config.executors.items()}
+
+    def submit(self, purpose: str, request: Request) -> None:
+        """Send a task to its executor; its end arrives in `completions`."""
+        label = getattr(self._config, request.slot_kind)
+        self._busy[label] += 1
+        device = self._config.executors[label].device
+        fields = request.model_dump(mode="json")
+        future: Future[str] = self._apps[label](str(self.root), request.kind, fields, device)
+        future.add_done_callback(partial(self._done, purpose))
+
+    def harvested(self, slot_kind: str) -> None:
+        """Free the slot of a task whose end was taken from `completions`."""
+        self._busy[getattr(self._config, slot_kind)] -= 1
+
+    def close(self) -> None:
+        """End every worker within seconds, whatever it does."""
+        self._closing.set()
+        closer = threading.Thread(target=_quietly(self._cleanup), daemon=True)
+        closer.start()
+        closer.join(SHUTDOWN_S)
+        _kill_leftovers(self.root)
+        shutil.rmtree(self.root / "scratch", ignore_errors=True)
+
+    def _cleanup(self) -> None:
+        self._kernel.cleanup()
+        parsl.clear()
+
+    def _done(self, purpose: str, future: Future[str]) -> None:
+        self.completions.put(Completion(purpose, future.exception()))
+
+    def _watch(self) -> None:
+        """Fail the tasks of an executor whose interchange died: Parsl itself would wait for ever."""
+        while not self._closing.wait(0.5):
+            for executor in self._executors.values():
+                process = getattr(executor, "interchange_proc", None)
+                if process is not None and process.poll() is not None and not executor.bad_state_is_set:
+                    executor.set_bad_state_and_fail_all(ExecutionError("the interchange of the workers died"))
+
+    def broken(self) -> str | None:
+        """Return why no task can run any more, or None."""
+        for label, executor in self._executors.items():
+            if getattr(executor, "bad_state_is_set", False):
+                return f"executor {label!r} is dead: {_one_line(executor.executor_exception)}"
+        return None
+
+
+def capacity(executor: ExecutorConfig) -> int:
+    """Return how many tasks an executor runs at once."""
+    if isinstance(executor, BatchExecutor):
+        return executor.workers * executor.nodes_per_block * executor.max_blocks
+    return executor.workers
+
+
+def _parsl_config(executors: list[Any], root: Path) -> Config:
+    return Config(
+        executors=executors,
+        run_dir=str(root / "logs" / "parsl"),
+        strategy_period=0.5,
+        retries=0,
+        usage_tracking=0,
+        initialize_logging=False,
+    )
+
+
+def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, root: Path) -> Any:
+    if isinstance(executor, ThreadExecutor):
+        return ThreadPoolExecutor(label=label, max_threads=executor.workers)
+    local = isinstance(executor, LocalExecutor)
+    return HighThroughputExecutor(
+        label=label,
+        address="127.0.0.1" if local else getattr(executor, "address", None),
+        max_workers_per_node=executor.workers,
+        provider=_provider(executor),
+        encrypted=True,
+        heartbeat_period=int(max(1, config.heartbeat_s)),
+        heartbeat_threshold=int(max(2, config.heartbeat_limit_s)),
+        block_error_handler=partial(windowed_error_handler, threshold=3),
+        interchange_launch_cmd=[*_die_with_parent(), str(_scripts() / "interchange.py")],
+        worker_logdir_root=str(root / "logs" / "workers"),
+        worker_port_range=(54000, 55000),
+    )
+
+
+def _die_with_parent() -> list[str]:
+    """Return the command prefix that ends the interchange when the driver is killed, where the system has one."""
+    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
+def _scripts() -> Path:
+    """Return the folder of this Python's scripts: an environment need not be activated to be used."""
+    return Path(sys.executable).parent
+
+
+def _provider(executor: ExecutorConfig) -> Any:
+    exports = [f"export {name}=1" for name in THREAD_VARIABLES]
+    init = "\n".join([f"export PATH={shlex.quote(str(_scripts()))}:$PATH", *exports, executor.worker_init])
+    if isinstance(executor, SlurmExecutor):
+        return SlurmProvider(
+            partition=executor.partition,
+            account=executor.account,
+            launcher=SrunLauncher() if executor.nodes_per_block > 1 else SimpleLauncher(),
+            exclusive=False,
+            **_block(executor, init),
+        )
+    if isinstance(executor, PbsExecutor):
+        return PBSProProvider(queue=executor.queue, account=executor.account, **_block(executor, init))
+    return LocalProvider(
+        init_blocks=1, min_blocks=1, max_blocks=1, worker_init=init, launcher=SingleNodeLauncher(fail_on_any=False)
+    )
+
+
+def _block(executor: BatchExecutor, worker_init: str) -> dict[str, Any]:
+    return {
+        "nodes_per_block": executor.nodes_per_block,
+        "init_blocks": 1,
+        "min_blocks": 1,
+        "max_blocks": executor.max_blocks,
+        "walltime": executor.walltime,
+        "scheduler_options": executor.scheduler_options,
+        "worker_init": worker_init,
+    }
+
+
+def _kill_leftovers(root: Path) -> None:
+    """End worker pools of this campaign that outlived their driver, with all they started."""
+    victims = [process for process in psutil.process_iter(["cmdline"]) if _is_pool_of(process, root)]
+    for process in victims:
+        for member in [*_quiet_children(process), process]:
+            _send(member, signal.SIGTERM)
+    _, alive = psutil.wait_procs(victims, timeout=2.0)
+    for process in alive:
+        for member in [*_quiet_children(process), process]:
+            _send(member, signal.SIGKILL)
+
+
+def _is_pool_of(process: psutil.Process, root: Path) -> bool:
+    command = process.info.get("cmdline") or []
+    if process.pid == os.getpid() or not any("process_worker_pool" in word for word in command):
+        return False
+    return any(word.removeprefix("--logdir=").startswith(f"{root}{os.sep}") for word in command)
+
+
+def _quiet_children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.Error:
+        return []
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.Error:
+        return
+
+
+def _quietly(action: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            action()
+        except Exception:
+            logging.getLogger(__name__).debug("shutdown", exc_info=True)
+
+    return run
+
+
+def _one_line(error: BaseException | None) -> str:
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())[:300]
+
+
+def wait(completions: queue.SimpleQueue[Completion], timeout_s: float) -> list[Completion]:
+    """Return all completions that are there, waiting for the first at most `timeout_s` seconds."""
+    found = []
+    try:
+        found.append(completions.get(timeout=timeout_s))
+        while True:
+            found.append(completions.get_nowait())
+    except queue.Empty:
+        return found

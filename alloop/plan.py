@@ -1,0 +1,266 @@
+"""State -> the tasks that should be running now. Pure; no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from alloop import build
+from alloop.charter import Charter, Walker
+from alloop.state import GenerationState, State
+from alloop.tasks.requests import Request
+from alloop.wanted import (
+    evaluations_wanted,
+    fresh_pool,
+    heldout_need,
+    label_allowance,
+    pool_wanted,
+    stalled,
+    training_need,
+)
+from policies.exploration import WalkerView
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A task that should run: its purpose, how to build its request, and what the fold needs to know of it."""
+
+    purpose: str
+    slot_kind: str
+    build: Callable[[], Request]
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+Stage = Callable[[State, Charter, int], Iterator[Wanted]]
+
+
+def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted]:
+    """Return the tasks to submit now, the most urgent first.
+
+    Parameters
+    ----------
+    state : State
+        The campaign so far.
+    charter : Charter
+        What it was founded on.
+    free : mapping
+        Free slots of every executor.
+    """
+    if state.verdict is not None:
+        return []
+    room, chosen = Counter(free), []
+    for stage in _open_stages(state, charter):
+        for wanted in stage(state, charter, sum(room.values())):
+            executor = getattr(charter.config.execution, wanted.slot_kind)
+            if room[executor] > 0:
+                room[executor] -= 1
+                chosen.append(wanted)
+    return chosen
+
+
+def _open_stages(state: State, charter: Charter) -> tuple[Stage, ...]:
+    """Return the stages that may submit: all of them, or in lockstep the first that is not finished."""
+    if charter.config.overlap:
+        return _STAGES
+    running = {_stage_of(task.purpose, task.context) for task in state.running.values()}
+    for stage in _STAGES:
+        if stage in running or next(stage(state, charter, 10**6), None) is not None:
+            return (stage,)
+    return ()
+
+
+def _stage_of(purpose: str, context: Mapping[str, Any]) -> Stage:
+    kind = purpose.partition("/")[0]
+    if kind == "explore":
+        return _heldout_walkers if context["role"] == "heldout" else _walkers
+    return _STAGE_OF_KIND[kind]
+
+
+# -- what each stage wants ---------------------------------------------------------------------------------------
+
+
+def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    for element in charter.elements:
+        purpose = f"atom/{element}"
+        if purpose not in state.tasks:
+            yield Wanted(purpose, "label", partial(build.atom, charter, element), {"element": element})
+    if not charter.config.initial.frames:
+        return
+    for name in charter.systems:
+        purpose = f"initial/{name}"
+        if purpose not in state.tasks:
+            context = {"walker": f"{name}.initial", "segment": 0, "system": name, "generation": None}
+            yield Wanted(purpose, "explore", partial(build.initial, charter, name), context)
+
+
+def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    if not state.pretraining or len(state.e0s_eV) < len(charter.elements):
+        return
+    for member in range(charter.config.potential.committee):
+        purpose = f"fit/pretrain/m{member}"
+        if purpose not in state.tasks:
+            context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
+            yield Wanted(purpose, "fit", partial(build.pretrain, charter, state, member), context)
+
+
+def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    generation = state.fitting()
+    if generation is not None and not _pretraining_open(state, charter):
+        yield from _members(state, charter, generation)
+    for rung in state.rungs.values():
+        for fit in range(1, charter.config.ladder.fits):
+            purpose = f"fit/r{rung.size}/f{fit}"
+            if purpose not in state.tasks:
+                context = {"rung": rung.size, "fit": fit, "generation": None}
+                yield Wanted(purpose, "fit", partial(build.rung_fit, charter, state, rung, fit), context)
+
+
+def _pretraining_open(state: State, charter: Charter) -> bool:
+    done = sum(1 for purpose in state.tasks if purpose.startswith("fit/pretrain/") and purpose not in state.running)
+    return bool(state.pretraining) and done < charter.config.potential.committee
+
+
+def _members(state: State, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
+    for member in range(charter.config.potential.committee):
+        context: dict[str, Any]
+        if member == 0 and generation.rung is not None:
+            rung, purpose = state.rungs[generation.rung], f"fit/r{generation.rung}/f0"
+            context = {"rung": rung.size, "fit": 0, "generation": generation.number, "member": 0}
+            wanted = Wanted(purpose, "fit", partial(build.rung_fit, charter, state, rung, 0), context)
+        else:
+            purpose = f"fit/g{generation.number}/m{member}"
+            context = {"rung": None, "generation": generation.number, "member": member}
+            wanted = Wanted(purpose, "fit", partial(build.member, charter, state, generation, member), context)
+        if purpose not in state.tasks:
+            yield wanted
+
+
+def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    budget = charter.config.budget.dft_core_hours
+    if budget is not None and state.dft_core_s >= 3600.0 * budget:
+        return
+    for frame_id in (*state.train_order, *state.heldout_order):
+        frame = state.frames[frame_id]
+        purpose = f"label/{frame_id}"
+        if frame.status in ("selected", "heldout") and purpose not in state.tasks:
+            yield Wanted(purpose, "label", partial(build.label, charter, frame), {"frame": frame_id})
+
+
+def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    active = state.active()
+    if active is None or active.number < charter.config.heldout.from_generation:
+        return
+    missing = heldout_need(state, charter)
+    walkers = charter.walkers("heldout")
+    have = _heldout_frames(state, walkers)
+    asked = []
+    for _ in range(missing):
+        walker = min(walkers, key=lambda w: have[w.id])
+        have[walker.id] += 1
+        asked.append(walker)
+    for walker in dict.fromkeys(asked):
+        known = state.walkers.get(walker.id)
+        if known is None or not known.running:
+            yield _segment(state, charter, active, walker, restart=known is not None and known.explosions > 0)
+
+
+def _heldout_frames(state: State, walkers: tuple[Walker, ...]) -> dict[str, int]:
+    """Count the drawn and the offered frames of every held-out walker, failed labels left out."""
+    have = {walker.id: 0 for walker in walkers}
+    for frame in (*(state.frames[i] for i in state.heldout_order), *state.pool.values()):
+        if frame.walker in have and frame.status != "failed":
+            have[frame.walker] += 1
+    return have
+
+
+def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    for name, model, heldout in evaluations_wanted(state, charter):
+        purpose = f"evaluate/{name}/h{heldout}"
+        if purpose not in state.tasks:
+            context = {"model": model, "heldout": heldout, "of": name}
+            yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model), context)
+
+
+def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    active = state.active()
+    if active is None or not training_need(state, charter) or label_allowance(state, charter) == 0:
+        return
+    walkers = {walker.id: walker for walker in charter.walkers("train")}
+    if charter.config.overlap:
+        if len(fresh_pool(state, charter)) >= pool_wanted(charter) or stalled(state, charter):
+            return
+    else:
+        walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}
+    launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], room)
+    for launch in launches:
+        walker = walkers[launch.walker_id]
+        yield _segment(state, charter, active, walker, restart=launch.restart, temperature_K=launch.temperature_K)
+
+
+def _explored_this_round(state: State, walker: str) -> bool:
+    known = state.walkers.get(walker)
+    return known is not None and known.round >= state.selections
+
+
+def _view(state: State, walker: Walker) -> WalkerView:
+    known = state.walkers.get(walker.id)
+    return WalkerView(
+        id=walker.id,
+        system=walker.system,
+        temperature_K=walker.temperature_K,
+        segments=known.segments if known else 0,
+        last_generation=known.last_generation if known else -1,
+        explosions=known.explosions if known else 0,
+        running=known.running if known else False,
+        ended=known.ended if known else None,
+    )
+
+
+def _segment(
+    state: State,
+    charter: Charter,
+    active: GenerationState,
+    walker: Walker,
+    *,
+    restart: bool,
+    temperature_K: float | None = None,
+) -> Wanted:
+    known = state.walkers.get(walker.id)
+    number = known.segments if known else 0
+    start = known.continue_from if known and not restart else None
+    temperature = walker.temperature_K if temperature_K is None else temperature_K
+    purpose = f"explore/{walker.id}/{number}"
+    context = {
+        "walker": walker.id,
+        "segment": number,
+        "system": walker.system,
+        "generation": active.number,
+        "temperature_K": temperature,
+        "role": walker.role,
+        "round": state.selections,
+        "start": start,
+    }
+    return Wanted(
+        purpose, "explore", partial(build.segment, charter, active, walker, purpose, start, temperature), context
+    )
+
+
+_STAGES: tuple[Stage, ...] = (
+    _beginnings,
+    _pretraining,
+    _fits,
+    _labels,
+    _heldout_walkers,
+    _evaluations,
+    _walkers,
+)
+_STAGE_OF_KIND: dict[str, Stage] = {
+    "atom": _beginnings,
+    "initial": _beginnings,
+    "fit": _fits,
+    "label": _labels,
+    "evaluate": _evaluations,
+}

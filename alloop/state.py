@@ -1,0 +1,379 @@
+"""The state of a campaign: the fold of its journal, one event at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from alloop.events import (
+    AttemptLost,
+    CampaignCreated,
+    ConfigChanged,
+    DriverStarted,
+    FramesSelected,
+    GenerationOpened,
+    HeldoutDrawn,
+    LabelsImported,
+    RungJudged,
+    TaskFinished,
+    TaskPlanned,
+    VerdictReached,
+)
+from alloop.journal import Entry
+from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
+
+UNPHYSICAL = ("contact", "temperature", "nan")
+HEARTBEAT_GAP_S = 120.0
+T = TypeVar("T")
+
+
+@dataclass
+class TaskState:
+    """One task by its purpose."""
+
+    purpose: str
+    key: str
+    task: str
+    slot_kind: str
+    request: dict[str, Any]
+    context: dict[str, Any]
+    planned_t: float
+    attempts: int = 1
+    status: str = "running"
+    finished: TaskFinished | None = None
+
+
+@dataclass
+class FrameState:
+    """One frame with its provenance.
+
+    `status` runs from ``offered`` to ``selected`` or ``heldout``, then ``labelled`` or ``failed``; or to ``rejected``.
+    """
+
+    id: str
+    system: str
+    walker: str
+    segment: int
+    generation: int | None
+    source: str
+    offer: Offer
+    status: str = "offered"
+    use: str | None = None
+    reason: str = ""
+    rank: int | None = None
+    label: str | None = None
+
+
+@dataclass
+class WalkerState:
+    """What is known of a walker after its last finished segment."""
+
+    id: str
+    segments: int = 0
+    continue_from: str | None = None
+    explosions: int = 0
+    ended: str | None = None
+    last_generation: int = -1
+    round: int = -1
+    running: bool = False
+
+
+@dataclass
+class GenerationState:
+    """One committee: models, the leader first, as far as they are fitted."""
+
+    number: int
+    frames: tuple[str, ...]
+    rung: int | None
+    foundation: bool
+    models: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class RungState:
+    """One rung: its frames and its fits."""
+
+    size: int
+    frames: tuple[str, ...]
+    models: dict[int, str] = field(default_factory=dict)
+
+
+class State:
+    """Everything the journal says, indexed for the decisions. Changed only by `apply`."""
+
+    def __init__(self) -> None:
+        self.created: CampaignCreated | None = None
+        self.config: dict[str, Any] = {}
+        self.tasks: dict[str, TaskState] = {}
+        self.running: dict[str, TaskState] = {}
+        self.frames: dict[str, FrameState] = {}
+        self.pool: dict[str, FrameState] = {}
+        self.train_order: list[str] = []
+        self.heldout_order: list[str] = []
+        self.pretraining: list[str] = []
+        self.walkers: dict[str, WalkerState] = {}
+        self.generations: list[GenerationState] = []
+        self.rungs: dict[int, RungState] = {}
+        self.e0s_eV: dict[str, float] = {}
+        self.evaluations: dict[tuple[str, int], EvaluateSummary] = {}
+        self.judged: list[RungJudged] = []
+        self.verdict: VerdictReached | None = None
+        self.rejections: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.broken: Counter[str] = Counter()
+        self.selections = 0
+        self.stalled_segments = 0
+        self.dft_core_s = 0.0
+        self.wall_s = 0.0
+        self.seq = 0
+        self._last_t: float | None = None
+        self._pending: Counter[str] = Counter()
+        self._labelled: Counter[str] = Counter()
+
+    # -- counts the decisions need ---------------------------------------------------------------------------
+
+    def pending(self, use: str) -> int:
+        """Return how many frames of a use (``train`` or ``heldout``) wait for their label."""
+        return self._pending[use]
+
+    def labelled(self, use: str) -> int:
+        """Return how many frames of a use have a label."""
+        return self._labelled[use]
+
+    def labels_spent(self) -> int:
+        """Return how many labels are bought or ordered, failed ones included, imported ones not."""
+        return sum(1 for frame in self._ordered() if frame.walker != "imported")
+
+    def labelled_frames(self, use: str) -> list[FrameState]:
+        """Return the labelled frames of a use in selection order."""
+        order = self.train_order if use == "train" else self.heldout_order
+        return [self.frames[i] for i in order if self.frames[i].status == "labelled"]
+
+    def active(self) -> GenerationState | None:
+        """Return the newest generation whose whole committee is fitted."""
+        members = self.members()
+        for generation in reversed(self.generations):
+            if generation.foundation or len(generation.models) == members:
+                return generation
+        return None
+
+    def fitting(self) -> GenerationState | None:
+        """Return the generation being fitted."""
+        last = self.generations[-1] if self.generations else None
+        return last if last is not None and last is not self.active() else None
+
+    def members(self) -> int:
+        """Return the size of a committee."""
+        return int(self.config["potential"]["committee"])
+
+    def _ordered(self) -> list[FrameState]:
+        return [self.frames[i] for i in (*self.train_order, *self.heldout_order)]
+
+    # -- the fold --------------------------------------------------------------------------------------------
+
+    def apply(self, entry: Entry) -> None:
+        """Fold one event."""
+        self._pass_time(entry)
+        self.seq = entry.seq
+        fold = _FOLDS.get(type(entry.event))
+        if fold is not None:
+            fold(self, entry)
+
+    def _pass_time(self, entry: Entry) -> None:
+        if self._last_t is not None and not isinstance(entry.event, DriverStarted):
+            self.wall_s += max(0.0, min(entry.t - self._last_t, HEARTBEAT_GAP_S))
+        self._last_t = entry.t
+
+    def _created(self, entry: Entry) -> None:
+        event = _as(entry.event, CampaignCreated)
+        self.created, self.config = event, event.config
+
+    def _config_changed(self, entry: Entry) -> None:
+        self.config = _as(entry.event, ConfigChanged).config
+
+    def _imported(self, entry: Entry) -> None:
+        event = _as(entry.event, LabelsImported)
+        if event.reference == "other":
+            self.pretraining.extend(event.keys)
+            return
+        for key in event.keys:
+            frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, "", _IMPORTED_OFFER)
+            frame.status, frame.use, frame.label = "labelled", "train", key
+            self.frames[frame.id] = frame
+            self.train_order.append(frame.id)
+            self._labelled["train"] += 1
+
+    def _planned(self, entry: Entry) -> None:
+        event = _as(entry.event, TaskPlanned)
+        task = TaskState(event.purpose, event.key, event.task, event.slot_kind, event.request, event.context, entry.t)
+        self.tasks[task.purpose] = self.running[task.purpose] = task
+        if event.task == "explore":
+            self._walker(event.context["walker"]).running = True
+
+    def _lost(self, entry: Entry) -> None:
+        event = _as(entry.event, AttemptLost)
+        self.tasks[event.purpose].attempts += 1
+        self.broken["lost worker"] += 1
+
+    def _finished(self, entry: Entry) -> None:
+        event = _as(entry.event, TaskFinished)
+        task = self.tasks[event.purpose]
+        task.status, task.finished = event.status, event
+        task.request = {}
+        self.running.pop(event.purpose, None)
+        if task.slot_kind == "label" and event.timing is not None and not event.reused:
+            self.dft_core_s += event.timing.cpu_s
+        if event.status == "failed" and task.task != "label":
+            self.broken[event.reason] += 1
+        _FINISHED[task.task](self, task, event)
+
+    def _offers_finished(self, task: TaskState, event: TaskFinished) -> None:
+        walker = self._walker(task.context["walker"])
+        walker.running = False
+        walker.segments = max(walker.segments, int(task.context["segment"]) + 1)
+        if event.status != "ok":
+            walker.explosions += 1
+            walker.ended = event.reason
+            return
+        summary = OffersSummary.model_validate(event.summary)
+        self.rejections.update(summary.gated)
+        self._count_segment(walker, task, summary)
+        for offer in summary.offers:
+            self._offer(task, offer)
+
+    def _count_segment(self, walker: WalkerState, task: TaskState, summary: OffersSummary) -> None:
+        unphysical = summary.ended in UNPHYSICAL
+        walker.explosions = walker.explosions + 1 if unphysical else 0
+        walker.ended = summary.ended
+        if task.task == "explore":
+            walker.continue_from = task.key
+            walker.last_generation = int(task.context["generation"])
+            walker.round = int(task.context["round"])
+            self.stalled_segments += task.context["role"] == "train"
+
+    def _offer(self, task: TaskState, offer: Offer) -> None:
+        context = task.context
+        frame = FrameState(
+            id=f"{context['walker']}/{context['segment']}/{offer.index}",
+            system=context["system"],
+            walker=context["walker"],
+            segment=int(context["segment"]),
+            generation=context["generation"],
+            source=f"{task.task}/{task.key}#{offer.index}",
+            offer=offer,
+        )
+        self.frames[frame.id] = self.pool[frame.id] = frame
+
+    def _label_finished(self, task: TaskState, event: TaskFinished) -> None:
+        frame = self.frames[task.context["frame"]]
+        self._pending[str(frame.use)] -= 1
+        if event.status == "ok":
+            frame.status, frame.label = "labelled", event.key
+            self._labelled[str(frame.use)] += 1
+        else:
+            frame.status, frame.reason = "failed", event.reason
+            self.failures[event.reason] += 1
+
+    def _atom_finished(self, task: TaskState, event: TaskFinished) -> None:
+        if event.status == "ok":
+            self.e0s_eV[task.context["element"]] = float(event.summary["energy_eV"])
+
+    def _fit_finished(self, task: TaskState, event: TaskFinished) -> None:
+        if event.status != "ok":
+            return
+        context, model = task.context, f"fit:{event.key}"
+        if context["rung"] is not None:
+            self.rungs[context["rung"]].models[context["fit"]] = model
+        if context["generation"] is not None:
+            self.generations[context["generation"]].models[context["member"]] = model
+
+    def _evaluate_finished(self, task: TaskState, event: TaskFinished) -> None:
+        if event.status == "ok":
+            key = (task.context["model"], int(task.context["heldout"]))
+            self.evaluations[key] = EvaluateSummary.model_validate(event.summary)
+
+    def _selected(self, entry: Entry) -> None:
+        event = _as(entry.event, FramesSelected)
+        self.selections += 1
+        self.stalled_segments = 0
+        for choice in event.chosen:
+            frame = self._take(choice.id, "train")
+            frame.rank, frame.reason = choice.rank, choice.why
+            self.train_order.append(frame.id)
+        for frame_id, reason in event.rejected.items():
+            frame = self.pool.pop(frame_id)
+            frame.status, frame.reason = "rejected", reason
+            self.rejections[reason] += 1
+
+    def _drawn(self, entry: Entry) -> None:
+        for frame_id in _as(entry.event, HeldoutDrawn).frames:
+            self._take(frame_id, "heldout").reason = "heldout"
+            self.heldout_order.append(frame_id)
+
+    def _take(self, frame_id: str, use: str) -> FrameState:
+        frame = self.pool.pop(frame_id)
+        frame.status, frame.use = "selected" if use == "train" else "heldout", use
+        self._pending[use] += 1
+        return frame
+
+    def _opened(self, entry: Entry) -> None:
+        event = _as(entry.event, GenerationOpened)
+        missing = set(event.missing)
+        frames = tuple(i for i in self.train_order[: event.upto] if i not in missing)
+        generation = GenerationState(event.number, frames, event.rung, event.foundation)
+        self.generations.append(generation)
+        if event.foundation and self.created is not None:
+            generation.models[0] = f"foundation:{self.created.foundation}"
+        if event.rung is not None:
+            self.rungs[event.rung] = RungState(event.rung, frames)
+
+    def _judged(self, entry: Entry) -> None:
+        self.judged.append(_as(entry.event, RungJudged))
+
+    def _verdict(self, entry: Entry) -> None:
+        self.verdict = _as(entry.event, VerdictReached)
+
+    def _walker(self, walker_id: str) -> WalkerState:
+        return self.walkers.setdefault(walker_id, WalkerState(walker_id))
+
+
+def _as(event: Any, cls: type[T]) -> T:
+    assert isinstance(event, cls)
+    return event
+
+
+_IMPORTED_OFFER = Offer(
+    index=0, why="initial", step=0, temperature_K=None, disagreement_eV_per_A=None, min_contact=1.0, structure_sha256=""
+)
+
+_FOLDS: dict[type, Any] = {
+    CampaignCreated: State._created,
+    ConfigChanged: State._config_changed,
+    LabelsImported: State._imported,
+    TaskPlanned: State._planned,
+    TaskFinished: State._finished,
+    AttemptLost: State._lost,
+    FramesSelected: State._selected,
+    HeldoutDrawn: State._drawn,
+    GenerationOpened: State._opened,
+    RungJudged: State._judged,
+    VerdictReached: State._verdict,
+}
+
+_FINISHED: dict[str, Any] = {
+    "initial": State._offers_finished,
+    "explore": State._offers_finished,
+    "label": State._label_finished,
+    "atom": State._atom_finished,
+    "fit": State._fit_finished,
+    "evaluate": State._evaluate_finished,
+}
+
+
+def fold(entries: Any) -> State:
+    """Return the state after all entries."""
+    state = State()
+    for entry in entries:
+        state.apply(entry)
+    return state
