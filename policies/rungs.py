@@ -1,0 +1,134 @@
+"""One rung of the ladder: the errors of its fits on the held-out frames, and its row in a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from policies.resampling import rmse, standard_error
+
+UNITS = {"energy RMSE": "meV/atom", "force RMSE": "meV/Å"}
+"""Unit of each held-out metric."""
+
+
+@dataclass(frozen=True, eq=False)
+class RungEvidence:
+    """What is known of one rung: the errors of its fits on the held-out frames.
+
+    A rung whose fits failed is evidence too: pass empty arrays of shape (0, 0) and no clusters.
+
+    Attributes
+    ----------
+    size : int
+        Labels each fit was trained on.
+    energy_error : ndarray, shape (fits, frames)
+        Predicted minus labelled energy per atom (eV/atom).
+    forces_squared_error : ndarray, shape (fits, frames)
+        Mean over a frame's 3N force components of the squared error ((eV/Å)²).
+    cluster : tuple of str, length frames
+        Walker each held-out frame comes from.
+    physical : bool
+        False if dynamics with the rung's fits turned unphysical.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together.
+    """
+
+    size: int
+    energy_error: NDArray[np.float64]
+    forces_squared_error: NDArray[np.float64]
+    cluster: tuple[str, ...]
+    physical: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("energy_error", "forces_squared_error"):
+            object.__setattr__(self, name, _matrix(getattr(self, name)))
+        shape = self.energy_error.shape
+        if self.forces_squared_error.shape != shape or len(shape) != 2 or shape[1] != len(self.cluster):
+            raise ValueError(
+                f"rung {self.size}: need two (fits, frames) arrays and a walker per frame, got {shape}, "
+                f"{self.forces_squared_error.shape} and {len(self.cluster)} walkers"
+            )
+
+    @property
+    def fits(self) -> int:
+        """Number of fits."""
+        return int(self.energy_error.shape[0])
+
+    @property
+    def frames(self) -> int:
+        """Number of held-out frames."""
+        return len(self.cluster)
+
+    def unmeasured(self) -> str | None:
+        """Return why the rung says nothing, or None if it does."""
+        if not self.physical:
+            return "its dynamics turned unphysical"
+        if self.fits < 2:
+            return "it has fewer than two fits, so their spread is unknown"
+        if self.frames < 2:
+            return "it has fewer than two held-out frames, so it has no error bar"
+        if len(set(self.cluster)) < 2:
+            return "its held-out frames come from one walker, so they have no error bar"
+        if not (np.isfinite(self.energy_error).all() and np.isfinite(self.forces_squared_error).all()):
+            return "its errors are not all finite"
+        return None
+
+
+@dataclass(frozen=True)
+class RungSummary:
+    """One row of the table of rungs; a standard error is NaN where there are fewer than two fits or walkers."""
+
+    size: int
+    rmse_energy_meV_per_atom: float
+    se_energy_meV_per_atom: float
+    rmse_forces_meV_per_A: float
+    se_forces_meV_per_A: float
+    fits: int
+    frames: int
+    unmeasured: str | None
+
+
+def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungSummary:
+    """Return a rung's row in a table: RMSEs with standard errors.
+
+    Parameters
+    ----------
+    rung : RungEvidence
+        The rung.
+    seed : int
+        Seed of the resampling.
+    resamples : int
+        Bootstrap resamples.
+
+    Returns
+    -------
+    RungSummary
+        NaN where a number is not known.
+    """
+    values: dict[str, tuple[float, float]] = {}
+    for metric, squared in squared_errors(rung).items():
+        nothing = squared.size == 0
+        error = float("nan") if nothing else standard_error(squared, rung.cluster, seed, resamples)
+        values[metric] = (float("nan") if nothing else rmse(squared), error)
+    return RungSummary(
+        rung.size, *values["energy RMSE"], *values["force RMSE"], rung.fits, rung.frames, rung.unmeasured()
+    )
+
+
+def squared_errors(rung: RungEvidence) -> dict[str, NDArray[np.float64]]:
+    """Return squared errors of each metric, shape (fits, frames), in its unit squared."""
+    return {
+        "energy RMSE": (1000.0 * rung.energy_error) ** 2,
+        "force RMSE": 1e6 * rung.forces_squared_error,
+    }
+
+
+def _matrix(values: ArrayLike) -> NDArray[np.float64]:
+    matrix = np.array(values, dtype=np.float64)
+    matrix.setflags(write=False)
+    return matrix
