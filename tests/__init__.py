@@ -1,0 +1,1 @@
+"""Tests of alloop, file for file as the packages they test."""
