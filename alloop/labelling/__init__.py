@@ -1,0 +1,1 @@
+"""Single points of frames: GPAW in plane waves, or any ASE calculator."""

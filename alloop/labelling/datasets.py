@@ -1,0 +1,73 @@
+"""PAW datasets and functionals, as the installed GPAW finds them."""
+
+from __future__ import annotations
+
+import hashlib
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+from alloop.labelling.keywords import FUNCTIONAL_ALIASES, functional_name
+from alloop.labelling.messages import one_line
+
+WITHOUT_LIBXC = ("LDA", "PBE", "revPBE", "RPBE", "PW91")
+_MADE_WITHOUT_FILE = ("hgh", "hgh.sc", "ah", "ae", "ghost", "sg15")
+
+
+@lru_cache
+def setup_name(xc: str) -> str:
+    """Return the functional for which the PAW datasets of a calculation must be made.
+
+    Raises
+    ------
+    ValueError
+        In one line, if GPAW does not know the functional or was built without what it needs.
+    """
+    from gpaw import get_libraries
+    from gpaw.xc import XC
+    from gpaw.xc.libxc import short_names
+
+    try:
+        return str(XC({"name": functional_name(xc)}, legacy_gpaw=False).get_setup_name())
+    except (NameError, AssertionError) as error:
+        known = sorted({*WITHOUT_LIBXC, *short_names, *FUNCTIONAL_ALIASES})
+        exists = xc in known or "_" in xc or f"Unable to use {xc}:" not in str(error)
+        if not get_libraries()["libxc"] and exists:
+            raise ValueError(
+                f"`{xc}` needs libxc, and GPAW was built without it; install libxc with its headers and build GPAW "
+                f"again, or use one of {', '.join(WITHOUT_LIBXC)}"
+            ) from error
+        near = [name for name in known if name.lower() == xc.lower()] or get_close_matches(xc, known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(known)} and every name of libxc"
+        raise ValueError(f"GPAW knows no functional `{xc}`; {hint}") from error
+    except Exception as error:
+        raise ValueError(f"GPAW refuses the functional `{xc}`: {one_line(error)}") from error
+
+
+def setup_type(setups: Any, element: str) -> str:
+    """Return the kind of PAW dataset that GPAW's ``setups`` keyword gives an element; ``paw`` is the default."""
+    if isinstance(setups, dict):
+        setups = setups.get(element, setups.get("default"))
+    kind = str(setups or "paw").partition(":")[0]
+    return kind or "paw"
+
+
+@lru_cache
+def dataset_sha256(element: str, kind: str, setup: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a PAW dataset (uncompressed).
+
+    Raises
+    ------
+    FileNotFoundError
+        In one line, if there is none.
+    """
+    from gpaw.setup_data import search_for_file
+
+    if kind in _MADE_WITHOUT_FILE:
+        return kind
+    name = f"{element}.{setup}" if kind == "paw" else f"{element}.{kind}.{setup}"
+    try:
+        _, content = search_for_file(name)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no PAW dataset {name}") from None
+    return hashlib.sha256(content).hexdigest()[:16]

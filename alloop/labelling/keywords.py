@@ -1,0 +1,74 @@
+"""From the config's words to GPAW's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from alloop.config.science import GpawLabel
+
+FUNCTIONAL_ALIASES = {"r2SCAN": "MGGA_X_R2SCAN+MGGA_C_R2SCAN", "SCAN": "MGGA_X_SCAN+MGGA_C_SCAN"}
+ATOM_MAXITER = 300
+ATOM_FALLBACKS: tuple[dict[str, Any], ...] = ({}, {"mixer": {"beta": 0.02}}, {"mixer": {"name": "pulay", "beta": 0.02}})
+_BOX_RATIOS = (1.0, 1.05, 1.1)
+_OF_ONE_CELL = ("nbands", "gpts")
+
+
+def functional_name(xc: str) -> str:
+    """Return GPAW's name of a functional."""
+    return FUNCTIONAL_ALIASES.get(xc, xc)
+
+
+def gpaw_keywords(label: GpawLabel) -> dict[str, Any]:
+    """Return the keywords of GPAW for a frame; the same for every frame of a campaign.
+
+    Examples
+    --------
+    >>> gpaw_keywords(GpawLabel())["mode"]
+    {'name': 'pw', 'ecut': 340.0}
+    """
+    return {
+        **label.gpaw,
+        "mode": {"name": "pw", "ecut": label.cutoff_eV},
+        "xc": functional_name(label.xc),
+        "kpts": {"size": label.kpts, **({"gamma": True} if label.gamma_centred else {})},
+        "occupations": {"name": "fermi-dirac", "width": label.smearing_eV},
+        "symmetry": {"point_group": label.point_group_symmetry},
+        "maxiter": label.maxiter,
+        "charge": label.charge,
+        "spinpol": bool(label.spin),
+        "legacy_gpaw": False,
+    }
+
+
+def initial_moments(label: GpawLabel, atoms: Atoms) -> NDArray[np.float64]:
+    """Return the magnetic moment (μB) that each atom starts from, shape (atoms,)."""
+    return np.array([label.magmoms.get(symbol, 0.0) if label.spin else 0.0 for symbol in atoms.symbols])
+
+
+def atom_keywords(label: GpawLabel, element: str) -> dict[str, Any]:
+    """Return the keywords of GPAW for an isolated atom: Γ only, spin-polarised by Hund's rule, neutral."""
+    keywords = {key: value for key, value in gpaw_keywords(label).items() if key not in _OF_ONE_CELL}
+    if isinstance(setups := keywords.get("setups"), dict):
+        keywords["setups"] = {key: value for key, value in setups.items() if key in (element, "default")}
+    return keywords | {
+        "kpts": (1, 1, 1),
+        "symmetry": {"point_group": False},
+        "maxiter": max(label.maxiter, ATOM_MAXITER),
+        "charge": 0.0,
+        "spinpol": True,
+        "hund": True,
+    }
+
+
+def isolated_atom(element: str, box_A: float) -> Atoms:
+    """Return one atom amid a box of three unlike sides (Å), the shortest `box_A` long.
+
+    Unlike sides split the degenerate p and d levels, so that an open shell converges.
+    """
+    atoms = Atoms(element, cell=[box_A * ratio for ratio in _BOX_RATIOS], pbc=True)
+    atoms.center()
+    return atoms

@@ -1,0 +1,206 @@
+"""Ask the reference method: one frame, or one isolated atom."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from alloop.config.science import GpawLabel, LabelCommon
+from alloop.labelling.ase_engine import ase_single_point
+from alloop.labelling.gpaw_engine import gpaw_atom, gpaw_single_point
+from alloop.labelling.identity import code_identity
+from alloop.labelling.keywords import isolated_atom
+from alloop.labelling.messages import one_line
+from alloop.labelling.singlepoint import NotConvergedError, SinglePoint, label_settings
+from alloop.materials.contacts import is_finite, min_contact
+from alloop.materials.electrons import is_odd
+from alloop.materials.structure import Structure
+from alloop.tasks.requests import AtomRequest, LabelRequest
+from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, TaskFailure
+from alloop.tasks.workspace import DamagedResultError, Workspace
+
+_SCIENTIFIC = (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError)
+
+
+class CodeMismatchError(Exception):
+    """Other code or datasets on the machine than the request was made for."""
+
+
+def label(request: LabelRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Label a frame: gates on the geometry, the single point, gates on the answer.
+
+    Parameters
+    ----------
+    request : LabelRequest
+        Which frame, and with which settings.
+    workspace : Workspace
+        Files of the campaign; the engine's log of a failed label stays under ``logs/label``.
+    device : str
+        Not used: the engine chooses.
+
+    Returns
+    -------
+    summary, data : dict
+        A dumped `LabelSummary` and `LabelData`.
+
+    Raises
+    ------
+    TaskFailure
+        ``nonfinite``, ``contact`` or ``odd_electrons`` before the calculation; ``scf`` (not converged), ``dft`` (the
+        engine gave up) or ``forces`` (not finite, or beyond the limit) after it.
+    """
+    structure = _structure(request, workspace)
+    atoms, settings = structure.to_atoms(), label_settings(request.settings)
+    check_geometry(atoms, settings)
+    _check_code(request.code, settings, atoms)
+    with _scratch(workspace, request.kind, request.key()) as folder:
+        point = single_point(atoms, settings, folder)
+        check_answer(point, settings)
+    largest = float(np.abs(point.forces_eV_per_A).max())
+    summary = LabelSummary(
+        energy_eV=point.energy_eV,
+        atoms=len(atoms),
+        max_force_eV_per_A=largest,
+        scf_iterations=point.scf_iterations,
+    )
+    stress = point.stress_eV_per_A3
+    data = LabelData.model_validate(
+        {
+            "structure": structure,
+            "energy_eV": point.energy_eV,
+            "forces_eV_per_A": point.forces_eV_per_A.tolist(),
+            "stress_eV_per_A3": None if stress is None else stress.tolist(),
+        }
+    )
+    return summary.model_dump(mode="json"), data.model_dump(mode="json")
+
+
+def atom(request: AtomRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compute the reference energy of an isolated atom with the settings of the labels.
+
+    Returns
+    -------
+    summary, data : dict
+        A dumped `AtomSummary`, and nothing.
+
+    Raises
+    ------
+    TaskFailure
+        ``scf`` or ``dft``.
+    """
+    settings = label_settings(request.settings)
+    atoms = isolated_atom(request.element, settings.isolated_atom_box_A)
+    _check_code(request.code, settings, atoms)
+    with _scratch(workspace, request.kind, request.key()) as folder:
+        if isinstance(settings, GpawLabel):
+            found = gpaw_atom(request.element, settings, folder / "log.txt")
+            summary = AtomSummary(energy_eV=found.energy_eV, magnetic_moment_muB=found.magnetic_moment_muB)
+        else:
+            summary = AtomSummary(energy_eV=ase_single_point(atoms, settings, folder).energy_eV)
+        if not np.isfinite(summary.energy_eV):
+            raise TaskFailure("dft", f"the energy of the isolated {request.element} atom is not a finite number")
+    return summary.model_dump(mode="json"), {}
+
+
+def check_geometry(atoms: Atoms, settings: LabelCommon) -> None:
+    """Refuse a frame that no engine should see.
+
+    Raises
+    ------
+    TaskFailure
+        ``nonfinite``, ``contact`` or ``odd_electrons``.
+    """
+    if not is_finite(atoms):
+        raise TaskFailure("nonfinite", "a position or cell vector is not a finite number, or the cell has no volume")
+    if (contact := min_contact(atoms)) < settings.min_contact:
+        raise TaskFailure("contact", f"shortest contact {contact:.3f} covalent radii, limit {settings.min_contact:g}")
+    if isinstance(settings, GpawLabel) and settings.spin is None and is_odd(atoms, settings.charge):
+        raise TaskFailure(
+            "odd_electrons",
+            f"{atoms.get_chemical_formula('metal')} with charge {settings.charge:g} has an odd number of electrons; "
+            "set label.spin (true with magmoms, or false), or label.charge",
+        )
+
+
+def single_point(atoms: Atoms, settings: Any, folder: Path) -> SinglePoint:
+    """Return the single point of a frame from the engine that the settings name."""
+    if isinstance(settings, GpawLabel):
+        return gpaw_single_point(atoms, settings, folder / "log.txt")
+    return ase_single_point(atoms, settings, folder)
+
+
+def check_answer(point: SinglePoint, settings: LabelCommon) -> None:
+    """Refuse an answer that no model should learn.
+
+    Raises
+    ------
+    TaskFailure
+        ``forces`` or ``dft``.
+    """
+    if not np.isfinite(point.forces_eV_per_A).all():
+        raise TaskFailure("forces", "a force is not a finite number")
+    if (largest := np.abs(point.forces_eV_per_A).max()) > settings.max_force_eV_per_A:
+        raise TaskFailure(
+            "forces", f"a force component is {largest:.1f} eV/Å, limit {settings.max_force_eV_per_A:g} eV/Å"
+        )
+    stress = point.stress_eV_per_A3
+    if not np.isfinite(point.energy_eV) or (stress is not None and not np.isfinite(stress).all()):
+        raise TaskFailure("dft", "the energy or stress is not a finite number")
+
+
+def _structure(request: LabelRequest, workspace: Workspace) -> Structure:
+    structure = workspace.offered(request.source)
+    if structure.digest() != request.structure_sha256:
+        raise DamagedResultError(f"{request.source} is not the structure that was asked for")
+    return structure
+
+
+def _check_code(wanted: dict[str, str], settings: Any, atoms: Atoms) -> None:
+    here = code_identity(settings, set(atoms.symbols))
+    for name in sorted(wanted.keys() & here.keys()):
+        if wanted[name] != here[name]:
+            raise CodeMismatchError(f"{name} is {here[name]} on this machine, the campaign needs {wanted[name]}")
+
+
+@contextmanager
+def _scratch(workspace: Workspace, kind: str, key: str) -> Iterator[Path]:
+    """Give a scratch folder that ends with the task; after a failure its log is kept and named in the detail."""
+    folder = workspace.scratch(key)
+    _remove_leftovers(folder, key)
+    try:
+        with threadpool_limits(1):
+            yield folder
+    except NotConvergedError as error:
+        raise TaskFailure("scf", one_line(error) + _keep_log(workspace, kind, key, folder)) from error
+    except TaskFailure as failure:
+        kept = _keep_log(workspace, kind, key, folder)
+        raise TaskFailure(failure.reason, failure.detail + kept) from failure
+    except _SCIENTIFIC as error:
+        detail = f"{type(error).__name__}: {one_line(error)}"
+        raise TaskFailure("dft", detail + _keep_log(workspace, kind, key, folder)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path, key: str) -> None:
+    """Remove scratch folders of killed attempts; whoever holds the key's lock may."""
+    for leftover in folder.parent.glob(f"{key}.*"):
+        if leftover != folder:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _keep_log(workspace: Workspace, kind: str, key: str, folder: Path) -> str:
+    log = folder / "log.txt"
+    if not log.is_file():
+        return ""
+    kept = workspace.root / "logs" / kind / f"{key}.txt"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(log, kept)
+    return f" (log: {kept.relative_to(workspace.root)})"
