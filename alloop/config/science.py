@@ -127,7 +127,7 @@ class FitConfig(Section):
 class InitialFramesConfig(Section):
     """Rattled copies of the systems, labelled before the first fit."""
 
-    frames: Annotated[int, Field(ge=0)] = Field(8, description="Frames of all systems together.")
+    frames: Annotated[int, Field(ge=0)] = Field(8, description="Rattled frames per system.")
     rattle_A: Positive = Field(0.10, description="Standard deviation of each Cartesian displacement.")
     strain: NonNegative = Field(0.0, description="Standard deviation of each strain component.")
 

@@ -1,0 +1,226 @@
+"""Everything a config says, checked against itself, its files and what is installed; nothing is created."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from alloop.config.errors import ConfigError, Problem, first_line
+from alloop.config.initial_data import read_initial_data
+from alloop.config.loading import LoadedConfig
+from alloop.config.sanity import Finding, find
+from alloop.config.science import FoundationFile, GpawLabel
+from alloop.config.structures import file_problem, read_systems
+from alloop.config.suggestions import did_you_mean
+from alloop.materials.electrons import is_odd
+from alloop.materials.structure import Structure
+
+T = TypeVar("T")
+
+
+def cross_check(loaded: LoadedConfig) -> None:
+    """Refuse a config that could not run to its end.
+
+    Checked are the values against each other, the structure and data files, policies and calculators by importing
+    them, GPAW's settings, a foundation file by its checksum, and the electrons of every system.
+
+    Raises
+    ------
+    ConfigError
+        With every problem found, those that stand first in the file first.
+    """
+    problems: list[Problem] = []
+    structures = _kept(read_systems, loaded, problems)
+    data = _kept(read_initial_data, loaded, problems)
+    elements = _elements(structures, data)
+    problems += _told(loaded, find(loaded.config, _labels_brought(loaded, data)))
+    problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
+    problems += _told(loaded, [*_foundation_file(loaded), *_devices(loaded)])
+    if not problems:
+        problems += _told(loaded, _label(loaded, elements))
+    if not problems:
+        problems += _unknown_to_foundation(loaded)
+    if problems:
+        raise ConfigError(loaded.path, sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def check_elements(loaded: LoadedConfig, known_elements: Iterable[str]) -> None:
+    """Refuse a config with elements that its foundation does not know.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config whose files can be read.
+    known_elements : iterable of str
+        Chemical symbols that the foundation knows.
+
+    Raises
+    ------
+    ConfigError
+        Naming the systems and the elements.
+    """
+    known = set(known_elements)
+    problems = []
+    for i, (name, structure) in enumerate(read_systems(loaded).items()):
+        strange = [s for s in _symbols(structure.numbers) if s not in known]
+        if strange:
+            what = f"the foundation does not know {_listed(strange)} of `{name}`"
+            mend = "choose another foundation, or `foundation: null` to train from scratch"
+            problems.append(loaded.problem(("systems", i, "structure"), f"{what}; {mend}"))
+    for i, (name, frames) in enumerate(read_initial_data(loaded).items()):
+        strange = [s for s in _symbols(z for atoms in frames for z in atoms.numbers) if s not in known]
+        if strange:
+            what = f"the foundation does not know {_listed(strange)} in `{name}`; remove those frames"
+            problems.append(loaded.problem(("data", "initial", i), what))
+    if problems:
+        raise ConfigError(loaded.path, problems)
+
+
+def _kept(
+    reader: Callable[[LoadedConfig], dict[str, T]], loaded: LoadedConfig, problems: list[Problem]
+) -> dict[str, T]:
+    """Return what a reader reads; its problems are kept instead of raised."""
+    try:
+        return reader(loaded)
+    except ConfigError as error:
+        problems += error.problems
+        return {}
+
+
+def _told(loaded: LoadedConfig, findings: Iterable[Finding]) -> list[Problem]:
+    return [loaded.problem(key, what) for key, what in findings]
+
+
+def _labels_brought(loaded: LoadedConfig, data: Mapping[str, list[Atoms]]) -> int:
+    return sum(len(frames) for frames in data.values()) if loaded.config.data.reference == "same" else 0
+
+
+def _symbols(numbers: Iterable[int]) -> list[str]:
+    return [chemical_symbols[z] for z in sorted({int(z) for z in numbers})]
+
+
+def _elements(structures: Mapping[str, Structure], data: Mapping[str, list[Atoms]]) -> tuple[str, ...]:
+    of_systems = {z for structure in structures.values() for z in structure.numbers}
+    return tuple(_symbols(of_systems | {z for frames in data.values() for atoms in frames for z in atoms.numbers}))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+# -- policies and calculators ------------------------------------------------------------------------------------
+
+
+def policies_of(loaded: LoadedConfig) -> tuple[tuple[str, str, str, dict[str, Any]], ...]:
+    """Return (section, role, name, options) of the three policies, the options as the policies get them."""
+    config = loaded.config
+    tolerances = {
+        "tolerance_energy": config.ladder.tolerance_energy,
+        "tolerance_forces": config.ladder.tolerance_forces,
+    }
+    stopping = {**(tolerances if config.ladder.policy == "ladder" else {}), **config.ladder.options}
+    return (
+        ("select", "selection", config.select.policy, config.select.options),
+        ("explore", "exploration", config.explore.policy, config.explore.options),
+        ("ladder", "stopping", config.ladder.policy, stopping),
+    )
+
+
+def _policies(loaded: LoadedConfig) -> Iterator[Finding]:
+    from policies.registry import load_policy
+
+    for section, role, name, options in policies_of(loaded):
+        try:
+            load_policy(role, name, options)
+        except ValueError as error:
+            key = "options" if "option" in str(error) and (section, "options") in loaded.lines else "policy"
+            yield (section, key), first_line(error)
+
+
+# -- physics -----------------------------------------------------------------------------------------------------
+
+
+def _electrons(loaded: LoadedConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
+    label = loaded.config.label
+    if not isinstance(label, GpawLabel) or label.spin is not None or not label.charge.is_integer():
+        return
+    for name, structure in structures.items():
+        atoms = structure.to_atoms()
+        if is_odd(atoms, label.charge):
+            electrons = int(atoms.numbers.sum() - label.charge)
+            what = f"`{name}` ({structure.formula()}) has {electrons} electrons, an odd number, and spin is not set"
+            yield ("label", "spin"), f"{what}; set `spin: true` with `magmoms`, `spin: false`, or a `charge`"
+
+
+def _label(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]:
+    from alloop.labelling.checks import check_label_settings
+
+    for line in check_label_settings(loaded.config.label, elements):
+        key, _, what = line.partition(": ")
+        yield tuple(key.split(".")), what
+
+
+# -- foundation and machine --------------------------------------------------------------------------------------
+
+
+def _foundation_file(loaded: LoadedConfig) -> Iterator[Finding]:
+    foundation = loaded.config.potential.foundation
+    if not isinstance(foundation, FoundationFile):
+        return
+    key, path = ("potential", "foundation"), loaded.resolve(foundation.path)
+    problem = file_problem(path, foundation.path)
+    if problem:
+        yield (*key, "path"), problem
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != foundation.sha256:
+        what = f"`{foundation.path}` has the SHA-256 {found[:12]}…, not {foundation.sha256[:12]}…"
+        yield (*key, "sha256"), f"{what}; get the right file, or correct this line if you trust it"
+
+
+def _unknown_to_foundation(loaded: LoadedConfig) -> tuple[Problem, ...]:
+    """Return the elements that a foundation file does not know, or what is wrong with the foundation."""
+    foundation = loaded.config.potential.foundation
+    if foundation is None:
+        return ()
+    from alloop.potential.foundation import FoundationError, foundation_elements, load_foundation_file
+
+    try:
+        if isinstance(foundation, FoundationFile):
+            model = load_foundation_file(loaded.resolve(foundation.path), foundation.sha256)
+            check_elements(loaded, foundation_elements(model))
+        else:
+            _named_foundation(foundation)
+    except ConfigError as error:
+        return error.problems
+    except (FoundationError, ValueError) as error:
+        return (loaded.problem(("potential", "foundation"), first_line(error)),)
+    return ()
+
+
+def _named_foundation(name: str) -> None:
+    from alloop.potential import runtime  # noqa: F401 (MACE must be imported its way first)
+
+    # isort: split
+    from mace.calculators.foundations_models import mace_mp_urls
+
+    names = list(mace_mp_urls)
+    if name not in names:
+        nearest = did_you_mean(name, names)
+        mend = f"did you mean `{nearest}`?" if nearest else f"known: {', '.join(names)}"
+        raise ValueError(f"there is no foundation `{name}`; {mend}")
+
+
+def _devices(loaded: LoadedConfig) -> Iterator[Finding]:
+    for name, executor in loaded.config.execution.executors.items():
+        if executor.device == "cuda" and executor.kind in ("local", "threads"):
+            import torch
+
+            if not torch.cuda.is_available():
+                what = "this machine has no GPU that PyTorch can use; write `device: cpu`"
+                yield ("execution", "executors", name, "device"), what

@@ -1,0 +1,153 @@
+"""What changed between two configs, and whether it changes the science of a campaign."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from alloop.canonical import canonical_json, sha256_text
+from alloop.config.campaign import MACHINE_SECTIONS
+from alloop.config.crosscheck import policies_of
+from alloop.config.errors import KeyPath, dotted
+from alloop.config.loading import LoadedConfig
+
+_NOT_SCIENCE = (*MACHINE_SECTIONS, "name")
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key whose value differs.
+
+    Attributes
+    ----------
+    key : str
+        Dotted key.
+    old, new : object
+        The two values as JSON; None also where the key is absent.
+    kind : str
+        ``science``, or ``machine`` for what may change when a campaign resumes.
+    """
+
+    key: str
+    old: Any
+    new: Any
+    kind: Literal["science", "machine"]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
+
+
+def science_digest(loaded: LoadedConfig) -> str:
+    """Return the SHA-256 of everything in a config that decides a campaign's results.
+
+    That is every science section and the contents of the files it names: structures, labelled data and the source
+    of policies that are not built in. Machines, budgets, monitoring, the campaign's name and the places of files
+    are left out, and so are keys at their default, so that a key added later changes no digest.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config whose files can be read.
+
+    Raises
+    ------
+    OSError
+        If a file that the config names cannot be read.
+    """
+    dump = loaded.config.model_dump(mode="json", exclude_defaults=True)
+    science = {key: value for key, value in dump.items() if key not in _NOT_SCIENCE}
+    kept = {dotted(path): value for path, value in _leaves(science) if not _is_place(path)}
+    return sha256_text(canonical_json({"keys": kept, "contents": _contents(loaded)}))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """Return where two dumped configs differ, in the order of the new one.
+
+    A file's place is no science, its content is (`science_digest` sees it); a file added or removed is science.
+
+    Parameters
+    ----------
+    old, new : mapping
+        ``CampaignConfig.model_dump(mode="json")``.
+
+    Examples
+    --------
+    >>> print(*differences({"seed": 7, "budget": {"labels": 64}}, {"seed": 7, "budget": {"labels": 80}}))
+    budget.labels: 64 -> 80
+    """
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    paths = [*after, *(path for path in before if path not in after)]
+    return [
+        Difference(dotted(path), before.get(path), after.get(path), _kind(path, before, after))
+        for path in paths
+        if not _same(before.get(path, _ABSENT), after.get(path, _ABSENT))
+    ]
+
+
+def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every plain value; a list of plain values counts as one, an empty section as nothing."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple) and (path == ("data", "initial") or _holds_sections(value)):
+        for i, inner in enumerate(value):
+            yield from _leaves(inner, (*path, i))
+    elif path:
+        yield path, value
+
+
+def _holds_sections(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, Mapping) for value in values)
+
+
+def _same(old: Any, new: Any) -> bool:
+    if old is _ABSENT or new is _ABSENT:
+        return old is new
+    return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+
+
+def _kind(path: KeyPath, before: Mapping[KeyPath, Any], after: Mapping[KeyPath, Any]) -> Literal["science", "machine"]:
+    moved = _is_place(path) and path in before and path in after
+    return "machine" if path[0] in _NOT_SCIENCE or moved else "science"
+
+
+def _is_place(path: KeyPath) -> bool:
+    """Return whether a key only says where a file lies whose content is compared anyway."""
+    if path[0] == "systems":
+        return path[-1] == "structure"
+    return path[:2] == ("data", "initial") or path == ("potential", "foundation", "path")
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def _contents(loaded: LoadedConfig) -> dict[str, str]:
+    config = loaded.config
+    files = {f"systems[{i}]": loaded.resolve(system.structure) for i, system in enumerate(config.systems)}
+    files |= {f"data.initial[{i}]": loaded.resolve(name) for i, name in enumerate(config.data.initial)}
+    for section, _, policy, _ in policies_of(loaded):
+        source = _source_of(policy)
+        if source is not None:
+            files[f"{section}.policy"] = source
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(files.items())}
+
+
+def _source_of(policy: str) -> Path | None:
+    """Return the source file of a policy that is not built in."""
+    module, colon, _ = policy.partition(":")
+    if not colon:
+        return None
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None

@@ -1,0 +1,207 @@
+"""Values of a config that are each allowed but not together, or not for a crystal. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from alloop.config.campaign import CampaignConfig
+from alloop.config.errors import KeyPath
+from alloop.config.science import FoundationFile
+from alloop.config.suggestions import did_you_mean
+
+Finding = tuple[KeyPath, str]
+
+_SLOT_KINDS = ("explore", "label", "fit", "measure")
+
+
+def find(config: CampaignConfig, imported_labels: int = 0) -> Iterator[Finding]:
+    """Yield the key and the problem of everything that does not fit together.
+
+    Parameters
+    ----------
+    config : CampaignConfig
+        A config whose keys are each valid.
+    imported_labels : int
+        Labelled frames of the same reference that count as training labels.
+    """
+    for check in _CHECKS:
+        yield from check(config)
+    yield from _budget(config, imported_labels)
+
+
+def heldout_target(config: CampaignConfig, rung: int) -> int:
+    """Return how many held-out frames judge a rung of this size."""
+    return max(config.heldout.minimum, math.ceil(config.heldout.fraction * rung))
+
+
+def labels_needed(config: CampaignConfig, rung: int, imported_labels: int = 0) -> int:
+    """Return the DFT labels that a rung takes, held-out ones included."""
+    return max(0, rung - imported_labels) + heldout_target(config, rung)
+
+
+def _budget(config: CampaignConfig, imported: int) -> Iterator[Finding]:
+    top, budget = max(config.ladder.rungs), config.budget.labels
+    if budget is None or labels_needed(config, top, imported) <= budget:
+        return
+    fits = _largest_rung(config, budget, imported)
+    mend = f"lower the rung to {fits} or raise budget.labels" if fits else "raise budget.labels"
+    needed, heldout = labels_needed(config, top, imported), heldout_target(config, top)
+    what = f"the rung of {top} takes {needed} labels with its {heldout} held-out ones, and budget.labels is {budget}"
+    yield ("ladder", "rungs", config.ladder.rungs.index(top)), f"{what}; {mend}"
+
+
+def _largest_rung(config: CampaignConfig, budget: int, imported: int) -> int:
+    size = budget + imported
+    while size > 0 and labels_needed(config, size, imported) > budget:
+        size -= 1
+    return size
+
+
+def _rungs(config: CampaignConfig) -> Iterator[Finding]:
+    rungs = config.ladder.rungs
+    for i in range(1, len(rungs)):
+        if rungs[i] <= rungs[i - 1]:
+            yield ("ladder", "rungs", i), f"rungs must grow: {rungs[i]} does not come after {rungs[i - 1]}"
+    initial = config.initial.frames * len(config.systems)
+    if rungs[0] < initial:
+        many = f" ({len(config.systems)} systems × {config.initial.frames})" if len(config.systems) > 1 else ""
+        what = f"the first rung of {rungs[0]} is smaller than the {initial} initial frames{many}"
+        yield ("ladder", "rungs", 0), f"{what}; raise it, or lower initial.frames"
+
+
+def _beginning(config: CampaignConfig) -> Iterator[Finding]:
+    if config.initial.frames or config.potential.foundation is not None or config.data.initial:
+        return
+    yield ("initial", "frames"), "0 leaves nothing to fit first; give initial frames, a foundation or data.initial"
+
+
+def _systems(config: CampaignConfig) -> Iterator[Finding]:
+    for name, count in Counter(system.name for system in config.systems).items():
+        if count > 1:
+            last = max(i for i, system in enumerate(config.systems) if system.name == name)
+            yield ("systems", last, "name"), f"`{name}` names {count} systems; every name must be its own"
+
+
+def _rattle(config: CampaignConfig) -> Iterator[Finding]:
+    if config.initial.rattle_A > 0.5:
+        what = f"{config.initial.rattle_A:g} Å scrambles a crystal; 0.05 to 0.2 is usual"
+        yield ("initial", "rattle_A"), what
+    if config.initial.strain > 0.2:
+        strain = config.initial.strain
+        yield ("initial", "strain"), f"{strain:g} means {strain:.0%}; write 0.02 for 2 %"
+
+
+def _ensemble(config: CampaignConfig) -> Iterator[Finding]:
+    explore = config.explore
+    if explore.ensemble == "npt" and config.fit.stress_weight == 0:
+        what = "`npt` moves the cell by the stress, which the fit ignores (fit.stress_weight is 0)"
+        yield (
+            ("explore", "ensemble"),
+            f"{what}; raise the weight (and label.cutoff_eV, for a converged stress) or use `nvt`",
+        )
+    if explore.ensemble == "nvt" and explore.pressure_GPa != 0:
+        yield ("explore", "pressure_GPa"), "`nvt` keeps the cell and knows no pressure; use `npt`, or delete this line"
+    if abs(explore.pressure_GPa) > 200:
+        what = f"{explore.pressure_GPa:g} GPa is beyond any cell; 1 bar is 0.0001 GPa"
+        yield ("explore", "pressure_GPa"), what
+
+
+def _temperatures(config: CampaignConfig) -> Iterator[Finding]:
+    temperatures = config.explore.temperatures_K
+    for i, temperature in enumerate(temperatures):
+        key: KeyPath = ("explore", "temperatures_K", i)
+        if temperature < 50:
+            yield key, f"nothing moves at {temperature:g} K; temperatures are in kelvin (25 °C is 298 K)"
+        if temperature > 5000:
+            yield key, f"{temperature:g} K melts every solid; temperatures are in kelvin"
+        if temperature in temperatures[:i]:
+            yield key, f"{temperature:g} stands twice; `replicas` gives several walkers per temperature"
+
+
+def _dynamics(config: CampaignConfig) -> Iterator[Finding]:
+    explore = config.explore
+    if explore.timestep_fs > 10:
+        what = f"{explore.timestep_fs:g} fs is too long for any solid; 1 to 2 fs is usual"
+        yield ("explore", "timestep_fs"), what
+    if explore.timestep_fs < 0.01:
+        what = f"{explore.timestep_fs:g} fs is very short; is it in ps? 1 ps is 1000 fs"
+        yield ("explore", "timestep_fs"), what
+    if explore.friction_per_fs * explore.timestep_fs >= 1:
+        what = f"{explore.friction_per_fs:g} per fs stops every motion within a step"
+        yield ("explore", "friction_per_fs"), f"{what}; is it per ps? 10 per ps is 0.01 per fs"
+
+
+def _segments(config: CampaignConfig) -> Iterator[Finding]:
+    explore = config.explore
+    interval_fs = explore.check_every_steps * explore.timestep_fs
+    if explore.segment_fs < interval_fs:
+        what = f"{explore.segment_fs:g} fs ends before the committee looks for the first time, after {interval_fs:g} fs"
+        yield ("explore", "segment_fs"), f"{what} ({explore.check_every_steps} steps); make it longer"
+    steps = int(explore.segment_fs // explore.timestep_fs)
+    if explore.random_offers > steps:
+        what = f"{explore.random_offers} frames cannot be drawn from a segment of {steps} steps"
+        yield ("explore", "random_offers"), f"{what}; lower it"
+    if config.heldout.segment_fs < explore.timestep_fs:
+        what = (
+            f"{config.heldout.segment_fs:g} fs is shorter than one step of {explore.timestep_fs:g} fs; make it longer"
+        )
+        yield ("heldout", "segment_fs"), what
+
+
+def _window(config: CampaignConfig) -> Iterator[Finding]:
+    lower, upper = config.select.lower_eV_per_A, config.select.upper_eV_per_A
+    if lower >= upper:
+        what = f"the window is empty: the lower end ({lower:g}) must be below upper_eV_per_A ({upper:g})"
+        yield ("select", "lower_eV_per_A"), what
+
+
+def _fit(config: CampaignConfig) -> Iterator[Finding]:
+    fit = config.fit
+    if fit.energy_weight == 0 and fit.forces_weight == 0:
+        yield ("fit", "forces_weight"), "energy_weight and forces_weight are both 0, which leaves nothing to fit"
+    if fit.check_every_steps > fit.max_steps:
+        what = f"no check falls within max_steps ({fit.max_steps}); lower it"
+        yield ("fit", "check_every_steps"), what
+    if fit.learning_rate > 1:
+        yield ("fit", "learning_rate"), f"{fit.learning_rate:g} diverges; 0.001 to 0.01 is usual"
+
+
+def _executors(config: CampaignConfig) -> Iterator[Finding]:
+    execution = config.execution
+    for kind in _SLOT_KINDS:
+        name = getattr(execution, kind)
+        if name not in execution.executors:
+            nearest = did_you_mean(name, execution.executors)
+            defined = ", ".join(f"`{executor}`" for executor in execution.executors)
+            mend = f"did you mean `{nearest}`?" if nearest else f"defined: {defined}; name one with `{kind}:`"
+            yield ("execution", kind), f"no executor `{name}` under execution.executors; {mend}"
+    if execution.heartbeat_limit_s <= execution.heartbeat_s:
+        what = f"must be longer than heartbeat_s ({execution.heartbeat_s:g} s), or every worker counts as lost"
+        yield ("execution", "heartbeat_limit_s"), what
+
+
+def _foundation(config: CampaignConfig) -> Iterator[Finding]:
+    foundation = config.potential.foundation
+    if foundation is None or isinstance(foundation, FoundationFile):
+        return
+    if "/" in foundation or foundation.endswith((".model", ".pt", ".pth")):
+        what = f"a model file needs its checksum: write {{path: {foundation}, sha256: …}}, as `sha256sum` prints it"
+        yield ("potential", "foundation"), what
+
+
+_CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
+    _systems,
+    _rungs,
+    _beginning,
+    _rattle,
+    _ensemble,
+    _temperatures,
+    _dynamics,
+    _segments,
+    _window,
+    _fit,
+    _executors,
+    _foundation,
+)
