@@ -1,0 +1,155 @@
+"""``alloop check``: what a config would run and what it would cost. Nothing is created."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from alloop.commands.probe import ProbeError, time_label
+from alloop.config.campaign import CampaignConfig
+from alloop.config.crosscheck import cross_check
+from alloop.config.drift import science_digest
+from alloop.config.loading import LoadedConfig, load_config
+from alloop.config.science import FoundationFile, GpawLabel
+from alloop.config.structures import read_systems
+from alloop.cost import Projection, project
+
+
+def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:
+    """Check a config to the last key and print what it would run.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The config.
+    probe : bool
+        Compute and time one label of every system, in a temporary folder.
+    as_json : bool
+        Print one JSON object instead of tables.
+    console : rich.console.Console or None
+        Where to print.
+
+    Raises
+    ------
+    ConfigError
+        If the config cannot be used, or a probed label failed.
+    """
+    console = console or Console()
+    loaded = load_config(path)
+    cross_check(loaded)
+    projection = project(loaded, label_s=_probe(loaded, None if as_json else console) if probe else None)
+    if as_json:
+        console.print(json.dumps(_as_json(loaded, projection)), soft_wrap=True, markup=False, highlight=False)
+    else:
+        _show(loaded, projection, console)
+
+
+def _probe(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
+    quiet = console or Console(quiet=True)
+    seconds = {}
+    for i, (name, structure) in enumerate(read_systems(loaded).items()):
+        with quiet.status(f"Labelling one frame of {escape(name)} to time it …"):
+            try:
+                seconds[name] = time_label(structure, loaded.config)
+            except ProbeError as error:
+                raise loaded.error(("systems", i), f"a label of `{name}` failed ({error}); see `label`") from error
+    return seconds
+
+
+def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
+    return {
+        "config": str(loaded.path),
+        "name": loaded.config.name,
+        "science_sha256": science_digest(loaded),
+        "label": loaded.config.label.model_dump(mode="json"),
+        "budget": loaded.config.budget.model_dump(mode="json"),
+        "projection": asdict(projection),
+    }
+
+
+def _show(loaded: LoadedConfig, projection: Projection, console: Console) -> None:
+    console.print(f"[bold]{escape(loaded.config.name)}[/]: {escape(str(loaded.path))} can run", highlight=False)
+    console.print(_systems_table(projection))
+    console.print(_work_table(loaded.config, projection))
+    for shortfall in projection.shortfalls:
+        console.print(f"[yellow]does not suffice:[/] {escape(shortfall)}", highlight=False, soft_wrap=True)
+    if projection.dft_core_hours is None:
+        console.print("The cost of DFT is not known; --probe times one label of every system.", highlight=False)
+
+
+def _systems_table(projection: Projection) -> Table:
+    timed = any(system.label_s is not None for system in projection.systems)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("system", "formula", "elements"):
+        table.add_column(name, no_wrap=True)
+    for name in ("atoms", "electrons", "walkers", "labels", *(["one label"] if timed else [])):
+        table.add_column(name, justify="right", no_wrap=True)
+    for system in projection.systems:
+        counts = (system.atoms, system.electrons, system.walkers, f"{system.labels:.0f}")
+        seconds = [f"{system.label_s:.1f} s"] if system.label_s is not None else []
+        table.add_row(system.name, system.formula, " ".join(system.elements), *map(str, counts), *seconds)
+    return table
+
+
+def _work_table(config: CampaignConfig, projection: Projection) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_header=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, value in _work(config, projection):
+        table.add_row(name, escape(value))
+    return table
+
+
+def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str]]:
+    rows = [
+        ("labels from", label_words(config)),
+        ("potential", _potential_words(config)),
+        ("ladder", " → ".join(str(rung) for rung in projection.rungs) + " training labels"),
+        ("DFT labels", _label_count_words(config, projection)),
+        ("isolated atoms", f"{projection.atom_energies} ({' '.join(projection.elements)})"),
+        ("fits", f"about {projection.fits}"),
+        ("MD segments", f"at least {projection.segments} of {config.explore.segment_fs:g} fs"),
+    ]
+    if projection.dft_core_hours is not None and projection.dft_wall_h is not None:
+        slots = f"{projection.label_slots} worker{'s' if projection.label_slots > 1 else ''}"
+        cost = f"about {_core_hours(projection.dft_core_hours)}, {_hours(projection.dft_wall_h)} on {slots}"
+        rows.append(("cost of DFT", f"{cost}, without the isolated atoms (one timed label per system)"))
+    return rows
+
+
+def label_words(config: CampaignConfig) -> str:
+    """Return the label settings in a few words."""
+    label = config.label
+    if not isinstance(label, GpawLabel):
+        return label.calculator
+    kpts = "×".join(str(k) for k in label.kpts)
+    dispersion = " + D3" if label.dispersion == "d3" else ""
+    return f"GPAW {label.xc}{dispersion}, plane waves {label.cutoff_eV:g} eV, {kpts} k-points"
+
+
+def _potential_words(config: CampaignConfig) -> str:
+    foundation = config.potential.foundation
+    origin = foundation.path if isinstance(foundation, FoundationFile) else foundation
+    start = f"fine-tuned from {origin}" if origin else "from scratch"
+    return f"{config.potential.committee} MACE models, {start}"
+
+
+def _label_count_words(config: CampaignConfig, projection: Projection) -> str:
+    parts = f"{projection.training_labels} for training and {projection.heldout_labels} held out"
+    brought = f", beside {projection.imported_labels} brought along" if projection.imported_labels else ""
+    budget = f"; the budget is {config.budget.labels}" if config.budget.labels is not None else "; no budget is set"
+    return f"{projection.labels}: {parts}{brought}{budget}"
+
+
+def _hours(hours: float) -> str:
+    return f"{60 * hours:.2g} min" if hours < 1 else f"{hours:.3g} h"
+
+
+def _core_hours(hours: float) -> str:
+    return f"{hours:.2g} core-hours"

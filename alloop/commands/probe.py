@@ -1,0 +1,110 @@
+"""One real label of a system, timed in a process of its own on one core, leaving nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ase.data import chemical_symbols
+
+from alloop.config.campaign import CampaignConfig
+from alloop.config.errors import one_line
+from alloop.materials.structure import Structure
+from alloop.tasks.requests import InitialRequest, LabelRequest, Request
+from alloop.tasks.results import Result
+from alloop.tasks.worker import compute
+from alloop.tasks.workspace import Workspace
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+class ProbeError(Exception):
+    """A probe that gave no label; the message is one line."""
+
+
+def time_label(structure: Structure, config: CampaignConfig) -> float:
+    """Return how long one label of a rattled copy takes on one core (s), as a worker would compute it.
+
+    Parameters
+    ----------
+    structure : Structure
+        The system.
+    config : CampaignConfig
+        Its label settings and the size of its first displacements are used.
+
+    Raises
+    ------
+    ProbeError
+        If there is no label.
+    """
+    question = {"structure": structure.model_dump(mode="json"), "config": config.model_dump(mode="json")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "alloop.commands.probe"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **_ONE_THREAD},
+        check=False,
+    )
+    lines = done.stdout.strip().splitlines()
+    try:
+        answer = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ProbeError(one_line(last)) from None
+    if "failed" in answer:
+        raise ProbeError(one_line(answer["failed"]))
+    return float(answer["label_s"])
+
+
+def main() -> None:
+    """Read a question from standard input and write the answer, one line of JSON, to standard output."""
+    question = json.load(sys.stdin)
+    structure = Structure.model_validate(question["structure"])
+    config = CampaignConfig.model_validate(question["config"])
+    with tempfile.TemporaryDirectory(prefix="alloop-probe-") as folder:
+        result = _label(structure, config, Workspace(Path(folder)))
+    if result.status == "failed" or result.timing is None:
+        answer: dict[str, object] = {"failed": f"{result.reason}: {result.detail}".strip(": ")}
+    else:
+        answer = {"label_s": result.timing.finished_t - result.timing.started_t}
+    sys.stdout.write(f"\n{json.dumps(answer)}\n")
+
+
+def _label(structure: Structure, config: CampaignConfig, workspace: Workspace) -> Result:
+    from alloop.labelling.identity import code_identity
+
+    copy = InitialRequest(
+        structure=structure,
+        frames=1,
+        rattle_A=config.initial.rattle_A,
+        strain=config.initial.strain,
+        min_contact=config.label.min_contact,
+        seed=config.seed,
+    )
+    offered = _compute(copy, workspace)
+    if offered.status == "failed":
+        return offered
+    source = f"{copy.kind}/{copy.key()}#0"
+    elements = sorted({chemical_symbols[z] for z in structure.numbers})
+    request = LabelRequest(
+        source=source,
+        structure_sha256=workspace.offered(source).digest(),
+        settings=config.label.model_dump(mode="json"),
+        code=code_identity(config.label, elements),
+    )
+    return _compute(request, workspace)
+
+
+def _compute(request: Request, workspace: Workspace) -> Result:
+    result = compute(request, workspace)
+    workspace.write(result)
+    return result
+
+
+if __name__ == "__main__":
+    main()

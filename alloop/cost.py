@@ -1,0 +1,203 @@
+"""What a campaign would compute, and what it would cost, before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ase.data import chemical_symbols
+
+from alloop.config.campaign import CampaignConfig
+from alloop.config.initial_data import read_initial_data
+from alloop.config.loading import LoadedConfig
+from alloop.config.machine import BatchExecutor
+from alloop.config.sanity import heldout_target
+from alloop.config.science import GpawLabel
+from alloop.config.structures import read_systems
+from alloop.materials.structure import Structure
+
+
+@dataclass(frozen=True)
+class SystemProjection:
+    """One system's part.
+
+    Attributes
+    ----------
+    name, formula : str
+        How the config and a chemist call it.
+    atoms, electrons : int
+        In the cell that is labelled, core electrons included.
+    elements : tuple of str
+        Chemical symbols by atomic number.
+    walkers : int
+        Exploring walkers.
+    labels : float
+        Its even share of the DFT labels.
+    label_s : float or None
+        Time of one label on one core (s), where it was measured.
+    """
+
+    name: str
+    formula: str
+    atoms: int
+    electrons: int
+    elements: tuple[str, ...]
+    walkers: int
+    labels: float
+    label_s: float | None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What a campaign takes that climbs its whole ladder.
+
+    Attributes
+    ----------
+    systems : tuple of SystemProjection
+        In the order of the config.
+    elements : tuple of str
+        Chemical symbols of all systems and imported labels.
+    rungs : tuple of int
+        Training labels of each rung.
+    training_labels, heldout_labels, imported_labels : int
+        Labels of the top rung that DFT computes, held-out labels beside them, and labels brought by ``data.initial``.
+    labels : int
+        DFT labels, held-out ones included.
+    atom_energies : int
+        Isolated atoms.
+    fits, segments : int
+        Fits of members and rungs, about; segments of molecular dynamics, at least.
+    label_slots : int
+        Labels that run at the same time.
+    dft_core_hours, dft_wall_h : float or None
+        All labels on one core each (core-hours), and the time they take on `label_slots` workers (h); None unless a
+        label was timed. The isolated atoms are not in it.
+    shortfalls : tuple of str
+        Budgets that do not suffice, one line each.
+    """
+
+    systems: tuple[SystemProjection, ...]
+    elements: tuple[str, ...]
+    rungs: tuple[int, ...]
+    training_labels: int
+    heldout_labels: int
+    imported_labels: int
+    labels: int
+    atom_energies: int
+    fits: int
+    segments: int
+    label_slots: int
+    dft_core_hours: float | None
+    dft_wall_h: float | None
+    shortfalls: tuple[str, ...]
+
+
+def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None = None) -> Projection:
+    """Return what a campaign that climbs its whole ladder would take.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config that passed its cross-check.
+    label_s : mapping, float or None
+        Measured time of one label on one core (s): by the name of the system, or one for all.
+
+    Raises
+    ------
+    ConfigError
+        If a file of the config cannot be read.
+    """
+    config, structures, data = loaded.config, read_systems(loaded), read_initial_data(loaded)
+    top = config.ladder.rungs[-1]
+    imported = sum(len(frames) for frames in data.values()) if config.data.reference == "same" else 0
+    training, heldout = max(0, top - imported), heldout_target(config, top)
+    systems = tuple(
+        _system(config, name, structure, (training + heldout) / len(structures), _seconds(label_s, name))
+        for name, structure in structures.items()
+    )
+    numbers = {z for structure in structures.values() for z in structure.numbers}
+    numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers}
+    slots, core_hours = label_slots(config), _core_hours(systems)
+    wall_h = None if core_hours is None else core_hours / slots
+    return Projection(
+        systems=systems,
+        elements=_symbols(numbers),
+        rungs=config.ladder.rungs,
+        training_labels=training,
+        heldout_labels=heldout,
+        imported_labels=imported,
+        labels=training + heldout,
+        atom_energies=len(numbers),
+        fits=_fits(config, top),
+        segments=_segments(config, top, heldout),
+        label_slots=slots,
+        dft_core_hours=core_hours,
+        dft_wall_h=wall_h,
+        shortfalls=_shortfalls(config, training + heldout, core_hours, wall_h),
+    )
+
+
+def label_slots(config: CampaignConfig) -> int:
+    """Return how many labels run at the same time when every block of the label executor runs."""
+    executor = config.execution.executors[config.execution.label]
+    blocks = executor.nodes_per_block * executor.max_blocks if isinstance(executor, BatchExecutor) else 1
+    return executor.workers * blocks
+
+
+def _system(
+    config: CampaignConfig, name: str, structure: Structure, labels: float, seconds: float | None
+) -> SystemProjection:
+    charge = config.label.charge if isinstance(config.label, GpawLabel) else 0.0
+    return SystemProjection(
+        name=name,
+        formula=structure.formula(),
+        atoms=len(structure.numbers),
+        electrons=round(sum(structure.numbers) - charge),
+        elements=_symbols(set(structure.numbers)),
+        walkers=len(config.explore.temperatures_K) * config.explore.replicas,
+        labels=labels,
+        label_s=seconds,
+    )
+
+
+def _symbols(numbers: set[int]) -> tuple[str, ...]:
+    return tuple(chemical_symbols[z] for z in sorted(numbers))
+
+
+def _seconds(label_s: Mapping[str, float] | float | None, name: str) -> float | None:
+    return label_s.get(name) if isinstance(label_s, Mapping) else label_s
+
+
+def _core_hours(systems: tuple[SystemProjection, ...]) -> float | None:
+    parts = [system.labels * system.label_s for system in systems if system.label_s is not None]
+    return sum(parts) / 3600.0 if len(parts) == len(systems) else None
+
+
+def _first_labels(config: CampaignConfig) -> int:
+    return config.initial.frames * len(config.systems)
+
+
+def _fits(config: CampaignConfig, top: int) -> int:
+    generations = 1 + math.ceil(max(0, top - _first_labels(config)) / config.fit.every_labels)
+    return generations * config.potential.committee + len(config.ladder.rungs) * config.ladder.fits
+
+
+def _segments(config: CampaignConfig, top: int, heldout: int) -> int:
+    wanted = max(0, top - _first_labels(config)) * config.select.pool_factor
+    per_segment = config.explore.random_offers + config.explore.max_offers
+    return math.ceil(wanted / per_segment) + heldout
+
+
+def _shortfalls(config: CampaignConfig, labels: int, core_hours: float | None, wall_h: float | None) -> tuple[str, ...]:
+    budget = config.budget
+    found = []
+    if budget.labels is not None and labels > budget.labels:
+        found.append(f"budget.labels: the ladder takes {labels} labels, the budget is {budget.labels}")
+    if core_hours is not None and budget.dft_core_hours is not None and core_hours > budget.dft_core_hours:
+        wants = f"the labels take about {core_hours:.3g} core-hours"
+        found.append(f"budget.dft_core_hours: {wants}, the budget is {budget.dft_core_hours:g}")
+    if wall_h is not None and budget.wall_h is not None and wall_h > budget.wall_h:
+        wants = f"the labels alone take about {wall_h:.3g} h on {label_slots(config)} workers"
+        found.append(f"budget.wall_h: {wants}, the budget is {budget.wall_h:g} h")
+    return tuple(found)
