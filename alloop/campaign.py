@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from alloop.charter import Charter
 from alloop.decide import decide
@@ -149,12 +149,11 @@ class Campaign:
 
     def hear(self, completions: Sequence[Completion]) -> None:
         """Record the ends of tasks, the passing of time and the wish to stop."""
-        for completion in completions:
-            self.finish(self.state.tasks[completion.purpose], completion.error)
         reason = self.stop()
         if reason is not None:
-            self.record([DriverStopped(reason=reason)])
-            raise StopRequested(reason)
+            self.leave(reason)
+        for completion in completions:
+            self.finish(self.state.tasks[completion.purpose], completion.error)
         if time.monotonic() - self._last_event_t > IDLE_TICK_S:
             self.record([Tick()])
         for listener in self.listeners:
@@ -169,10 +168,14 @@ class Campaign:
         self.record([give_up_or_retry(task, failure, self.charter.config.budget.retries)])
         dead = self.workers.broken()
         if dead is not None:
-            self.record([DriverStopped(reason=dead)])
-            raise StopRequested(dead)
+            self.leave(dead)
         if task.status == "running":
             self.workers.submit(task.purpose, request_from_json(task.task, task.request))
+
+    def leave(self, reason: str) -> NoReturn:
+        """Record why this driver stops, and stop."""
+        self.record([DriverStopped(reason=reason)])
+        raise StopRequested(reason)
 
     def harvest(self, task: TaskState) -> bool:
         """Record the result of a task if one stands."""

@@ -82,7 +82,8 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
         return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
     problems = _count(state.broken + state.failures)
-    return _end("stopped", f"nothing is left that could be done ({problems or 'the walkers offer no frame'})")
+    detail = f"; last: {state.last_problem}" if state.last_problem else ""
+    return _end("stopped", f"nothing is left that could be done ({problems or 'the walkers offer no frame'}{detail})")
 
 
 def _end(verdict: str, reason: str) -> list[Event]:
@@ -102,7 +103,7 @@ def _select_initial(state: State, charter: Charter) -> list[Event]:
     if waiting or not frames:
         return []
     frames.sort(key=lambda frame: (frame.offer.index, frame.system))
-    chosen = tuple(ChosenFrame(id=frame.id, rank=rank, why="initial") for rank, frame in enumerate(frames))
+    chosen = tuple(ChosenFrame(id=frame.id, rank=rank, why="initial") for rank, frame in enumerate(frames, start=1))
     return [FramesSelected(generation=None, policy="initial", seed=charter.config.seed, chosen=chosen)]
 
 

@@ -153,23 +153,25 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
     active = state.active()
     if active is None or active.number < charter.config.heldout.from_generation:
         return
-    missing = heldout_need(state, charter)
-    walkers = charter.walkers("heldout")
+    walkers = {walker.id: walker for walker in charter.walkers("heldout")}
     have = _heldout_frames(state, walkers)
+    running = {task.context["walker"] for task in state.running.values() if task.task == "explore"} & set(walkers)
+    offered = sum(1 for frame in state.pool.values() if frame.walker in walkers)
     asked = []
-    for _ in range(missing):
-        walker = min(walkers, key=lambda w: have[w.id])
-        have[walker.id] += 1
-        asked.append(walker)
-    for walker in dict.fromkeys(asked):
-        known = state.walkers.get(walker.id)
-        if known is None or not known.running:
-            yield _segment(state, charter, active, walker, restart=known is not None and known.explosions > 0)
+    for _ in range(heldout_need(state, charter) - offered - len(running)):
+        name = min(walkers, key=lambda w: have[w] + (w in running))
+        have[name] += 1
+        asked.append(name)
+    for name in dict.fromkeys(asked):
+        known = state.walkers.get(name)
+        if name not in running:
+            restart = known is not None and known.explosions > 0
+            yield _segment(state, charter, active, walkers[name], restart=restart)
 
 
-def _heldout_frames(state: State, walkers: tuple[Walker, ...]) -> dict[str, int]:
+def _heldout_frames(state: State, walkers: Mapping[str, Walker]) -> dict[str, int]:
     """Count the drawn and the offered frames of every held-out walker, failed labels left out."""
-    have = {walker.id: 0 for walker in walkers}
+    have = dict.fromkeys(walkers, 0)
     for frame in (*(state.frames[i] for i in state.heldout_order), *state.pool.values()):
         if frame.walker in have and frame.status != "failed":
             have[frame.walker] += 1

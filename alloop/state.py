@@ -23,7 +23,7 @@ from alloop.events import (
 from alloop.journal import Entry
 from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
 
-UNPHYSICAL = ("contact", "temperature", "nan")
+UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 HEARTBEAT_GAP_S = 120.0
 T = TypeVar("T")
 
@@ -122,6 +122,7 @@ class State:
         self.rejections: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
+        self.last_problem = ""
         self.selections = 0
         self.stalled_segments = 0
         self.dft_core_s = 0.0
@@ -224,8 +225,10 @@ class State:
         self.running.pop(event.purpose, None)
         if task.slot_kind == "label" and event.timing is not None and not event.reused:
             self.dft_core_s += event.timing.cpu_s
-        if event.status == "failed" and task.task != "label":
-            self.broken[event.reason] += 1
+        if event.status == "failed":
+            self.last_problem = f"{event.purpose}: {event.detail or event.reason}"
+            if task.task != "label":
+                self.broken[event.reason] += 1
         _FINISHED[task.task](self, task, event)
 
     def _offers_finished(self, task: TaskState, event: TaskFinished) -> None:

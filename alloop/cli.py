@@ -1,0 +1,143 @@
+"""The command line: parse, call, and turn every foreseen error into one line and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from alloop import __version__, exit_codes
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+warnings.filterwarnings("ignore")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Active-learning closed loop for solid electrolytes: explore, label with GPAW, refit, stop when data stop mattering.",
+)
+
+Config = Annotated[Path, typer.Argument(help="Campaign config (YAML).", show_default=False)]
+Folder = Annotated[Path | None, typer.Option("--folder", "-f", help="Campaign folder; default: runs/<name>.")]
+Where = Annotated[Path, typer.Argument(help="Campaign folder, or the config that made it.", show_default=False)]
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"alloop {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    target: Annotated[Path, typer.Argument(help="New folder for the config and its structures.", show_default=False)],
+    example: Annotated[str, typer.Option(help="Which example to copy.")] = "quickstart",
+) -> None:
+    """Write an example config and its structures into a new folder."""
+    from alloop.commands.init import run_init
+
+    run_init(target, example, Console())
+
+
+@app.command()
+def check(
+    config: Config,
+    probe: Annotated[bool, typer.Option(help="Compute and time one real label per system.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Check a config to the last key and show what it would run and cost. Nothing is created."""
+    from alloop.commands.check import run_check
+
+    run_check(config, probe=probe, as_json=as_json)
+
+
+@app.command()
+def run(
+    config: Config,
+    folder: Folder = None,
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
+) -> None:
+    """Run a campaign to its verdict; a campaign that exists is continued."""
+    from alloop.commands.run import run_campaign
+
+    console = Console()
+    raise typer.Exit(run_campaign(config, folder, console, plain=plain or not console.is_terminal))
+
+
+@app.command()
+def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Show where a campaign stands, a running one too."""
+    from alloop.commands.campaigns import folded, folder_of
+    from alloop.monitor.status import render, summary
+
+    found = summary(folded(folder_of(where)), time.time())
+    if as_json:
+        print(json.dumps(found.to_json()))
+    else:
+        Console().print(render(found))
+
+
+@app.command()
+def report(
+    where: Where, output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None
+) -> None:
+    """Write the report: one self-contained HTML file."""
+    from alloop.commands.campaigns import folder_of
+    from alloop.commands.outputs import write_report
+
+    print(write_report(folder_of(where), output))
+
+
+@app.command()
+def export(
+    where: Where,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write into.")] = None,
+    committee: Annotated[bool, typer.Option(help="All members of the last rung's committee.")] = False,
+) -> None:
+    """Write the model of the last rung for MACE, and the labelled dataset as extxyz."""
+    from alloop.commands.campaigns import folder_of
+    from alloop.commands.outputs import write_export
+
+    for path in write_export(folder_of(where), output, committee=committee):
+        print(path)
+
+
+def main() -> None:
+    """Run the command line; foreseen errors end in one line on stderr and exit code 2."""
+    try:
+        app()
+    except Exception as error:
+        if _foreseen(error):
+            print(f"alloop: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(exit_codes.USAGE)
+        print(f"alloop: unexpected {type(error).__name__}: {error} (details in {_crash_file()})", file=sys.stderr)
+        sys.exit(exit_codes.ERROR)
+
+
+def _foreseen(error: Exception) -> bool:
+    from alloop.config.errors import ConfigError
+    from alloop.execution import ExecutionError
+    from alloop.journal import JournalError
+    from alloop.potential.foundation import FoundationError
+
+    return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError)
+
+
+def _crash_file() -> str:
+    path = Path("alloop-crash.txt").resolve()
+    try:
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        return "no file: the folder is not writable"
+    return str(path)

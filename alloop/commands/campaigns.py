@@ -1,0 +1,39 @@
+"""Campaigns as the commands find them on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alloop.config.loading import load_config
+from alloop.journal import read_entries
+from alloop.state import State
+
+
+def campaign_folder(name: str, folder: Path | None) -> Path:
+    """Return the absolute folder of a campaign: `folder`, or ``runs/<name>`` below the working directory."""
+    return (folder or Path("runs") / name).expanduser().resolve()
+
+
+def folder_of(where: Path) -> Path:
+    """Return the campaign folder that a folder or a config names.
+
+    Raises
+    ------
+    ConfigError
+        If `where` is a file that is no config.
+    """
+    return where.resolve() if where.is_dir() else campaign_folder(load_config(where).config.name, None)
+
+
+def folded(root: Path) -> State:
+    """Return the state of a campaign without taking part in it.
+
+    Raises
+    ------
+    JournalError
+        If there is no campaign in the folder.
+    """
+    state = State()
+    for entry in read_entries(root):
+        state.apply(entry)
+    return state

@@ -1,0 +1,67 @@
+"""What a campaign leaves behind: report, dataset, models. All of it is rebuilt from the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from alloop.commands.campaigns import folded
+from alloop.dataset import write_dataset
+from alloop.export import export_models
+from alloop.journal import Journal, read_entries
+from alloop.report import build_report
+from alloop.state import State
+from alloop.tasks.workspace import Workspace
+
+REPORT_FILE = "report.html"
+EXPORT_FOLDER = "export"
+DATASET_FILE = "dataset.extxyz"
+
+
+def write_outputs(journal: Journal, state: State, workspace: Workspace, console: Console) -> None:
+    """Write all outputs of a finished campaign and say where they are."""
+    root = workspace.root
+    build_report(state, list(journal.entries()), root / REPORT_FILE)
+    paths = [("report", root / REPORT_FILE)]
+    if state.labelled("train"):
+        write_dataset(workspace, state, root / EXPORT_FOLDER / DATASET_FILE)
+        paths.append(("dataset", root / EXPORT_FOLDER / DATASET_FILE))
+    if state.generations:
+        models = export_models(workspace, state, root / EXPORT_FOLDER, committee=False)
+        paths.extend(("model", path) for path in models if path.suffix == ".model")
+    for name, path in paths:
+        console.print(f"{name:>8}  {_short(path)}", highlight=False, soft_wrap=True)
+
+
+def write_report(root: Path, output: Path | None) -> Path:
+    """Write the report of a campaign and return its path.
+
+    Raises
+    ------
+    JournalError
+        If there is no campaign in the folder.
+    """
+    target = (output or root / REPORT_FILE).resolve()
+    build_report(folded(root), read_entries(root), target)
+    return target
+
+
+def write_export(root: Path, output: Path | None, *, committee: bool) -> list[Path]:
+    """Write models and dataset of a campaign and return their paths.
+
+    Raises
+    ------
+    JournalError
+        If there is no campaign in the folder, or it has no model yet.
+    """
+    state, workspace = folded(root), Workspace(root)
+    folder = (output or root / EXPORT_FOLDER).resolve()
+    paths = export_models(workspace, state, folder, committee=committee)
+    write_dataset(workspace, state, folder / DATASET_FILE)
+    return [*paths, folder / DATASET_FILE]
+
+
+def _short(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

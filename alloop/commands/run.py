@@ -1,0 +1,167 @@
+"""``alloop run``: start a campaign, or continue the one that stands in its folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from alloop import exit_codes
+from alloop.campaign import Campaign, StopRequested
+from alloop.charter import Charter
+from alloop.commands.campaigns import campaign_folder
+from alloop.commands.outputs import write_outputs
+from alloop.config.crosscheck import check_elements, cross_check
+from alloop.config.errors import ConfigError, Problem
+from alloop.config.loading import LoadedConfig, load_config
+from alloop.execution import Execution
+from alloop.journal import JOURNAL_FILE, Journal
+from alloop.monitor.console import ConsoleView
+from alloop.monitor.listener import Listener
+from alloop.monitor.wandb import WandbView
+from alloop.opening import config_of, create, driver_started, resume
+from alloop.state import State
+from alloop.tasks.workspace import Workspace
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bool = False) -> int:
+    """Run a campaign to its verdict, and return the exit code.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The config.
+    folder : pathlib.Path or None
+        The campaign's folder; ``runs/<name>`` if None.
+    console : rich.console.Console
+        Where to print.
+    plain : bool
+        Lines instead of a live display.
+
+    Raises
+    ------
+    ConfigError, JournalError, ExecutionError, FoundationError
+        One line for the user each; nothing was changed.
+    """
+    loaded = load_config(path)
+    cross_check(loaded)
+    root = campaign_folder(loaded.config.name, folder)
+    foundation = _foundation(loaded, root, console)
+    with _open_journal(root, loaded) as journal:
+        workspace = Workspace(root)
+        if not any(True for _ in journal.entries()):
+            state = create(loaded, journal, workspace, foundation)
+        else:
+            state, changes = resume(loaded, journal, workspace)
+            _tell_resumed(console, state, changes)
+        return _drive(journal, state, workspace, console, plain)
+
+
+def _drive(journal: Journal, state: State, workspace: Workspace, console: Console, plain: bool) -> int:
+    if state.verdict is not None:
+        write_outputs(journal, state, workspace, console)
+        return _code(state)
+    assert state.created is not None
+    config = config_of(state)
+    charter = Charter.of(state.created, config)
+    with _stop_signals() as stop_reason:
+        views = _views(journal, state, workspace, console, plain)
+        workers = Execution(config.execution, workspace.root)
+        try:
+            campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
+            campaign.run(driver_started())
+        except StopRequested as stop:
+            return _interrupted(console, stop, broken=workers.broken())
+        finally:
+            workers.close()
+            for view in views:
+                view.close()
+    write_outputs(journal, state, workspace, console)
+    return _code(state)
+
+
+def _views(journal: Journal, state: State, workspace: Workspace, console: Console, plain: bool) -> tuple[Listener, ...]:
+    assert state.created is not None
+    wandb = config_of(state).monitor.wandb
+    created, history = state.created, tuple(journal.entries())
+    return (
+        ConsoleView(console, plain=plain),
+        WandbView(wandb, created.run_id, created.name, workspace.root, history),
+    )
+
+
+def _open_journal(root: Path, loaded: LoadedConfig) -> Journal:
+    if root.exists() and not root.is_dir():
+        raise ConfigError(root, Problem("", "is a file; name another campaign folder with --folder"))
+    strangers = root.is_dir() and not (root / JOURNAL_FILE).exists() and _strangers(root)
+    if strangers:
+        raise ConfigError(root, Problem("", "holds files but no campaign; name an empty folder with --folder"))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot be made ({error.strerror}); name another campaign folder with --folder"
+        raise ConfigError(root, Problem("", what)) from error
+    return Journal(root)
+
+
+def _strangers(root: Path) -> bool:
+    return any(entry.name not in ("foundation", "driver.lock") for entry in root.iterdir())
+
+
+def _foundation(loaded: LoadedConfig, root: Path, console: Console) -> tuple[str, tuple[str, ...]] | None:
+    wanted = loaded.config.potential.foundation
+    if wanted is None:
+        return None
+    from alloop.potential.foundation import resolve_foundation
+
+    columns = (TextColumn("downloading the foundation"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("download", total=None, visible=False)
+
+        def show(done: int, total: int | None) -> None:
+            progress.update(bar, completed=done, total=total, visible=True)
+
+        found = resolve_foundation(wanted, config_folder=loaded.folder, campaign_root=root, progress=show)
+    if found is not None:
+        check_elements(loaded, found[1])
+    return found
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], str | None]]:
+    """Turn signals into a reason to stop; a second one while stopping does not hurry anything into data loss."""
+    received: list[str] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(console: Console, stop: StopRequested, broken: str | None) -> int:
+    console.print(f"Stopped: {stop}. Nothing is lost; run the same command again to continue.", markup=False)
+    return exit_codes.RETRY if broken else exit_codes.INTERRUPTED
+
+
+def _tell_resumed(console: Console, state: State, changes: tuple[str, ...]) -> None:
+    labels = state.labelled("train") + state.labelled("heldout")
+    console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
+    for change in changes:
+        console.print(f"  changed: {change}", markup=False, highlight=False)
+
+
+def _code(state: State) -> int:
+    return exit_codes.STOPPED if state.verdict and state.verdict.verdict == "stopped" else exit_codes.OK

@@ -1,0 +1,164 @@
+"""A config to an open campaign: a new one, or the one that stands in the folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import uuid
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ase.data import chemical_symbols
+
+from alloop import __version__
+from alloop.config import CampaignConfig
+from alloop.config.drift import differences, science_digest
+from alloop.config.errors import ConfigError, Problem
+from alloop.config.loading import LoadedConfig
+from alloop.config.structures import read_frames, read_systems
+from alloop.events import CampaignCreated, ConfigChanged, DriverStarted, Event, LabelsImported, SystemRecord
+from alloop.harvest import restore_labels
+from alloop.imports import imported_label, store
+from alloop.journal import Journal
+from alloop.labelling.identity import code_identity
+from alloop.materials.structure import Structure
+from alloop.state import State
+from alloop.tasks.workspace import Workspace
+
+PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl", "scikit-learn")
+Progress = Callable[[int, int | None], None]
+
+
+def open_state(journal: Journal) -> State:
+    """Return the fold of a journal."""
+    state = State()
+    for entry in journal.entries():
+        state.apply(entry)
+    return state
+
+
+def create(
+    loaded: LoadedConfig, journal: Journal, workspace: Workspace, foundation: tuple[str, tuple[str, ...]] | None
+) -> State:
+    """Found a campaign: its config, structures, code and imported labels become the journal's first events.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config that passed every check.
+    journal : Journal
+        An empty journal.
+    workspace : Workspace
+        The campaign's files.
+    foundation : tuple or None
+        Checksum and elements of the foundation model.
+    """
+    systems = read_systems(loaded)
+    imported = _imported(loaded)
+    elements = elements_of(systems, imported_numbers(imported))
+    created = CampaignCreated(
+        name=loaded.config.name,
+        config=loaded.config.model_dump(mode="json"),
+        science_sha256=science_digest(loaded),
+        systems=tuple(SystemRecord(name=name, structure=structure) for name, structure in systems.items()),
+        elements=elements,
+        code=code_identity(loaded.config.label, elements),
+        versions=versions(),
+        foundation=foundation[0] if foundation else None,
+        run_id=uuid.uuid4().hex[:12],
+    )
+    events: list[Event] = [created]
+    contents = {}
+    for source, results in imported.items():
+        contents.update(store(workspace, results))
+        keys = tuple(dict.fromkeys(result.key for result in results))
+        events.append(LabelsImported(reference=loaded.config.data.reference, source=source, keys=keys))
+    journal.append(events, contents)
+    return open_state(journal)
+
+
+def resume(loaded: LoadedConfig, journal: Journal, workspace: Workspace) -> tuple[State, tuple[str, ...]]:
+    """Continue a campaign, and return its state and the changes that were accepted.
+
+    Raises
+    ------
+    ConfigError
+        If the config changes the science of the campaign, or the code that decides the labels changed.
+    """
+    state = open_state(journal)
+    assert state.created is not None
+    changes = accepted_changes(loaded, state.created, state.config)
+    if changes:
+        journal.append([ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=changes)])
+        state = open_state(journal)
+    restore_labels(journal, workspace)
+    return state, changes
+
+
+def accepted_changes(loaded: LoadedConfig, created: CampaignCreated, config: dict[str, Any]) -> tuple[str, ...]:
+    """Return the changes of machines, budgets and monitoring since the last run.
+
+    Raises
+    ------
+    ConfigError
+        If anything else changed.
+    """
+    found = differences(config, loaded.config.model_dump(mode="json"))
+    science = [str(difference) for difference in found if difference.kind == "science"]
+    if not science and science_digest(loaded) != created.science_sha256:
+        science = ["the content of a file that the config names (a structure, data, the foundation or a policy)"]
+    code = code_identity(loaded.config.label, created.elements)
+    science += [f"{k}: {created.code.get(k)} → {v}" for k, v in code.items() if created.code.get(k) != v]
+    if science:
+        what = (
+            f"this would change the science of campaign `{created.name}`: {'; '.join(science)}; "
+            "undo it, or start a new campaign under another `name`"
+        )
+        raise ConfigError(loaded.path, Problem("", what))
+    return tuple(str(difference) for difference in found)
+
+
+def elements_of(systems: dict[str, Structure], more: set[int] | None = None) -> tuple[str, ...]:
+    """Return the chemical symbols of all systems, by atomic number."""
+    numbers = {z for structure in systems.values() for z in structure.numbers} | (more or set())
+    return tuple(chemical_symbols[z] for z in sorted(numbers))
+
+
+def imported_numbers(imported: dict[str, list[Any]]) -> set[int]:
+    """Return the atomic numbers in imported labels."""
+    return {z for results in imported.values() for result in results for z in result.data["structure"]["numbers"]}
+
+
+def driver_started() -> DriverStarted:
+    """Return the event of this process taking over."""
+    return DriverStarted(host=socket.gethostname(), pid=os.getpid(), version=__version__)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what the results depend on."""
+    found = {"alloop": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def config_of(state: State) -> CampaignConfig:
+    """Return the config a campaign last ran under."""
+    return CampaignConfig.model_validate(state.config)
+
+
+def _imported(loaded: LoadedConfig) -> dict[str, list[Any]]:
+    data = loaded.config.data
+    return {
+        name: [
+            imported_label(atoms, data.energy_key, data.forces_key, data.stress_key)
+            for atoms in read_frames(loaded, ("data", "initial", i), loaded.resolve(name), name, "extxyz")
+        ]
+        for i, name in enumerate(data.initial)
+    }
