@@ -47,7 +47,8 @@ class OffersSummary(Record):
     Attributes
     ----------
     ended : str
-        ``length``, ``disagreement`` (beyond the window), ``contact``, ``temperature`` or ``nan``.
+        ``length``, ``disagreement`` (beyond the window), ``contact``, ``temperature``, ``volume`` (the cell of an NPT
+        walker ran away) or ``nan``.
     gated : dict
         Frames that were wanted but rejected before they were offered, by reason.
     looks : int
@@ -55,7 +56,7 @@ class OffersSummary(Record):
     """
 
     offers: tuple[Offer, ...]
-    ended: Literal["length", "disagreement", "contact", "temperature", "nan"] = "length"
+    ended: Literal["length", "disagreement", "contact", "temperature", "volume", "nan"] = "length"
     steps: int = 0
     looks: int = 0
     mean_temperature_K: float | None = None

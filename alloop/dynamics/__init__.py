@@ -1,0 +1,7 @@
+"""Molecular dynamics of one walker: state in, state out."""
+
+from alloop.dynamics.shortlist import Shortlist
+from alloop.dynamics.state import State, fresh_state
+from alloop.dynamics.walker import Fault, MDSettings, Walker, temperature_limit
+
+__all__ = ["Fault", "MDSettings", "Shortlist", "State", "Walker", "fresh_state", "temperature_limit"]
