@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Active-learning closed loop for solid electrolytes: explore, label with GPAW, refit, stop when data stop mattering.",
+    help="Active-learning closed loop for solid electrolytes: explore, label with GPAW, refit, know when to stop.",
 )
 
 Config = Annotated[Path, typer.Argument(help="Campaign config (YAML).", show_default=False)]

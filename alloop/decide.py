@@ -25,6 +25,7 @@ from alloop.wanted import (
     fresh_pool,
     heldout_complete,
     heldout_need,
+    heldout_pool,
     label_allowance,
     pool_wanted,
     stalled,
@@ -109,8 +110,7 @@ def _select_initial(state: State, charter: Charter) -> list[Event]:
 
 def _draw_heldout(state: State, charter: Charter) -> list[Event]:
     need = heldout_need(state, charter)
-    walkers = {walker.id for walker in charter.walkers("heldout")}
-    frames = sorted((f for f in state.pool.values() if f.walker in walkers), key=lambda f: (f.segment, f.walker))
+    frames = heldout_pool(state, charter)
     return [HeldoutDrawn(frames=tuple(frame.id for frame in frames[:need]))] if need and frames else []
 
 

@@ -8,7 +8,6 @@ import socket
 import uuid
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from ase.data import chemical_symbols

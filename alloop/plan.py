@@ -16,6 +16,7 @@ from alloop.wanted import (
     evaluations_wanted,
     fresh_pool,
     heldout_need,
+    heldout_pool,
     label_allowance,
     pool_wanted,
     stalled,
@@ -154,11 +155,13 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
     if active is None or active.number < charter.config.heldout.from_generation:
         return
     walkers = {walker.id: walker for walker in charter.walkers("heldout")}
-    have = _heldout_frames(state, walkers)
     running = {task.context["walker"] for task in state.running.values() if task.task == "explore"} & set(walkers)
-    offered = sum(1 for frame in state.pool.values() if frame.walker in walkers)
+    offered = heldout_pool(state, charter)
+    have = dict.fromkeys(walkers, 0)
+    for frame in (*(state.frames[i] for i in state.heldout_order), *offered):
+        have[frame.walker] += frame.status != "failed"
     asked = []
-    for _ in range(heldout_need(state, charter) - offered - len(running)):
+    for _ in range(heldout_need(state, charter) - len(offered) - len(running)):
         name = min(walkers, key=lambda w: have[w] + (w in running))
         have[name] += 1
         asked.append(name)
@@ -167,15 +170,6 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
         if name not in running:
             restart = known is not None and known.explosions > 0
             yield _segment(state, charter, active, walkers[name], restart=restart)
-
-
-def _heldout_frames(state: State, walkers: Mapping[str, Walker]) -> dict[str, int]:
-    """Count the drawn and the offered frames of every held-out walker, failed labels left out."""
-    have = dict.fromkeys(walkers, 0)
-    for frame in (*(state.frames[i] for i in state.heldout_order), *state.pool.values()):
-        if frame.walker in have and frame.status != "failed":
-            have[frame.walker] += 1
-    return have
 
 
 def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:

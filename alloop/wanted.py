@@ -74,6 +74,13 @@ def fresh_pool(state: State, charter: Charter) -> list[FrameState]:
     return sorted((f for f in frames if f.walker in exploring), key=lambda frame: frame.id)
 
 
+def heldout_pool(state: State, charter: Charter) -> list[FrameState]:
+    """Return the frames of held-out walkers that may be drawn: taken at a random step, not for what they are."""
+    walkers = {walker.id for walker in charter.walkers("heldout")}
+    frames = (f for f in state.pool.values() if f.walker in walkers and f.offer.why == "random")
+    return sorted(frames, key=lambda frame: (frame.segment, frame.walker))
+
+
 def pool_wanted(charter: Charter) -> int:
     """Return how many candidates a selection wants to see."""
     select = charter.config.select
