@@ -36,6 +36,8 @@ def problems_of(error: ValidationError, root: type[Section], lines: Mapping[KeyP
         path, types = follow(root, detail["loc"])
         if detail["type"] == "missing" and _meant(path, unknown):
             continue
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            continue  # pydantic counts the entries that are right, and tells the wrong ones beside it
         first = path not in unknown
         found.append((first, _line_of(path, lines), _problem(detail, path, types, root, lines)))
     return [problem for *_, problem in sorted(found, key=lambda entry: entry[:2])]

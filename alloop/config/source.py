@@ -110,7 +110,7 @@ def _malformed(error: yaml.MarkedYAMLError) -> Problem:
         what = "a tab cannot indent; use spaces"
     elif "mapping values are not allowed" in what:
         what = f"{what}; look for a missing quote, a missing line break or wrong indentation"
-    elif "expected a single document" in what:
+    elif "found another document" in what:
         what = "more than one document (`---`); a config is one"
     column = f" (column {mark.column + 1})" if mark else ""
     return Problem("", f"not valid YAML: {what}{column}", mark.line + 1 if mark else None)

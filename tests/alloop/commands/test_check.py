@@ -1,0 +1,91 @@
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from ase.build import bulk
+from rich.console import Console
+
+from alloop.commands.check import run_check
+from alloop.config import ConfigError
+from tests.support.configs import BASE, Folder, make_folder
+
+EMT = "engine: ase\n  calculator: ase.calculators.emt:EMT"
+GPAW = "engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Folder:
+    home = make_folder(tmp_path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.chdir(home.root)
+    return home
+
+
+def check(path, **options) -> str:
+    out = io.StringIO()
+    run_check(path, console=Console(file=out, width=100), **options)
+    return out.getvalue()
+
+
+def test_shows_what_would_run_and_creates_nothing(folder):
+    path = folder.config(BASE)
+    before = folder.listing()
+    shown = check(path)
+    assert folder.listing() == before
+    for wanted in (
+        "LiCl",
+        "GPAW PBE, plane waves 340 eV, 2×2×2",
+        "12 → 24 → 48",
+        "60: 48 for training and 12 held out",
+    ):
+        assert wanted in shown
+    assert "--probe" in shown
+
+
+def test_json_is_one_object_for_scripts(folder):
+    told = json.loads(check(folder.config(BASE), as_json=True))
+    assert told["projection"]["labels"] == 60
+    assert told["projection"]["systems"][0]["elements"] == ["Li", "Cl"]
+    assert told["projection"]["dft_core_hours"] is None
+    assert len(told["science_sha256"]) == 64
+
+
+def test_config_that_cannot_run_is_refused(folder):
+    for old, new in (("labels: 64", "labels: 10"), ("seed: 7", "sead: 7")):
+        with pytest.raises(ConfigError):
+            check(folder.broken(old, new))
+
+
+def test_probe_times_a_real_label_of_every_system_and_leaves_nothing(folder):
+    folder.frames("structures/LiCl.extxyz", bulk("Al", a=4.05))
+    folder.frames("structures/Cu.extxyz", bulk("Cu", a=3.6, cubic=True))
+    second = "  - {name: Cu, structure: structures/Cu.extxyz}\ndata:"
+    path = folder.config(BASE.replace(GPAW, EMT).replace("data:", second).replace("frames: 8", "frames: 4"))
+    before = folder.listing()
+    told = json.loads(check(path, probe=True, as_json=True))
+    seconds = [system["label_s"] for system in told["projection"]["systems"]]
+    assert all(0 < s < 30 for s in seconds)
+    assert told["projection"]["dft_core_hours"] == pytest.approx(30 * sum(seconds) / 3600)
+    assert folder.listing() == before
+    assert list(Path(os.environ["TMPDIR"]).iterdir()) == []
+
+
+def test_probe_that_gives_no_label_says_why(folder):
+    gate = f"{EMT}\n  max_force_eV_per_A: 0.000001"
+    folder.frames("structures/LiCl.extxyz", bulk("Al", a=4.05))
+    path = folder.config(BASE.replace(GPAW, gate).replace("repeat: [1, 1, 1]", "repeat: [2, 1, 1]"))
+    with pytest.raises(ConfigError, match=r"small\.yaml:5: systems\[0\]: a label of `LiCl` failed \(forces: "):
+        check(path, probe=True)
+
+
+@pytest.mark.slow
+def test_probe_times_gpaw(folder):
+    path = folder.broken("cutoff_eV: 340\n  kpts: [2, 2, 2]", "cutoff_eV: 200\n  kpts: [1, 1, 1]")
+    told = json.loads(check(path, probe=True, as_json=True))
+    assert 0 < told["projection"]["systems"][0]["label_s"] < 120

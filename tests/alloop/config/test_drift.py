@@ -1,0 +1,118 @@
+import copy
+from pathlib import Path
+
+import pytest
+from ase.build import bulk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alloop.config import MACHINE_SECTIONS, CampaignConfig, load_config
+from alloop.config.drift import differences, science_digest
+from alloop.config.fields import every_section
+from alloop.config.loading import config_from_text
+from tests.support.configs import BASE, Folder
+
+
+def dump(folder: Folder, old: str = "", new: str = "") -> dict:
+    path = folder.broken(old, new) if old else folder.config(BASE)
+    return load_config(path).config.model_dump(mode="json")
+
+
+def digest(folder: Folder, old: str = "", new: str = "") -> str:
+    return science_digest(load_config(folder.broken(old, new) if old else folder.config(BASE)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("timestep_fs: 2.0", "timestep_fs: 1.0", "explore.timestep_fs: 2.0 -> 1.0"),
+        ("kpts: [2, 2, 2]", "kpts: [3, 3, 3]", "label.kpts: [2, 2, 2] -> [3, 3, 3]"),
+        ("foundation: null", "foundation: medium-mpa-0", "potential.foundation: not set -> medium-mpa-0"),
+        ("repeat: [1, 1, 1]", "repeat: [2, 1, 1]", "systems[0].repeat: [1, 1, 1] -> [2, 1, 1]"),
+        ("rungs: [12, 24, 48]", "rungs: [12, 24]", "ladder.rungs: [12, 24, 48] -> [12, 24]"),
+        ("initial: []", "initial: [a.xyz]", "data.initial[0]: not set -> a.xyz"),
+        ("seed: 7", "seed: 8", "seed: 7 -> 8"),
+        ("xc: PBE", "xc: PBE\n  magmoms: {Cl: 1.0}", "label.magmoms.Cl: not set -> 1.0"),
+    ],
+)
+def test_science_that_changed_is_shown(folder, old, new, shown):
+    (found,) = differences(dump(folder), dump(folder, old, new))
+    assert (str(found), found.kind) == (shown, "science")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("labels: 64", "labels: 128", "budget.labels: 64 -> 128"),
+        ("workers: 2", "workers: 4", "execution.executors.local.workers: 2 -> 4"),
+        ("name: small", "name: large", "name: small -> large"),
+        ("seed: 7", "seed: 7\nmonitor: {wandb: {enabled: false}}", "monitor.wandb.enabled: true -> false"),
+    ],
+)
+def test_machines_budgets_and_monitoring_may_change(folder, old, new, shown):
+    (found,) = differences(dump(folder), dump(folder, old, new))
+    assert (str(found), found.kind) == (shown, "machine")
+    assert digest(folder) == digest(folder, old, new)
+
+
+def test_digest_does_not_care_how_a_config_is_written(folder):
+    rewritten = BASE.replace("kpts: [2, 2, 2]", "kpts:\n    - 2\n    - 2\n    - 2").replace("340", "3.4e2")
+    path = folder.config(f"# a comment\n{rewritten}")
+    assert science_digest(load_config(path)) == digest(folder)
+
+
+def test_digest_does_not_care_whether_a_default_is_written(folder):
+    assert digest(folder) == digest(folder, "kpts: [2, 2, 2]", "kpts: [2, 2, 2]\n  maxiter: 80")
+
+
+def test_digest_sees_the_content_of_a_structure_and_not_its_place(folder):
+    before = digest(folder)
+    (folder.root / "structures/LiCl.extxyz").rename(folder.root / "moved.extxyz")
+    moved = ("structure: structures/LiCl.extxyz", "structure: moved.extxyz")
+    assert digest(folder, *moved) == before
+    folder.frames("moved.extxyz", bulk("LiCl", "rocksalt", a=5.20))
+    assert digest(folder, *moved) != before
+    folder.frames("structures/LiCl.extxyz", bulk("LiCl", "rocksalt", a=5.14))
+    (found,) = differences(dump(folder), dump(folder, *moved))
+    assert found.kind == "machine"
+
+
+def test_digest_sees_the_source_of_a_policy_of_ones_own(folder, monkeypatch):
+    monkeypatch.syspath_prepend(folder.root)
+    source = folder.root / "my_drifting_policy.py"
+    source.write_text("class Mine: ...\n")
+    mine = ("policy: disagreement", "policy: my_drifting_policy:Mine")
+    before = digest(folder, *mine)
+    source.write_text("class Mine: '''changed'''\n")
+    assert digest(folder, *mine) != before
+
+
+def test_same_configs_do_not_differ(folder):
+    assert differences(dump(folder), dump(folder)) == []
+
+
+def _numbers(value, path=()):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, (*path, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path
+
+
+@given(st.data())
+def test_any_number_that_changed_is_found_once_and_only_it(data):
+    old = config_from_text(BASE, Path("a.yaml"), Path("/")).config.model_dump(mode="json")
+    path = data.draw(st.sampled_from(list(_numbers(old))))
+    new = copy.deepcopy(old)
+    section = new
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] += 1
+    (found,) = differences(old, new)
+    assert found.key == ".".join(path)
+    assert (found.kind == "machine") == (path[0] in ("budget", "execution", "monitor"))
+
+
+def test_every_section_is_science_or_machine():
+    top = {path[0] for path, _ in every_section(CampaignConfig) if path}
+    assert set(MACHINE_SECTIONS) < top
