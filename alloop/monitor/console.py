@@ -1,0 +1,183 @@
+"""The campaign on the terminal: live where somebody watches, occasional plain lines where nobody does."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from alloop.journal import Entry
+from alloop.monitor.lines import closing_lines, lines, progress_line, stamped
+from alloop.monitor.numbers import counted, duration, many, one_line
+from alloop.monitor.status import Status, summary
+from alloop.state import State
+
+QUIET_S = 60.0
+RECENT = 5
+FRAMES_PER_S = 4
+log = logging.getLogger(__name__)
+
+
+class ConsoleView:
+    """Progress and verdict of a campaign for a person; a `Listener`.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    plain : bool
+        True: only lines, for logs; False: lines above a display that is redrawn.
+    redraw_s : float
+        Time between two looks at the state for the display (s).
+    summary_s : float
+        Time between two plain lines about the progress (s).
+    """
+
+    def __init__(self, console: Console, plain: bool, *, redraw_s: float = 0.5, summary_s: float = 10.0) -> None:
+        self._console, self._plain = console, plain
+        self._redraw_s, self._summary_s = redraw_s, summary_s
+        self._status: Status | None = None
+        self._status_t = self._told_t = self._entry_t = self._now = 0.0
+        self._told = ""
+        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._live: Live | None = None
+        self._spinner = Spinner("dots")
+        self._broken = False
+
+    def on_entry(self, entry: Entry, state: State) -> None:
+        """Print what the event is worth, and refresh the numbers when it is time."""
+        self._guarded(self._see, entry, state)
+
+    def tick(self, state: State, now: float) -> None:
+        """Refresh the numbers when it is time."""
+        self._guarded(self._refresh, state, now)
+
+    def close(self) -> None:
+        """Take the display away and print the verdict with the numbers behind it."""
+        self._guarded(self._close)
+
+    def _guarded(self, action: Callable[..., None], *arguments: object) -> None:
+        """Do something with the terminal; a terminal that is gone is not asked again."""
+        if self._broken:
+            return
+        try:
+            action(*arguments)
+        except (Exception, SystemExit):  # rich exits where a pipe is closed
+            self._broken = True
+            log.info("the console is given up", exc_info=True)
+
+    def _see(self, entry: Entry, state: State) -> None:
+        self._entry_t = self._now = entry.t
+        self._told_t = self._told_t or entry.t
+        for text in lines(entry, state):
+            self._print(stamped(text, state.wall_s))
+        if not self._plain:
+            self._remember(entry)
+        self._refresh(state, entry.t, final=state.verdict is not None)
+
+    def _refresh(self, state: State, now: float, final: bool = False) -> None:
+        self._now = max(now, self._entry_t)
+        if final or now - self._status_t >= self._redraw_s or self._status is None:
+            self._status, self._status_t = summary(state, now), now
+            if not self._plain:
+                self._show()
+        if self._plain:
+            self._summarise(now)
+
+    def _summarise(self, now: float) -> None:
+        """Print a line on the progress: when something changed, and now and then when nothing did."""
+        if self._status is None or self._status.verdict is not None:
+            return
+        text, quiet = progress_line(self._status), now - self._told_t
+        if quiet >= QUIET_S or (quiet >= self._summary_s and text != self._told):
+            self._told, self._told_t = text, now
+            self._print(stamped(text, self._elapsed_s(self._status)))
+
+    def _elapsed_s(self, status: Status) -> float:
+        """Return the campaign's time now: the journal knows it only up to its last event."""
+        return status.wall_s + (self._now - self._entry_t if self._entry_t else 0.0)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if self._status is not None:
+            self._print("")
+            for text in closing_lines(self._status):
+                self._print(text)
+
+    # -- the live display ----------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        if self._live is None:
+            self._live = Live(
+                get_renderable=self._renderable,
+                console=self._console,
+                refresh_per_second=FRAMES_PER_S,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def _remember(self, entry: Entry) -> None:
+        event = entry.event
+        if event.kind == "task_finished" and event.status == "ok":
+            seconds = event.timing.finished_t - event.timing.started_t if event.timing else 0.0
+            self._recent.append(one_line(f"{event.purpose}  {duration(seconds)}", 100))
+
+    def _renderable(self) -> RenderableType:
+        status = self._status
+        if status is None:
+            return Text()
+        return display(status, tuple(self._recent), self._elapsed_s(status), self._spinner)
+
+
+def display(
+    status: Status, recent: tuple[str, ...], elapsed_s: float, spinner: Spinner | None = None
+) -> RenderableType:
+    """Return the display of a running campaign: labels up to the next rung, running tasks, what just finished."""
+    parts: list[RenderableType] = [_bar(status), _facts(status, elapsed_s, spinner)]
+    parts += [Text(f"  ✓ {text}", style="dim", no_wrap=True, overflow="ellipsis") for text in recent]
+    return Panel(Group(*parts), title=Text(f"alloop · {one_line(status.name, 80)}"), title_align="left")
+
+
+def _bar(status: Status) -> RenderableType:
+    goal = status.next_rung or max((row.size for row in status.rungs), default=1)
+    done = min(status.labels.train, goal)
+    row = Table.grid(padding=(0, 1))
+    row.add_row(
+        Text(f"labels {status.labels.train} of {goal}"),
+        ProgressBar(total=goal, completed=done, width=40),
+        Text(f"{status.labels.heldout} held out, {status.labels.failed} failed, spent {status.budget_labels}"),
+    )
+    return row
+
+
+def _facts(status: Status, elapsed_s: float, spinner: Spinner | None) -> RenderableType:
+    row = Table.grid(padding=(0, 1))
+    generation = "no generation yet" if status.generation is None else _generation(status)
+    row.add_row(
+        spinner or Text("•"),
+        Text(f"{counted(status.running) or 'nothing'} running"),
+        Text(f"│ {generation} │ {many(status.candidates, 'candidate')} │ {status.dft_core_hours:.3g} DFT core-h"),
+        Text(f"│ {duration(elapsed_s)}"),
+    )
+    return row
+
+
+def _generation(status: Status) -> str:
+    generation = status.generation
+    assert generation is not None
+    return f"generation {generation.number} ({generation.fitted}/{generation.members} fitted)"

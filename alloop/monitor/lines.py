@@ -1,0 +1,208 @@
+"""What a person is told of an event, in lines of at most 120 columns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from alloop.events import (
+    AttemptLost,
+    CampaignCreated,
+    ConfigChanged,
+    DriverStarted,
+    DriverStopped,
+    FramesSelected,
+    GenerationOpened,
+    HeldoutDrawn,
+    LabelsImported,
+    RungJudged,
+    TaskFinished,
+    VerdictReached,
+)
+from alloop.journal import Entry
+from alloop.monitor.numbers import counted, duration, finite, many, one_line
+from alloop.monitor.status import RungRow, Status, last_metrics, leader_fit, verdict_text
+from alloop.state import State
+
+WIDTH = 120
+STAMP = "{:>11}  "
+
+
+def lines(entry: Entry, state: State) -> list[str]:
+    """Return what a person is told of an event already folded into the state; often nothing."""
+    tell = _TELL.get(type(entry.event))
+    return [] if tell is None else [one_line(text, WIDTH) for text in tell(entry.event, state)]
+
+
+def stamped(text: str, wall_s: float) -> str:
+    """Return a line with the campaign's time in front, cut to the width."""
+    return one_line(STAMP.format(duration(wall_s)) + text, WIDTH)
+
+
+def progress_line(status: Status) -> str:
+    """Return where the campaign stands in one line."""
+    labels = status.labels
+    goal = f"/{status.next_rung}" if status.next_rung else ""
+    parts = [
+        f"labels {labels.train}{goal} + {labels.heldout} held out"
+        + (f", {labels.failed} failed" * bool(labels.failed)),
+        f"running: {counted(status.running) or 'nothing'}",
+        many(status.candidates, "candidate"),
+        f"{status.dft_core_hours:.3g} DFT core-h",
+    ]
+    if status.generation is not None:
+        parts.insert(2, f"generation {status.generation.number}")
+    return one_line(" | ".join(parts), WIDTH)
+
+
+def rung_lines(rungs: tuple[RungRow, ...], largest_only: bool = False) -> list[str]:
+    """Return the rungs in words, one a line."""
+    chosen = rungs[-1:] if largest_only else rungs
+    return [one_line(_rung_text(row), WIDTH) for row in chosen]
+
+
+def judgement_lines(judgements: tuple[Mapping[str, Any], ...]) -> list[str]:
+    """Return how each metric changed between the last two rungs, and what was found."""
+    return [one_line(_judgement_text(judgement), WIDTH) for judgement in judgements]
+
+
+def wrapped(text: str, width: int = WIDTH, indent: str = "  ") -> list[str]:
+    """Return a long text as lines broken at spaces; words longer than a line are cut."""
+    out, line = [], ""
+    for word in one_line(text, 4000).split():
+        if line and len(line) + 1 + len(word) > width:
+            out.append(line)
+            line = indent + word
+        else:
+            line = f"{line} {word}" if line else word
+    return [one_line(part, width) for part in (*out, line) if part]
+
+
+def _rung_text(row: RungRow) -> str:
+    note = f" (unmeasured: {row.unmeasured})" if row.unmeasured else ""
+    sample = f"[{many(row.fits, 'fit')}, {many(row.frames, 'frame')}]"
+    return f"rung {row.size}: force RMSE {row.forces()}, energy RMSE {row.energy()} {sample}{note}"
+
+
+def _judgement_text(judgement: Mapping[str, Any]) -> str:
+    def show(name: str, spec: str = ".4g") -> str:
+        value = finite(judgement.get(name))
+        return "?" if value is None else format(value, spec)
+
+    change = f"{show('value_previous')} → {show('value_last')} {judgement.get('unit', '')}"
+    error = f"Δ = {show('delta', '+.3g')} ± {show('se_delta', '.2g')}, tolerance {show('tolerance', '.3g')}"
+    return f"  {judgement.get('metric', '?')} {change}, {error}: {judgement.get('finding', '?')}"
+
+
+# -- one function per kind of event ------------------------------------------------------------------------------
+
+
+def _created(event: CampaignCreated, state: State) -> list[str]:
+    return [f"campaign {event.name}: {', '.join(system.name for system in event.systems)}"]
+
+
+def _changed(event: ConfigChanged, state: State) -> list[str]:
+    return [f"config changed: {change}" for change in event.changes]
+
+
+def _imported(event: LabelsImported, state: State) -> list[str]:
+    use = "used as labels" if event.reference == "same" else "used to pre-train only"
+    return [f"{many(len(event.keys), 'label')} imported from {event.source}, {use}"]
+
+
+def _started(event: DriverStarted, state: State) -> list[str]:
+    done = state.labelled("train") + state.labelled("heldout")
+    return [f"driver started on {event.host}" + (f", continues with {many(done, 'label')}" if done else "")]
+
+
+def _stopped(event: DriverStopped, state: State) -> list[str]:
+    return [f"driver stopped: {event.reason}"]
+
+
+def _finished(event: TaskFinished, state: State) -> list[str]:
+    task = state.tasks[event.purpose]
+    if event.status == "failed":
+        detail = f": {event.detail}" if event.detail else ""
+        return [f"{event.purpose} failed ({event.reason}){detail}"]
+    number = task.context.get("generation") if task.task == "fit" else None
+    return _fitted(state, number) if number is not None else []
+
+
+def _fitted(state: State, number: int) -> list[str]:
+    generation = state.generations[number]
+    if len(generation.models) < state.members():
+        return []
+    leader = leader_fit(state, generation)
+    metrics = last_metrics(leader) if leader else None
+    if metrics is None:
+        return [f"generation {number} fitted on {many(len(generation.frames), 'label')}"]
+    errors = (
+        f"{metrics['rmse_forces_meV_per_A']:.3g} meV/Å, {metrics['rmse_energy_meV_per_atom']:.3g} meV/atom "
+        f"after {metrics['steps']} steps"
+    )
+    watched = "training" if metrics["watched"] == "train" else "watched"
+    return [f"generation {number} fitted on {many(len(generation.frames), 'label')}; leader's {watched} RMSE {errors}"]
+
+
+def _lost(event: AttemptLost, state: State) -> list[str]:
+    return [f"{event.purpose}: attempt {state.tasks[event.purpose].attempts - 1} lost ({event.error})"]
+
+
+def _selected(event: FramesSelected, state: State) -> list[str]:
+    reasons: dict[str, int] = {}
+    for reason in event.rejected.values():
+        reasons[reason] = reasons.get(reason, 0) + 1
+    rejected = f", rejected {len(event.rejected)} ({counted(reasons)})" if reasons else ""
+    return [f"selected {many(len(event.chosen), 'frame')} by {event.policy}{rejected}"]
+
+
+def _drawn(event: HeldoutDrawn, state: State) -> list[str]:
+    return [f"drew {many(len(event.frames), 'held-out frame')}"]
+
+
+def _opened(event: GenerationOpened, state: State) -> list[str]:
+    if event.foundation:
+        return ["generation 0 is the foundation model"]
+    rung = "" if event.rung is None else f", its leader is the first fit of rung {event.rung}"
+    return [f"generation {event.number} begins on {many(event.labels, 'label')}{rung}"]
+
+
+def _judged(event: RungJudged, state: State) -> list[str]:
+    rows = tuple(sorted((RungRow.of(row) for row in event.table), key=lambda row: row.size))
+    return [f"judged on {event.heldout} held-out frames:", *rung_lines(rows), *judgement_lines(event.judgements)]
+
+
+def _verdict(event: VerdictReached, state: State) -> list[str]:
+    return [f"verdict: {event.verdict.replace('_', ' ')}"]
+
+
+_TELL: dict[type, Callable[[Any, State], list[str]]] = {
+    CampaignCreated: _created,
+    ConfigChanged: _changed,
+    LabelsImported: _imported,
+    DriverStarted: _started,
+    DriverStopped: _stopped,
+    TaskFinished: _finished,
+    AttemptLost: _lost,
+    FramesSelected: _selected,
+    HeldoutDrawn: _drawn,
+    GenerationOpened: _opened,
+    RungJudged: _judged,
+    VerdictReached: _verdict,
+}
+
+
+def closing_lines(status: Status) -> list[str]:
+    """Return the last words: the verdict with the numbers behind it."""
+    if status.verdict is None:
+        return [f"no verdict yet; {progress_line(status)}"]
+    labels = status.labels
+    spent = (
+        f"{labels.train} training and {labels.heldout} held-out labels, {labels.failed} failed; "
+        f"{status.dft_core_hours:.3g} DFT core-hours, {duration(status.wall_s)}"
+    )
+    return [
+        *wrapped(f"Verdict: {verdict_text(status.verdict, status.reason)}", WIDTH),
+        *(f"  {text}" for text in rung_lines(status.rungs)),
+        one_line(f"  {spent}", WIDTH),
+    ]

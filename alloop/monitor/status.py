@@ -1,0 +1,353 @@
+"""Where a campaign stands, as plain numbers and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alloop.monitor.numbers import counted, duration, finite, one_line, plus_minus
+from alloop.state import GenerationState, State, TaskState
+
+
+@dataclass(frozen=True)
+class RungRow:
+    """What a rung predicts on the held-out frames, with standard errors; None where it is not known.
+
+    Attributes
+    ----------
+    size : int
+        Training labels.
+    fits, frames : int
+        Fits and held-out frames behind the numbers.
+    unmeasured : str or None
+        Why the rung counts as unmeasured.
+    """
+
+    size: int
+    rmse_energy_meV_per_atom: float | None
+    se_energy_meV_per_atom: float | None
+    rmse_forces_meV_per_A: float | None
+    se_forces_meV_per_A: float | None
+    fits: int
+    frames: int
+    unmeasured: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> RungRow:
+        """Read a row of the table in a ``rung_judged`` event."""
+        names = ("rmse_energy_meV_per_atom", "se_energy_meV_per_atom", "rmse_forces_meV_per_A", "se_forces_meV_per_A")
+        numbers = {name: finite(row.get(name)) for name in names}
+        fits, frames = int(row.get("fits") or 0), int(row.get("frames") or 0)
+        return cls(size=int(row["size"]), fits=fits, frames=frames, unmeasured=row.get("unmeasured"), **numbers)
+
+    def forces(self) -> str:
+        """Return the force RMSE in words."""
+        return plus_minus(self.rmse_forces_meV_per_A, self.se_forces_meV_per_A, "meV/Å")
+
+    def energy(self) -> str:
+        """Return the energy RMSE in words."""
+        return plus_minus(self.rmse_energy_meV_per_atom, self.se_energy_meV_per_atom, "meV/atom")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels by what became of them."""
+
+    train: int
+    heldout: int
+    failed: int
+    waiting_train: int
+    waiting_heldout: int
+    imported: int
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was used of a budget; `limit` is None where there is none."""
+
+    used: float
+    limit: float | None
+
+    def __str__(self) -> str:
+        used = f"{self.used:.3g}" if self.used < 100 else f"{self.used:.0f}"
+        return used if self.limit is None else f"{used} of {self.limit:g}"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The newest generation, fitted or not; errors are the leader's on the frames it watched while it was fitted."""
+
+    number: int
+    labels: int
+    rung: int | None
+    fitted: int
+    members: int
+    leader: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Walkers:
+    """Walkers by what they do and how their last segment ended."""
+
+    known: int
+    running: int
+    segments: int
+    explosions: int
+    ended: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a campaign stands.
+
+    Attributes
+    ----------
+    seq : int
+        Last event of the journal behind these numbers.
+    next_rung : int or None
+        The smallest rung that is not judged.
+    candidates : int
+        Offered frames that are neither selected nor rejected.
+    running : dict
+        Running tasks by kind of slot.
+    longest_running_s : float or None
+        Age of the oldest running task.
+    core_seconds : dict or None
+        Core-seconds by kind of work, see `alloop.report.split.time_split`.
+    """
+
+    name: str
+    run_id: str
+    seq: int
+    verdict: str | None
+    reason: str
+    labels: Labels
+    next_rung: int | None
+    budget_labels: Spent
+    budget_dft_core_hours: Spent
+    budget_wall_h: Spent
+    budget_failed_labels: Spent
+    generation: Generation | None
+    candidates: int
+    running: dict[str, int]
+    longest_running_s: float | None
+    rungs: tuple[RungRow, ...]
+    judgements: tuple[dict[str, Any], ...]
+    rejected: dict[str, int]
+    failures: dict[str, int]
+    broken: dict[str, int]
+    walkers: Walkers
+    dft_core_hours: float
+    wall_s: float
+    core_seconds: dict[str, float] | None = None
+
+    def to_json(self) -> str:
+        """Return everything as one JSON object; numbers that are not known are null."""
+        return json.dumps(_plain(asdict(self)), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def summary(state: State, now: float, core_seconds: dict[str, float] | None = None) -> Status:
+    """Return where a campaign stands.
+
+    Parameters
+    ----------
+    state : State
+        The fold of its journal.
+    now : float
+        The time (s since the epoch).
+    core_seconds : dict, optional
+        Where the time went, if somebody read the journal for it.
+    """
+    created, verdict, budget = state.created, state.verdict, state.config.get("budget", {})
+    failed = sum(state.failures.values())
+    oldest = min((task.planned_t for task in state.running.values()), default=None)
+    return Status(
+        name=created.name if created else "",
+        run_id=created.run_id if created else "",
+        seq=state.seq,
+        verdict=verdict.verdict if verdict else None,
+        reason=verdict.reason if verdict else "",
+        labels=_labels(state, failed),
+        next_rung=next_rung(state),
+        budget_labels=Spent(state.labels_spent(), budget.get("labels")),
+        budget_dft_core_hours=Spent(state.dft_core_s / 3600, budget.get("dft_core_hours")),
+        budget_wall_h=Spent(state.wall_s / 3600, budget.get("wall_h")),
+        budget_failed_labels=Spent(failed, budget.get("failed_labels")),
+        generation=_generation(state),
+        candidates=len(state.pool),
+        running=dict(sorted(Counter(task.slot_kind for task in state.running.values()).items())),
+        longest_running_s=None if oldest is None else max(0.0, now - oldest),
+        rungs=rung_rows(state),
+        judgements=state.judged[-1].judgements if state.judged else (),
+        rejected=dict(state.rejections),
+        failures=dict(state.failures),
+        broken=dict(state.broken),
+        walkers=_walkers(state),
+        dft_core_hours=state.dft_core_s / 3600,
+        wall_s=state.wall_s,
+        core_seconds=core_seconds,
+    )
+
+
+def rung_rows(state: State) -> tuple[RungRow, ...]:
+    """Return every judged rung by its newest numbers, smallest first."""
+    rows = {int(row["size"]): RungRow.of(row) for event in state.judged for row in event.table}
+    return tuple(rows[size] for size in sorted(rows))
+
+
+def next_rung(state: State) -> int | None:
+    """Return the smallest rung of the ladder that is not judged."""
+    judged = {event.size for event in state.judged}
+    sizes = state.config.get("ladder", {}).get("rungs", ())
+    return next((int(size) for size in sizes if size not in judged), None)
+
+
+def leader_fit(state: State, generation: GenerationState) -> TaskState | None:
+    """Return the finished fit of a generation's leader."""
+    if 0 not in generation.models:
+        return None
+    purposes = [f"fit/g{generation.number}/m0"]
+    if generation.rung is not None:
+        purposes.append(f"fit/r{generation.rung}/f0")
+    found = (state.tasks.get(purpose) for purpose in purposes)
+    return next((task for task in found if task is not None and task.finished is not None), None)
+
+
+def last_metrics(task: TaskState) -> dict[str, Any] | None:
+    """Return the last check of a finished fit, with its number of steps and what it watched."""
+    fit = task.finished.summary if task.finished else {}
+    if not fit.get("history"):
+        return None
+    return {**fit["history"][-1], "steps": fit.get("steps"), "watched": fit.get("watched")}
+
+
+def _labels(state: State, failed: int) -> Labels:
+    return Labels(
+        train=state.labelled("train"),
+        heldout=state.labelled("heldout"),
+        failed=failed,
+        waiting_train=state.pending("train"),
+        waiting_heldout=state.pending("heldout"),
+        imported=sum(1 for frame_id in state.train_order if state.frames[frame_id].walker == "imported"),
+    )
+
+
+def _generation(state: State) -> Generation | None:
+    if not state.generations:
+        return None
+    last = state.generations[-1]
+    leader = leader_fit(state, last)
+    return Generation(
+        number=last.number,
+        labels=len(last.frames),
+        rung=last.rung,
+        fitted=len(last.models),
+        members=1 if last.foundation else state.members(),
+        leader=last_metrics(leader) if leader else None,
+    )
+
+
+def _walkers(state: State) -> Walkers:
+    walkers = [walker for walker in state.walkers.values() if not walker.id.endswith(".initial")]
+    return Walkers(
+        known=len(walkers),
+        running=sum(walker.running for walker in walkers),
+        segments=sum(walker.segments for walker in walkers),
+        explosions=sum(walker.explosions for walker in walkers),
+        ended=dict(Counter(walker.ended for walker in walkers if walker.ended)),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Replace numbers that JSON does not know by None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return finite(value) if isinstance(value, float) else value
+
+
+# -- for people --------------------------------------------------------------------------------------------------
+
+
+def render(status: Status) -> RenderableType:
+    """Return a status as something rich prints."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, text in _facts(status):
+        facts.add_row(name, Text(one_line(text, 400)))
+    parts: list[RenderableType] = [facts]
+    if status.rungs:
+        parts += [Text(), rung_table(status.rungs)]
+    return Group(*parts)
+
+
+def rung_table(rungs: tuple[RungRow, ...]) -> Table:
+    """Return the table of rungs, errors on held-out frames with one standard error."""
+    table = Table(title="Held-out error by number of training labels (± one standard error)", title_justify="left")
+    for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames", ""):
+        table.add_column(name, justify="left" if name == "" else "right")
+    for row in rungs:
+        note = f"unmeasured: {row.unmeasured}" if row.unmeasured else ""
+        table.add_row(str(row.size), row.forces(), row.energy(), str(row.fits), str(row.frames), Text(note))
+    return table
+
+
+def _facts(status: Status) -> list[tuple[str, str]]:
+    labels, walkers = status.labels, status.walkers
+    waiting = f", waiting {labels.waiting_train} + {labels.waiting_heldout}"
+    imported = f", {labels.imported} of them imported" if labels.imported else ""
+    facts = [
+        ("campaign", status.name),
+        ("verdict", verdict_text(status.verdict, status.reason) if status.verdict else _pending(status)),
+        ("labels", f"{labels.train} training{imported}, {labels.heldout} held out, {labels.failed} failed{waiting}"),
+        ("budget", _budget(status)),
+        ("generation", _generation_text(status.generation)),
+        ("running", counted(status.running) or "nothing"),
+        ("candidates", str(status.candidates)),
+        ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),
+    ]
+    endings = [("last segments", walkers.ended), ("rejected", status.rejected), ("failed", status.failures)]
+    endings.append(("broken", status.broken))
+    facts += [(name, counted(counts)) for name, counts in endings if counts]
+    if status.core_seconds:
+        facts.append(("core time", core_time_text(status.core_seconds)))
+    return facts
+
+
+def verdict_text(verdict: str, reason: str) -> str:
+    """Return a verdict with its reason, which may begin with the verdict's own word."""
+    return reason if reason.startswith(verdict) else f"{verdict.replace('_', ' ')}: {reason}"
+
+
+def core_time_text(core_seconds: Mapping[str, float]) -> str:
+    """Return where the core time went, in words."""
+    spent = [(kind, seconds) for kind, seconds in core_seconds.items() if seconds > 0]
+    return ", ".join(f"{kind.replace('_', ' ')} {duration(seconds)}" for kind, seconds in spent)
+
+
+def _pending(status: Status) -> str:
+    return "none yet" + (f", next rung at {status.next_rung} training labels" if status.next_rung else "")
+
+
+def _budget(status: Status) -> str:
+    return (
+        f"{status.budget_labels} labels, {status.budget_dft_core_hours} DFT core-hours, "
+        f"{status.budget_wall_h} h wall time, {status.budget_failed_labels} failed labels"
+    )
+
+
+def _generation_text(generation: Generation | None) -> str:
+    if generation is None:
+        return "none yet"
+    rung = "" if generation.rung is None else f" (rung {generation.rung})"
+    fitted = f", {generation.fitted} of {generation.members} members fitted"
+    return f"{generation.number} on {generation.labels} labels{rung}{fitted}"

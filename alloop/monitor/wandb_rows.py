@@ -1,0 +1,204 @@
+"""What Weights & Biases is told of an event. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from alloop.events import (
+    AttemptLost,
+    CampaignCreated,
+    ConfigChanged,
+    FramesSelected,
+    GenerationOpened,
+    RungJudged,
+    TaskFinished,
+    VerdictReached,
+)
+from alloop.journal import Entry
+from alloop.monitor.numbers import finite
+from alloop.monitor.status import RungRow, rung_rows
+from alloop.state import State, TaskState
+
+STEP_METRIC = "labels"
+PRIVATE_SECTIONS = ("execution", "monitor")
+
+Row = dict[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What one event adds: a row of the history, values of the summary, values of the config."""
+
+    seq: int
+    row: Row | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def publication(entry: Entry, state: State) -> Publication | None:
+    """Return what is published of an event already folded into the state, or None."""
+    row, config = rows(entry, state), _config(entry)
+    summary = _summary(entry, state)
+    if row is None and not summary and not config:
+        return None
+    return Publication(entry.seq, row, summary, config)
+
+
+def rows(entry: Entry, state: State) -> Row | None:
+    """Return the row of the history for an event, or None if it has none.
+
+    Every row holds ``labels`` (training labels behind the row's numbers: of the rung in a row about a rung, of the
+    whole campaign otherwise), ``seq`` (the event's number in the journal) and ``wall_h`` (time with a driver, h).
+    """
+    make = _ROWS.get(type(entry.event))
+    values = make(entry.event, state) if make is not None else None
+    if values is None:
+        return None
+    row: Row = {}
+    for name, value in ({STEP_METRIC: state.labelled("train")} | values).items():
+        if isinstance(value, str) or finite(value) is not None:
+            row[name] = value
+    return row | {"seq": entry.seq, "wall_h": round(state.wall_s / 3600, 6)}
+
+
+def _task_row(event: TaskFinished, state: State) -> dict[str, Any] | None:
+    task = state.tasks[event.purpose]
+    if event.status == "failed":
+        return _counts(state)
+    make = _TASK_ROWS.get(task.task)
+    return make(task, event.summary, state) if make is not None else None
+
+
+def _counts(state: State) -> dict[str, Any]:
+    return {
+        "count/heldout": state.labelled("heldout"),
+        "count/failed_labels": sum(state.failures.values()),
+        "count/rejected_frames": sum(state.rejections.values()),
+        "count/broken_tasks": sum(state.broken.values()),
+        "dft/core_hours": state.dft_core_s / 3600,
+    }
+
+
+def _label_row(task: TaskState, label: dict[str, Any], state: State) -> dict[str, Any]:
+    frame = state.frames[task.context["frame"]]
+    timing = task.finished.timing if task.finished else None
+    return _counts(state) | {
+        "label/disagreement_eV_per_A": frame.offer.disagreement_eV_per_A,
+        "label/max_force_eV_per_A": label.get("max_force_eV_per_A"),
+        "label/scf_iterations": label.get("scf_iterations"),
+        "label/core_s": timing.cpu_s if timing else None,
+    }
+
+
+def _explore_row(task: TaskState, segment: dict[str, Any], state: State) -> dict[str, Any]:
+    return {
+        "explore/steps": segment.get("steps"),
+        "explore/temperature_K": task.context.get("temperature_K"),
+        "explore/mean_temperature_K": segment.get("mean_temperature_K"),
+        "explore/max_disagreement_eV_per_A": segment.get("max_disagreement_eV_per_A"),
+        "explore/offers": len(segment.get("offers", ())),
+        "explore/gated": sum(segment.get("gated", {}).values()),
+        "explore/ended": segment.get("ended"),
+    }
+
+
+def _fit_row(task: TaskState, fit: dict[str, Any], state: State) -> dict[str, Any]:
+    context, last = task.context, (fit.get("history") or [{}])[-1]
+    leads = context.get("member") == 0 and context.get("generation") is not None
+    group = "leader" if leads else "fit"
+    return _labels_of(context, state) | {
+        f"{group}/generation": context.get("generation"),
+        f"{group}/member": context.get("member"),
+        f"{group}/rung": context.get("rung"),
+        f"{group}/steps": fit.get("steps"),
+        f"{group}/watched": fit.get("watched"),
+        f"{group}/rmse_energy_meV_per_atom": last.get("rmse_energy_meV_per_atom"),
+        f"{group}/rmse_forces_meV_per_A": last.get("rmse_forces_meV_per_A"),
+    }
+
+
+def _labels_of(context: dict[str, Any], state: State) -> dict[str, Any]:
+    if context.get("rung") is not None:
+        return {STEP_METRIC: context["rung"]}
+    if context.get("generation") is not None:
+        return {STEP_METRIC: len(state.generations[context["generation"]].frames)}
+    return {}
+
+
+def _rung_row(event: RungJudged, state: State) -> dict[str, Any]:
+    row = next(RungRow.of(row) for row in event.table if int(row["size"]) == event.size)
+    return {STEP_METRIC: event.size, "heldout/frames": event.heldout, "heldout/fits": row.fits} | {
+        f"heldout/{name}": value for name, value in _errors(row).items()
+    }
+
+
+def _errors(row: RungRow) -> dict[str, float | None]:
+    return {
+        "force_rmse_meV_per_A": row.rmse_forces_meV_per_A,
+        "force_rmse_se_meV_per_A": row.se_forces_meV_per_A,
+        "energy_rmse_meV_per_atom": row.rmse_energy_meV_per_atom,
+        "energy_rmse_se_meV_per_atom": row.se_energy_meV_per_atom,
+    }
+
+
+def _selected_row(event: FramesSelected, state: State) -> dict[str, Any]:
+    return {
+        "select/chosen": len(event.chosen),
+        "select/rejected": len(event.rejected),
+        "select/candidates_left": len(state.pool),
+    }
+
+
+def _opened_row(event: GenerationOpened, state: State) -> dict[str, Any]:
+    return {STEP_METRIC: event.labels, "generation/number": event.number, "generation/rung": event.rung}
+
+
+def _verdict_row(event: VerdictReached, state: State) -> dict[str, Any]:
+    return _counts(state) | {"verdict": event.verdict}
+
+
+def _lost_row(event: AttemptLost, state: State) -> dict[str, Any]:
+    return _counts(state)
+
+
+def _summary(entry: Entry, state: State) -> dict[str, Any]:
+    event = entry.event
+    if isinstance(event, VerdictReached):
+        return {"verdict": event.verdict, "reason": event.reason}
+    if not isinstance(event, RungJudged):
+        return {}
+    return {
+        f"rung_{row.size}/{name}": value
+        for row in rung_rows(state)
+        for name, value in _errors(row).items()
+        if value is not None
+    }
+
+
+def _config(entry: Entry) -> dict[str, Any]:
+    """Return the published part of the config: machines stay private, their set-up lines may hold secrets."""
+    event = entry.event
+    if not isinstance(event, CampaignCreated | ConfigChanged):
+        return {}
+    public = {name: value for name, value in event.config.items() if name not in PRIVATE_SECTIONS}
+    if isinstance(event, ConfigChanged):
+        return public
+    return public | {"versions": event.versions, "code": event.code, "elements": list(event.elements)}
+
+
+_TASK_ROWS: dict[str, Callable[[TaskState, dict[str, Any], State], dict[str, Any]]] = {
+    "label": _label_row,
+    "explore": _explore_row,
+    "fit": _fit_row,
+}
+
+_ROWS: dict[type, Callable[[Any, State], dict[str, Any] | None]] = {
+    TaskFinished: _task_row,
+    AttemptLost: _lost_row,
+    FramesSelected: _selected_row,
+    GenerationOpened: _opened_row,
+    RungJudged: _rung_row,
+    VerdictReached: _verdict_row,
+}

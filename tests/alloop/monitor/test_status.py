@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from alloop.monitor.status import render, summary
+from alloop.state import fold
+from tests.support.journals import START_T, play, variant
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    return play(tmp_path_factory.mktemp("campaign"))
+
+
+def shown(status) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(render(status))
+    return console.file.getvalue()
+
+
+def test_the_numbers_of_a_finished_campaign(entries):
+    status = summary(fold(entries), START_T + 900)
+    assert status.verdict == "converged"
+    assert (status.labels.train, status.labels.heldout, status.labels.failed) == (48, 12, 2)
+    assert (status.labels.waiting_train, status.labels.waiting_heldout) == (0, 0)
+    assert (status.budget_labels.used, status.budget_labels.limit) == (62, 80)
+    assert status.failures == {"scf": 2}
+    assert status.rejected["known"] > 0
+    assert status.broken == {"lost worker": 1}
+    assert [row.size for row in status.rungs] == [12, 24, 48]
+    assert {row.frames for row in status.rungs} == {12}
+    assert status.next_rung is None
+    assert status.running == {}
+    assert status.dft_core_hours == pytest.approx(60 * 12 / 3600, rel=0.2)
+    assert status.generation is not None
+    assert (status.generation.number, status.generation.rung, status.generation.fitted) == (9, 48, 3)
+
+
+def test_a_running_campaign_shows_what_runs_and_since_when(entries):
+    upto = next(n for n, e in enumerate(entries) if e.event.kind == "task_planned" and e.event.task == "label") + 1
+    status = summary(fold(entries[:upto]), entries[upto - 1].t + 30.0)
+    assert status.running["label"] >= 1
+    assert status.longest_running_s >= 30.0
+    assert status.next_rung == 12
+    assert status.verdict is None
+    assert "next rung at 12" in shown(status)
+
+
+def test_every_moment_of_a_campaign_has_a_status(entries):
+    for upto in range(0, len(entries), 37):
+        status = summary(fold(entries[:upto]), START_T)
+        json.loads(status.to_json())
+        assert shown(status)
+
+
+def test_json_has_everything_and_no_nan(tmp_path):
+    """Three rungs, the first with one fit only: its error bar is not known."""
+    entries = play(tmp_path, variant(fits=1, rungs=(12, 24)))
+    text = summary(fold(entries), START_T, {"DFT": 1.0}).to_json()
+    content = json.loads(text)
+    assert "NaN" not in text
+    assert content["rungs"][0]["se_forces_meV_per_A"] is None
+    assert content["rungs"][0]["unmeasured"]
+    assert content["core_seconds"] == {"DFT": 1.0}
+
+
+def test_rendered_rungs_have_units_and_error_bars(entries):
+    text = shown(summary(fold(entries), START_T))
+    assert "115.8 ± 1.2 meV/Å" in text
+    assert "meV/atom" in text
+    assert "62 of 80 labels" in text
+    assert text.count("converged") == 1
+
+
+def test_hostile_words_are_shown_as_they_are(tmp_path):
+    entries = play(tmp_path, variant(failing=(1,)), upto=60)
+    state = fold(entries)
+    state.failures["[red]boo[/red]\x1b[31m"] += 1
+    text = shown(summary(state, START_T))
+    assert "[red]boo[/red]" in text
+    assert "\x1b" not in text

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from alloop.config.machine import WandbConfig
+from alloop.monitor.listener import Listener
+from alloop.monitor.wandb import WandbView, choose_mode, has_account, last_published, published_rows, segments
+from tests.support.journals import play
+from tests.support.wandb_server import serving
+
+DRIVER = Path(__file__).parents[2] / "support" / "wandb_driver.py"
+RUN = "alloop0test"
+KEY = "0123456789" * 4
+
+
+def drive(folder: Path, first: int, last: int, fate: str = "", **environ: str) -> dict:
+    """Run a driver over some entries and return what it says; fails if it prints anything else."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
+    command = [sys.executable, str(DRIVER), str(folder), str(first), str(last), *([fate] if fate else [])]
+    done = subprocess.run(
+        command,
+        env=clean | {"HOME": str(home)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        start_new_session=True,
+    )
+    if fate == "killed":
+        assert done.returncode == -9
+        return {}
+    assert done.returncode == 0, done.stderr
+    assert KEY not in done.stdout + done.stderr
+    if fate != "core-killed":
+        assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def published(folder: Path) -> list[dict]:
+    return [row for segment in segments(folder, RUN) for row in published_rows(segment)]
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    return tmp_path, len(play(tmp_path))
+
+
+def test_an_offline_run_holds_the_learning_curve_by_number_of_labels(campaign):
+    folder, length = campaign
+    told = drive(folder, 0, length)
+    assert "offline" in told["note"]
+    assert told["slowest_s"] < 0.5
+    rows = published(folder)
+    curve = {row["labels"]: row["heldout/force_rmse_meV_per_A"] for row in rows if "heldout/frames" in row}
+    assert sorted(curve) == [12, 24, 48]
+    assert curve[12] > curve[24] > curve[48]
+    assert all("heldout/force_rmse_se_meV_per_A" in row for row in rows if "heldout/frames" in row)
+    (segment,) = segments(folder, RUN)
+    metrics = subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(segment)], capture_output=True, text=True
+    ).stdout
+    assert '"glob_name":"heldout/*"' in metrics
+    assert '"step_metric":"labels"' in metrics
+
+
+def test_a_killed_driver_leaves_a_run_that_the_next_one_continues_without_repeating_a_row(campaign):
+    folder, length = campaign
+    drive(folder, 0, 200, "killed")
+    before = published(folder)
+    assert before
+    last = last_published(folder, RUN)
+    assert last == max(row["seq"] for row in before)
+    drive(folder, 230, length)
+    rows = published(folder)
+    assert len(segments(folder, RUN)) == 2
+    seqs = [row["seq"] for row in rows]
+    assert seqs == sorted(set(seqs))
+    assert sum("label/max_force_eV_per_A" in row for row in rows) == 60
+
+
+def test_a_dead_server_means_offline_and_the_driver_does_not_wait(campaign):
+    folder, length = campaign
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
+    assert told["slowest_s"] < 0.5
+    assert "offline" in told["note"]
+    assert sum("heldout/frames" in row for row in published(folder)) == 3
+
+
+@pytest.mark.slow
+def test_a_silent_server_means_offline_and_the_driver_does_not_wait(campaign):
+    folder, length = campaign
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        started = time.monotonic()
+        told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
+        assert time.monotonic() - started < 30
+    assert told["slowest_s"] < 0.5
+    assert sum("heldout/frames" in row for row in published(folder)) == 3
+
+
+def test_an_online_run_takes_over_what_was_offline_and_goes_on_after_a_restart(campaign):
+    folder, length = campaign
+    drive(folder, 0, 100)
+    with serving() as server:
+        online = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.url}
+        told = drive(folder, 100, 250, **online)
+        assert server.url in told["note"]
+        drive(folder, 260, length, **online)
+        seqs = [row["seq"] for row in server.rows[RUN]]
+        assert seqs == sorted(set(seqs))
+        assert sum("label/max_force_eV_per_A" in row for row in server.rows[RUN]) == 60
+        assert not any(KEY in body for body in server.bodies)
+    (offline,) = [segment for segment in segments(folder, RUN) if segment.name.startswith("offline-")]
+    assert list(offline.glob("*.wandb.synced"))
+
+
+def test_ctrl_c_to_the_whole_group_loses_no_row(campaign):
+    folder, _ = campaign
+    told = drive(folder, 0, 200, "interrupted")
+    assert told["close_s"] < 5
+    assert sum("label/max_force_eV_per_A" in row for row in published(folder)) >= 25
+
+
+@pytest.mark.slow
+def test_a_crash_of_wandbs_own_process_costs_nothing(campaign):
+    folder, length = campaign
+    told = drive(folder, 0, length, "core-killed")
+    assert told["slowest_s"] < 0.5
+    seqs = [row["seq"] for row in published(folder)]
+    assert seqs == sorted(set(seqs))
+    assert sum("label/max_force_eV_per_A" in row for row in published(folder)) == 60
+
+
+def test_a_disabled_run_writes_nothing(tmp_path):
+    entries = play(tmp_path, upto=50)
+    view = WandbView(WandbConfig(enabled=False), RUN, "quickstart", tmp_path, entries)
+    view.close()
+    assert isinstance(view, Listener)
+    assert not (tmp_path / "wandb").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "mode"),
+    [
+        ({}, {}, "offline"),
+        ({}, {"WANDB_API_KEY": KEY}, "online"),
+        ({"mode": "online"}, {}, "offline"),
+        ({"mode": "offline"}, {"WANDB_API_KEY": KEY}, "offline"),
+        ({}, {"WANDB_API_KEY": KEY, "WANDB_MODE": "offline"}, "offline"),
+        ({"mode": "online"}, {"WANDB_API_KEY": KEY, "WANDB_MODE": "disabled"}, "disabled"),
+        ({"enabled": False}, {"WANDB_API_KEY": KEY}, "disabled"),
+    ],
+)
+def test_mode(tmp_path, config, environ, mode):
+    assert choose_mode(WandbConfig.model_validate(config), environ | {"HOME": str(tmp_path)}) == mode
+
+
+def test_an_account_may_stand_in_the_netrc_file_of_the_right_server(tmp_path):
+    netrc = tmp_path / ".netrc"
+    home = {"HOME": str(tmp_path)}
+    assert not has_account(home)
+    netrc.write_text(f"machine api.wandb.ai login user password {KEY}\n")
+    netrc.chmod(0o600)
+    assert has_account(home)
+    assert not has_account(home | {"WANDB_BASE_URL": "https://wandb.example.org"})
+    netrc.write_text("machine api.wandb.ai nonsense\n")
+    assert not has_account(home)
