@@ -1,0 +1,1 @@
+"""MACE: foundations, training, model files and the committee."""

@@ -1,0 +1,117 @@
+"""Models on disk: our own format for ourselves, MACE's for everybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from alloop.potential.architecture import build_model, describe_model, load_state, rebuilt
+from alloop.potential.runtime import DTYPES
+from alloop.tasks.workspace import write_durably
+
+FORMAT = 1
+_HOT_MODELS = 24
+
+_hot: OrderedDict[tuple[str, str, str], torch.nn.Module] = OrderedDict()
+_digests: dict[tuple[str, int, int, int], str] = {}
+_lock = threading.RLock()
+
+
+class ModelFileError(Exception):
+    """A file that is not a model of ours."""
+
+
+def write_model(path: Path, model: torch.nn.Module) -> str:
+    """Write a model as description and state, whole or not at all, and return the file's SHA-256."""
+    state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "config": describe_model(model), "state": state}, buffer)
+    content = buffer.getvalue()
+    write_durably(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_model(path: Path, *, device: str = "cpu", dtype: str | None = None) -> torch.nn.Module:
+    """Rebuild a model from a file written by :func:`write_model`; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    device : str
+        Where the model shall live.
+    dtype : str or None
+        Precision wanted; None keeps that of the file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not such a file or is damaged.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ModelFileError(f"{path} is not a model file of alloop: {_first_line(error)}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelFileError(f"{path} is not a model file of alloop in format {FORMAT}")
+    model = build_model(content["config"])
+    load_state(model, content["state"])
+    return model.to(device=device, dtype=DTYPES[dtype or content["config"]["dtype"]])
+
+
+def hot_model(path: Path, device: str, dtype: str) -> torch.nn.Module:
+    """Return a model for evaluation, kept in memory by the content of its file; it must not be changed."""
+    return hot(file_sha256(path), device, dtype, lambda: read_model(path, device=device, dtype=dtype))
+
+
+def hot(sha256: str, device: str, dtype: str, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """Return the model of a content, device and precision from memory, or load it and keep it.
+
+    Parameters
+    ----------
+    sha256 : str
+        Digest of the file that `load` reads.
+    load : callable
+        Returns the model on `device` in `dtype`.
+    """
+    key = (sha256, device, dtype)
+    with _lock:
+        if key not in _hot:
+            _hot[key] = load().eval().requires_grad_(False)
+        _hot.move_to_end(key)
+        while len(_hot) > _HOT_MODELS:
+            _hot.popitem(last=False)
+        return _hot[key]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, remembered until its size, time or inode changes."""
+    status = path.stat()
+    key = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
+    with _lock:
+        if key not in _digests:
+            with path.open("rb") as file:
+                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _digests[key]
+
+
+def export_mace_model(model: torch.nn.Module, path: Path) -> None:
+    """Write a model as MACE does, for ``mace.calculators.MACECalculator`` and every tool that reads MACE models.
+
+    Such a file is a pickle: whoever loads it trusts whoever wrote it.
+    """
+    buffer = io.BytesIO()
+    torch.save(rebuilt(model), buffer)
+    write_durably(path, buffer.getvalue())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,281 @@
+"""Fitting a MACE model: MACE's losses, optimiser and step, our own schedule, checks and stop."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from alloop.potential.architecture import dtype_of
+from alloop.potential.graphs import UNUSED, batches_of
+from alloop.potential.runtime import DTYPES, building
+
+# isort: split
+from mace import modules
+from mace.data import AtomicData
+from mace.tools.scripts_utils import get_optimizer, get_params_options
+from mace.tools.torch_geometric import Batch
+from mace.tools.torch_geometric.dataloader import DataLoader
+from mace.tools.train import preserve_grad_state, take_step
+from torch_ema import ExponentialMovingAverage
+
+_WEIGHT_DECAY = 5e-7
+_LARGEST_GRADIENT = 10.0
+_WARM_UP_STEPS = 20
+_FINAL_RATE = 0.01
+_PROGRESS = 0.995
+_ATOMS_PER_CHECK = 256
+
+
+class DivergedError(Exception):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit.
+
+    Attributes
+    ----------
+    max_steps : int
+        Optimiser steps of the whole schedule.
+    patience : int or None
+        Checks without progress before stopping; None for the whole schedule.
+    """
+
+    max_steps: int
+    batch_size: int
+    learning_rate: float
+    energy_weight: float
+    forces_weight: float
+    stress_weight: float
+    patience: int | None
+    check_every_steps: int
+    ema_decay: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """Errors of the averaged weights on the watched frames after a number of optimiser steps."""
+
+    step: int
+    loss: float
+    rmse_energy_eV_per_atom: float
+    rmse_forces_eV_per_A: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a fit went."""
+
+    steps: int
+    stopped: Literal["schedule", "patience"]
+    history: tuple[Check, ...]
+
+
+def train(
+    model: torch.nn.Module,
+    graphs: Sequence[AtomicData],
+    watched: Sequence[AtomicData],
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+    on_check: Callable[[Check], None] | None = None,
+) -> Outcome:
+    """Fit a model in place; it ends with averaged weights, on one thread always the same ones.
+
+    With patience, the weights are those of the best check; otherwise those at the end of the schedule.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Random, or already fitted and going on.
+    graphs : sequence of AtomicData
+        Training frames; repeats count as often as they appear.
+    watched : sequence of AtomicData
+        Frames that every check evaluates.
+    recipe : Recipe
+        The schedule and the weights of the loss.
+    on_check : callable or None
+        Called with every check.
+
+    Raises
+    ------
+    DivergedError
+        If the loss becomes infinite or NaN.
+    """
+    run = _Run(model.to(device).train(), recipe, device)
+    watch = batches_of(watched, _ATOMS_PER_CHECK)
+    history: list[Check] = []
+    best = _Best(recipe.patience)
+    stopped: Literal["schedule", "patience"] = "schedule"
+    steps = 0
+
+    def check() -> bool:
+        with run.ema.average_parameters():
+            latest = run.check(watch, steps)
+            enough = best.saw(latest.loss, model)
+        history.append(latest)
+        if on_check is not None:
+            on_check(latest)
+        return enough
+
+    check()
+    for batch in _batches(graphs, recipe):
+        run.step(batch, steps, best.halvings)
+        steps += 1
+        if (steps % recipe.check_every_steps == 0 or steps == recipe.max_steps) and check():
+            stopped = "patience"
+            break
+    run.ema.copy_to()
+    if recipe.patience is not None:
+        best.restore(model)
+    model.eval()
+    return Outcome(steps, stopped, tuple(history))
+
+
+def learning_rate(step: int, recipe: Recipe, halvings: int = 0) -> float:
+    """Return the learning rate of an optimiser step: a short rise, then half a cosine down to a hundredth.
+
+    Every plateau (`halvings`) halves it once more.
+    """
+    rise = min(1.0, (step + 1) / min(_WARM_UP_STEPS, recipe.max_steps))
+    cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.max_steps))
+    return recipe.learning_rate * rise * (_FINAL_RATE + (1 - _FINAL_RATE) * cosine) * 0.5**halvings
+
+
+def order_of_frames(frames: int, wanted: int, seed: int) -> list[int]:
+    """Return as many frame indices as wanted: shuffled passes over all frames, one after the other."""
+    rng = np.random.default_rng(seed)
+    passes = [rng.permutation(frames) for _ in range(math.ceil(wanted / frames))]
+    return [int(index) for index in np.concatenate(passes)[:wanted]]
+
+
+class _Run:
+    """Model, loss, optimiser and moving average of one fit."""
+
+    def __init__(self, model: torch.nn.Module, recipe: Recipe, device: str) -> None:
+        self.model, self.recipe, self.device = model, recipe, torch.device(device)
+        self.loss = _loss(recipe).to(device=device, dtype=DTYPES[dtype_of(model)])
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+        self.optimizer = _optimizer(model, recipe)
+        self.ema = ExponentialMovingAverage(model.parameters(), decay=recipe.ema_decay)
+        self.wanted = {"forces": True, "virials": False, "stress": recipe.stress_weight > 0}
+
+    def step(self, batch: Batch, step: int, halvings: int) -> None:
+        rate = learning_rate(step, self.recipe, halvings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, _ = take_step(
+            model=self.model,
+            loss_fn=self.loss,
+            batch=batch,
+            optimizer=self.optimizer,
+            ema=self.ema,
+            output_args=self.wanted,
+            max_grad_norm=_LARGEST_GRADIENT,
+            device=self.device,
+        )
+        if not torch.isfinite(loss):
+            raise DivergedError(f"the loss is {loss.item()} after {step + 1} steps")
+
+    def check(self, batches: Sequence[Batch], step: int) -> Check:
+        loss = energy = forces = 0.0
+        frames = components = 0
+        with preserve_grad_state(self.model):
+            for batch in batches:
+                batch = batch.to(self.device)
+                output = self.model(batch.to_dict(), compute_stress=self.wanted["stress"])
+                atoms = batch.ptr[1:] - batch.ptr[:-1]
+                loss += float(self.loss(pred=output, ref=batch).detach()) * batch.num_graphs
+                energy += float((((output["energy"].detach() - batch.energy) / atoms) ** 2).sum())
+                forces += float(((output["forces"].detach() - batch.forces) ** 2).sum())
+                frames, components = frames + batch.num_graphs, components + batch.forces.numel()
+        if not math.isfinite(loss + energy + forces):
+            raise DivergedError(f"the watched loss is not a number after {step} steps")
+        return Check(
+            step=step,
+            loss=loss / frames,
+            rmse_energy_eV_per_atom=math.sqrt(energy / frames),
+            rmse_forces_eV_per_A=math.sqrt(forces / components),
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+        )
+
+
+class _Best:
+    """The best check so far, its weights, and how long ago progress was made."""
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self.loss = math.inf
+        self.halvings = 0
+        self._reference = math.inf
+        self._idle = 0
+        self._weights: list[torch.Tensor] = []
+
+    def saw(self, loss: float, model: torch.nn.Module) -> bool:
+        """Take note of a check and return whether patience is at its end."""
+        if self.patience is None:
+            return False
+        if loss < self.loss:
+            self.loss = loss
+            self._weights = [parameter.detach().clone() for parameter in model.parameters()]
+        if loss < _PROGRESS * self._reference:
+            self._reference, self._idle = loss, 0
+            return False
+        self._idle += 1
+        if self._idle % max(1, self.patience // 2) == 0:
+            self.halvings += 1
+        return self._idle >= self.patience
+
+    def restore(self, model: torch.nn.Module) -> None:
+        """Put the best weights back."""
+        with torch.no_grad():
+            for parameter, value in zip(model.parameters(), self._weights, strict=True):
+                parameter.copy_(value)
+
+
+def _batches(graphs: Sequence[AtomicData], recipe: Recipe) -> Iterator[Batch]:
+    order = order_of_frames(len(graphs), recipe.max_steps * recipe.batch_size, recipe.seed)
+    loader: Any = DataLoader(
+        dataset=list(graphs), batch_size=recipe.batch_size, sampler=order, shuffle=False, exclude_keys=UNUSED
+    )
+    return iter(loader)
+
+
+def _loss(recipe: Recipe) -> torch.nn.Module:
+    with building("float64"):
+        if recipe.stress_weight > 0:
+            loss: torch.nn.Module = modules.WeightedEnergyForcesStressLoss(
+                energy_weight=recipe.energy_weight,
+                forces_weight=recipe.forces_weight,
+                stress_weight=recipe.stress_weight,
+            )
+        else:
+            loss = modules.WeightedEnergyForcesLoss(
+                energy_weight=recipe.energy_weight, forces_weight=recipe.forces_weight
+            )
+    return loss
+
+
+def _optimizer(model: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return MACE's Adam with its groups: weight decay on the linear layers and contractions only."""
+    arguments = argparse.Namespace(
+        optimizer="adam",
+        lr=recipe.learning_rate,
+        weight_decay=_WEIGHT_DECAY,
+        amsgrad=True,
+        beta=0.9,
+        freeze=None,
+        lr_params_factors="{}",
+    )
+    optimizer: torch.optim.Optimizer = get_optimizer(arguments, get_params_options(arguments, model))
+    return optimizer

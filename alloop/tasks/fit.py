@@ -1,0 +1,156 @@
+"""One fit: a member of the committee, or a model of a rung."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from alloop.config.science import ArchitectureConfig
+from alloop.potential.architecture import ArchitectureError, new_model, set_e0s
+from alloop.potential.finetuning import reduced_to
+from alloop.potential.foundation import load_foundation_file
+from alloop.potential.graphs import (
+    UnknownElementError,
+    average_neighbours,
+    interaction_statistics,
+    labelled_frame,
+    labelled_graphs,
+)
+from alloop.potential.model_files import read_model, write_model
+from alloop.potential.runtime import DTYPES
+from alloop.potential.training import Check, DivergedError, Recipe, train
+from alloop.tasks.requests import FitRequest
+from alloop.tasks.results import EpochMetrics, FitSummary, TaskFailure
+from alloop.tasks.workspace import Workspace
+
+# Watching more training frames than this costs more than it tells.
+WATCHED_TRAINING_FRAMES = 64
+
+
+def fit(request: FitRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fit a model and write it to ``workspace.model_path("fit:<key>")``.
+
+    The model file stands before this returns, so a result never lacks its model.
+
+    Parameters
+    ----------
+    request : FitRequest
+        What to fit, and from where.
+    workspace : Workspace
+        Holds the labels and the models.
+    device : str
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    tuple of dict
+        FitSummary as JSON, and no data.
+
+    Raises
+    ------
+    TaskFailure
+        With reason ``diverged`` or ``elements``.
+    """
+    frames = {key: read_frame(workspace, key) for key in dict.fromkeys(request.train + request.valid)}
+    training = [frames[key] for key in request.train]
+    try:
+        model = initial_model(request, workspace, training)
+        graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
+        outcome = train(
+            model,
+            [graphs[key] for key in request.train],
+            [graphs[key] for key in watched_keys(request)],
+            _recipe(request),
+            device=device,
+        )
+    except DivergedError as error:
+        raise TaskFailure("diverged", f"{error}: lower fit.learning_rate") from error
+    except (ArchitectureError, UnknownElementError) as error:
+        raise TaskFailure("elements", str(error)) from error
+    summary = FitSummary(
+        model_sha256=write_model(workspace.model_path(f"fit:{request.key()}"), model),
+        steps=outcome.steps,
+        stopped=outcome.stopped,
+        watched="valid" if request.valid else "train",
+        history=tuple(_metrics(check) for check in outcome.history),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
+    return summary.model_dump(mode="json"), {}
+
+
+def initial_model(request: FitRequest, workspace: Workspace, training: list[Atoms]) -> torch.nn.Module:
+    """Return the model before its first step: random, a foundation reduced to the elements, or an earlier fit.
+
+    Its isolated-atom energies are those of the request, whatever it starts from.
+    """
+    e0s_eV = {atomic_numbers[symbol]: energy for symbol, energy in request.e0s_eV.items()}
+    if request.init is None:
+        return _random_model(request, training, e0s_eV)
+    origin, _, name = request.init.partition(":")
+    path = workspace.model_path(request.init)
+    if origin == "foundation":
+        model = reduced_to(load_foundation_file(path, name), sorted(e0s_eV)).to(DTYPES[request.dtype])
+    else:
+        model = read_model(path, dtype=request.dtype)
+    set_e0s(model, e0s_eV)
+    return model
+
+
+def watched_keys(request: FitRequest) -> list[str]:
+    """Return the labels every check evaluates: all of `valid`, or without any, distinct training labels, a sample."""
+    if request.valid:
+        return list(request.valid)
+    distinct = list(dict.fromkeys(request.train))
+    stride = -(-len(distinct) // WATCHED_TRAINING_FRAMES)
+    return distinct[::stride]
+
+
+def read_frame(workspace: Workspace, key: str) -> Atoms:
+    """Return a labelled frame under MACE's names."""
+    label = workspace.label(key)
+    return labelled_frame(label.structure.to_atoms(), label.energy_eV, label.forces_eV_per_A, label.stress_eV_per_A3)
+
+
+def _random_model(request: FitRequest, training: list[Atoms], e0s_eV: dict[int, float]) -> torch.nn.Module:
+    shape = ArchitectureConfig.model_validate(request.architecture)
+    lacking = {int(z) for frame in training for z in frame.numbers} - set(e0s_eV)
+    if lacking:
+        raise ArchitectureError(f"no E0 is given for the elements with atomic numbers {sorted(lacking)}")
+    scale, shift = interaction_statistics(training, e0s_eV)
+    return new_model(
+        request.architecture,
+        e0s_eV,
+        average_neighbours=average_neighbours(training, shape.cutoff_A),
+        scale_eV_per_A=scale,
+        shift_eV=shift,
+        dtype=request.dtype,
+        seed=request.seed,
+    )
+
+
+def _recipe(request: FitRequest) -> Recipe:
+    return Recipe(
+        max_steps=request.max_steps,
+        batch_size=request.batch_size,
+        learning_rate=request.learning_rate,
+        energy_weight=request.energy_weight,
+        forces_weight=request.forces_weight,
+        stress_weight=request.stress_weight,
+        patience=request.patience,
+        check_every_steps=request.check_every_steps,
+        ema_decay=request.ema_decay,
+        seed=request.seed,
+    )
+
+
+def _metrics(check: Check) -> EpochMetrics:
+    return EpochMetrics(
+        step=check.step,
+        loss=check.loss,
+        rmse_energy_meV_per_atom=1000 * check.rmse_energy_eV_per_atom,
+        rmse_forces_meV_per_A=1000 * check.rmse_forces_eV_per_A,
+        learning_rate=check.learning_rate,
+    )

@@ -1,0 +1,176 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from alloop.potential.foundation import load_foundation_file
+from alloop.potential.graphs import graph_of
+from alloop.potential.model_files import file_sha256, read_model
+from alloop.tasks.fit import fit, initial_model, read_frame, watched_keys
+from alloop.tasks.results import FitSummary, TaskFailure
+from alloop.tasks.worker import perform
+from alloop.tasks.workspace import Workspace
+from tests.support.models import E0S, fit_request, frames, lithium_chloride, make_small_foundation, put_labels
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def labels(workspace):
+    return put_labels(workspace, frames(6))
+
+
+def place_foundation(workspace, **shape):
+    sha256 = make_small_foundation(workspace.root / "x.model", **shape)
+    target = workspace.model_path(f"foundation:{sha256}")
+    target.parent.mkdir(exist_ok=True)
+    (workspace.root / "x.model").rename(target)
+    return f"foundation:{sha256}"
+
+
+def e0s_in(model):
+    return dict(zip(model.atomic_numbers.tolist(), model.atomic_energies_fn.atomic_energies[0].tolist(), strict=True))
+
+
+def test_a_fit_leaves_its_model_beside_its_result(workspace, labels):
+    request = fit_request(labels)
+    key = perform(str(workspace.root), "fit", request.model_dump(mode="json"))
+    result = workspace.read("fit", key)
+    summary = FitSummary.model_validate(result.summary)
+    path = workspace.model_path(f"fit:{key}")
+    assert result.status == "ok"
+    assert path.parent == workspace.result_path("fit", key).parent
+    assert summary.model_sha256 == file_sha256(path)
+    assert (summary.steps, summary.stopped, summary.watched) == (20, "schedule", "train")
+    assert [check.step for check in summary.history] == [0, 10, 20]
+    assert summary.parameters == sum(p.numel() for p in read_model(path).parameters())
+
+
+def test_the_model_stands_before_the_result(workspace, labels):
+    request = fit_request(labels)
+    fit(request, workspace, "cpu")
+    assert workspace.model_path(f"fit:{request.key()}").exists()
+    assert workspace.read("fit", request.key()) is None
+
+
+def test_the_same_request_gives_the_same_model_bit_for_bit(workspace, labels):
+    request = fit_request(labels)
+    first, second = (fit(request, workspace, "cpu")[0] for _ in range(2))
+    assert first == second
+    assert fit(fit_request(labels, seed=4), workspace, "cpu")[0]["model_sha256"] != first["model_sha256"]
+
+
+def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
+    request = fit_request(labels)
+    here, _ = fit(request, workspace, "cpu")
+    code = (
+        "import sys; from pathlib import Path; from alloop.tasks.fit import fit; "
+        "from alloop.tasks.requests import FitRequest; from alloop.tasks.workspace import Workspace; "
+        "r = FitRequest.model_validate_json(sys.argv[2]); "
+        "print(fit(r, Workspace(Path(sys.argv[1])), 'cpu')[0]['model_sha256'])"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", code, str(workspace.root), request.model_dump_json()], capture_output=True, text=True
+    )
+    assert there.stdout.strip() == here["model_sha256"], there.stderr
+
+
+def test_a_fit_in_another_precision_is_in_that_precision(workspace, labels):
+    request = fit_request(labels, dtype="float64", max_steps=2)
+    fit(request, workspace, "cpu")
+    assert next(read_model(workspace.model_path(f"fit:{request.key()}")).parameters()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("origin", ["random", "fit", "foundation"])
+def test_the_model_holds_the_isolated_atoms_it_was_given(workspace, labels, origin):
+    init = None
+    if origin == "fit":
+        first = fit_request(labels, max_steps=1)
+        fit(first, workspace, "cpu")
+        init = f"fit:{first.key()}"
+    elif origin == "foundation":
+        init = place_foundation(workspace)
+    changed = {"Li": -7.0, "Cl": 2.0}
+    request = fit_request(labels, init=init, e0s_eV=changed, max_steps=1)
+    fit(request, workspace, "cpu")
+    assert e0s_in(read_model(workspace.model_path(f"fit:{request.key()}"))) == {3: -7.0, 17: 2.0}
+
+
+def test_fine_tuning_starts_from_exactly_the_foundation(workspace, labels):
+    init = place_foundation(workspace)
+    start = initial_model(fit_request(labels, init=init), workspace, [])
+    whole = load_foundation_file(workspace.model_path(init), init.partition(":")[2])
+    atoms = lithium_chloride(9)
+    before, after = whole(graph_of(atoms, whole)), start(graph_of(atoms, start))
+    assert after["interaction_energy"].item() == pytest.approx(before["interaction_energy"].item(), abs=1e-5)
+    np.testing.assert_allclose(after["forces"].detach(), before["forces"].detach(), atol=1e-5)
+
+
+def test_fine_tuning_learns(workspace, labels):
+    request = fit_request(labels, init=place_foundation(workspace), max_steps=60, learning_rate=0.005)
+    history = fit(request, workspace, "cpu")[0]["history"]
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+
+
+def test_a_warm_start_begins_where_the_last_fit_ended(workspace, labels):
+    first = fit_request(labels, max_steps=60)
+    last = fit(first, workspace, "cpu")[0]["history"][-1]
+    warm = fit_request(labels, init=f"fit:{first.key()}", max_steps=1)
+    begin = fit(warm, workspace, "cpu")[0]["history"][0]
+    assert begin["rmse_forces_meV_per_A"] == pytest.approx(last["rmse_forces_meV_per_A"], rel=1e-4)
+
+
+def test_valid_labels_steer_the_stop(workspace, labels):
+    request = fit_request(labels[:1], valid=labels[1:], patience=2, check_every_steps=5, max_steps=3000)
+    summary, _ = fit(request, workspace, "cpu")
+    assert (summary["stopped"], summary["watched"]) == ("patience", "valid")
+    assert summary["steps"] < 3000
+
+
+def test_bootstrap_repeats_count(workspace, labels):
+    plain = fit_request(labels[:3])
+    repeated = fit_request((labels[0], labels[0], labels[0], labels[1], labels[2]))
+    summaries = [fit(request, workspace, "cpu")[0] for request in (plain, repeated)]
+    assert summaries[0]["model_sha256"] != summaries[1]["model_sha256"]
+    assert watched_keys(repeated) == list(labels[:3])
+
+
+def test_a_large_training_set_is_watched_by_a_sample():
+    keys = [f"{i:040x}" for i in range(2500)]
+    watched = watched_keys(fit_request(keys))
+    assert len(watched) <= 64
+    assert len(set(watched)) == len(watched)
+
+
+@pytest.mark.parametrize("init", ["random", "fit", "foundation"])
+def test_an_element_nobody_knows_is_a_failure_with_a_reason(workspace, labels, init):
+    e0s, name = {"Li": -0.5}, None
+    if init == "fit":
+        first = fit_request(labels, max_steps=1)
+        fit(first, workspace, "cpu")
+        name = f"fit:{first.key()}"
+    elif init == "foundation":
+        name, e0s = place_foundation(workspace), {**E0S, "Na": 0.0}
+    with pytest.raises(TaskFailure) as caught:
+        fit(fit_request(labels, init=name, e0s_eV=e0s), workspace, "cpu")
+    assert caught.value.reason == "elements"
+    assert "\n" not in caught.value.detail
+
+
+def test_a_diverging_fit_is_a_failure_and_leaves_no_model(workspace, labels):
+    request = fit_request(labels, learning_rate=1e30, max_steps=50)
+    with pytest.raises(TaskFailure) as caught:
+        fit(request, workspace, "cpu")
+    assert caught.value.reason == "diverged"
+    assert not workspace.model_path(f"fit:{request.key()}").exists()
+
+
+def test_labels_keep_their_stress(workspace):
+    label = frames(1)[0]
+    frame = read_frame(workspace, put_labels(workspace, [label])[0])
+    np.testing.assert_array_equal(frame.info["REF_stress"], label.info["REF_stress"])
