@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,8 @@ class SimulatedWorkers:
         self.completions.put(Completion(purpose, None))
 
     def _answer(self, purpose: str, request: Request) -> Result:
-        timing = Timing(started_t=0.0, finished_t=10.0, cpu_s=10.0, cores=1, host="simulated", pid=1)
+        t = time.time()
+        timing = Timing(started_t=t, finished_t=t, cpu_s=10.0, cores=1, host="simulated", pid=1)
         reason = next((reason for start, reason in self.fail.items() if purpose.startswith(start)), None)
         common = {"key": request.key(), "kind": request.kind, "timing": timing}
         if reason is not None:
@@ -83,10 +85,13 @@ def _initial(request: InitialRequest, workspace: Workspace):
 def _explore(request: ExploreRequest, workspace: Workspace):
     rng = np.random.default_rng(request.seed)
     offers, structures = [], []
+    alone = len(request.members) == 1
     for step in request.random_steps:
         structures.append(_moved(request.structure, request.seed + step))
-        offers.append(_offer(len(offers), "random", step, structures[-1], float(rng.uniform(0, 0.3))))
-    if request.lower_eV_per_A is not None and len(request.members) > 1:
+        offers.append(
+            _offer(len(offers), "random", step, structures[-1], None if alone else float(rng.uniform(0, 0.3)))
+        )
+    if request.lower_eV_per_A is not None and not alone:
         structures.append(_moved(request.structure, request.seed + 99_999))
         high = float(rng.uniform(request.lower_eV_per_A, request.upper_eV_per_A))
         offers.append(_offer(len(offers), "disagreement", request.steps, structures[-1], high))

@@ -1,0 +1,220 @@
+import pytest
+
+from alloop.campaign import StopRequested
+from alloop.events import FramesSelected, TaskFinished, TaskPlanned
+from alloop.opening import open_state
+from tests.support.loops import STARTED, config, loop
+
+
+def run(folder, **settings):
+    workers = {key: settings.pop(key) for key in ("seed", "fail", "slots", "systems", "foundation") if key in settings}
+    campaign = loop(folder, config(**settings), **workers)
+    verdict = campaign.run(STARTED)
+    campaign.journal.close()
+    return campaign, verdict
+
+
+def test_a_campaign_climbs_its_ladder_to_a_verdict(tmp_path):
+    campaign, verdict = run(tmp_path)
+    state = campaign.state
+    assert verdict.verdict == "ladder_exhausted"
+    assert sorted(state.rungs) == [6, 12, 24]
+    assert [len(state.rungs[size].frames) for size in (6, 12, 24)] == [6, 12, 24]
+    assert state.labelled("train") == 24
+    assert state.labelled("heldout") == 6
+
+
+def test_a_rung_is_the_first_labels_in_selection_order_whatever_the_order_of_completion(tmp_path):
+    campaign, _ = run(tmp_path, seed=11, slots=5)
+    state = campaign.state
+    labelled = [i for i in state.train_order if state.frames[i].status == "labelled"]
+    for size, rung in state.rungs.items():
+        assert list(rung.frames) == labelled[:size]
+
+
+def test_failed_labels_are_replaced_and_never_in_a_rung(tmp_path):
+    campaign, verdict = run(tmp_path, fail={"label/A.600K.0/": "scf"})
+    state = campaign.state
+    assert verdict.verdict == "ladder_exhausted"
+    assert state.failures["scf"] > 0
+    assert all(state.frames[i].status == "labelled" for rung in state.rungs.values() for i in rung.frames)
+    assert len(state.rungs[24].frames) == 24
+
+
+def test_heldout_frames_come_from_walkers_no_training_frame_comes_from(tmp_path):
+    campaign, _ = run(tmp_path, systems=2)
+    state = campaign.state
+    heldout = {state.frames[i].walker for i in state.heldout_order}
+    assert heldout.isdisjoint(state.frames[i].walker for i in state.train_order)
+    assert all(state.frames[i].offer.why == "random" for i in state.heldout_order)
+    per_stratum = [(state.frames[i].system, ".600K" in state.frames[i].walker) for i in state.heldout_order]
+    counts = [per_stratum.count(stratum) for stratum in set(per_stratum)]
+    assert len(counts) == 4
+    assert max(counts) - min(counts) <= 1
+
+
+def test_earlier_rungs_are_evaluated_again_when_the_heldout_set_grows(tmp_path):
+    campaign, _ = run(tmp_path)
+    last = campaign.state.judged[-1]
+    assert last.heldout == 6
+    assert campaign.state.judged[0].heldout == 4
+    assert {row["frames"] for row in last.table} == {6}
+    assert [row["size"] for row in last.table] == [6, 12, 24]
+
+
+def test_lockstep_selects_the_same_frames_whatever_finishes_first(tmp_path):
+    orders = set()
+    for number, seed in enumerate((None, 1, 2, 3)):
+        campaign, _ = run(tmp_path / str(number), overlap=False, seed=seed, slots=1 + number)
+        orders.add((tuple(campaign.state.train_order), tuple(campaign.state.heldout_order)))
+    assert len(orders) == 1
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_campaign_stopped_at_any_moment_continues_and_labels_nothing_twice(tmp_path, overlap):
+    computed, orders = [], []
+    for _ in range(200):
+        campaign = loop(tmp_path, config(overlap=overlap), seed=5)
+        hears = iter(range(7))
+        campaign.stop = lambda hears=hears: None if next(hears, None) is not None else "test"
+        try:
+            campaign.run(STARTED)
+        except StopRequested:
+            continue
+        finally:
+            computed.extend(campaign.workers.computed)
+            orders.append(list(campaign.state.train_order))
+            campaign.journal.close()
+        break
+    else:
+        pytest.fail("never finished")
+    assert len(orders) > 3
+    assert len({key for _, key in computed}) == len(computed)
+    assert all(later[: len(earlier)] == earlier for earlier, later in zip(orders, orders[1:], strict=False))
+    if not overlap:
+        undisturbed, _ = run(tmp_path / "undisturbed", overlap=False)
+        assert orders[-1] == undisturbed.state.train_order
+
+
+def test_every_task_is_in_the_journal_before_it_is_submitted(tmp_path):
+    campaign = loop(tmp_path, config())
+    planned = set()
+    submit = campaign.workers.submit
+
+    def watched(purpose, request):
+        planned.update(e.event.purpose for e in campaign.journal.entries() if isinstance(e.event, TaskPlanned))
+        assert purpose in planned
+        submit(purpose, request)
+
+    campaign.workers.submit = watched
+    campaign.run(STARTED)
+
+
+def test_selection_is_in_the_journal_before_its_labels(tmp_path):
+    campaign, _ = run(tmp_path)
+    chosen = set()
+    for entry in campaign.listeners[0].entries:
+        if isinstance(entry.event, FramesSelected):
+            chosen |= {choice.id for choice in entry.event.chosen}
+        if isinstance(entry.event, TaskPlanned) and entry.event.purpose.startswith("label/"):
+            frame = entry.event.purpose.removeprefix("label/")
+            assert frame in chosen or "heldout" in frame
+
+
+def test_the_state_is_the_fold_of_the_journal(tmp_path):
+    campaign = loop(tmp_path, config())
+    campaign.run(STARTED)
+    again = open_state(campaign.journal)
+    live = campaign.state
+    assert again.train_order == live.train_order
+    assert {p: t.status for p, t in again.tasks.items()} == {p: t.status for p, t in live.tasks.items()}
+    assert again.evaluations == live.evaluations
+    assert again.judged == live.judged
+    assert (again.labelled("train"), again.pending("train")) == (live.labelled("train"), live.pending("train"))
+    assert again.dft_core_s == live.dft_core_s
+
+
+def test_random_selection_buys_the_same_number_of_labels(tmp_path):
+    campaign, verdict = run(tmp_path, select={"policy": "random"})
+    assert verdict.verdict == "ladder_exhausted"
+    assert campaign.state.labelled("train") == 24
+    chosen = [campaign.state.frames[i] for i in campaign.state.train_order]
+    assert {frame.offer.why for frame in chosen} == {"initial", "random"}
+
+
+def test_the_label_budget_is_never_exceeded_and_ends_the_campaign(tmp_path):
+    campaign, verdict = run(tmp_path, budget={"labels": 15})
+    assert verdict.verdict == "budget_spent"
+    assert "15 labels" in verdict.reason
+    assert campaign.state.labels_spent() == 15
+
+
+def test_the_core_hour_budget_ends_the_campaign(tmp_path):
+    campaign, verdict = run(tmp_path, budget={"dft_core_hours": 100 / 3600})
+    assert verdict.verdict == "budget_spent"
+    assert 100 <= campaign.state.dft_core_s <= 130
+
+
+def test_too_many_failed_labels_stop_the_campaign_with_their_reasons(tmp_path):
+    campaign, verdict = run(tmp_path, fail={"label/A.": "scf"}, budget={"failed_labels": 5})
+    assert verdict.verdict == "stopped"
+    assert "scf" in verdict.reason
+    assert sum(campaign.state.failures.values()) <= 5 + 2
+
+
+def test_an_atom_that_fails_is_named(tmp_path):
+    _, verdict = run(tmp_path, fail={"atom/Na": "scf"})
+    assert verdict.verdict == "stopped"
+    assert "atom/Na" in verdict.reason
+
+
+def test_a_foundation_is_generation_zero_and_explores_alone(tmp_path):
+    campaign = loop(tmp_path, config(initial={"frames": 0}), foundation="f" * 64)
+    campaign.run(STARTED)
+    state = campaign.state
+    assert state.generations[0].foundation
+    fits = [
+        e.event for e in campaign.listeners[0].entries if isinstance(e.event, TaskPlanned) and e.event.task == "fit"
+    ]
+    rung_fits = [fit for fit in fits if fit.context["rung"] is not None]
+    assert all(fit.request["init"] == "foundation:" + "f" * 64 for fit in rung_fits)
+    first = next(e.event for e in campaign.listeners[0].entries if isinstance(e.event, FramesSelected))
+    assert {choice.why for choice in first.chosen} <= {"probe", "random", "last_good"}
+
+
+def test_bootstrap_members_differ_and_what_is_out_of_a_bag_stays_out(tmp_path):
+    campaign, _ = run(tmp_path)
+    fits = {}
+    for entry in campaign.listeners[0].entries:
+        event = entry.event
+        if isinstance(event, TaskPlanned) and event.task == "fit" and event.context.get("member"):
+            fits[event.context["generation"], event.context["member"]] = event.request
+    last = max(generation for generation, _ in fits)
+    assert sorted(fits[last, 1]["train"]) != sorted(fits[last, 2]["train"])
+    for member in (1, 2):
+        assert set(fits[last, member]["train"]).isdisjoint(fits[last, member]["valid"])
+        for generation in range(1, last):
+            assert set(fits[generation, member]["valid"]) <= set(fits[last, member]["valid"])
+
+
+def test_a_rung_is_fitted_on_exactly_its_labels_without_looking_at_others(tmp_path):
+    campaign, _ = run(tmp_path)
+    for entry in campaign.listeners[0].entries:
+        event = entry.event
+        if isinstance(event, TaskPlanned) and event.purpose.startswith("fit/r"):
+            rung = campaign.state.rungs[event.context["rung"]]
+            labels = [campaign.state.frames[i].label for i in rung.frames]
+            assert event.request["train"] == labels
+            assert event.request["valid"] == []
+            assert event.request["patience"] is None
+
+
+def test_results_found_on_disk_are_taken_and_marked_as_reused(tmp_path):
+    campaign = loop(tmp_path, config())
+    campaign.advance()
+    campaign.journal.close()
+    again = loop(tmp_path, config())
+    again.take_up()
+    finished = [e.event for e in again.listeners[0].entries if isinstance(e.event, TaskFinished)]
+    assert finished
+    assert again.workers.computed == []

@@ -1,0 +1,62 @@
+import pytest
+
+from alloop.events import AttemptLost, TaskFinished
+from alloop.harvest import give_up_or_retry, restore_labels
+from alloop.state import TaskState
+from alloop.tasks.results import Result
+from alloop.tasks.workspace import DamagedResultError, Workspace
+from tests.support.loops import STARTED, config, loop
+
+
+def task(attempts):
+    return TaskState("label/a", "k", "label", "label", {}, {}, 0.0, attempts=attempts)
+
+
+def test_a_lost_worker_costs_an_attempt_until_they_are_used_up():
+    outcomes = [give_up_or_retry(task(n), RuntimeError("gone"), retries=2) for n in (1, 2, 3)]
+    assert [type(outcome) for outcome in outcomes] == [AttemptLost, AttemptLost, TaskFinished]
+    assert outcomes[-1].status == "failed"
+    assert "gone" in outcomes[-1].detail
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "flipped"])
+def test_a_label_that_vanished_or_rotted_on_disk_comes_back_from_the_journal(tmp_path, damage):
+    campaign = loop(tmp_path, config())
+    campaign.run(STARTED)
+    frame = campaign.state.frames[campaign.state.train_order[0]]
+    workspace = Workspace(tmp_path)
+    before, path = workspace.label(frame.label), workspace.result_path("label", frame.label)
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else content.replace(b"-6.0", b"-7.0"))
+        with pytest.raises(DamagedResultError):
+            workspace.label(frame.label)
+    assert restore_labels(campaign.journal, workspace) == 1
+    assert workspace.label(frame.label) == before
+
+
+def test_a_damaged_result_is_put_aside_and_computed_again(tmp_path):
+    campaign = loop(tmp_path, config())
+    campaign.advance()
+    campaign.journal.close()
+    waiting = [task for task in campaign.state.running.values() if task.task == "atom"]
+    path = campaign.workspace.result_path("atom", waiting[0].key)
+    path.write_text(path.read_text().replace("-1.0", "-2.0"))
+    again = loop(tmp_path, config())
+    again.run(STARTED)
+    assert path.with_suffix(".damaged").is_file()
+    assert [key for _, key in again.workers.computed].count(waiting[0].key) == 1
+    assert again.state.e0s_eV == {"Na": -1.0, "Cl": -1.0}
+
+
+def test_results_of_another_task_or_with_a_hostile_name_are_refused(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.write(Result(key="a" * 40, kind="label", status="ok"))
+    workspace.result_path("label", "a" * 40).rename(workspace.result_path("label", "b" * 40))
+    with pytest.raises(DamagedResultError):
+        workspace.read("label", "b" * 40)
+    for name in ("../../etc/passwd", "a/b", "", "A" * 100):
+        with pytest.raises(ValueError, match="not a name"):
+            workspace.result_path("label", name)

@@ -1,0 +1,110 @@
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from alloop.events import DriverStarted, DriverStopped, Tick
+from alloop.journal import JOURNAL_FILE, Journal, JournalError, read_entries
+from tests.support.loops import config, loop
+
+STARTED = DriverStarted(host="h", pid=1, version="0")
+
+
+def test_events_come_back_in_order_with_their_times(tmp_path):
+    times = iter([1.0, 2.0])
+    with Journal(tmp_path, clock=lambda: next(times)) as journal:
+        journal.append([STARTED, Tick()])
+        journal.append([DriverStopped(reason="done")])
+        entries = list(journal.entries())
+    assert [(e.seq, e.t, e.event.kind) for e in entries] == [
+        (1, 1.0, "driver_started"),
+        (2, 1.0, "tick"),
+        (3, 2.0, "driver_stopped"),
+    ]
+    assert read_entries(tmp_path, after=2) == entries[2:]
+
+
+def test_a_second_driver_is_refused_with_the_first_ones_name(tmp_path):
+    with Journal(tmp_path), pytest.raises(JournalError, match=f"another driver.*pid {os.getpid()}"):
+        Journal(tmp_path)
+    Journal(tmp_path).close()
+
+
+def test_the_campaign_is_free_again_when_its_driver_was_killed(tmp_path):
+    script = f"from alloop.journal import Journal; j = Journal({str(tmp_path)!r}); print('held', flush=True); input()"
+    driver = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    assert driver.stdout.readline().strip() == "held"
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    with Journal(tmp_path) as journal:
+        assert list(journal.entries()) == []
+
+
+def test_events_and_their_label_stand_together_or_not_at_all(tmp_path):
+    class Unwritable(Tick):
+        def model_dump_json(self, **keywords):
+            return None
+
+    with Journal(tmp_path) as journal:
+        with pytest.raises(sqlite3.Error):
+            journal.append([STARTED, Unwritable()], {"key": b"label"})
+        assert list(journal.entries()) == []
+        assert journal.result("key") is None
+        journal.append([STARTED], {"key": b"label"})
+        assert journal.result("key") == b"label"
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 30, b""])
+def test_a_file_that_is_no_journal_is_one_line(tmp_path, content):
+    (tmp_path / JOURNAL_FILE).write_bytes(content)
+    if content:
+        with pytest.raises(JournalError, match="not a usable journal"):
+            Journal(tmp_path)
+    with pytest.raises(JournalError):
+        read_entries(tmp_path)
+
+
+def test_a_journal_of_another_format_is_refused(tmp_path):
+    Journal(tmp_path).close()
+    database = sqlite3.connect(tmp_path / JOURNAL_FILE)
+    database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(JournalError, match="format 99"):
+        Journal(tmp_path)
+
+
+def test_no_campaign_says_how_to_start_one(tmp_path):
+    with pytest.raises(JournalError, match="alloop run"):
+        read_entries(tmp_path)
+
+
+def test_views_show_tasks_frames_labels_generations_and_rungs(tmp_path):
+    campaign = loop(tmp_path, config(), fail={"label/A.600K.0/": "scf"})
+    campaign.run(STARTED)
+    state = campaign.state
+    campaign.journal.close()
+    database = sqlite3.connect(tmp_path / JOURNAL_FILE)
+
+    def rows(query: str) -> list[tuple]:
+        return database.execute(query).fetchall()
+
+    assert rows("SELECT count(*) FROM task")[0][0] == len(state.tasks)
+    labelled = {f.id for f in state.frames.values() if f.status == "labelled"}
+    assert {row[0] for row in rows("SELECT frame FROM label WHERE status = 'ok'")} == labelled
+    assert rows("SELECT DISTINCT reason FROM label WHERE status = 'failed'") == [("scf",)]
+    assert {row[0] for row in rows("SELECT id FROM frame")} == set(state.frames)
+    chosen = rows("SELECT frame FROM selection WHERE outcome = 'chosen' ORDER BY seq, rank")
+    assert [row[0] for row in chosen] == state.train_order
+    assert rows("SELECT number FROM generation ORDER BY number")[-1][0] == state.generations[-1].number
+    assert {row[0] for row in rows("SELECT size FROM rung")} == set(state.rungs)
+    assert rows("SELECT count(*) FROM epoch")[0][0] > 0
+    provenance = rows(
+        "SELECT walker, step, generation, walker_temperature_K FROM frame WHERE offered_because = 'random'"
+    )
+    assert all(None not in row for row in provenance)
+    assert json.loads(rows("SELECT numbers FROM rung")[0][0])["size"] == 6

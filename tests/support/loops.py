@@ -1,0 +1,92 @@
+"""A campaign's loop on simulated workers, ready to run in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ase.build import bulk
+
+from alloop.campaign import Campaign
+from alloop.charter import Charter
+from alloop.config import CampaignConfig
+from alloop.events import CampaignCreated, DriverStarted, SystemRecord
+from alloop.journal import Entry, Journal
+from alloop.materials.structure import Structure
+from alloop.opening import open_state
+from alloop.state import State
+from alloop.tasks.workspace import Workspace
+from tests.support.simulated import SimulatedWorkers
+
+STARTED = DriverStarted(host="test", pid=1, version="0")
+
+
+def config(**changes: Any) -> CampaignConfig:
+    """A small campaign: two temperatures, rungs of 6, 12 and 24."""
+    base: dict[str, Any] = {
+        "name": "loop",
+        "seed": 3,
+        "systems": [{"name": "A", "structure": "a.extxyz"}],
+        "initial": {"frames": 4},
+        "potential": {"committee": 3},
+        "label": {"engine": "gpaw"},
+        "fit": {"every_labels": 6},
+        "explore": {"temperatures_K": [600, 1000], "replicas": 2},
+        "heldout": {"minimum": 4, "fraction": 0.25},
+        "ladder": {"rungs": [6, 12, 24], "fits": 2},
+    }
+    return CampaignConfig.model_validate({**base, **changes})
+
+
+def found(folder: Path, wanted: CampaignConfig, systems: int = 1, foundation: str | None = None) -> Journal:
+    """Found the campaign in a folder, if it is not there, and return its open journal."""
+    journal = Journal(folder)
+    if next(journal.entries(), None) is None:
+        structure = Structure.from_atoms(bulk("NaCl", "rocksalt", 5.6))
+        names = "ABCDEFGH"[:systems]
+        created = CampaignCreated(
+            name=wanted.name,
+            config=wanted.model_dump(mode="json"),
+            science_sha256="0" * 64,
+            systems=tuple(SystemRecord(name=name, structure=structure) for name in names),
+            elements=("Na", "Cl"),
+            code={},
+            versions={},
+            run_id="loop",
+            foundation=foundation,
+        )
+        journal.append([created])
+    return journal
+
+
+class Worker:
+    """A listener that lets the simulated workers work whenever the loop waits, and watches what is recorded."""
+
+    def __init__(self, workers: SimulatedWorkers) -> None:
+        self.workers = workers
+        self.entries: list[Entry] = []
+
+    def on_entry(self, entry: Entry, state: State) -> None:
+        self.entries.append(entry)
+
+    def tick(self, state: State, now: float) -> None:
+        self.workers.work()
+
+
+def loop(
+    folder: Path, wanted: CampaignConfig, *, systems: int = 1, foundation: str | None = None, **workers: Any
+) -> Campaign:
+    """Return a campaign ready to run."""
+    journal = found(folder, wanted, systems, foundation)
+    state = open_state(journal)
+    assert state.created is not None
+    simulated = SimulatedWorkers(folder, **workers)
+    return Campaign(
+        journal,
+        state,
+        Charter.of(state.created, wanted),
+        simulated,
+        Workspace(folder),
+        listeners=[Worker(simulated)],
+        tick_s=0.001,
+    )
