@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -148,9 +147,9 @@ class Status:
     wall_s: float
     core_seconds: dict[str, float] | None = None
 
-    def to_json(self) -> str:
-        """Return everything as one JSON object; numbers that are not known are null."""
-        return json.dumps(_plain(asdict(self)), indent=2, ensure_ascii=False, allow_nan=False)
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as one JSON object; numbers that are not known are None."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
 
 def summary(state: State, now: float, core_seconds: dict[str, float] | None = None) -> Status:
