@@ -13,10 +13,9 @@ from ase import Atoms
 
 from alloop.dynamics import MDSettings, Shortlist, State, Walker, fresh_state, temperature_limit
 from alloop.materials.contacts import min_contact
-from alloop.materials.rattle import rattled
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee, LeaderCalculator, load_committee
-from alloop.tasks.requests import ExploreRequest, InitialRequest
+from alloop.tasks.requests import ExploreRequest
 from alloop.tasks.results import Offer, OffersData, OffersSummary, Snapshot
 from alloop.tasks.workspace import Workspace
 
@@ -49,41 +48,6 @@ class Frame:
         """Measure the contacts of a state."""
         contact = min_contact(state.to_atoms())
         return cls(step, state, contact if math.isfinite(contact) else 0.0)
-
-
-def initial(request: InitialRequest, workspace: Workspace, device: str) -> Answer:
-    """Offer rattled copies of a structure.
-
-    Parameters
-    ----------
-    request : InitialRequest
-        What to rattle, and how strongly.
-    workspace : Workspace
-        Not used.
-    device : str
-        Not used.
-
-    Returns
-    -------
-    tuple of dict
-        OffersSummary and OffersData as JSON.
-    """
-    copies = rattled(
-        request.structure, request.frames, request.rattle_A, request.strain, request.seed, request.min_contact
-    )
-    offers = tuple(
-        Offer(
-            index=index,
-            why="initial",
-            step=0,
-            temperature_K=None,
-            disagreement_eV_per_A=None,
-            min_contact=min_contact(copy.to_atoms()),
-            structure_sha256=copy.digest(),
-        )
-        for index, copy in enumerate(copies)
-    )
-    return _dump(OffersSummary(offers=offers), OffersData(structures=tuple(copies)))
 
 
 def explore(request: ExploreRequest, workspace: Workspace, device: str) -> Answer:

@@ -18,7 +18,7 @@ Answer = tuple[dict[str, Any], dict[str, Any]]
 Task = Callable[[Any, Workspace, str], Answer]
 
 _TASKS = {
-    "initial": "alloop.tasks.explore:initial",
+    "initial": "alloop.tasks.initial:initial",
     "explore": "alloop.tasks.explore:explore",
     "atom": "alloop.tasks.label:atom",
     "label": "alloop.tasks.label:label",
@@ -50,6 +50,7 @@ def perform(root: str, kind: str, fields: dict[str, Any], device: str = "cpu") -
     workspace, key = Workspace(Path(root)), request.key()
     with workspace.lock(key):
         if not _stands(workspace, kind, key):
+            workspace.note_attempt(kind, key)
             workspace.write(compute(request, workspace, device))
     return key
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,17 @@ class Workspace:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(descriptor)
+
+    def note_attempt(self, kind: str, key: str) -> None:
+        """Add a line to ``logs/attempts.log``: a worker begins to compute this key now (time in s since the epoch)."""
+        folder = self.root / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        line = f"{time.time():.3f} {_safe(kind)} {_safe(key)} {os.uname().nodename} {os.getpid()}\n"
+        descriptor = os.open(folder / "attempts.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
+        try:
+            os.write(descriptor, line.encode())
         finally:
             os.close(descriptor)
 

@@ -17,7 +17,7 @@ from alloop.potential.architecture import new_model
 from alloop.potential.committee import Look, Prediction
 from alloop.potential.model_files import write_model
 from alloop.tasks.explore import Segment
-from alloop.tasks.requests import ExploreRequest, InitialRequest
+from alloop.tasks.requests import ExploreRequest
 from alloop.tasks.results import OffersData, OffersSummary
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
@@ -350,17 +350,3 @@ def test_models_without_measure_end_the_walker_before_its_first_step(tmp_path, s
     _, summary, data = perform(mace_request(members=("fit:a", "fit:b")), workspace)
     assert (summary.ended, summary.steps, data.structures) == (ended, 0, ())
     assert data.last_good is None
-
-
-def test_initial_frames_are_rattled_copies(tmp_path):
-    task = InitialRequest(structure=ELECTROLYTE, frames=5, rattle_A=0.1, strain=0.01, min_contact=0.6, seed=3)
-    result, summary, data = perform(task, Workspace(tmp_path))
-    assert why(summary) == ["initial"] * 5
-    assert len({structure.digest() for structure in data.structures}) == 5
-    for offer, structure in zip(summary.offers, data.structures, strict=True):
-        assert offer.structure_sha256 == structure.digest()
-        assert offer.min_contact == min_contact(structure.to_atoms()) >= 0.6
-        assert offer.temperature_K is offer.disagreement_eV_per_A is None
-    workspace = Workspace(tmp_path)
-    workspace.write(result)
-    assert workspace.offered(f"initial/{task.key()}#4") == data.structures[4]

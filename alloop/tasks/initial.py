@@ -1,0 +1,47 @@
+"""Frames to begin with: rattled copies of a structure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alloop.materials.contacts import min_contact
+from alloop.materials.rattle import rattled
+from alloop.tasks.requests import InitialRequest
+from alloop.tasks.results import Offer, OffersData, OffersSummary
+from alloop.tasks.workspace import Workspace
+
+
+def initial(request: InitialRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Offer rattled copies of a structure.
+
+    Parameters
+    ----------
+    request : InitialRequest
+        What to rattle, and how strongly.
+    workspace : Workspace
+        Not used.
+    device : str
+        Not used.
+
+    Returns
+    -------
+    tuple of dict
+        OffersSummary and OffersData as JSON.
+    """
+    copies = rattled(
+        request.structure, request.frames, request.rattle_A, request.strain, request.seed, request.min_contact
+    )
+    offers = tuple(
+        Offer(
+            index=index,
+            why="initial",
+            step=0,
+            temperature_K=None,
+            disagreement_eV_per_A=None,
+            min_contact=min_contact(copy.to_atoms()),
+            structure_sha256=copy.digest(),
+        )
+        for index, copy in enumerate(copies)
+    )
+    summary, data = OffersSummary(offers=offers), OffersData(structures=tuple(copies))
+    return summary.model_dump(mode="json"), data.model_dump(mode="json")

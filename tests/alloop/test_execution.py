@@ -1,0 +1,115 @@
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+from ase.build import bulk
+
+from alloop.config.machine import ExecutionConfig
+from alloop.execution import Execution, capacity, wait
+from alloop.materials.structure import Structure
+from alloop.tasks.requests import InitialRequest
+from alloop.tasks.workspace import Workspace
+from tests.support.campaigns import processes_of
+
+
+def request(seed=0):
+    structure = Structure.from_atoms(bulk("Cu", "fcc", a=3.6, cubic=True))
+    return InitialRequest(structure=structure, frames=1, rattle_A=0.01, strain=0.0, min_contact=0.5, seed=seed)
+
+
+def local(**keywords):
+    keywords = {"heartbeat_s": 1, "heartbeat_limit_s": 4, **keywords}
+    return ExecutionConfig.model_validate({"executors": {"local": {"kind": "local", "workers": 2}}, **keywords})
+
+
+@pytest.fixture
+def execution(tmp_path):
+    made = Execution(local(), tmp_path)
+    yield made
+    made.close()
+    assert processes_of(tmp_path) == []
+
+
+def test_tasks_run_in_worker_processes_and_slots_are_counted(execution, tmp_path):
+    assert execution.free() == {"local": 2}
+    execution.submit("a", request(0))
+    execution.submit("b", request(1))
+    assert execution.free() == {"local": 0}
+    ends = []
+    while len(ends) < 2:
+        ends += wait(execution.completions, 60)
+    assert {(end.purpose, end.error) for end in ends} == {("a", None), ("b", None)}
+    execution.harvested("explore")
+    assert execution.free() == {"local": 1}
+    result = Workspace(tmp_path).read("initial", request(0).key())
+    assert result is not None
+    assert result.timing.pid != os.getpid()
+
+
+def test_a_killed_worker_is_an_error_of_its_task_and_the_next_task_runs(execution, tmp_path):
+    execution.submit("warm", request(0))
+    assert wait(execution.completions, 60)[0].error is None
+    lock = Workspace(tmp_path).lock(request(1).key())
+    with lock:
+        execution.submit("held", request(1))
+        time.sleep(1.0)
+        worker = next(p for p in _family(tmp_path) if _holds(p, request(1).key()))
+        worker.send_signal(signal.SIGKILL)
+        assert wait(execution.completions, 30)[0].error is not None
+    execution.submit("again", request(1))
+    assert wait(execution.completions, 60)[0].error is None
+
+
+def _family(folder):
+    pools = processes_of(folder)
+    return [*pools, *(child for pool in pools for child in pool.children(recursive=True))]
+
+
+def _holds(process, key):
+    try:
+        return any(key in file.path for file in process.open_files())
+    except psutil.Error:
+        return False
+
+
+def test_a_killed_interchange_is_told_and_does_not_hang(execution):
+    execution.submit("warm", request(0))
+    wait(execution.completions, 60)
+    assert execution.broken() is None
+    interchange = execution._executors["local"].interchange_proc
+    interchange.kill()
+    deadline = time.monotonic() + 10
+    while execution.broken() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert "interchange" in execution.broken()
+
+
+def test_closing_takes_seconds_even_while_a_task_hangs(tmp_path):
+    execution = Execution(local(), tmp_path)
+    execution.submit("warm", request(0))
+    wait(execution.completions, 60)
+    with Workspace(tmp_path).lock(request(1).key()):
+        execution.submit("held", request(1))
+        time.sleep(0.5)
+        begin = time.monotonic()
+        execution.close()
+        assert time.monotonic() - begin < 15
+    assert processes_of(tmp_path) == []
+    assert not [t for t in threading.enumerate() if t.name == "interchange-watch" and not t.daemon]
+
+
+def test_capacity_counts_every_worker_of_every_block():
+    executors = ExecutionConfig.model_validate(
+        {
+            "executors": {
+                "local": {"kind": "local", "workers": 3},
+                "cpu": {"kind": "slurm", "workers": 16, "nodes_per_block": 2, "max_blocks": 4},
+            },
+            "label": "cpu",
+        }
+    ).executors
+    assert capacity(executors["local"]) == 3
+    assert capacity(executors["cpu"]) == 128

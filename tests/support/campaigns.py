@@ -1,0 +1,103 @@
+"""Whole campaigns as a user runs them, on a label engine that answers in milliseconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from ase.build import bulk
+from ase.io import write
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "seed": 1,
+    "systems": [{"name": "CuAl", "structure": "CuAl.extxyz"}],
+    "initial": {"frames": 4, "rattle_A": 0.08},
+    "potential": {
+        "committee": 2,
+        "architecture": {
+            "channels": 4,
+            "max_ell": 1,
+            "correlation": 1,
+            "layers": 1,
+            "cutoff_A": 3.5,
+            "radial_functions": 4,
+        },
+    },
+    "label": {"engine": "ase", "calculator": "ase.calculators.emt:EMT"},
+    "fit": {"every_labels": 4, "max_steps": 20, "rung_steps": 20, "check_every_steps": 10, "batch_size": 2},
+    "explore": {
+        "temperatures_K": [300],
+        "replicas": 2,
+        "segment_fs": 40,
+        "check_every_steps": 5,
+        "random_offers": 4,
+        "timestep_fs": 2.0,
+    },
+    "select": {"lower_eV_per_A": 0.0, "upper_eV_per_A": 100.0, "batch": 3, "pool_factor": 2, "per_walker": 3},
+    "heldout": {"minimum": 3, "fraction": 0.3, "segment_fs": 20},
+    "ladder": {"rungs": [4, 8], "fits": 2},
+    "execution": {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 2, "heartbeat_limit_s": 6},
+    "monitor": {"wandb": {"enabled": False}},
+}
+
+
+def write_config(folder: Path, **changes: Any) -> Path:
+    """Write the tiny campaign's config and structure into a folder and return the config's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    atoms = bulk("Cu", "fcc", a=3.8, cubic=True)
+    atoms.symbols[0] = "Al"
+    write(folder / "CuAl.extxyz", atoms)
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**TINY, **changes}))
+    return path
+
+
+def start(config: Path, folder: Path, **keywords: Any) -> subprocess.Popen[str]:
+    """Start ``alloop run`` as a user would, in a session of its own."""
+    command = [sys.executable, "-m", "alloop", "run", str(config), "--folder", str(folder), "--plain"]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=environment(),
+        **keywords,
+    )
+
+
+def run(config: Path, folder: Path, timeout_s: float = 300) -> tuple[int, str]:
+    """Run a campaign to its end and return exit code and output."""
+    process = start(config, folder)
+    output, _ = process.communicate(timeout=timeout_s)
+    return process.returncode, output
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a command: one thread, no account anywhere."""
+    hidden = ("WANDB_API_KEY",)
+    return {k: v for k, v in os.environ.items() if k not in hidden} | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return the living processes that name a campaign's folder on their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        command = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in command):
+            found.append(process)
+    return found
+
+
+def attempts(folder: Path, kind: str) -> Counter[str]:
+    """Count how often workers began to compute each key of a kind."""
+    log = folder / "logs" / "attempts.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return Counter(line.split()[2] for line in lines if line.split()[1] == kind)
