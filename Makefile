@@ -1,0 +1,64 @@
+# Everything runs from .venv, which need not be activated. `make` alone lists the targets.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+CXX ?= g++
+GPAW_CONFIG ?= $(CURDIR)/tools/gpaw_siteconfig.py
+
+usable = command -v $(1) >/dev/null && $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+CANDIDATES := python3.11 python3.12 python3.13 python3
+PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(call usable,$(p)) && echo $(p))) python3)
+
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(call require,COMMAND,MESSAGE) stops with one line unless the command succeeds.
+require = $(if $(shell { $(1); } >/dev/null 2>&1 && echo yes),,$(error $(2)))
+python_has = $(PYTHON) -c '$(1)'
+
+.PHONY: help demo test slow clean
+
+help:
+	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (about ten minutes on two cores)"
+	@echo "make test   install what is missing and run linters, type checks and the fast tests"
+	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
+	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
+
+demo: $(VENV)/.installed
+	$(BIN)/alloop run configs/quickstart.yaml
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+$(BIN)/python:
+	$(call require,$(call usable,$(PYTHON)),alloop needs Python 3.11 or newer and $(PYTHON) is not; name one: make PYTHON=/path/to/python3.11)
+	$(call require,$(call python_has,import ensurepip$(comma) venv),$(PYTHON) cannot make environments; install its venv package (Debian and Ubuntu: python3-venv))
+	$(PYTHON) -m venv $(VENV)
+
+# GPAW is built without pip's cache, which would bring back a build from before libxc was installed.
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt tools/gpaw_siteconfig.py | $(BIN)/python
+	$(call require,command -v $(CXX),no C++ compiler $(CXX)$(comma) which GPAW is built with; install g++)
+	$(call require,$(call python_has,$(has_headers)),no Python headers for $(PYTHON)$(comma) which GPAW is built with; install its dev package (Debian and Ubuntu: python3-dev))
+	$(call require,$(call python_has,$(new_sqlite)),the SQLite of $(PYTHON) is older than 3.38; name another Python: make PYTHON=/path/to/python3.11)
+	GPAW_CONFIG="$(GPAW_CONFIG)" CXX="$(CXX)" $(BIN)/python -m pip install --no-cache-dir -c constraints.txt gpaw
+	$(BIN)/python -m pip install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
+	@touch $@
+
+comma := ,
+has_headers = import os, sysconfig; assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+new_sqlite = import sqlite3; assert sqlite3.sqlite_version_info >= (3, 38)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find alloop policies tests tools docs -name __pycache__ -type d -prune -exec rm -rf {} +

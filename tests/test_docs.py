@@ -1,0 +1,199 @@
+import ast
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import typer.main
+import yaml
+
+from alloop import exit_codes
+from alloop.cli import app
+from alloop.config import MACHINE_SECTIONS, CampaignConfig
+from alloop.config.fields import every_section
+from alloop.events import AnyEvent
+from alloop.journal import Journal
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
+COMMANDS = typer.main.get_command(app).commands
+KEYS = {(*path, name) for path, section in every_section(CampaignConfig) for name in section.model_fields}
+FREE = {(*path, name) for path, section in every_section(CampaignConfig) for name in section.model_fields
+        if "Any" in str(section.model_fields[name].annotation) or name == "magmoms"}  # fmt: skip
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def keys_of(value: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    if path in FREE or not value:
+        return set()
+    if isinstance(value, list):
+        return set().union(*(keys_of(entry, (*path, "*")) for entry in value))
+    if not isinstance(value, dict):
+        return set()
+    named = path == ("execution", "executors")
+    children = {(*path, "*" if named else key): entry for key, entry in value.items()}
+    return (set() if named else set(children)) | set().union(*(keys_of(e, p) for p, e in children.items()))
+
+
+def options_of(command: str) -> set[str]:
+    return {name for parameter in COMMANDS[command].params for name in parameter.opts} | {"--help"}
+
+
+def test_readme_names_every_command_and_no_other():
+    named = set(re.findall(r"alloop ([a-z]+) ", " ".join(re.findall(r"`([^`\n]+)`", README)) + " "))
+    assert set(COMMANDS) <= named
+    assert named - set(COMMANDS) == set()
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"\.venv/bin/(alloop [^\n#]+)", README))))
+def test_command_lines_of_the_readme_parse(line):
+    words = shlex.split(line)[1:]
+    COMMANDS[words[0]].make_context(words[0], words[1:], resilient_parsing=False)
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| `alloop ([a-z]+) .*$", README, flags=re.MULTILINE))
+def test_flags_of_the_readme_exist_and_none_is_missing(row):
+    (line,) = re.findall(rf"^\| `alloop {row} .*$", README, flags=re.MULTILINE)
+    said = set(re.findall(r"`(--[a-z-]+)`", line))
+    wanted = {name for name in options_of(row) if name.startswith("--")} - {"--help"}
+    assert said == wanted
+
+
+def test_exit_codes_of_the_readme_are_those_of_the_program():
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", README, flags=re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == exit_codes.MEANINGS
+
+
+@pytest.mark.parametrize("block", blocks(README, "yaml"))
+def test_config_keys_in_yaml_exist(block):
+    assert keys_of(yaml.safe_load(block)) <= KEYS
+
+
+def test_yaml_of_the_readme_makes_a_config():
+    sections = [yaml.safe_load(block) for block in blocks(README, "yaml")]
+    whole: dict[str, Any] = {}
+    for section in sections:
+        for key, value in section.items():
+            whole.setdefault(key, value)
+    CampaignConfig.model_validate(whole)
+    for section in sections:
+        CampaignConfig.model_validate({**whole, **section})
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "config.md"])
+def test_config_keys_named_in_text_exist(page):
+    named = {tuple(k.split(".")) for k in re.findall(r"`([a-z]+\.[a-zA-Z_.]+)(?:: [^`]*)?`", PAGES[page])}
+    meant = {key for key in named if key[0] in CampaignConfig.model_fields and key[-1] not in ("py", "md", "json")}
+    assert meant <= KEYS
+
+
+def test_machine_sections_of_the_readme():
+    said = re.search(r"outside `(\w+)`, `(\w+)`\s+and `(\w+)`", README)
+    assert said is not None
+    assert sorted(said.groups()) == sorted(MACHINE_SECTIONS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    home = ROOT if page == "README.md" else ROOT / "docs"
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", PAGES[page]):
+        assert (home / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:configs|alloop|policies|docs|tools)/[^`\s*<]+)`", "".join(PAGES.values()))))
+)
+def test_paths_named_in_text_exist(name):
+    assert (ROOT / name).exists()
+
+
+def test_modules_of_the_architecture_exist():
+    (tree,) = re.findall(r"^alloop/\n(.*?)^policies/", PAGES["architecture.md"], flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"\b([a-z_]+(?:\.py|/))(?=[\s,:])", tree)
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / "alloop" / name).exists(), name
+
+
+def test_documented_queries_run_on_a_journal(tmp_path):
+    queries = [q for page in ("README.md", "journal.md") for q in blocks(PAGES[page], "sql")]
+    assert len(queries) > 3
+    with Journal(tmp_path) as journal:
+        for query in queries:
+            for statement in query.split(";"):
+                journal._db.execute(statement).fetchall()
+
+
+def test_every_event_and_view_is_documented(tmp_path):
+    page = PAGES["journal.md"]
+    for event in get_args(get_args(AnyEvent)[0]):
+        assert f"`{event.model_fields['kind'].default}`" in page
+    with Journal(tmp_path) as journal:
+        views = [row[0] for row in journal._db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")]
+    assert views
+    for view in views:
+        assert re.search(rf"^\| `{view}` \|", page, flags=re.MULTILINE), view
+
+
+def test_reference_of_the_config_is_current():
+    script = ROOT / "docs" / "make_config_reference.py"
+    spec = importlib.util.spec_from_file_location("make_config_reference", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert PAGES["config.md"] == module.reference(), "run: python docs/make_config_reference.py"
+    for _, section in every_section(CampaignConfig):
+        for name in section.model_fields:
+            assert f"| `{name}` |" in PAGES["config.md"]
+
+
+def test_make_targets_of_the_readme_exist():
+    targets = set(re.findall(r"`make ([a-z]+)`", README)) | set(re.findall(r"^make ([a-z]+)$", README, re.MULTILINE))
+    assert {"demo", "test", "slow", "clean"} == targets
+    for target in targets:
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"), [("PYTHON=no-such-python", "Python 3.11"), ("CXX=no-such-compiler", "g++")]
+)
+def test_make_tells_in_one_line_what_is_missing(setting, says, tmp_path):
+    done = subprocess.run(
+        ["make", "-n", "demo", setting, f"VENV={tmp_path}/venv"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_dependencies_are_pinned_and_each_import_is_a_dependency():
+    pins = re.findall(r"^([a-z0-9.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = {name.lower().replace("_", "-") for name in re.findall(r'^  "([A-Za-z0-9_-]+)>=', project, re.MULTILINE)}
+    assert listed - {"dftd3"} <= set(pins)
+    distributions = {"yaml": "pyyaml", "sklearn": "scikit-learn", "mace": "mace-torch", "torch_ema": "torch-ema"}
+    with_others = {"gpaw_data": "gpaw", "pydantic_core": "pydantic", "scipy": "gpaw", "click": "typer"}
+    ours = [path for folder in ("alloop", "policies") for path in (ROOT / folder).rglob("*.py")]
+    for module in {name for path in ours for name in imported(path)}:
+        wanted = distributions.get(module) or with_others.get(module) or module
+        assert wanted in listed | {"dftd3"}, module
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {"alloop", "policies"}
