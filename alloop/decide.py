@@ -82,6 +82,9 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
     if label_allowance(state, charter) == 0:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
         return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
+    pool = fresh_pool(state, charter)
+    if pool and training_need(state, charter):
+        return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {len(pool)} candidates")
     problems = _count(state.broken + state.failures)
     detail = f"; last: {state.last_problem}" if state.last_problem else ""
     return _end("stopped", f"nothing is left that could be done ({problems or 'the walkers offer no frame'}{detail})")
@@ -119,8 +122,8 @@ def _select_batch(state: State, charter: Charter) -> list[Event]:
     pool = fresh_pool(state, charter)
     enough = len(pool) >= pool_wanted(charter) or stalled(state, charter) or not charter.config.overlap
     starving = state.pending("train") < charter.config.select.batch
-    explored = state.stalled_segments > 0
-    if active is None or not need or not enough or not starving or not explored:
+    news = state.segments_since_selection > 0 or state.last_chosen > 0
+    if active is None or not need or not enough or not starving or not news:
         return []
     seed = charter.seed(f"selection/{state.selections}")
     select = charter.config.select
@@ -130,7 +133,7 @@ def _select_batch(state: State, charter: Charter) -> list[Event]:
     rejected = {pool[index].id: reason for index, reason in selection.rejected.items()}
     rejected.update({frame.id: "stale" for frame in _stale(state, charter, pool)})
     if not chosen and stalled(state, charter):
-        return _end("stopped", f"the policy {select.policy!r} chose none of {len(pool)} candidates")
+        return _nothing_left(state, charter)
     return [FramesSelected(generation=active.number, policy=select.policy, seed=seed, chosen=chosen, rejected=rejected)]
 
 

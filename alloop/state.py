@@ -125,6 +125,8 @@ class State:
         self.last_problem = ""
         self.selections = 0
         self.stalled_segments = 0
+        self.segments_since_selection = 0
+        self.last_chosen = 0
         self.dft_core_s = 0.0
         self.wall_s = 0.0
         self.seq = 0
@@ -254,6 +256,7 @@ class State:
             walker.last_generation = int(task.context["generation"])
             walker.round = int(task.context["round"])
             self.stalled_segments += task.context["role"] == "train"
+            self.segments_since_selection += task.context["role"] == "train"
 
     def _offer(self, task: TaskState, offer: Offer) -> None:
         context = task.context
@@ -299,7 +302,9 @@ class State:
     def _selected(self, entry: Entry) -> None:
         event = _as(entry.event, FramesSelected)
         self.selections += 1
-        self.stalled_segments = 0
+        self.segments_since_selection = 0
+        self.stalled_segments = 0 if event.chosen else self.stalled_segments
+        self.last_chosen = len(event.chosen)
         for choice in event.chosen:
             frame = self._take(choice.id, "train")
             frame.rank, frame.reason = choice.rank, choice.why

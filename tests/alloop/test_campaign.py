@@ -218,3 +218,17 @@ def test_results_found_on_disk_are_taken_and_marked_as_reused(tmp_path):
     finished = [e.event for e in again.listeners[0].entries if isinstance(e.event, TaskFinished)]
     assert finished
     assert again.workers.computed == []
+
+
+def test_candidates_that_wait_are_selected_without_new_exploration(tmp_path):
+    select = {"batch": 1, "pool_factor": 2, "per_walker": 1}
+    campaign, verdict = run(tmp_path, select=select, explore={"temperatures_K": [600, 900, 1200], "replicas": 2})
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+
+
+def test_a_policy_that_chooses_nothing_ends_the_campaign_with_its_name(tmp_path):
+    policy = "tests.support.policies:ChoosesNothing"
+    for overlap in (True, False):
+        _, verdict = run(tmp_path / str(overlap), select={"policy": policy}, overlap=overlap)
+        assert verdict.verdict == "stopped"
+        assert "ChoosesNothing" in verdict.reason

@@ -1,0 +1,94 @@
+"""A whole tiny campaign through the command line: real Parsl processes, real MACE, EMT labels."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from ase.io import read
+
+from alloop.commands.campaigns import folded
+from tests.support.campaigns import attempts, environment, processes_of, run, write_config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    config = write_config(folder / "config")
+    code, output = run(config, folder / "campaign")
+    assert code == 0, output
+    return config, folder / "campaign", output
+
+
+def alloop(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "alloop", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=120,
+    )
+
+
+def test_it_ends_with_a_verdict_and_says_where_everything_is(finished):
+    _, folder, output = finished
+    state = folded(folder)
+    assert state.verdict.verdict in ("converged", "ladder_exhausted")
+    assert sorted(state.rungs) == [4, 8]
+    for name in ("report.html", "dataset.extxyz", ".model"):
+        assert name in output
+    assert processes_of(folder) == []
+
+
+def test_every_key_was_computed_once(finished):
+    _, folder, _ = finished
+    for kind in ("label", "explore", "fit", "evaluate", "atom"):
+        counts = attempts(folder, kind)
+        assert counts, kind
+        assert set(counts.values()) == {1}, kind
+
+
+def test_the_dataset_loads_in_ase_with_all_labels(finished):
+    _, folder, _ = finished
+    state = folded(folder)
+    frames = read(folder / "export" / "dataset.extxyz", ":")
+    assert len(frames) == state.labelled("train") + state.labelled("heldout")
+    for atoms in frames:
+        assert atoms.arrays["REF_forces"].shape == (len(atoms), 3)
+        assert isinstance(float(atoms.info["REF_energy"]), float)
+
+
+def test_running_a_finished_campaign_again_computes_nothing_and_repeats_the_outputs(finished):
+    config, folder, _ = finished
+    before = attempts(folder, "label")
+    code, output = run(config, folder)
+    assert code == 0
+    assert "report.html" in output
+    assert attempts(folder, "label") == before
+
+
+def test_status_is_readable_by_scripts_and_people(finished):
+    _, folder, _ = finished
+    status = json.loads(alloop("status", folder, "--json").stdout)
+    assert status["labels"]["train"] == 8
+    assert alloop("status", folder).returncode == 0
+
+
+def test_a_change_of_the_science_is_refused_and_a_change_of_the_machine_is_shown(finished, tmp_path):
+    _, folder, _ = finished
+    science = write_config(tmp_path / "science", seed=2)
+    refused = alloop("run", science, "--folder", folder)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "seed" in refused.stderr
+    machine = write_config(tmp_path / "machine", budget={"failed_labels": 7})
+    shown = alloop("run", machine, "--folder", folder)
+    assert shown.returncode == 0
+    assert "budget.failed_labels" in shown.stdout
+
+
+def test_the_committee_can_be_exported(finished, tmp_path):
+    _, folder, _ = finished
+    exported = alloop("export", folder, "--committee", "--output", tmp_path / "out")
+    assert exported.returncode == 0, exported.stderr
+    assert len(list((tmp_path / "out").glob("*.model"))) == 2
