@@ -56,6 +56,8 @@ class Story:
     committee: int = 3
     heldout_fraction: float = 0.25
     failing: tuple[int, ...] = (10, 31)
+    host: str = "node1"
+    failure_reason: str = "scf"
     failure_detail: str = "SCF not converged after 80 iterations"
     lost: tuple[int, ...] = (20,)
     slots: int = 2
@@ -139,7 +141,7 @@ class Stage:
             finished_t=START_T + end - 0.05,
             cpu_s=seconds - 0.3,
             cores=1,
-            host="node1",
+            host=self.story.host,
             pid=100 + lane,
         )
         status = outcome.pop("status", "ok")
@@ -191,7 +193,7 @@ class Stage:
         summary = {"energy_eV": data.energy_eV, "atoms": 10, "max_force_eV_per_A": 1.5, "scf_iterations": 20 + number}
         outcome: dict[str, Any] = {"lost": number in self.story.lost}
         if fails:
-            outcome |= {"status": "failed", "reason": "scf", "detail": self.story.failure_detail}
+            outcome |= {"status": "failed", "reason": self.story.failure_reason, "detail": self.story.failure_detail}
         else:
             self.made[f"label/{frame}"] = number
         return self.task(t, f"label/{frame}", {"frame": frame}, summary, **outcome), not fails
@@ -260,7 +262,7 @@ def _begin(stage: Stage) -> float:
             run_id=story.run_id,
         ),
     )
-    t = stage.say(0.1, DriverStarted(host="node1", pid=99, version="0.1.0"))
+    t = stage.say(0.1, DriverStarted(host=story.host, pid=99, version="0.1.0"))
     for element in ELEMENTS:
         stage.task(t, f"atom/{element}", {"element": element}, {"energy_eV": -1.0, "magnetic_moment_muB": 1.0})
     return t

@@ -27,7 +27,7 @@ def drive(folder: Path, first: int, last: int, fate: str = "", **environ: str) -
     home = folder / "home"
     home.mkdir(exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-    command = [sys.executable, str(DRIVER), str(folder), str(first), str(last), *([fate] if fate else [])]
+    command = [sys.executable, "-P", str(DRIVER), str(folder), str(first), str(last), *([fate] if fate else [])]
     done = subprocess.run(
         command,
         env=clean | {"HOME": str(home)} | environ,

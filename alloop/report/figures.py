@@ -1,0 +1,365 @@
+"""Figures of the report as plain plotly dictionaries. Every text is escaped. Pure."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alloop.events import TaskFinished
+from alloop.journal import Entry
+from alloop.monitor.numbers import duration, finite, one_line
+from alloop.monitor.status import RungRow, rung_rows
+from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
+from alloop.state import FrameState, State
+from alloop.tasks.results import EvaluateSummary
+
+Figure = dict[str, Any]
+
+COLOURS = {
+    "DFT": "#2f6db5",
+    "MD": "#3a9d6e",
+    "fitting": "#d9822b",
+    "evaluating": "#8a63c7",
+    IN_FLIGHT: "#9fb3c8",
+    WAITING: "#e3e8ee",
+}
+OUTCOMES = {
+    "chosen": "#2f6db5",
+    "held out": "#8a63c7",
+    "rejected": "#c3ccd6",
+    "failed": "#c8443c",
+    "waiting": "#d9b02b",
+}
+DRAWN_FIRST = ("rejected", "waiting", "held out", "chosen", "failed")
+LOG_TICKS = tuple(digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5))
+INK, GRID = "#243240", "#e6ebf0"
+MOST_LANES, MOST_BARS, MOST_POINTS = 48, 1500, 6000
+
+
+def text(value: object, width: int = 160) -> str:
+    """Return a value as escaped text of one line, for HTML and for plotly, which reads HTML too."""
+    return html.escape(one_line(str(value), width), quote=True)
+
+
+def learning_curve(state: State) -> Figure | None:
+    """Return held-out RMSE of forces and energies by number of training labels, with standard errors."""
+    rows = [row for row in rung_rows(state) if row.rmse_forces_meV_per_A is not None]
+    leaders = leader_errors(state)
+    if not rows and not leaders:
+        return None
+    force = [(row.size, row.rmse_forces_meV_per_A, row.se_forces_meV_per_A) for row in rows]
+    energy = [(row.size, row.rmse_energy_meV_per_atom, row.se_energy_meV_per_atom) for row in rows]
+    traces = [
+        _curve("rungs (all fits)", force, "meV/Å", "", "#2f6db5", rows),
+        _curve("rungs (all fits)", energy, "meV/atom", "2", "#2f6db5", rows, legend=False),
+    ]
+    if leaders:
+        traces.append(_points("generation leaders", [(n, f) for n, f, _ in leaders], "meV/Å", ""))
+        traces.append(_points("generation leaders", [(n, e) for n, _, e in leaders], "meV/atom", "2", legend=False))
+    layout = _layout(360, legend=bool(leaders))
+    sizes = sorted({row.size for row in rows} | {n for n, _, _ in leaders})
+    for suffix, title, domain in (("", "force RMSE (meV/Å)", [0, 0.46]), ("2", "energy RMSE (meV/atom)", [0.56, 1])):
+        layout[f"xaxis{suffix}"] = _axis("training labels", type="log", domain=domain, anchor=f"y{suffix}") | _ticks(
+            [row.size for row in rows] or sizes
+        )
+        layout[f"yaxis{suffix}"] = _axis(title, rangemode="tozero", anchor=f"x{suffix}")
+    return {"data": traces, "layout": layout}
+
+
+def leader_errors(state: State) -> list[tuple[int, float, float]]:
+    """Return (labels, force RMSE, energy RMSE) of generation leaders outside the ladder that were evaluated."""
+    found = []
+    for generation in state.generations:
+        model = generation.models.get(0)
+        sizes = [heldout for name, heldout in state.evaluations if name == model]
+        if generation.rung is None and model is not None and sizes:
+            found.append((len(generation.frames), *_rmse(state.evaluations[model, max(sizes)])))
+    return found
+
+
+def _rmse(errors: EvaluateSummary) -> tuple[float, float]:
+    force = float(np.sqrt(np.mean(errors.forces_squared_error))) * 1000
+    energy = float(np.sqrt(np.mean(np.square(errors.energy_error_eV_per_atom)))) * 1000
+    return force, energy
+
+
+def _curve(
+    name: str,
+    points: Sequence[tuple[int, float | None, float | None]],
+    unit: str,
+    axis: str,
+    colour: str,
+    rows: Sequence[RungRow],
+    legend: bool = True,
+) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "legendgroup": name,
+        "showlegend": legend,
+        "x": [size for size, _, _ in points],
+        "y": [value for _, value, _ in points],
+        "error_y": {"type": "data", "array": [error or 0.0 for _, _, error in points], "thickness": 1.6, "width": 6},
+        "customdata": [[error, row.fits, row.frames] for (_, _, error), row in zip(points, rows, strict=True)],
+        "hovertemplate": f"%{{x}} labels: %{{y:.4g}} ± %{{customdata[0]:.2g}} {unit}"
+        "<br>%{customdata[1]} fits, %{customdata[2]} held-out frames<extra></extra>",
+        "marker": {"size": 9, "color": colour},
+        "line": {"width": 2, "color": colour},
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+    }
+
+
+def _points(name: str, points: Sequence[tuple[int, float]], unit: str, axis: str, legend: bool = True) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "legendgroup": name,
+        "showlegend": legend,
+        "x": [n for n, _ in points],
+        "y": [value for _, value in points],
+        "hovertemplate": f"%{{x}} labels: %{{y:.4g}} {unit}, one model<extra></extra>",
+        "marker": {"size": 7, "color": "#d9822b", "symbol": "diamond-open", "line": {"width": 1.5}},
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+    }
+
+
+def frames_by_reason(state: State) -> Figure | None:
+    """Return how many frames were chosen, rejected or failed, by reason."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for frame in state.frames.values():
+        if frame.status == "failed":
+            counts["failed", frame.reason] += 1
+        elif frame.use is not None:
+            counts["held out" if frame.use == "heldout" else "chosen", frame.reason or frame.offer.why] += 1
+    counts.update({("rejected", reason): n for reason, n in state.rejections.items()})
+    if state.pool:
+        counts["waiting", "in the pool"] = len(state.pool)
+    if not counts:
+        return None
+    order = [key for outcome in OUTCOMES for key, _ in counts.most_common() if key[0] == outcome]
+    labels = [_reason(outcome, reason) for outcome, reason in order]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": labels,
+        "x": [counts[key] for key in order],
+        "text": [f"{counts[key]}" for key in order],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": [OUTCOMES[outcome] for outcome, _ in order]},
+        "hovertemplate": "%{y}: %{x} frames<extra></extra>",
+    }
+    layout = _layout(90 + 30 * len(order)) | {"bargap": 0.3}
+    layout["xaxis"] = _axis("frames", rangemode="tozero")
+    layout["yaxis"] = _axis("", autorange="reversed", automargin=True)
+    return {"data": [bars], "layout": layout}
+
+
+def _reason(outcome: str, reason: str) -> str:
+    return outcome if reason.replace("_", "") == outcome.replace(" ", "") else text(f"{outcome}: {reason}", 60)
+
+
+def disagreement(state: State, entries: Sequence[Entry]) -> Figure | None:
+    """Return the disagreement of every offered frame when it was offered, by what became of it."""
+    sessions = driver_sessions(entries)
+    offered_t = {
+        f"{event.purpose.partition('/')[2]}": driver_time(sessions, entry.t)
+        for entry in entries
+        if isinstance(event := entry.event, TaskFinished) and event.purpose.startswith("explore/")
+    }
+    groups: dict[str, list[tuple[float, float, FrameState]]] = {name: [] for name in OUTCOMES}
+    for frame in _thinned([f for f in state.frames.values() if finite(f.offer.disagreement_eV_per_A) is not None]):
+        t = offered_t.get(f"{frame.walker}/{frame.segment}")
+        if t is not None:
+            groups[_outcome(frame)].append((t, float(frame.offer.disagreement_eV_per_A or 0.0), frame))
+    end = max((t for points in groups.values() for t, _, _ in points), default=None)
+    if end is None:
+        return None
+    unit, seconds = _time_unit(end)
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": f"{name} ({len(points)})",
+            "x": [t / seconds for t, _, _ in points],
+            "y": [value for _, value, _ in points],
+            "text": [text(f"{frame.id}: {frame.reason or frame.offer.why}") for _, _, frame in points],
+            "hovertemplate": "%{text}<br>%{y:.3g} eV/Å<extra></extra>",
+            "marker": {"size": 6, "color": OUTCOMES[name], "opacity": 0.85},
+        }
+        for name in DRAWN_FIRST
+        if (points := groups[name])
+    ]
+    layout = _layout(360, legend=True)
+    layout["xaxis"] = _axis(f"time with a driver ({unit})", rangemode="tozero")
+    layout["yaxis"] = _axis("disagreement (eV/Å)", type="log") | _ticks(LOG_TICKS)
+    layout["shapes"] = [_line(value) for value in _window(state)]
+    return {"data": traces, "layout": layout}
+
+
+def _outcome(frame: FrameState) -> str:
+    if frame.status in ("failed", "rejected"):
+        return frame.status
+    return {"train": "chosen", "heldout": "held out"}.get(frame.use or "", "waiting")
+
+
+def _window(state: State) -> list[float]:
+    select = state.config.get("select", {})
+    values = (finite(select.get(name)) for name in ("lower_eV_per_A", "upper_eV_per_A"))
+    return [value for value in values if value]
+
+
+def _line(value: float) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": value,
+        "y1": value,
+        "line": {"color": "#c8443c", "width": 1, "dash": "dot"},
+    }
+
+
+def _thinned(frames: list[FrameState]) -> list[FrameState]:
+    return frames[:: 1 + len(frames) // MOST_POINTS]
+
+
+def timeline(entries: Sequence[Entry]) -> Figure | None:
+    """Return which process worked on what and when, on the campaign's own clock."""
+    sessions, runs = driver_sessions(entries), task_runs(entries)
+    if not runs or not sessions:
+        return None
+    end = max(driver_time(sessions, run.end) for run in runs)
+    unit, seconds = _time_unit(end)
+    lanes = assign_lanes(runs)
+    busiest = Counter(lane for lane, _ in lanes).most_common(MOST_LANES)
+    shown = sorted(lane for lane, _ in busiest)
+    bars: dict[str, list[Bar]] = {kind: [] for kind in WORK}
+    for bar in merged([item for item in lanes if item[0] in set(shown)], sessions, end / MOST_BARS):
+        bars[bar[1]].append(bar)
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": kind,
+            "y": [text(bar[0]) for bar in bars[kind]],
+            "base": [bar[2] / seconds for bar in bars[kind]],
+            "x": [(bar[3] - bar[2]) / seconds for bar in bars[kind]],
+            "text": [text(bar[4]) for bar in bars[kind]],
+            "textposition": "none",
+            "hovertemplate": "%{text}<extra></extra>",
+            "marker": {"color": COLOURS[kind], "line": {"width": 0}},
+        }
+        for kind in WORK
+        if bars[kind]
+    ]
+    layout = _layout(130 + 26 * len(shown), legend=True) | {"barmode": "overlay", "bargap": 0.25}
+    layout["xaxis"] = _axis(f"time with a driver ({unit})", rangemode="tozero")
+    order = [text(lane) for lane in shown]
+    layout["yaxis"] = _axis("", automargin=True, categoryorder="array", categoryarray=order[::-1])
+    return {"data": traces, "layout": layout}
+
+
+Bar = tuple[str, str, float, float, str]
+
+
+def assign_lanes(runs: Sequence[Run]) -> list[tuple[str, Run]]:
+    """Return each run with its lane: its host and process, with a number where one process runs several at once."""
+    ends: dict[tuple[str, int], list[float]] = {}
+    lanes = []
+    for run in runs:
+        free = ends.setdefault((run.host, run.pid), [])
+        number = next((n for n, end in enumerate(free) if end <= run.start + 0.01), len(free))
+        free[number : number + 1] = [run.end]
+        lanes.append(
+            (f"{one_line(run.host.partition('.')[0], 28)}/{run.pid}" + (f" #{number + 1}" if number else ""), run)
+        )
+    return lanes
+
+
+def merged(lanes: Sequence[tuple[str, Run]], sessions: Sequence[Session], gap_s: float) -> list[Bar]:
+    """Return bars (lane, kind, start, end, words) on the campaign's clock; what the eye cannot part is one bar."""
+    bars: list[Bar] = []
+    counts: list[int] = []
+    last: dict[str, int] = {}
+    for lane, run in lanes:
+        start, end = driver_time(sessions, run.start), driver_time(sessions, run.end)
+        index = last.get(lane)
+        if index is not None and bars[index][1] == run.kind and start - bars[index][3] < gap_s and end - start < gap_s:
+            counts[index] += 1
+            bars[index] = (lane, run.kind, bars[index][2], end, f"{counts[index]} × {run.kind}")
+            continue
+        last[lane] = len(bars)
+        counts.append(1)
+        note = "" if run.ok else ", failed"
+        bars.append((lane, run.kind, start, end, f"{run.purpose}: {duration(run.end - run.start)}{note}"))
+    return bars
+
+
+def where_time_went(split: dict[str, float]) -> Figure | None:
+    """Return the core time by kind of work as one stacked bar."""
+    total = sum(split.values())
+    if total <= 0:
+        return None
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": kind.replace("_", " "),
+            "y": [""],
+            "x": [100 * seconds / total],
+            "text": [f"{kind.replace('_', ' ')}<br>{100 * seconds / total:.0f} %"],
+            "textposition": "inside",
+            "insidetextanchor": "middle",
+            "textangle": 0,
+            "constraintext": "both",
+            "hovertemplate": f"{kind.replace('_', ' ')}: {duration(seconds)} core time, %{{x:.1f}} %<extra></extra>",
+            "marker": {"color": COLOURS[kind]},
+        }
+        for kind, seconds in split.items()
+        if seconds > 0
+    ]
+    layout = _layout(150, legend=False) | {"barmode": "stack"}
+    layout["xaxis"] = _axis("share of core time (%)", range=[0, 100])
+    layout["yaxis"] = _axis("", showticklabels=False)
+    return {"data": traces, "layout": layout}
+
+
+# -- looks -------------------------------------------------------------------------------------------------------
+
+
+def _time_unit(seconds: float) -> tuple[str, float]:
+    if seconds > 3 * 86400:
+        return "days", 86400.0
+    return ("h", 3600.0) if seconds > 2 * 3600 else ("min", 60.0)
+
+
+def _ticks(sizes: Sequence[float]) -> dict[str, Any]:
+    return {"tickvals": list(sizes), "ticktext": [f"{size:g}" for size in sizes]}
+
+
+def _axis(title: str, **more: Any) -> dict[str, Any]:
+    look = {"gridcolor": GRID, "zeroline": False, "linecolor": "#b8c2cc", "ticks": "outside", "tickcolor": "#b8c2cc"}
+    return {"title": {"text": title, "font": {"size": 13}}, **look, **more}
+
+
+def _layout(height: int, legend: bool = False) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 64, "r": 24, "t": 36 if legend else 12, "b": 52},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        "showlegend": legend,
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
+        "hovermode": "closest",
+    }

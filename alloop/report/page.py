@@ -1,0 +1,93 @@
+"""The report's page: sections put together into one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from plotly.offline import get_plotlyjs
+
+from alloop.journal import Entry
+from alloop.monitor.status import Status, summary
+from alloop.report import figures, sections
+from alloop.report.figures import Figure, text
+from alloop.report.split import time_split
+from alloop.report.style import PAGE, SCRIPT, STYLE
+from alloop.state import State
+from alloop.tasks.workspace import write_durably
+
+
+def build_report(state: State, entries: Sequence[Entry], path: Path) -> None:
+    """Write the report of a campaign.
+
+    Parameters
+    ----------
+    state : State
+        The fold of the journal.
+    entries : sequence of Entry
+        The journal.
+    path : pathlib.Path
+        The HTML file, written whole or not at all.
+    """
+    write_durably(Path(path), page(state, entries).encode())
+
+
+def page(state: State, entries: Sequence[Entry]) -> str:
+    """Return the report as HTML, plotly.js included."""
+    status = summary(state, entries[-1].t if entries else 0.0, time_split(entries))
+    drawn = {
+        "learning-curve": figures.learning_curve(state),
+        "time-split": figures.where_time_went(status.core_seconds or {}),
+        "frames": figures.frames_by_reason(state),
+        "disagreement": figures.disagreement(state, entries),
+        "timeline": figures.timeline(entries),
+    }
+    body = _body(state, entries, status, drawn)
+    return Template(PAGE).substitute(
+        title=text(f"{status.name or 'campaign'} · alloop"),
+        style=STYLE,
+        plotly=get_plotlyjs(),
+        body=body,
+        figures=_script_json({name: figure for name, figure in drawn.items() if figure is not None}),
+        script=SCRIPT,
+    )
+
+
+def _body(state: State, entries: Sequence[Entry], status: Status, drawn: dict[str, Figure | None]) -> str:
+    def plot(name: str, missing: str) -> str:
+        return f'<div class="plot" id="{name}"></div>' if drawn[name] else f'<p class="none">{missing}</p>'
+
+    parts = [
+        sections.headline(state, status, entries),
+        sections.section(
+            "Does more data still change the answer?",
+            plot("learning-curve", "No rung is judged yet.")
+            + sections.rung_table(status)
+            + sections.judgement_table(status),
+            sections.HOW_ERRORS,
+        ),
+        sections.section("Frames by reason", plot("frames", "No frame was offered yet."), sections.HOW_FRAMES),
+        sections.section(
+            "Disagreement over the campaign",
+            plot("disagreement", "No committee looked at a frame yet."),
+            sections.HOW_DISAGREEMENT,
+        ),
+        sections.section("Timeline of slots", plot("timeline", "No task has finished yet."), sections.HOW_TIMELINE),
+        sections.section(
+            "Where the time went",
+            plot("time-split", "No driver worked yet.") + sections.time_table(status),
+            sections.HOW_TIME,
+        ),
+        sections.section("Settings and provenance", sections.provenance(state, entries), ""),
+    ]
+    return "\n".join(parts)
+
+
+def _script_json(value: object) -> str:
+    """Return JSON that is safe inside a script element."""
+    content = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in ("<", ">", "&", "\u2028", "\u2029"):
+        content = content.replace(character, f"\\u{ord(character):04x}")
+    return content

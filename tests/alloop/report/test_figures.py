@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from alloop.report import figures
+from alloop.report.split import Run, Session, driver_sessions, task_runs
+from alloop.state import fold
+from tests.support.journals import play
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    entries = play(tmp_path_factory.mktemp("campaign"))
+    return fold(entries), entries
+
+
+def test_learning_curve_has_rungs_with_error_bars(campaign):
+    state, _ = campaign
+    forces, energy = figures.learning_curve(state)["data"]
+    assert forces["x"] == energy["x"] == [12, 24, 48]
+    assert forces["y"] == pytest.approx([115.85, 81.98, 78.19], abs=0.01)
+    assert all(0 < error < value for error, value in zip(forces["error_y"]["array"], forces["y"], strict=True))
+
+
+def test_learning_curve_shows_leaders_that_were_evaluated(campaign):
+    state, entries = campaign
+    state = fold(entries)
+    errors = next(iter(state.evaluations.values()))
+    leader = state.generations[2]
+    state.evaluations[leader.models[0], 12] = errors
+    names = [trace["name"] for trace in figures.learning_curve(state)["data"]]
+    assert names.count("generation leaders") == 2
+    ((labels, force, energy),) = figures.leader_errors(state)
+    assert labels == 14
+    assert force > energy > 0
+
+
+def test_frames_are_counted_once_each_by_reason(campaign):
+    state, _ = campaign
+    (bars,) = figures.frames_by_reason(state)["data"]
+    counts = dict(zip(bars["y"], bars["x"], strict=True))
+    assert counts["chosen: initial"] == 8
+    assert counts["chosen: disagreement"] == 40
+    assert counts["held out"] == 12
+    assert counts["failed: scf"] == 2
+    gated = state.rejections["contact"]
+    assert sum(bars["x"]) == len(state.frames) + gated
+
+
+def test_disagreement_shows_every_frame_that_has_one(campaign):
+    state, entries = campaign
+    figure = figures.disagreement(state, entries)
+    points = sum(len(trace["x"]) for trace in figure["data"])
+    assert points == sum(frame.offer.disagreement_eV_per_A is not None for frame in state.frames.values())
+    assert [shape["y0"] for shape in figure["layout"]["shapes"]] == [0.05, 1.0]
+
+
+def test_timeline_has_a_lane_per_process_and_all_the_work(campaign):
+    _, entries = campaign
+    figure = figures.timeline(entries)
+    lanes = {lane for trace in figure["data"] for lane in trace["y"]}
+    assert lanes == {"node1/100", "node1/101"}
+    drawn_min = sum(sum(trace["x"]) for trace in figure["data"])
+    assert drawn_min * 60 == pytest.approx(sum(run.end - run.start for run in task_runs(entries)), rel=0.02)
+
+
+def run(start: float, end: float, pid: int = 1, kind: str = "MD") -> Run:
+    return Run(f"explore/{start}", kind, start, end, 1, "h", pid, True)
+
+
+def test_tasks_of_one_process_at_the_same_time_get_lanes_of_their_own():
+    lanes = [lane for lane, _ in figures.assign_lanes([run(0, 10), run(1, 5), run(6, 8), run(11, 12)])]
+    assert lanes == ["h/1", "h/1 #2", "h/1 #2", "h/1"]
+
+
+def test_thousands_of_short_tasks_become_few_bars():
+    runs = [run(t, t + 0.9) for t in range(20_000)]
+    bars = figures.merged(figures.assign_lanes(runs), [Session(0, 20_000, 1)], 20_000 / figures.MOST_BARS)
+    assert [(bar[2], bar[3], bar[4]) for bar in bars] == [(0, 19_999.9, "20000 × MD")]
+    long = [run(t, t + 90) for t in range(0, 20_000, 100)]
+    assert len(figures.merged(figures.assign_lanes(long), [Session(0, 20_000, 1)], 13.0)) == 200
+
+
+def test_a_campaign_that_just_began_has_no_figures(campaign):
+    _, entries = campaign
+    for upto in (0, 1, 2, 3):
+        state = fold(entries[:upto])
+        assert figures.learning_curve(state) is None
+        assert figures.frames_by_reason(state) is None
+        assert figures.timeline(entries[:upto]) is None
+        assert figures.disagreement(state, entries[:upto]) is None
+    assert driver_sessions([]) == []

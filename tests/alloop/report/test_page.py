@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from alloop.report import build_report
+from alloop.report.page import page
+from alloop.state import fold
+from tests.support.journals import play, variant
+
+HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028&lt;"
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags, text outside of scripts, and scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text, self.scripts = "", []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        if tag in ("script", "style"):
+            self._open.pop()
+
+    def handle_data(self, data):
+        if not self._open:
+            self.text += data
+        elif self._open[-1] == "script":
+            self.scripts[-1] += data
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Page:
+    folder = tmp_path_factory.mktemp("campaign")
+    entries = play(folder)
+    build_report(fold(entries), entries, folder / "report.html")
+    return Page((folder / "report.html").read_text())
+
+
+def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
+    words = " ".join(report.text.split())
+    assert words.index("Converged") < words.index("Does more data still change the answer?")
+    assert "|Δ| + 1.645 SE = 5.36 ≤ 8.2" in words
+    assert "78.19 ± 0.52 meV/Å" in words
+    assert "48 + 12" in words
+    assert "gpaw 26.7.0" in words
+    assert "cutoff_eV: 340.0" in words
+    assert words.count("How:") == 5
+
+
+def test_the_file_needs_nothing_else(report):
+    assert len(report.scripts) == 2
+    assert sum("Plotly" in script for script in report.scripts) == 2
+    for tag, attributes in report.tags:
+        assert "src" not in attributes
+        assert "href" not in attributes
+        assert tag not in ("link", "iframe", "img", "object")
+    policy = next(a["content"] for tag, a in report.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+def figures_of(report: Page) -> dict:
+    return json.loads(re.match(r"const figures = (.*?);\n", report.scripts[1], re.DOTALL).group(1))
+
+
+def test_every_figure_has_its_place(report):
+    places = {attributes.get("id") for tag, attributes in report.tags if tag == "div"}
+    drawn = figures_of(report)
+    assert set(drawn) == {"learning-curve", "time-split", "frames", "disagreement", "timeline"}
+    assert set(drawn) <= places
+
+
+def test_hostile_words_stay_words(tmp_path):
+    story = variant(host=HOSTILE, failure_reason=HOSTILE, failure_detail=HOSTILE, failing=(3, 10))
+    entries = play(tmp_path, story)
+    html = page(fold(entries), entries)
+    parsed = Page(html)
+    assert len(parsed.scripts) == 2
+    assert not any(tag == "img" for tag, _ in parsed.tags)
+    assert "<img src=x" in parsed.text
+    drawn = json.dumps(figures_of(parsed))
+    assert "&lt;img src=x" in drawn
+    assert "<img" not in drawn
+
+
+def test_machines_set_up_lines_stay_private(tmp_path):
+    entries = play(tmp_path)
+    state = fold(entries)
+    state.config["execution"]["executors"]["local"]["worker_init"] = "export TOKEN=swordfish"
+    assert "swordfish" not in page(state, entries)
+
+
+def test_every_moment_of_a_campaign_has_a_report(tmp_path):
+    entries = play(tmp_path)
+    for upto in (0, 1, 2, 10, 60, 200, 350):
+        assert "No verdict yet" in page(fold(entries[:upto]), entries[:upto])
+
+
+def test_a_rung_without_error_bars_says_why(tmp_path):
+    entries = play(tmp_path, variant(fits=1, rungs=(12, 24)))
+    text = " ".join(Page(page(fold(entries), entries)).text.split())
+    assert "Ladder exhausted" in text
+    assert "error bar unknown" in text
+    assert "fewer than two fits" in text
