@@ -19,7 +19,7 @@ from ase.calculators.morse import MorsePotential
 from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model
 from alloop.potential.graphs import labelled_frame
-from alloop.potential.runtime import building
+from alloop.potential.runtime import DTYPES, building
 from alloop.tasks.requests import FitRequest
 from alloop.tasks.results import LabelData, Result
 from alloop.tasks.workspace import Workspace
@@ -64,20 +64,26 @@ def put_labels(workspace: Workspace, labels: Iterable[Atoms]) -> tuple[str, ...]
 
 
 def small_model(seed: int = 0, dtype: str = "float32", **architecture: Any) -> torch.nn.Module:
-    """A random model of LiCl."""
-    return copy.deepcopy(_small_model(seed, dtype, tuple(architecture.items())))
+    """A random model of LiCl; building one takes long, so every shape is built once and copied with other weights."""
+    model = copy.deepcopy(_small_model(tuple(architecture.items()))).to(DTYPES[dtype])
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.requires_grad:
+                weights *= 1 + 0.5 * torch.randn(weights.shape, generator=generator, dtype=torch.float64)
+    return model
 
 
 @functools.cache
-def _small_model(seed: int, dtype: str, architecture: tuple[tuple[str, Any], ...]) -> torch.nn.Module:
+def _small_model(architecture: tuple[tuple[str, Any], ...]) -> torch.nn.Module:
     return new_model(
         {**SMALL, **dict(architecture)},
         E0S_BY_NUMBER,
         average_neighbours=14.0,
         scale_eV_per_A=0.7,
         shift_eV=-1.0,
-        dtype=dtype,
-        seed=seed,
+        dtype="float32",
+        seed=0,
     ).eval()
 
 

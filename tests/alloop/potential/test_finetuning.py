@@ -14,8 +14,10 @@ def e0(module, atoms, head=0):
     return sum(float(energies[known.index(z)]) for z in atoms.numbers)
 
 
-@pytest.mark.parametrize("max_L", [0, 1, 2])
-@pytest.mark.parametrize("numbers", [[3, 17], [17], [3, 8, 9, 15, 17, 49], [49, 17, 3]])
+@pytest.mark.parametrize(
+    ("numbers", "max_L"),
+    [([3, 17], 0), ([3, 17], 1), ([3, 17], 2), ([17], 1), ([3, 8, 9, 15, 17, 49], 1), ([49, 17, 3], 1)],
+)
 def test_a_reduced_foundation_is_the_same_potential(numbers, max_L):
     whole = small_foundation(max_L=max_L)
     small = reduced_to(whole, numbers)

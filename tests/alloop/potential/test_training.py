@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alloop.potential.committee import Committee
 from alloop.potential.graphs import labelled_graphs
 from alloop.potential.training import DivergedError, Recipe, learning_rate, order_of_frames, train
-from tests.support.models import frames, small_model
+from tests.support.models import frames, lithium_chloride, small_model
 
 RECIPE = Recipe(
     max_steps=60,
@@ -53,8 +54,8 @@ def test_the_learning_rate_rises_shortly_then_falls_and_stays_positive(max_steps
 def test_training_learns_forces_it_has_not_seen():
     model = small_model()
     graphs = labelled_graphs(frames(16), model)
-    outcome = train(model, graphs[:12], graphs[12:], changed(max_steps=150, check_every_steps=50))
-    assert [check.step for check in outcome.history] == [0, 50, 100, 150]
+    outcome = train(model, graphs[:12], graphs[12:], changed(max_steps=120, check_every_steps=40))
+    assert [check.step for check in outcome.history] == [0, 40, 80, 120]
     assert outcome.stopped == "schedule"
     assert outcome.history[-1].rmse_forces_eV_per_A < 0.35 * outcome.history[0].rmse_forces_eV_per_A
 
@@ -113,12 +114,8 @@ def test_fitting_stress_makes_it_better():
     def error(weight):
         model = small_model()
         train(model, graphs, graphs, changed(stress_weight=weight))
-        batch = graphs[0]
-        from alloop.potential.committee import Committee
-        from tests.support.models import lithium_chloride
-
         predicted = Committee([model], device="cpu", dtype="float32").forces(lithium_chloride(0), stress=True)
-        voigt = batch.stress[0].numpy()[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        voigt = graphs[0].stress[0].numpy()[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
         return np.abs(predicted.stress_eV_per_A3 - voigt).max()
 
     assert error(1000.0) < error(0.0)
