@@ -287,14 +287,19 @@ def assign_lanes(runs: Sequence[Run]) -> list[tuple[str, Run]]:
 
 
 def merged(lanes: Sequence[tuple[str, Run]], sessions: Sequence[Session], gap_s: float) -> list[Bar]:
-    """Return bars (lane, kind, start, end, words) on the campaign's clock; what the eye cannot part is one bar."""
+    """Return bars (lane, kind, start, end, words) on the campaign's clock.
+
+    Tasks of one kind that are shorter than `gap_s` and follow each other closely, so that the eye cannot part them, are
+    one bar; a pause that would make a lane look busier than it was is kept.
+    """
     bars: list[Bar] = []
     counts: list[int] = []
     last: dict[str, int] = {}
     for lane, run in lanes:
         start, end = driver_time(sessions, run.start), driver_time(sessions, run.end)
         index = last.get(lane)
-        if index is not None and bars[index][1] == run.kind and start - bars[index][3] < gap_s and end - start < gap_s:
+        close = index is not None and start - bars[index][3] < 0.25 * (end - start) and end - start < gap_s
+        if index is not None and close and bars[index][1] == run.kind:
             counts[index] += 1
             bars[index] = (lane, run.kind, bars[index][2], end, f"{counts[index]} × {run.kind}")
             continue

@@ -38,7 +38,8 @@ HOW_DISAGREEMENT = (
 )
 HOW_TIMELINE = (
     "One row per worker process. Times are those the workers measured, on the campaign's own clock, which stands still "
-    "while there is no driver. Short neighbouring tasks of one kind are drawn as one bar."
+    "while there is no driver. Short neighbouring tasks of one kind are drawn as one bar. Pauses narrower than a pixel "
+    "are not seen: drag to zoom in, double-click to zoom out; exact sums stand in the next section."
 )
 HOW_TIME = (
     "Core time of finished tasks, each with the cores it owned, as measured by the workers. In flight: tasks that had "

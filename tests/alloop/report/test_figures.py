@@ -77,6 +77,8 @@ def test_thousands_of_short_tasks_become_few_bars():
     runs = [run(t, t + 0.9) for t in range(20_000)]
     bars = figures.merged(figures.assign_lanes(runs), [Session(0, 20_000, 1)], 20_000 / figures.MOST_BARS)
     assert [(bar[2], bar[3], bar[4]) for bar in bars] == [(0, 19_999.9, "20000 × MD")]
+    idle = [run(t, t + 1) for t in range(0, 20_000, 10)]
+    assert sum(b[3] - b[2] for b in figures.merged(figures.assign_lanes(idle), [Session(0, 20_000, 1)], 13.0)) == 2000
     long = [run(t, t + 90) for t in range(0, 20_000, 100)]
     assert len(figures.merged(figures.assign_lanes(long), [Session(0, 20_000, 1)], 13.0)) == 200
 
