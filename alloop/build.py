@@ -81,25 +81,27 @@ def segment(
     )
 
 
-def member(charter: Charter, state: State, generation: GenerationState, number: int) -> FitRequest:
+def member(charter: Charter, state: State, generation: GenerationState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one member: the leader on every label, the others on their bootstrap samples."""
     frames, fit = generation.frames, charter.config.fit
     weights = [1 if number == 0 else charter.bootstrap_weight(number, frame) for frame in frames]
     train = [frame for frame, weight in zip(frames, weights, strict=True) for _ in range(weight)]
     valid = [frame for frame, weight in zip(frames, weights, strict=True) if weight == 0]
+    before = _predecessor(charter, state, generation, number)
     return _fit(
         charter,
         state,
         train=train or list(frames),
         valid=valid if train else [],
-        init=_warm_start(charter, state, generation, number),
+        init=before or _origin(charter, state, number),
         max_steps=fit.max_steps,
         patience=fit.patience,
-        seed=charter.seed(f"fit/g{generation.number}/m{number}"),
+        rate=fit.warm_start_rate if before else 1.0,
+        seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
 
 
-def rung_fit(charter: Charter, state: State, rung: RungState, number: int) -> FitRequest:
+def rung_fit(charter: Charter, state: State, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
     return _fit(
         charter,
@@ -109,11 +111,11 @@ def rung_fit(charter: Charter, state: State, rung: RungState, number: int) -> Fi
         init=_origin(charter, state, 0),
         max_steps=charter.config.fit.rung_steps,
         patience=None,
-        seed=charter.seed(f"fit/rung/f{number}"),
+        seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
 
 
-def pretrain(charter: Charter, state: State, number: int) -> FitRequest:
+def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for pre-training on labels of another reference: their forces only."""
     request = _fit(
         charter,
@@ -123,7 +125,7 @@ def pretrain(charter: Charter, state: State, number: int) -> FitRequest:
         init=_foundation(charter),
         max_steps=charter.config.fit.max_steps,
         patience=charter.config.fit.patience,
-        seed=charter.seed(f"fit/pretrain/m{number}"),
+        seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
     )
     return request.model_copy(update={"train": tuple(state.pretraining), "energy_weight": 0.0, "stress_weight": 0.0})
 
@@ -144,6 +146,7 @@ def _fit(
     max_steps: int,
     patience: int | None,
     seed: int,
+    rate: float = 1.0,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
     return FitRequest(
@@ -154,7 +157,7 @@ def _fit(
         e0s_eV=dict(sorted(state.e0s_eV.items())),
         max_steps=max_steps,
         batch_size=fit.batch_size,
-        learning_rate=fit.learning_rate,
+        learning_rate=fit.learning_rate * rate,
         energy_weight=fit.energy_weight,
         forces_weight=fit.forces_weight,
         stress_weight=fit.stress_weight,
@@ -166,11 +169,16 @@ def _fit(
     )
 
 
-def _warm_start(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
+def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
+    return charter.seed(f"{purpose}/again{attempt}" if attempt else purpose)
+
+
+def _predecessor(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
+    """Return the member's model of the generation before, if refits start from there."""
     before = state.generations[generation.number - 1] if generation.number else None
-    if charter.config.fit.warm_start and before is not None and number in before.models and not before.foundation:
-        return before.models[number]
-    return _origin(charter, state, number)
+    if charter.config.fit.warm_start and before is not None and not before.foundation:
+        return before.models.get(number)
+    return None
 
 
 def _origin(charter: Charter, state: State, number: int) -> str | None:

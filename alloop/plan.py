@@ -35,6 +35,7 @@ class Wanted:
     context: dict[str, Any] = field(default_factory=dict)
 
 
+FIT_ATTEMPTS = 3
 Stage = Callable[[State, Charter, int], Iterator[Wanted]]
 
 
@@ -101,10 +102,8 @@ def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if not state.pretraining or len(state.e0s_eV) < len(charter.elements):
         return
     for member in range(charter.config.potential.committee):
-        purpose = f"fit/pretrain/m{member}"
-        if purpose not in state.tasks:
-            context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
-            yield Wanted(purpose, "fit", partial(build.pretrain, charter, state, member), context)
+        context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
+        yield from _fit(state, f"fit/pretrain/m{member}", partial(build.pretrain, charter, state, member), context)
 
 
 def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -112,31 +111,39 @@ def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if generation is not None and not _pretraining_open(state, charter):
         yield from _members(state, charter, generation)
     for rung in state.rungs.values():
-        for fit in range(1, charter.config.ladder.fits):
-            purpose = f"fit/r{rung.size}/f{fit}"
-            if purpose not in state.tasks:
-                context = {"rung": rung.size, "fit": fit, "generation": None}
-                yield Wanted(purpose, "fit", partial(build.rung_fit, charter, state, rung, fit), context)
+        for number in range(1, charter.config.ladder.fits):
+            context: dict[str, Any] = {"rung": rung.size, "fit": number, "generation": None}
+            make = partial(build.rung_fit, charter, state, rung, number)
+            yield from _fit(state, f"fit/r{rung.size}/f{number}", make, context)
 
 
 def _pretraining_open(state: State, charter: Charter) -> bool:
-    done = sum(1 for purpose in state.tasks if purpose.startswith("fit/pretrain/") and purpose not in state.running)
-    return bool(state.pretraining) and done < charter.config.potential.committee
+    members = (f"fit/pretrain/m{member}" for member in range(charter.config.potential.committee))
+    return bool(state.pretraining) and any(m not in state.tasks or m in state.running for m in members)
 
 
 def _members(state: State, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
+    context: dict[str, Any]
     for member in range(charter.config.potential.committee):
-        context: dict[str, Any]
         if member == 0 and generation.rung is not None:
-            rung, purpose = state.rungs[generation.rung], f"fit/r{generation.rung}/f0"
+            rung = state.rungs[generation.rung]
             context = {"rung": rung.size, "fit": 0, "generation": generation.number, "member": 0}
-            wanted = Wanted(purpose, "fit", partial(build.rung_fit, charter, state, rung, 0), context)
+            yield from _fit(state, f"fit/r{rung.size}/f0", partial(build.rung_fit, charter, state, rung, 0), context)
         else:
-            purpose = f"fit/g{generation.number}/m{member}"
             context = {"rung": None, "generation": generation.number, "member": member}
-            wanted = Wanted(purpose, "fit", partial(build.member, charter, state, generation, member), context)
-        if purpose not in state.tasks:
-            yield wanted
+            make = partial(build.member, charter, state, generation, member)
+            yield from _fit(state, f"fit/g{generation.number}/m{member}", make, context)
+
+
+def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapping[str, Any]) -> Iterator[Wanted]:
+    """Yield a fit that was not tried yet; one that failed is tried again from another seed."""
+    for attempt in range(FIT_ATTEMPTS):
+        name = f"{purpose}/again{attempt}" if attempt else purpose
+        task = state.tasks.get(name)
+        if task is None:
+            yield Wanted(name, "fit", partial(make, attempt=attempt), dict(context))
+        if task is None or task.status != "failed":
+            return
 
 
 def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from alloop.campaign import StopRequested
@@ -90,7 +92,7 @@ def test_a_campaign_stopped_at_any_moment_continues_and_labels_nothing_twice(tmp
         pytest.fail("never finished")
     assert len(orders) > 3
     assert len({key for _, key in computed}) == len(computed)
-    assert all(later[: len(earlier)] == earlier for earlier, later in zip(orders, orders[1:], strict=False))
+    assert all(later[: len(earlier)] == earlier for earlier, later in itertools.pairwise(orders))
     if not overlap:
         undisturbed, _ = run(tmp_path / "undisturbed", overlap=False)
         assert orders[-1] == undisturbed.state.train_order
@@ -222,7 +224,7 @@ def test_results_found_on_disk_are_taken_and_marked_as_reused(tmp_path):
 
 def test_candidates_that_wait_are_selected_without_new_exploration(tmp_path):
     select = {"batch": 1, "pool_factor": 2, "per_walker": 1}
-    campaign, verdict = run(tmp_path, select=select, explore={"temperatures_K": [600, 900, 1200], "replicas": 2})
+    _, verdict = run(tmp_path, select=select, explore={"temperatures_K": [600, 900, 1200], "replicas": 2})
     assert verdict.verdict == "ladder_exhausted", verdict.reason
 
 
@@ -232,3 +234,19 @@ def test_a_policy_that_chooses_nothing_ends_the_campaign_with_its_name(tmp_path)
         _, verdict = run(tmp_path / str(overlap), select={"policy": policy}, overlap=overlap)
         assert verdict.verdict == "stopped"
         assert "ChoosesNothing" in verdict.reason
+
+
+def test_a_fit_that_diverged_is_tried_again_from_another_seed(tmp_path):
+    campaign = loop(tmp_path, config(), fail={"fit/g2/m1": "diverged", "fit/r6/f1": "diverged"})
+    campaign.workers.fail_once = True
+    assert campaign.run(STARTED).verdict == "ladder_exhausted"
+    planned = [e.event for e in campaign.listeners[0].entries if isinstance(e.event, TaskPlanned)]
+    requests = {event.purpose: event.request for event in planned if event.task == "fit"}
+    assert requests["fit/r6/f1"]["seed"] != requests["fit/r6/f1/again1"]["seed"]
+
+
+def test_a_fit_that_always_diverges_ends_the_campaign_with_its_name(tmp_path):
+    _, verdict = run(tmp_path, fail={"fit/r24/f1": "diverged"})
+    assert verdict.verdict == "stopped"
+    assert "diverged" in verdict.reason
+    assert "fit/r24/f1" in verdict.reason

@@ -30,7 +30,8 @@ class SimulatedWorkers:
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
         self.workspace, self.slots, self.busy = Workspace(root), slots, 0
         self.computed: list[tuple[str, str]] = []
-        self.fail = fail or {}
+        self.fail = dict(fail or {})
+        self.fail_once = False
         self._rng = None if seed is None else np.random.default_rng(seed)
         self._waiting: list[tuple[str, Request]] = []
 
@@ -63,7 +64,8 @@ class SimulatedWorkers:
     def _answer(self, purpose: str, request: Request) -> Result:
         t = time.time()
         timing = Timing(started_t=t, finished_t=t, cpu_s=10.0, cores=1, host="simulated", pid=1)
-        reason = next((reason for start, reason in self.fail.items() if purpose.startswith(start)), None)
+        start = next((start for start in self.fail if purpose.startswith(start)), None)
+        reason = self.fail.pop(start) if self.fail_once and start else self.fail.get(start or "")
         common = {"key": request.key(), "kind": request.kind, "timing": timing}
         if reason is not None:
             return Result(status="failed", reason=reason, detail="simulated", **common)

@@ -1,0 +1,62 @@
+"""A whole tiny campaign with nothing replaced: GPAW labels, MACE fits and MD, Parsl processes, an offline run."""
+
+import pytest
+from ase.build import bulk
+from ase.io import read, write
+
+from alloop.commands.campaigns import folded
+from alloop.monitor.wandb import published_rows, segments
+from tests.support.campaigns import attempts, processes_of, run, write_config
+
+SALT = {
+    "systems": [{"name": "LiCl", "structure": "LiCl.extxyz"}],
+    "label": {"engine": "gpaw", "xc": "PBE", "cutoff_eV": 200, "kpts": [2, 2, 2], "smearing_eV": 0.1},
+    "initial": {"frames": 3, "rattle_A": 0.1},
+    "explore": {"temperatures_K": [300], "replicas": 2, "segment_fs": 40, "check_every_steps": 5, "random_offers": 4},
+    "ladder": {"rungs": [3, 6], "fits": 2},
+    "monitor": {"wandb": {"enabled": True, "mode": "offline"}},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("salt")
+    config = write_config(folder / "config", **SALT)
+    write(folder / "config" / "LiCl.extxyz", bulk("LiCl", "rocksalt", a=5.15))
+    code, output = run(config, folder / "campaign", timeout_s=500)
+    assert code == 0, output
+    return folder / "campaign", output
+
+
+def test_real_labels_reach_a_verdict_and_each_was_computed_once(finished):
+    folder, _ = finished
+    state = folded(folder)
+    assert state.verdict is not None
+    assert state.labelled("train") == 6
+    assert set(attempts(folder, "label").values()) == {1}
+    assert processes_of(folder) == []
+
+
+def test_labels_are_gpaws_with_forces_stress_and_a_counted_scf(finished):
+    folder, _ = finished
+    state = folded(folder)
+    assert {"Li", "Cl"} == set(state.e0s_eV)
+    for task in state.tasks.values():
+        if task.task == "label":
+            assert 3 <= task.finished.summary["scf_iterations"] <= 80
+    for atoms in read(folder / "export" / "dataset.extxyz", ":"):
+        assert abs(atoms.arrays["REF_forces"].sum(axis=0)).max() < 0.05
+        assert atoms.info["REF_stress"].shape == (6,)
+        assert -12 < atoms.info["REF_energy"] < -4
+
+
+def test_the_offline_run_holds_the_learning_curve_by_number_of_labels(finished):
+    folder, _ = finished
+    state = folded(folder)
+    rows = [row for part in segments(folder, state.created.run_id) for row in published_rows(part)]
+    curve = {
+        row["labels"]: row["heldout/force_rmse_meV_per_A"] for row in rows if "heldout/force_rmse_meV_per_A" in row
+    }
+    assert set(curve) == {3, 6}
+    judged = {row["size"]: row["rmse_forces_meV_per_A"] for row in state.judged[-1].table}
+    assert curve[6] == pytest.approx(judged[6])
