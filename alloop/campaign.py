@@ -109,7 +109,7 @@ class Campaign:
         """
         self.record([started])
         self.take_up()
-        while self.state.verdict is None or self.labels_running():
+        while self.state.verdict is None or self.worth_waiting_for():
             self.advance()
             self.hear(wait(self.workers.completions, self.tick_s))
         self.record([DriverStopped(reason="verdict")])
@@ -187,9 +187,9 @@ class Campaign:
         """Journal events, fold them into the state, and tell the listeners."""
         self._publish(self.journal.append(events))
 
-    def labels_running(self) -> bool:
-        """Return whether a paid label is still being computed."""
-        return any(task.slot_kind == "label" for task in self.state.running.values())
+    def worth_waiting_for(self) -> bool:
+        """Return whether a paid label or a member of the last committee is still being computed."""
+        return any(task.slot_kind in ("label", "fit") for task in self.state.running.values())
 
     def _publish(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

@@ -79,9 +79,12 @@ def run(
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show where a campaign stands, a running one too."""
     from alloop.commands.campaigns import folded, folder_of
+    from alloop.journal import read_entries
     from alloop.monitor.status import render, summary
+    from alloop.report import time_split
 
-    found = summary(folded(folder_of(where)), time.time())
+    root = folder_of(where)
+    found = summary(folded(root), time.time(), time_split(read_entries(root)))
     if as_json:
         print(json.dumps(found.to_json()))
     else:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from alloop.commands.campaigns import folded
 from alloop.dataset import write_dataset
-from alloop.export import export_models
+from alloop.export import choose_models, export_models
 from alloop.journal import Journal, read_entries
 from alloop.report import build_report
 from alloop.state import State
@@ -27,7 +27,7 @@ def write_outputs(journal: Journal, state: State, workspace: Workspace, console:
     if state.labelled("train"):
         write_dataset(workspace, state, root / EXPORT_FOLDER / DATASET_FILE)
         paths.append(("dataset", root / EXPORT_FOLDER / DATASET_FILE))
-    if state.generations:
+    if choose_models(state, committee=False):
         models = export_models(workspace, state, root / EXPORT_FOLDER, committee=False)
         paths.extend(("model", path) for path in models if path.suffix == ".model")
     for name, path in paths:

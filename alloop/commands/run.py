@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,9 @@ from alloop.config.loading import LoadedConfig, load_config
 from alloop.execution import Execution
 from alloop.journal import JOURNAL_FILE, Journal
 from alloop.monitor.console import ConsoleView
+from alloop.monitor.lines import closing_lines
 from alloop.monitor.listener import Listener
+from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
 from alloop.opening import config_of, create, driver_started, resume
 from alloop.state import State
@@ -67,13 +70,16 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
 
 def _drive(journal: Journal, state: State, workspace: Workspace, console: Console, plain: bool) -> int:
     if state.verdict is not None:
+        for line in closing_lines(summary(state, time.time())):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         write_outputs(journal, state, workspace, console)
         return _code(state)
     assert state.created is not None
     config = config_of(state)
     charter = Charter.of(state.created, config)
     with _stop_signals() as stop_reason:
-        views = _views(journal, state, workspace, console, plain)
+        wandb = _wandb(journal, state, workspace)
+        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain), wandb)
         workers = Execution(config.execution, workspace.root)
         try:
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
@@ -84,18 +90,16 @@ def _drive(journal: Journal, state: State, workspace: Workspace, console: Consol
             workers.close()
             for view in views:
                 view.close()
+    if wandb.note:
+        console.print(wandb.note, highlight=False, markup=False, soft_wrap=True)
     write_outputs(journal, state, workspace, console)
     return _code(state)
 
 
-def _views(journal: Journal, state: State, workspace: Workspace, console: Console, plain: bool) -> tuple[Listener, ...]:
+def _wandb(journal: Journal, state: State, workspace: Workspace) -> WandbView:
     assert state.created is not None
-    wandb = config_of(state).monitor.wandb
-    created, history = state.created, tuple(journal.entries())
-    return (
-        ConsoleView(console, plain=plain),
-        WandbView(wandb, created.run_id, created.name, workspace.root, history),
-    )
+    config, created = config_of(state).monitor.wandb, state.created
+    return WandbView(config, created.run_id, created.name, workspace.root, tuple(journal.entries()))
 
 
 def _open_journal(root: Path, loaded: LoadedConfig) -> Journal:

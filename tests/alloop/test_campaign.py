@@ -229,7 +229,7 @@ def test_candidates_that_wait_are_selected_without_new_exploration(tmp_path):
 
 
 def test_a_policy_that_chooses_nothing_ends_the_campaign_with_its_name(tmp_path):
-    policy = "tests.support.policies:ChoosesNothing"
+    policy = "tests.support.own_policies:ChoosesNothing"
     for overlap in (True, False):
         _, verdict = run(tmp_path / str(overlap), select={"policy": policy}, overlap=overlap)
         assert verdict.verdict == "stopped"
