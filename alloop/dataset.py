@@ -11,9 +11,10 @@ import numpy as np
 from ase import Atoms
 from ase.io import write as write_atoms
 
+from alloop.durable import write_durably
 from alloop.state import FrameState, State
 from alloop.tasks.results import LabelData
-from alloop.tasks.workspace import Workspace, write_durably
+from alloop.tasks.workspace import Workspace
 
 
 def write_dataset(workspace: Workspace, state: State, path: Path) -> int:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from alloop.durable import write_durably
 from alloop.journal import JournalError
 from alloop.monitor.status import rung_rows
 from alloop.state import GenerationState, State
-from alloop.tasks.workspace import Workspace, write_durably
+from alloop.tasks.workspace import Workspace
 
 PROVENANCE_FILE = "README.json"
 UNITS = {"energy": "eV", "forces": "eV/Å", "stress": "eV/Å³", "length": "Å", "temperature": "K"}

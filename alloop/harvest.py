@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, TaskFinished
 from alloop.journal import Entry, Journal
 from alloop.state import TaskState
-from alloop.tasks.workspace import DamagedResultError, Workspace, write_durably
+from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
 def harvest(journal: Journal, workspace: Workspace, task: TaskState) -> list[Entry]:

@@ -16,9 +16,9 @@ import torch
 from ase.data import chemical_symbols
 
 from alloop.config.science import FoundationFile
+from alloop.durable import sync_folder, write_durably
 from alloop.potential import runtime as _runtime  # noqa: F401 (MACE must be imported its way first)
 from alloop.potential.architecture import ArchitectureError, describe_model, head_of, numbers_of
-from alloop.tasks.workspace import sync_folder, write_durably
 
 # isort: split
 from mace.calculators import foundations_models

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
+from alloop.durable import write_durably
 from alloop.potential.architecture import build_model, describe_model, load_state, rebuilt
 from alloop.potential.runtime import DTYPES
-from alloop.tasks.workspace import write_durably
 
 FORMAT = 1
 _HOT_MODELS = 24

@@ -9,6 +9,7 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
+from alloop.durable import write_durably
 from alloop.journal import Entry
 from alloop.monitor.status import Status, summary
 from alloop.report import figures, sections
@@ -16,7 +17,6 @@ from alloop.report.figures import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.state import State
-from alloop.tasks.workspace import write_durably
 
 
 def build_report(state: State, entries: Sequence[Entry], path: Path) -> None:

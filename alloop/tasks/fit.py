@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from alloop.config.science import ArchitectureConfig
+from alloop.failure import TaskFailure
 from alloop.potential.architecture import ArchitectureError, new_model, set_e0s
 from alloop.potential.finetuning import reduced_to
 from alloop.potential.foundation import load_foundation_file
@@ -23,7 +24,7 @@ from alloop.potential.model_files import read_model, write_model
 from alloop.potential.runtime import DTYPES
 from alloop.potential.training import Check, DivergedError, Recipe, train
 from alloop.tasks.requests import FitRequest
-from alloop.tasks.results import EpochMetrics, FitSummary, TaskFailure
+from alloop.tasks.results import EpochMetrics, FitSummary
 from alloop.tasks.workspace import Workspace
 
 # Watching more training frames than this costs more than it tells.

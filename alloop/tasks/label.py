@@ -13,6 +13,7 @@ from ase import Atoms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from alloop.config.science import GpawLabel, LabelCommon
+from alloop.failure import TaskFailure
 from alloop.labelling.ase_engine import ase_single_point
 from alloop.labelling.gpaw_engine import gpaw_atom, gpaw_single_point
 from alloop.labelling.identity import code_identity
@@ -23,7 +24,7 @@ from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
 from alloop.tasks.requests import AtomRequest, LabelRequest
-from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, TaskFailure
+from alloop.tasks.results import AtomSummary, LabelData, LabelSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 _SCIENTIFIC = (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError)

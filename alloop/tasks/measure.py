@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from alloop.failure import TaskFailure
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError, batches_of, labelled_graphs
 from alloop.tasks.fit import read_frame
 from alloop.tasks.requests import EvaluateRequest
-from alloop.tasks.results import EvaluateSummary, TaskFailure
+from alloop.tasks.results import EvaluateSummary
 from alloop.tasks.workspace import Workspace
 
 ATOMS_PER_BATCH = 256

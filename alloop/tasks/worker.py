@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from alloop.failure import TaskFailure
 from alloop.tasks.requests import Request, request_from_json
-from alloop.tasks.results import Result, TaskFailure, Timing
+from alloop.tasks.results import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

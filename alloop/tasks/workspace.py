@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alloop.canonical import canonical_json, sha256_text
+from alloop.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.results import LabelData, OffersData, Result, Snapshot
 
@@ -139,34 +140,3 @@ def _parse(head: str, data: str | None, kind: str, key: str) -> Result:
     if (header["kind"], header["key"]) != (kind, key):
         raise ValueError("result of another task")
     return Result.model_validate({**header, "data": json.loads(data) if data is not None else {}})
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one: fsync, rename, fsync of the folder.
-
-    Raises
-    ------
-    OSError
-        If the file system refuses (a full disk, for instance); the target is then untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alloop.durable import write_durably
 from alloop.execution import Completion
 from alloop.materials.structure import Structure
 from alloop.tasks.requests import (
@@ -20,7 +21,7 @@ from alloop.tasks.requests import (
     Request,
 )
 from alloop.tasks.results import Result, Timing
-from alloop.tasks.workspace import Workspace, write_durably
+from alloop.tasks.workspace import Workspace
 
 
 class SimulatedWorkers:

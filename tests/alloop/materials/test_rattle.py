@@ -4,10 +4,10 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alloop.failure import TaskFailure
 from alloop.materials.contacts import min_contact
 from alloop.materials.rattle import rattled
 from alloop.materials.structure import Structure
-from alloop.tasks.results import TaskFailure
 
 CRYSTAL = Structure.from_atoms(bulk("LiCl", "rocksalt", a=5.14, cubic=True))
 

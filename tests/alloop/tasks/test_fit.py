@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
+from alloop.failure import TaskFailure
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of
 from alloop.potential.model_files import file_sha256, read_model
 from alloop.tasks.fit import fit, initial_model, read_frame, watched_keys
-from alloop.tasks.results import FitSummary, TaskFailure
+from alloop.tasks.results import FitSummary
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
 from tests.support.models import E0S, fit_request, frames, lithium_chloride, make_small_foundation, put_labels

@@ -4,11 +4,12 @@ from ase import Atoms
 from ase.build import bulk
 
 from alloop.config.science import AseLabel, GpawLabel
+from alloop.failure import TaskFailure
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.label import CodeMismatchError, atom, label
 from alloop.tasks.requests import AtomRequest, LabelRequest
-from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, OffersData, Result, TaskFailure
+from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, OffersData, Result
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import DamagedResultError, Workspace
 

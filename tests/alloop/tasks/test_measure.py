@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from alloop.failure import TaskFailure
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.model_files import write_model
 from alloop.tasks.measure import evaluate
 from alloop.tasks.requests import EvaluateRequest
-from alloop.tasks.results import EvaluateSummary, TaskFailure
+from alloop.tasks.results import EvaluateSummary
 from alloop.tasks.workspace import Workspace
 from tests.support.models import frames, labelled, lithium_chloride, put_labels, small_model
 
