@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
+from ase.formula import Formula
 from pydantic import BaseModel, ConfigDict
 
 from alloop.canonical import canonical_json, sha256_text
@@ -44,4 +48,24 @@ class Structure(BaseModel):
 
     def formula(self) -> str:
         """Return the reduced formula, for instance ``Li3InCl6``."""
-        return str(self.to_atoms().symbols.formula.reduce()[0].format("metal"))
+        counts = self.to_atoms().symbols.formula.reduce()[0].count()
+        return str(Formula.from_dict({symbol: counts[symbol] for symbol in sorted(counts, key=_electronegativity)}))
+
+
+def _electronegativity(symbol: str) -> tuple[float, int]:
+    """Sort symbols as in a chemist's formula: along the groups, upwards in each, hydrogen between nitrogen and oxygen.
+
+    Examples
+    --------
+    >>> "".join(sorted(["Cl", "In", "Li"], key=_electronegativity))
+    'LiInCl'
+    >>> "".join(sorted(["O", "H", "N", "La", "Zr", "F", "Xe"], key=_electronegativity))
+    'XeLaZrNHOF'
+    """
+    number = atomic_numbers[symbol]
+    if symbol == "H":
+        return 15.5, -number
+    before, closed = next((a, b) for a, b in pairwise((0, 2, 10, 18, 36, 54, 86, 118)) if number <= b)
+    main = number - before <= 2
+    group = number - before if main else max(3, 18 - (closed - number))
+    return group % 18, -number
