@@ -24,9 +24,10 @@ from parsl import python_app
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
 from parsl.jobs.error_handlers import windowed_error_handler
-from parsl.launchers import SimpleLauncher, SingleNodeLauncher, SrunLauncher
-from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider
+from parsl.launchers import SingleNodeLauncher
+from parsl.providers import LocalProvider
 
+from alloop.batch import cancel_leftovers, pbs_jobs, slurm_jobs
 from alloop.config.machine import (
     BatchExecutor,
     ExecutionConfig,
@@ -163,7 +164,8 @@ def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, roo
         label=label,
         address="127.0.0.1" if local else getattr(executor, "address", None),
         max_workers_per_node=executor.workers,
-        provider=_provider(executor),
+        provider=_provider(executor, root),
+        available_accelerators=_accelerators(executor),
         encrypted=True,
         heartbeat_period=int(max(1, config.heartbeat_s)),
         heartbeat_threshold=int(max(2, config.heartbeat_limit_s)),
@@ -184,38 +186,29 @@ def _scripts() -> Path:
     return Path(sys.executable).parent
 
 
-def _provider(executor: ExecutorConfig) -> Any:
+def _provider(executor: ExecutorConfig, root: Path) -> Any:
     exports = [f"export {name}=1" for name in THREAD_VARIABLES]
     init = "\n".join([f"export PATH={shlex.quote(str(_scripts()))}:$PATH", *exports, executor.worker_init])
     if isinstance(executor, SlurmExecutor):
-        return SlurmProvider(
-            partition=executor.partition,
-            account=executor.account,
-            launcher=SrunLauncher() if executor.nodes_per_block > 1 else SimpleLauncher(),
-            exclusive=False,
-            **_block(executor, init),
-        )
+        return slurm_jobs(executor, root, init)
     if isinstance(executor, PbsExecutor):
-        return PBSProProvider(queue=executor.queue, account=executor.account, **_block(executor, init))
+        return pbs_jobs(executor, root, init)
     return LocalProvider(
         init_blocks=1, min_blocks=1, max_blocks=1, worker_init=init, launcher=SingleNodeLauncher(fail_on_any=False)
     )
 
 
-def _block(executor: BatchExecutor, worker_init: str) -> dict[str, Any]:
-    return {
-        "nodes_per_block": executor.nodes_per_block,
-        "init_blocks": 1,
-        "min_blocks": 1,
-        "max_blocks": executor.max_blocks,
-        "walltime": executor.walltime,
-        "scheduler_options": executor.scheduler_options,
-        "worker_init": worker_init,
-    }
+def _accelerators(executor: ExecutorConfig) -> list[str]:
+    """Return the GPU of each worker of a node; a lone GPU is left to the batch system to name."""
+    gpus = executor.gpus_per_node if isinstance(executor, BatchExecutor) else None
+    if gpus is None or gpus == 1:
+        return []
+    return [str(worker * gpus // executor.workers) for worker in range(executor.workers)]
 
 
 def _kill_leftovers(root: Path) -> None:
-    """End worker pools of this campaign that outlived their driver, with all they started."""
+    """End jobs and worker pools of this campaign that outlived their driver, with all they started."""
+    cancel_leftovers(root)
     victims = [process for process in psutil.process_iter(["cmdline"]) if _is_pool_of(process, root)]
     for process in victims:
         for member in [*_quiet_children(process), process]:

@@ -48,7 +48,10 @@ class BatchExecutor(ExecutorCommon):
     nodes_per_block: Count = Field(1, description="Nodes of one job.")
     max_blocks: Count = Field(1, description="Jobs at most at the same time.")
     walltime: Annotated[str, Field(pattern=WALLTIME)] = Field("01:00:00", description="Length of a job, as h:mm:ss.")
+    memory_GB: Count | None = Field(None, description="Memory of the workers of one node (GB); null leaves it open.")
+    gpus_per_node: Count | None = Field(None, description="GPUs of one node; the workers share them evenly.")
     scheduler_options: str = Field("", description="Lines put at the head of the job script.")
+    poll_s: Positive = Field(30.0, description="How often the batch system is asked how the jobs are.")
     address: str | None = Field(None, description="Address of the driver's host as the nodes see it.")
 
 
@@ -58,6 +61,9 @@ class SlurmExecutor(BatchExecutor):
     kind: Literal["slurm"] = Field(description="Jobs of Slurm.")
     partition: str | None = Field(None, description="Slurm partition.")
     account: str | None = Field(None, description="Account that pays.")
+    qos: str | None = Field(None, description="Quality of service.")
+    constraint: str | None = Field(None, description="Features that the nodes must have.")
+    exclusive: bool = Field(False, description="Share the nodes with no other job.")
 
 
 class PbsExecutor(BatchExecutor):

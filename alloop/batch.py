@@ -1,0 +1,134 @@
+"""Batch systems: the jobs that hold workers, and the end of those that outlived their driver."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from parsl.launchers import MpiExecLauncher, SimpleLauncher, SrunLauncher
+from parsl.providers import PBSProProvider, SlurmProvider
+
+from alloop.config.machine import BatchExecutor, PbsExecutor, SlurmExecutor
+
+JOB_PREFIX = "alloop"
+COMMAND_TIMEOUT_S = 30
+"""Longest wait (s) for an answer of the batch system."""
+
+
+class _OwnJobs:
+    """Jobs with the name of their campaign, and a clock of their own for looking after them."""
+
+    campaign = ""
+    poll_s = 60.0
+
+    def submit(self, command: str, tasks_per_node: int, job_name: str = "") -> Any:
+        """Submit a block of workers and return the id of its job."""
+        name = ".".join((JOB_PREFIX, self.campaign, job_name.removeprefix("parsl.")))
+        return super().submit(command, tasks_per_node, name)  # type: ignore[misc]
+
+    @property
+    def status_polling_interval(self) -> float:
+        """Time (s) between two looks at the jobs."""
+        return self.poll_s
+
+    def _status(self) -> None:
+        """Look at the jobs that run; Parsl would also forget how the ended ones ended, and so never see a failure."""
+        known: dict[str, dict[str, Any]] = self.resources  # type: ignore[attr-defined]
+        ended = {job: record["status"] for job, record in known.items() if record["status"].terminal}
+        super()._status()  # type: ignore[misc]
+        for job, status in ended.items():
+            known[job]["status"] = status
+
+
+class SlurmJobs(_OwnJobs, SlurmProvider):  # type: ignore[misc]
+    """Slurm."""
+
+
+class PbsJobs(_OwnJobs, PBSProProvider):  # type: ignore[misc]
+    """PBS Professional."""
+
+
+def slurm_jobs(executor: SlurmExecutor, root: Path, worker_init: str) -> SlurmJobs:
+    """Return the jobs of a Slurm executor: one core per worker on each node."""
+    overrides = f"--ntasks-per-node=1 --cpus-per-task={executor.workers}"
+    jobs = SlurmJobs(
+        partition=executor.partition,
+        account=executor.account,
+        qos=executor.qos,
+        constraint=executor.constraint,
+        exclusive=executor.exclusive,
+        cores_per_node=executor.workers,
+        mem_per_node=executor.memory_GB,
+        gpus_per_node=executor.gpus_per_node,
+        cmd_timeout=COMMAND_TIMEOUT_S,
+        launcher=SrunLauncher(overrides=overrides) if executor.nodes_per_block > 1 else SimpleLauncher(),
+        **_block(executor, worker_init),
+    )
+    # Without accounting Parsl asks squeue, which is silent about a job that failed unless it is told not to be.
+    jobs._cmd = re.sub(r"^squeue\b", "squeue --states=all", jobs._cmd)
+    _own(jobs, executor, root)
+    return jobs
+
+
+def pbs_jobs(executor: PbsExecutor, root: Path, worker_init: str) -> PbsJobs:
+    """Return the jobs of a PBS executor: one core per worker on each node."""
+    memory = [f"mem={executor.memory_GB}gb"] if executor.memory_GB else []
+    gpus = [f"ngpus={executor.gpus_per_node}"] if executor.gpus_per_node else []
+    jobs = PbsJobs(
+        queue=executor.queue,
+        account=executor.account,
+        cpus_per_node=executor.workers,
+        select_options=":".join([*memory, *gpus]),
+        launcher=MpiExecLauncher() if executor.nodes_per_block > 1 else SimpleLauncher(),
+        **_block(executor, worker_init),
+    )
+    _own(jobs, executor, root)
+    return jobs
+
+
+def cancel_leftovers(root: Path) -> None:
+    """Cancel Slurm's jobs of a campaign; for when no driver serves them.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The campaign's folder. A job belongs to it if its script lies in there.
+    """
+    scripts = root.absolute() / "logs" / "parsl"
+    if not any(scripts.glob(f"*/submit_scripts/{JOB_PREFIX}.*")) or shutil.which("squeue") is None:
+        return
+    listed = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%A %o")
+    pairs = [line.split(maxsplit=1) for line in listed.splitlines()]
+    jobs = [pair[0] for pair in pairs if len(pair) == 2 and pair[1].startswith(f"{scripts}{os.sep}")]
+    if jobs:
+        _answer("scancel", *jobs)
+
+
+def _block(executor: BatchExecutor, worker_init: str) -> dict[str, Any]:
+    return {
+        "nodes_per_block": executor.nodes_per_block,
+        "init_blocks": 1,
+        "min_blocks": 1,
+        "max_blocks": executor.max_blocks,
+        "walltime": executor.walltime,
+        "scheduler_options": executor.scheduler_options,
+        "worker_init": worker_init,
+    }
+
+
+def _own(jobs: _OwnJobs, executor: BatchExecutor, root: Path) -> None:
+    jobs.campaign, jobs.poll_s = re.sub(r"[^\w.+-]", "_", root.name), executor.poll_s
+
+
+def _answer(*command: str) -> str:
+    """Return what a command of the batch system printed, and nothing where it did not answer."""
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        logging.getLogger(__name__).debug("%s did not answer", command[0], exc_info=True)
+        return ""
