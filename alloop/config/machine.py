@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from alloop.config.base import WALLTIME, Count, NonNegative, Positive, Section
+from alloop.config.base import WALLTIME, Count, Positive, Section
 
 
 class BudgetConfig(Section):
@@ -108,5 +108,5 @@ class MonitorConfig(Section):
     """Views of the journal."""
 
     wandb: WandbConfig = WandbConfig()
-    tick_s: Positive = Field(5.0, description="Longest silence of the loop.")
-    status_every_s: NonNegative = Field(0.5, description="Time between two redraws of the progress display.")
+    redraw_s: Positive = Field(0.5, description="Time between two redraws of the live display.")
+    summary_s: Positive = Field(10.0, description="Time between two summary lines where there is no live display.")
