@@ -177,8 +177,9 @@ def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, roo
 
 
 def _die_with_parent() -> list[str]:
-    """Return the command prefix that ends the interchange when the driver is killed, where the system has one."""
-    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    """Return the command prefix that ends the interchange with the driver, but not by Ctrl-C, where there is one."""
+    leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    return [*leash, "setsid"] if shutil.which("setsid") else leash
 
 
 def _scripts() -> Path:

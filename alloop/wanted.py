@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from alloop.charter import Charter
+from collections.abc import Iterator
+
+from alloop.charter import Charter, Walker
+from alloop.events import GenerationOpened
 from alloop.state import FrameState, GenerationState, RungState, State
 
 STALLED_SEGMENTS_PER_WALKER = 20
@@ -65,13 +68,25 @@ def fresh_pool(state: State, charter: Charter) -> list[FrameState]:
     A disagreement found by an older committee says nothing about what the present one does not know; in overlap
     mode one generation of lag is accepted.
     """
+    return sorted(_fresh(state, charter), key=lambda frame: frame.id)
+
+
+def pool_full(state: State, charter: Charter) -> bool:
+    """Return whether there are as many candidates as a selection wants to see."""
+    select = charter.config.select
+    wanted = int(select.batch * select.pool_factor)
+    return len(state.pool) >= wanted and sum(1 for _ in _fresh(state, charter)) >= wanted
+
+
+def _fresh(state: State, charter: Charter) -> Iterator[FrameState]:
     active = state.active()
     if active is None:
-        return []
+        return
     oldest = active.number - 1 if charter.config.overlap else active.number
-    frames = (f for f in state.pool.values() if f.generation is not None and f.generation >= oldest)
     exploring = {walker.id for walker in charter.walkers("train")}
-    return sorted((f for f in frames if f.walker in exploring), key=lambda frame: frame.id)
+    for frame in state.pool.values():
+        if frame.generation is not None and frame.generation >= oldest and frame.walker in exploring:
+            yield frame
 
 
 def heldout_pool(state: State, charter: Charter) -> list[FrameState]:
@@ -81,15 +96,75 @@ def heldout_pool(state: State, charter: Charter) -> list[FrameState]:
     return sorted(frames, key=lambda frame: (frame.segment, frame.walker))
 
 
-def pool_wanted(charter: Charter) -> int:
-    """Return how many candidates a selection wants to see."""
-    select = charter.config.select
-    return int(select.batch * select.pool_factor)
-
-
 def stalled(state: State, charter: Charter) -> bool:
-    """Return whether the walkers have run long without a selection."""
+    """Return whether the walkers have run long without a selection, under the same committee."""
     return state.stalled_segments >= STALLED_SEGMENTS_PER_WALKER * len(charter.walkers("train"))
+
+
+def heldout_walkers(state: State, charter: Charter) -> dict[str, Walker]:
+    """Return the held-out walkers by id, but those that have run long without a frame under the same leader."""
+    known = state.walkers
+    return {
+        walker.id: walker
+        for walker in charter.walkers("heldout")
+        if walker.id not in known or known[walker.id].fruitless < STALLED_SEGMENTS_PER_WALKER
+    }
+
+
+def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
+    """Return the generation whose leader draws held-out frames, or None while a better one is still to come."""
+    active = state.active()
+    if active is None or active.number >= charter.config.heldout.from_generation:
+        return active
+    coming = training_need(state, charter) or state.pending("train") or state.fitting() is not None
+    return None if coming else active
+
+
+def worth_waiting_for(state: State) -> bool:
+    """Return whether a paid label or a member of the last committee is still being computed."""
+    return any(task.slot_kind in ("label", "fit") for task in state.running.values())
+
+
+def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
+    """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news."""
+    number = len(state.generations)
+    if number == 0 and charter.foundation is not None:
+        return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
+    if state.fitting() is not None or len(state.e0s_eV) < len(charter.elements):
+        return None
+    if number == 0 and state.pending("train"):
+        return None
+    return _rung_generation(state, charter, number) or _refit(state, charter, number)
+
+
+def _rung_generation(state: State, charter: Charter, number: int) -> GenerationOpened | None:
+    size = next((rung for rung in charter.config.ladder.rungs if rung not in state.rungs), None)
+    if size is None or state.labelled("train") < size:
+        return None
+    labelled, missing = 0, []
+    for upto, frame_id in enumerate(state.train_order, start=1):
+        status = state.frames[frame_id].status
+        if status == "selected":
+            return None
+        labelled += status == "labelled"
+        if status != "labelled":
+            missing.append(frame_id)
+        if labelled == size:
+            return GenerationOpened(number=number, upto=upto, missing=tuple(missing), labels=size, rung=size)
+    return None
+
+
+def _refit(state: State, charter: Charter, number: int) -> GenerationOpened | None:
+    before = len(state.generations[-1].frames) if number else 0
+    labels, every = state.labelled("train"), charter.config.fit.every_labels
+    if before:
+        enough = labels - before >= every and labels < charter.config.ladder.rungs[-1]
+    else:
+        enough = labels >= every or (labels > 0 and not state.pending("train"))
+    if not enough:
+        return None
+    missing = tuple(i for i in state.train_order if state.frames[i].status != "labelled")
+    return GenerationOpened(number=number, upto=len(state.train_order), missing=missing, labels=labels)
 
 
 def fitted_rungs(state: State, charter: Charter) -> list[RungState]:

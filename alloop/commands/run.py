@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -31,8 +31,9 @@ from alloop.monitor.wandb import WandbView
 from alloop.opening import config_of, create, driver_started, resume
 from alloop.state import State
 from alloop.tasks.workspace import Workspace
+from alloop.wanted import worth_waiting_for
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bool = False) -> int:
@@ -69,7 +70,7 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
 
 
 def _drive(journal: Journal, state: State, workspace: Workspace, console: Console, plain: bool) -> int:
-    if state.verdict is not None:
+    if state.verdict is not None and not worth_waiting_for(state):
         for line in closing_lines(summary(state, time.time())):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         write_outputs(journal, state, workspace, console)
@@ -77,19 +78,19 @@ def _drive(journal: Journal, state: State, workspace: Workspace, console: Consol
     assert state.created is not None
     config = config_of(state)
     charter = Charter.of(state.created, config)
-    with _stop_signals() as stop_reason:
+    with _stop_signals() as stop_reason, ExitStack() as opened:
         wandb = _wandb(journal, state, workspace)
-        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain), wandb)
+        pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
+        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
+        for view in reversed(views):
+            opened.callback(view.close)
         workers = Execution(config.execution, workspace.root)
+        opened.callback(workers.close)
         try:
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
             campaign.run(driver_started())
         except StopRequested as stop:
-            return _interrupted(console, stop, broken=workers.broken())
-        finally:
-            workers.close()
-            for view in views:
-                view.close()
+            return _interrupted(console, stop, asked=stop_reason() is not None)
     if wandb.note:
         console.print(wandb.note, highlight=False, markup=False, soft_wrap=True)
     write_outputs(journal, state, workspace, console)
@@ -147,7 +148,9 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
     def note(number: int, frame: FrameType | None) -> None:
         received.append(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    wanted = [number for number in STOP_SIGNALS if not (nohup and number == signal.SIGHUP)]
+    before = {number: signal.signal(number, note) for number in wanted}
     try:
         yield lambda: received[0] if received else None
     finally:
@@ -155,9 +158,9 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
             signal.signal(number, handler)
 
 
-def _interrupted(console: Console, stop: StopRequested, broken: str | None) -> int:
+def _interrupted(console: Console, stop: StopRequested, asked: bool) -> int:
     console.print(f"Stopped: {stop}. Nothing is lost; run the same command again to continue.", markup=False)
-    return exit_codes.RETRY if broken else exit_codes.INTERRUPTED
+    return exit_codes.INTERRUPTED if asked else exit_codes.RETRY
 
 
 def _tell_resumed(console: Console, state: State, changes: tuple[str, ...]) -> None:
