@@ -36,14 +36,6 @@ class _OwnJobs:
         """Time (s) between two looks at the jobs."""
         return self.poll_s
 
-    def _status(self) -> None:
-        """Look at the jobs that run; Parsl would also forget how the ended ones ended, and so never see a failure."""
-        known: dict[str, dict[str, Any]] = self.resources  # type: ignore[attr-defined]
-        ended = {job: record["status"] for job, record in known.items() if record["status"].terminal}
-        super()._status()  # type: ignore[misc]
-        for job, status in ended.items():
-            known[job]["status"] = status
-
 
 class SlurmJobs(_OwnJobs, SlurmProvider):  # type: ignore[misc]
     """Slurm."""
@@ -69,8 +61,6 @@ def slurm_jobs(executor: SlurmExecutor, root: Path, worker_init: str) -> SlurmJo
         launcher=SrunLauncher(overrides=overrides) if executor.nodes_per_block > 1 else SimpleLauncher(),
         **_block(executor, worker_init),
     )
-    # Without accounting Parsl asks squeue, which is silent about a job that failed unless it is told not to be.
-    jobs._cmd = re.sub(r"^squeue\b", "squeue --states=all", jobs._cmd)
     _own(jobs, executor, root)
     return jobs
 

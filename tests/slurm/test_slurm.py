@@ -1,0 +1,178 @@
+"""Campaigns on a real Slurm of two nodes: blocks cancelled, drivers ended by their time limit, drivers killed."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from alloop.commands.campaigns import folded
+from tests.support.campaigns import attempts, run, start, write_config
+from tests.support.slurm import NoSlurm, command, loopback_cluster, wait_for
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+KINDS = ("label", "explore", "fit", "evaluate", "atom")
+
+
+@pytest.fixture(scope="module")
+def installed():
+    try:
+        with loopback_cluster() as running:
+            yield running
+    except NoSlurm as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def cluster(installed, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    yield installed
+    installed.cancel(f"--user={os.getuid()}")
+    assert wait_for(lambda: not installed.jobs(), 30)
+
+
+def slurm(**changes):
+    """An execution section: everything on one executor of the loopback cluster."""
+    cpu = {"kind": "slurm", "partition": "debug", "workers": 1, "poll_s": 2, "address": "127.0.0.1"}
+    kinds = dict.fromkeys(("explore", "label", "fit", "measure"), "cpu")
+    heart = {"heartbeat_s": 1, "heartbeat_limit_s": changes.pop("heartbeat_limit_s", 6)}
+    return {"executors": {"cpu": {**cpu, **changes}}, **kinds, **heart}
+
+
+def slow(pause_s):
+    """A label section: every label takes a while."""
+    where = "tests.support.slow_labels:SlowEMT"
+    return {"engine": "ase", "calculator": where, "arguments": {"pause_s": pause_s}}
+
+
+def begun(folder):
+    """Return how many computations of labels were begun."""
+    return sum(attempts(folder, "label").values())
+
+
+def repeated(folder):
+    """Return how many computations of labels were begun again."""
+    return begun(folder) - len(attempts(folder, "label"))
+
+
+def finished(folder):
+    """Return whether there is a verdict and every label is there."""
+    state = folded(folder)
+    labels = [task.status for task in state.tasks.values() if task.task == "label"]
+    return state.verdict is not None and bool(labels) and set(labels) == {"ok"}
+
+
+def test_a_block_of_two_nodes_computes_a_campaign_on_both_of_them(cluster, tmp_path):
+    folder = tmp_path / "campaign"
+    config = write_config(tmp_path / "config", execution=slurm(nodes_per_block=2))
+    driver = start(config, folder)
+    assert wait_for(cluster.jobs, 60)
+    (block,) = cluster.jobs()
+    assert cluster.jobs()[block].startswith("alloop.campaign.cpu.block-0.")
+    cores, script = command("squeue", f"--job={block}", "--noheader", "--format=%C %o").split()
+    assert cores == "2"
+    assert Path(script).is_relative_to(folder / "logs")
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    assert "Verdict:" in output
+    assert finished(folder)
+    for kind in KINDS:
+        assert set(attempts(folder, kind).values()) == {1}, kind
+    processes = {line.split()[4] for line in (folder / "logs" / "attempts.log").read_text().splitlines()}
+    assert len(processes) == 2
+    assert cluster.jobs() == {}
+
+
+def test_a_block_has_a_core_for_every_worker(cluster, tmp_path):
+    config = write_config(tmp_path / "config", execution=slurm(workers=2))
+    driver = start(config, tmp_path / "campaign")
+    assert wait_for(cluster.jobs, 60)
+    assert command("squeue", "--noheader", "--format=%C").split() == ["2"]
+    driver.send_signal(signal.SIGTERM)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 130, output
+    assert wait_for(lambda: not cluster.jobs(), 15)
+
+
+def test_a_cancelled_block_costs_only_what_it_computed(cluster, tmp_path):
+    folder = tmp_path / "campaign"
+    config = write_config(tmp_path / "config", execution=slurm(max_blocks=2), label=slow(1.0))
+    driver = start(config, folder)
+    assert wait_for(lambda: begun(folder) >= 2, 120)
+    before = cluster.jobs()
+    cluster.cancel(*before)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    assert finished(folder)
+    assert 1 <= repeated(folder) <= len(before)
+    assert cluster.jobs() == {}
+
+
+def test_a_driver_that_is_a_job_itself_stops_before_its_time_is_up_and_a_second_job_finishes(cluster, tmp_path):
+    folder, script, log = tmp_path / "campaign", tmp_path / "driver.sh", tmp_path / "driver.log"
+    config = write_config(tmp_path / "config", execution=slurm(nodes_per_block=2), label=slow(8.0))
+    words = (sys.executable, "-m", "alloop", "run", config, "--folder", folder, "--plain")
+    options = ("--job-name=driver", "--ntasks=1", "--time=1", "--signal=B:TERM@15", "--open-mode=append")
+    head = [f"#SBATCH {option}" for option in (*options, f"--output={log}", f"--chdir={ROOT}")]
+    script.write_text("\n".join(["#!/bin/bash", *head, "exec " + " ".join(map(str, words)), ""]))
+    cluster.submit(script)
+    assert wait_for(lambda: begun(folder), 60)
+    assert wait_for(lambda: not cluster.jobs(), 90)
+    assert "Stopped: SIGTERM. Nothing is lost" in log.read_text()
+    assert folded(folder).verdict is None
+    in_flight = sum(task.task == "label" for task in folded(folder).running.values())
+    command("sbatch", "--time=10", str(script))
+    assert wait_for(lambda: not cluster.jobs(), 300)
+    assert "Verdict:" in log.read_text()
+    assert finished(folder)
+    assert repeated(folder) <= in_flight
+
+
+def test_a_block_whose_driver_was_killed_ends_by_itself_and_nothing_is_computed_twice(cluster, tmp_path):
+    folder = tmp_path / "campaign"
+    config = write_config(tmp_path / "config", execution=slurm(nodes_per_block=2), label=slow(1.0))
+    driver = start(config, folder)
+    assert wait_for(lambda: begun(folder) >= 2, 120)
+    kill(driver)
+    assert cluster.jobs()
+    assert wait_for(lambda: not cluster.jobs(), 40)
+    code, output = run(config, folder)
+    assert code == 0, output
+    assert finished(folder)
+    assert repeated(folder) <= 2
+
+
+def test_the_next_driver_cancels_what_a_killed_one_left_waiting_or_running(cluster, tmp_path):
+    folder = tmp_path / "campaign"
+    config = write_config(tmp_path / "config", execution=slurm(heartbeat_limit_s=300), label=slow(1.0))
+    stranger = cluster.occupy()
+    driver = start(config, folder)
+    assert wait_for(lambda: len(cluster.jobs()) == 2, 60)
+    waiting = own(cluster, stranger)
+    kill(driver)
+    driver = start(config, folder)
+    assert wait_for(lambda: own(cluster, stranger) - waiting, 60)
+    assert not own(cluster, stranger) & waiting
+    assert stranger in cluster.jobs()
+    cluster.cancel(stranger)
+    assert wait_for(lambda: begun(folder) >= 1, 120)
+    running = own(cluster, stranger)
+    kill(driver)
+    code, output = run(config, folder)
+    assert code == 0, output
+    assert not set(cluster.jobs()) & running
+    assert finished(folder)
+    assert repeated(folder) <= 1
+
+
+def own(cluster, stranger):
+    """Return the ids of the campaign's jobs."""
+    return set(cluster.jobs()) - {stranger}
+
+
+def kill(driver):
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.communicate()
