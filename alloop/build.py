@@ -17,6 +17,8 @@ from alloop.tasks.requests import (
     LabelRequest,
 )
 
+FIT_ATTEMPTS = 3
+
 
 def atom(charter: Charter, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
@@ -169,8 +171,13 @@ def _fit(
     )
 
 
+def attempts(purpose: str) -> list[str]:
+    """Return the purposes under which a fit is tried, each from another seed."""
+    return [f"{purpose}/again{attempt}" if attempt else purpose for attempt in range(FIT_ATTEMPTS)]
+
+
 def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
-    return charter.seed(f"{purpose}/again{attempt}" if attempt else purpose)
+    return charter.seed(attempts(purpose)[attempt])
 
 
 def _predecessor(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
@@ -183,10 +190,8 @@ def _predecessor(charter: Charter, state: State, generation: GenerationState, nu
 
 def _origin(charter: Charter, state: State, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
-    task = state.tasks.get(f"fit/pretrain/m{number}")
-    if task is not None and task.status == "ok":
-        return f"fit:{task.key}"
-    return _foundation(charter)
+    tasks = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
+    return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), _foundation(charter))
 
 
 def _foundation(charter: Charter) -> str | None:

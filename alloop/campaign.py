@@ -17,6 +17,7 @@ from alloop.plan import Wanted, plan
 from alloop.state import State, TaskState
 from alloop.tasks.requests import Request, request_from_json
 from alloop.tasks.workspace import Workspace
+from alloop.wanted import worth_waiting_for
 
 IDLE_TICK_S = 60.0
 
@@ -109,7 +110,7 @@ class Campaign:
         """
         self.record([started])
         self.take_up()
-        while self.state.verdict is None or self.worth_waiting_for():
+        while self.state.verdict is None or worth_waiting_for(self.state):
             self.advance()
             self.hear(wait(self.workers.completions, self.tick_s))
         self.record([DriverStopped(reason="verdict")])
@@ -164,11 +165,11 @@ class Campaign:
         self.workers.harvested(task.slot_kind)
         if self.harvest(task):
             return
-        failure = error or RuntimeError("the worker left no result")
-        self.record([give_up_or_retry(task, failure, self.charter.config.budget.retries)])
         dead = self.workers.broken()
         if dead is not None:
             self.leave(dead)
+        failure = error or RuntimeError("the worker left no result")
+        self.record([give_up_or_retry(task, failure, self.charter.config.budget.retries)])
         if task.status == "running":
             self.workers.submit(task.purpose, request_from_json(task.task, task.request))
 
@@ -186,10 +187,6 @@ class Campaign:
     def record(self, events: Sequence[Event]) -> None:
         """Journal events, fold them into the state, and tell the listeners."""
         self._publish(self.journal.append(events))
-
-    def worth_waiting_for(self) -> bool:
-        """Return whether a paid label or a member of the last committee is still being computed."""
-        return any(task.slot_kind in ("label", "fit") for task in self.state.running.values())
 
     def _publish(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

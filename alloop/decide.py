@@ -14,7 +14,6 @@ from alloop.events import (
     ChosenFrame,
     Event,
     FramesSelected,
-    GenerationOpened,
     HeldoutDrawn,
     RungJudged,
     VerdictReached,
@@ -23,11 +22,13 @@ from alloop.state import FrameState, RungState, State
 from alloop.wanted import (
     fitted_rungs,
     fresh_pool,
+    generation_due,
     heldout_complete,
     heldout_need,
     heldout_pool,
+    heldout_walkers,
     label_allowance,
-    pool_wanted,
+    pool_full,
     stalled,
     training_need,
 )
@@ -85,9 +86,15 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
     pool = fresh_pool(state, charter)
     if pool and training_need(state, charter):
         return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {len(pool)} candidates")
+    if not heldout_walkers(state, charter):
+        return _end("stopped", f"no held-out walker offers a frame any more{_last_problem(state)}")
     problems = _count(state.broken + state.failures)
-    detail = f"; last: {state.last_problem}" if state.last_problem else ""
-    return _end("stopped", f"nothing is left that could be done ({problems or 'the walkers offer no frame'}{detail})")
+    why = f"{problems or 'the walkers offer no frame'}{_last_problem(state)}"
+    return _end("stopped", f"nothing is left that could be done ({why})")
+
+
+def _last_problem(state: State) -> str:
+    return f"; last: {state.last_problem}" if state.last_problem else ""
 
 
 def _end(verdict: str, reason: str) -> list[Event]:
@@ -107,7 +114,10 @@ def _select_initial(state: State, charter: Charter) -> list[Event]:
     if waiting or not frames:
         return []
     frames.sort(key=lambda frame: (frame.offer.index, frame.system))
+    frames = frames[: label_allowance(state, charter)]
     chosen = tuple(ChosenFrame(id=frame.id, rank=rank, why="initial") for rank, frame in enumerate(frames, start=1))
+    if not chosen:
+        return []
     return [FramesSelected(generation=None, policy="initial", seed=charter.config.seed, chosen=chosen)]
 
 
@@ -119,12 +129,13 @@ def _draw_heldout(state: State, charter: Charter) -> list[Event]:
 
 def _select_batch(state: State, charter: Charter) -> list[Event]:
     active, need = state.active(), training_need(state, charter)
-    pool = fresh_pool(state, charter)
-    enough = len(pool) >= pool_wanted(charter) or stalled(state, charter) or not charter.config.overlap
     starving = state.pending("train") < charter.config.select.batch
     news = state.segments_since_selection > 0 or state.last_chosen > 0
-    if active is None or not need or not enough or not starving or not news:
+    if active is None or not need or not starving or not news:
         return []
+    if charter.config.overlap and not stalled(state, charter) and not pool_full(state, charter):
+        return []
+    pool = fresh_pool(state, charter)
     seed = charter.seed(f"selection/{state.selections}")
     select = charter.config.select
     window = Window(select.lower_eV_per_A, select.upper_eV_per_A)
@@ -132,7 +143,7 @@ def _select_batch(state: State, charter: Charter) -> list[Event]:
     chosen = tuple(ChosenFrame(id=pool[c.index].id, rank=c.rank, why=c.why) for c in selection.chosen)
     rejected = {pool[index].id: reason for index, reason in selection.rejected.items()}
     rejected.update({frame.id: "stale" for frame in _stale(state, charter, pool)})
-    if not chosen and stalled(state, charter):
+    if not chosen and stalled(state, charter) and not state.running:
         return _nothing_left(state, charter)
     return [FramesSelected(generation=active.number, policy=select.policy, seed=seed, chosen=chosen, rejected=rejected)]
 
@@ -160,43 +171,8 @@ def _candidates(pool: list[FrameState]) -> Candidates:
 
 
 def _open_generation(state: State, charter: Charter) -> list[Event]:
-    number = len(state.generations)
-    if number == 0 and charter.foundation is not None:
-        return [GenerationOpened(number=0, upto=0, labels=0, foundation=True)]
-    if state.fitting() is not None or len(state.e0s_eV) < len(charter.elements):
-        return []
-    if not state.train_order or (number == 0 and state.pending("train")):
-        return []
-    return _rung_generation(state, charter, number) or _refit(state, charter, number)
-
-
-def _rung_generation(state: State, charter: Charter, number: int) -> list[Event]:
-    size = next((rung for rung in charter.config.ladder.rungs if rung not in state.rungs), None)
-    if size is None or state.labelled("train") < size:
-        return []
-    labelled, missing = 0, []
-    for upto, frame_id in enumerate(state.train_order, start=1):
-        status = state.frames[frame_id].status
-        if status == "selected":
-            return []
-        labelled += status == "labelled"
-        if status != "labelled":
-            missing.append(frame_id)
-        if labelled == size:
-            return [GenerationOpened(number=number, upto=upto, missing=tuple(missing), labels=size, rung=size)]
-    return []
-
-
-def _refit(state: State, charter: Charter, number: int) -> list[Event]:
-    before = len(state.generations[-1].frames) if number else 0
-    labels = state.labelled("train")
-    enough = labels - before >= charter.config.fit.every_labels if before else labels >= 2
-    first_wait = not before and state.pending("train") > 0
-    top_reached = labels >= charter.config.ladder.rungs[-1]
-    if not enough or first_wait or (top_reached and before):
-        return []
-    missing = tuple(i for i in state.train_order if state.frames[i].status != "labelled")
-    return [GenerationOpened(number=number, upto=len(state.train_order), missing=missing, labels=labels)]
+    due = generation_due(state, charter)
+    return [due] if due else []
 
 
 def _judge(state: State, charter: Charter) -> list[Event]:

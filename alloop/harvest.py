@@ -5,7 +5,7 @@ from __future__ import annotations
 from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, TaskFinished
 from alloop.journal import Entry, Journal
-from alloop.state import TaskState
+from alloop.state import LOST, TaskState
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
@@ -43,7 +43,7 @@ def give_up_or_retry(task: TaskState, error: BaseException, retries: int) -> Eve
     if task.attempts <= retries:
         return AttemptLost(purpose=task.purpose, key=task.key, error=text)
     return TaskFinished(
-        purpose=task.purpose, key=task.key, status="failed", reason="lost", detail=f"{task.attempts} attempts: {text}"
+        purpose=task.purpose, key=task.key, status="failed", reason=LOST, detail=f"{task.attempts} attempts: {text}"
     )
 
 
@@ -51,14 +51,8 @@ def restore_labels(journal: Journal, workspace: Workspace) -> int:
     """Write back every label file that is missing or damaged, from the journal; return how many."""
     restored = 0
     for key in journal.result_keys():
-        if not _intact(workspace, key):
-            write_durably(workspace.result_path("label", key), journal.result(key) or b"")
+        path, content = workspace.result_path("label", key), journal.result(key) or b""
+        if not path.is_file() or path.read_bytes() != content:
+            write_durably(path, content)
             restored += 1
     return restored
-
-
-def _intact(workspace: Workspace, key: str) -> bool:
-    try:
-        return workspace.read("label", key) is not None
-    except DamagedResultError:
-        return False

@@ -137,10 +137,14 @@ def _take_lock(path: Path) -> int:
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         holder = os.read(descriptor, 200).decode(errors="replace").strip() or "unknown"
         os.close(descriptor)
         raise JournalError(f"{path.parent}: another driver runs this campaign ({holder}); stop it first") from None
+    except OSError as error:
+        os.close(descriptor)
+        mend = "put the campaign on a file system that can, with --folder"
+        raise JournalError(f"{path.parent}: files cannot be locked here ({error.strerror}); {mend}") from error
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
     return descriptor

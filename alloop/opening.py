@@ -70,10 +70,10 @@ def create(
         run_id=uuid.uuid4().hex[:12],
     )
     events: list[Event] = [created]
-    contents = {}
+    contents: dict[str, bytes] = {}
     for source, results in imported.items():
+        keys = tuple(dict.fromkeys(result.key for result in results if result.key not in contents))
         contents.update(store(workspace, results))
-        keys = tuple(dict.fromkeys(result.key for result in results))
         events.append(LabelsImported(reference=loaded.config.data.reference, source=source, keys=keys))
     journal.append(events, contents)
     return open_state(journal)

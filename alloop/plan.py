@@ -14,11 +14,13 @@ from alloop.state import GenerationState, State
 from alloop.tasks.requests import Request
 from alloop.wanted import (
     evaluations_wanted,
-    fresh_pool,
+    generation_due,
+    heldout_leader,
     heldout_need,
     heldout_pool,
+    heldout_walkers,
     label_allowance,
-    pool_wanted,
+    pool_full,
     stalled,
     training_need,
 )
@@ -35,7 +37,6 @@ class Wanted:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-FIT_ATTEMPTS = 3
 Stage = Callable[[State, Charter, int], Iterator[Wanted]]
 
 
@@ -99,16 +100,23 @@ def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
 
 
 def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    if not state.pretraining or len(state.e0s_eV) < len(charter.elements):
+    if len(state.e0s_eV) < len(charter.elements):
         return
-    for member in range(charter.config.potential.committee):
+    for member, purpose in _pretrained_members(state, charter):
         context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
-        yield from _fit(state, f"fit/pretrain/m{member}", partial(build.pretrain, charter, state, member), context)
+        yield from _fit(state, purpose, partial(build.pretrain, charter, state, member), context)
+
+
+def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]:
+    members = range(charter.config.potential.committee) if state.pretraining else ()
+    return [(member, f"fit/pretrain/m{member}") for member in members]
 
 
 def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    if _pretraining_open(state, charter):
+        return
     generation = state.fitting()
-    if generation is not None and not _pretraining_open(state, charter):
+    if generation is not None:
         yield from _members(state, charter, generation)
     for rung in state.rungs.values():
         for number in range(1, charter.config.ladder.fits):
@@ -118,8 +126,10 @@ def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
 
 
 def _pretraining_open(state: State, charter: Charter) -> bool:
-    members = (f"fit/pretrain/m{member}" for member in range(charter.config.potential.committee))
-    return bool(state.pretraining) and any(m not in state.tasks or m in state.running for m in members)
+    if next(_pretraining(state, charter, 0), None) is not None:
+        return True
+    tried = {name for _, purpose in _pretrained_members(state, charter) for name in build.attempts(purpose)}
+    return not tried.isdisjoint(state.running)
 
 
 def _members(state: State, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
@@ -137,8 +147,7 @@ def _members(state: State, charter: Charter, generation: GenerationState) -> Ite
 
 def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapping[str, Any]) -> Iterator[Wanted]:
     """Yield a fit that was not tried yet; one that failed is tried again from another seed."""
-    for attempt in range(FIT_ATTEMPTS):
-        name = f"{purpose}/again{attempt}" if attempt else purpose
+    for attempt, name in enumerate(build.attempts(purpose)):
         task = state.tasks.get(name)
         if task is None:
             yield Wanted(name, "fit", partial(make, attempt=attempt), dict(context))
@@ -158,15 +167,14 @@ def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
 
 
 def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    active = state.active()
-    if active is None or active.number < charter.config.heldout.from_generation:
+    leader, walkers = heldout_leader(state, charter), heldout_walkers(state, charter)
+    if leader is None or not walkers:
         return
-    walkers = {walker.id: walker for walker in charter.walkers("heldout")}
-    running = {task.context["walker"] for task in state.running.values() if task.task == "explore"} & set(walkers)
+    exploring = {task.context["walker"] for task in state.running.values() if task.task == "explore"}
+    running = exploring & {walker.id for walker in charter.walkers("heldout")}
     offered = heldout_pool(state, charter)
-    have = dict.fromkeys(walkers, 0)
-    for frame in (*(state.frames[i] for i in state.heldout_order), *offered):
-        have[frame.walker] += frame.status != "failed"
+    frames = (*(state.frames[i] for i in state.heldout_order), *offered)
+    have = Counter(frame.walker for frame in frames if frame.status != "failed")
     asked = []
     for _ in range(heldout_need(state, charter) - len(offered) - len(running)):
         name = min(walkers, key=lambda w: have[w] + (w in running))
@@ -176,7 +184,7 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
         known = state.walkers.get(name)
         if name not in running:
             restart = known is not None and known.explosions > 0
-            yield _segment(state, charter, active, walkers[name], restart=restart)
+            yield _segment(state, charter, leader, walkers[name], restart=restart)
 
 
 def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -193,8 +201,10 @@ def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         return
     walkers = {walker.id: walker for walker in charter.walkers("train")}
     if charter.config.overlap:
-        if len(fresh_pool(state, charter)) >= pool_wanted(charter) or stalled(state, charter):
+        if stalled(state, charter) or pool_full(state, charter):
             return
+    elif generation_due(state, charter) is not None:
+        return
     else:
         walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}
     launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], room)

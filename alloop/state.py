@@ -25,6 +25,8 @@ from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 HEARTBEAT_GAP_S = 120.0
+LOST = "lost"
+OF_MEANS = ("budget_spent", "stopped")
 T = TypeVar("T")
 
 
@@ -67,7 +69,10 @@ class FrameState:
 
 @dataclass
 class WalkerState:
-    """What is known of a walker after its last finished segment."""
+    """What is known of a walker after its last finished segment.
+
+    `fruitless` counts segments in a row that offered no frame at a random step.
+    """
 
     id: str
     segments: int = 0
@@ -76,6 +81,7 @@ class WalkerState:
     ended: str | None = None
     last_generation: int = -1
     round: int = -1
+    fruitless: int = 0
     running: bool = False
 
 
@@ -194,6 +200,25 @@ class State:
 
     def _config_changed(self, entry: Entry) -> None:
         self.config = _as(entry.event, ConfigChanged).config
+        self._give_walkers_another_chance()
+        if self.verdict is not None and self.verdict.verdict in OF_MEANS:
+            self.verdict = None
+        newest = {task.purpose.partition("/again")[0]: task for task in self.tasks.values()}
+        for task in newest.values():
+            if task.finished is not None and task.finished.reason == LOST and task.task != "explore":
+                self._revive(task)
+
+    def _revive(self, task: TaskState) -> None:
+        """Let other machines try what machines failed at."""
+        task.status, task.finished, task.attempts = "running", None, 1
+        self.running[task.purpose] = task
+        if task.task != "label":
+            self.broken[LOST] -= 1
+            return
+        frame = self.frames[task.context["frame"]]
+        frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
+        self._pending[str(frame.use)] += 1
+        self.failures[LOST] -= 1
 
     def _imported(self, entry: Entry) -> None:
         event = _as(entry.event, LabelsImported)
@@ -223,7 +248,7 @@ class State:
         event = _as(entry.event, TaskFinished)
         task = self.tasks[event.purpose]
         task.status, task.finished = event.status, event
-        task.request = {}
+        task.request = task.request if event.reason == LOST else {}
         self.running.pop(event.purpose, None)
         if task.slot_kind == "label" and event.timing is not None and not event.reused:
             self.dft_core_s += event.timing.cpu_s
@@ -237,26 +262,29 @@ class State:
         walker = self._walker(task.context["walker"])
         walker.running = False
         walker.segments = max(walker.segments, int(task.context["segment"]) + 1)
-        if event.status != "ok":
+        summary = OffersSummary.model_validate(event.summary) if event.status == "ok" else None
+        if task.task == "explore":
+            self._count_segment(walker, task, summary)
+        if summary is None:
             walker.explosions += 1
             walker.ended = event.reason
             return
-        summary = OffersSummary.model_validate(event.summary)
+        walker.explosions = walker.explosions + 1 if summary.ended in UNPHYSICAL else 0
+        walker.ended = summary.ended
         self.rejections.update(summary.gated)
-        self._count_segment(walker, task, summary)
         for offer in summary.offers:
             self._offer(task, offer)
 
-    def _count_segment(self, walker: WalkerState, task: TaskState, summary: OffersSummary) -> None:
-        unphysical = summary.ended in UNPHYSICAL
-        walker.explosions = walker.explosions + 1 if unphysical else 0
-        walker.ended = summary.ended
-        if task.task == "explore":
+    def _count_segment(self, walker: WalkerState, task: TaskState, summary: OffersSummary | None) -> None:
+        """Count a segment, a failed one (None) too: what only ever fails must not be tried for ever."""
+        walker.last_generation = int(task.context["generation"])
+        walker.round = int(task.context["round"])
+        if summary is not None:
             walker.continue_from = task.key
-            walker.last_generation = int(task.context["generation"])
-            walker.round = int(task.context["round"])
-            self.stalled_segments += task.context["role"] == "train"
-            self.segments_since_selection += task.context["role"] == "train"
+        fruitful = summary is not None and any(offer.why == "random" for offer in summary.offers)
+        walker.fruitless = 0 if fruitful else walker.fruitless + 1
+        self.stalled_segments += task.context["role"] == "train"
+        self.segments_since_selection += task.context["role"] == "train"
 
     def _offer(self, task: TaskState, offer: Offer) -> None:
         context = task.context
@@ -331,6 +359,7 @@ class State:
         frames = tuple(i for i in self.train_order[: event.upto] if i not in missing)
         generation = GenerationState(event.number, frames, event.rung, event.foundation)
         self.generations.append(generation)
+        self._give_walkers_another_chance()
         if event.foundation and self.created is not None:
             generation.models[0] = f"foundation:{self.created.foundation}"
         if event.rung is not None:
@@ -341,6 +370,11 @@ class State:
 
     def _verdict(self, entry: Entry) -> None:
         self.verdict = _as(entry.event, VerdictReached)
+
+    def _give_walkers_another_chance(self) -> None:
+        self.stalled_segments = 0
+        for walker in self.walkers.values():
+            walker.fruitless = 0
 
     def _walker(self, walker_id: str) -> WalkerState:
         return self.walkers.setdefault(walker_id, WalkerState(walker_id))

@@ -16,7 +16,7 @@ from alloop.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.results import LabelData, OffersData, Result, Snapshot
 
-_SAFE = re.compile(r"^[a-z0-9]{1,64}$")
+_SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
 class DamagedResultError(Exception):
@@ -124,7 +124,7 @@ class Workspace:
 
 
 def _safe(name: str) -> str:
-    if not _SAFE.match(name):
+    if not _SAFE.fullmatch(name):
         raise ValueError(f"not a name of a result: {name!r}")
     return name
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alloop.charter import stable_integer
 from alloop.durable import write_durably
 from alloop.execution import Completion
 from alloop.materials.structure import Structure
@@ -33,6 +34,8 @@ class SimulatedWorkers:
         self.computed: list[tuple[str, str]] = []
         self.fail = dict(fail or {})
         self.fail_once = False
+        self.lose: tuple[str, ...] = ()
+        self.dead: str | None = None
         self._rng = None if seed is None else np.random.default_rng(seed)
         self._waiting: list[tuple[str, Request]] = []
 
@@ -43,7 +46,7 @@ class SimulatedWorkers:
         self.busy -= 1
 
     def broken(self) -> str | None:
-        return None
+        return self.dead
 
     def submit(self, purpose: str, request: Request) -> None:
         self.busy += 1
@@ -57,6 +60,9 @@ class SimulatedWorkers:
             return
         place = 0 if self._rng is None else int(self._rng.integers(len(self._waiting)))
         purpose, request = self._waiting.pop(place)
+        if self.lose and purpose.startswith(self.lose):
+            self.completions.put(Completion(purpose, RuntimeError("the node is broken")))
+            return
         if self.workspace.read(request.kind, request.key()) is None:
             self.computed.append((purpose, request.key()))
             self.workspace.write(self._answer(purpose, request))
@@ -99,7 +105,7 @@ def _explore(request: ExploreRequest, workspace: Workspace):
         high = float(rng.uniform(request.lower_eV_per_A, request.upper_eV_per_A))
         offers.append(_offer(len(offers), "disagreement", request.steps, structures[-1], high))
     summary = {"offers": offers, "ended": "length", "steps": request.steps, "looks": 5, "mean_temperature_K": 600.0}
-    return summary, _data(structures, structures[-1])
+    return summary, _data(structures, structures[-1] if structures else request.structure)
 
 
 def _offer(index: int, why: str, step: int, structure: Structure, disagreement: float | None = None) -> dict:
@@ -159,7 +165,7 @@ def _fit(request: FitRequest, workspace: Workspace):
 
 def _evaluate(request: EvaluateRequest, workspace: Workspace):
     size = int(workspace.model_path(request.model).read_text())
-    rng = np.random.default_rng(abs(hash(request.model)) % 2**31)
+    rng = np.random.default_rng(stable_integer(request.model) % 2**31)
     scale = 0.3 / size**0.5
     return {
         "energy_error_eV_per_atom": rng.normal(0, scale / 10, len(request.frames)).tolist(),
