@@ -3,9 +3,9 @@ import itertools
 import pytest
 
 from alloop.campaign import StopRequested
-from alloop.events import FramesSelected, TaskFinished, TaskPlanned
+from alloop.events import AttemptLost, ConfigChanged, FramesSelected, LabelsImported, TaskFinished, TaskPlanned
 from alloop.opening import open_state
-from tests.support.loops import STARTED, config, loop
+from tests.support.loops import STARTED, config, found, loop
 
 
 def run(folder, **settings):
@@ -250,3 +250,124 @@ def test_a_fit_that_always_diverges_ends_the_campaign_with_its_name(tmp_path):
     assert verdict.verdict == "stopped"
     assert "diverged" in verdict.reason
     assert "fit/r24/f1" in verdict.reason
+
+
+def planned(campaign):
+    return [e.event for e in campaign.listeners[0].entries if isinstance(e.event, TaskPlanned)]
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_walkers_that_always_fail_end_the_campaign_with_the_reason(tmp_path, overlap):
+    fail = {f"explore/A.{kelvin}K.{replica}/": "broken" for kelvin in (600, 1000) for replica in (0, 1)}
+    campaign, verdict = run(tmp_path, fail=fail, overlap=overlap)
+    assert verdict.verdict == "stopped"
+    assert "broken" in verdict.reason
+    assert campaign.state.labelled("train") == 4
+
+
+def test_a_heldout_walker_that_always_fails_is_replaced_by_the_others(tmp_path):
+    campaign, verdict = run(tmp_path, fail={"explore/A.600K.heldout0": "broken"})
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+    assert campaign.state.labelled("heldout") == 6
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_heldout_walkers_that_all_fail_end_the_campaign_with_the_reason(tmp_path, overlap):
+    fail = {f"explore/A.{kelvin}K.heldout": "broken" for kelvin in (600, 1000)}
+    _, verdict = run(tmp_path, fail=fail, overlap=overlap)
+    assert verdict.verdict == "stopped"
+    assert "held-out" in verdict.reason
+    assert "broken" not in verdict.reason.partition("last:")[0]
+
+
+@pytest.mark.parametrize("lookahead", [0, 1])
+def test_heldout_frames_are_drawn_where_no_later_generation_can_come_before_the_rung_is_judged(tmp_path, lookahead):
+    ladder = {"rungs": [4, 8], "fits": 2, "lookahead_rungs": lookahead}
+    _, verdict = run(tmp_path, ladder=ladder, heldout={"minimum": 2, "from_generation": 5})
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+
+
+def test_a_single_first_label_is_enough_to_begin(tmp_path):
+    _, verdict = run(tmp_path, initial={"frames": 1})
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+
+
+def test_initial_frames_keep_within_the_label_budget(tmp_path):
+    campaign, verdict = run(tmp_path, initial={"frames": 6}, budget={"labels": 4})
+    assert campaign.state.labels_spent() == 4
+    assert verdict.verdict == "budget_spent"
+
+
+def test_a_foundation_is_first_refitted_after_as_many_labels_as_any_committee(tmp_path):
+    ladder, select = {"rungs": [24, 48], "fits": 2}, {"batch": 4}
+    campaign, _ = run(tmp_path, foundation="f" * 64, initial={"frames": 0}, ladder=ladder, select=select, slots=4)
+    assert len(campaign.state.generations[1].frames) < 12
+
+
+def test_lockstep_explores_with_the_newest_committee(tmp_path):
+    campaign, _ = run(tmp_path, overlap=False)
+    selections = [e.event for e in campaign.listeners[0].entries if isinstance(e.event, FramesSelected)]
+    assert all(selection.chosen for selection in selections)
+
+
+def test_a_dead_executor_costs_no_attempt(tmp_path):
+    campaign = loop(tmp_path, config())
+    campaign.workers.lose, campaign.workers.dead = ("label/",), "executor 'local' is dead"
+    with pytest.raises(StopRequested, match="dead"):
+        campaign.run(STARTED)
+    assert not [e for e in campaign.journal.entries() if isinstance(e.event, AttemptLost)]
+
+
+def test_pretraining_is_done_before_any_fit_that_starts_from_it_even_at_the_second_try(tmp_path):
+    initial = config(initial={"frames": 6})
+    with found(tmp_path, initial) as journal:
+        journal.append([LabelsImported(reference="other", source="x.extxyz", keys=("a" * 40, "b" * 40))])
+    campaign = loop(tmp_path, initial, fail={"fit/pretrain/m0": "diverged"}, slots=5)
+    campaign.workers.fail_once = True
+    campaign.run(STARTED)
+    fits = [event for event in planned(campaign) if event.task == "fit"]
+    pretrained = {event.purpose: f"fit:{event.key}" for event in fits if event.purpose.startswith("fit/pretrain")}
+    rungs = [event for event in fits if event.context["rung"] is not None]
+    assert {event.request["init"] for event in rungs} == {pretrained["fit/pretrain/m0/again1"]}
+
+
+def resumed(folder, wanted):
+    with found(folder, wanted) as journal:
+        journal.append([ConfigChanged(config=wanted.model_dump(mode="json"), changes=("changed",))])
+    campaign = loop(folder, wanted)
+    verdict = campaign.run(STARTED)
+    campaign.journal.close()
+    return campaign, verdict
+
+
+def test_a_spent_budget_that_is_raised_continues_the_campaign(tmp_path):
+    first, verdict = run(tmp_path, budget={"labels": 15})
+    assert verdict.verdict == "budget_spent"
+    campaign, verdict = resumed(tmp_path, config(budget={"labels": 60}))
+    assert verdict.verdict == "ladder_exhausted"
+    assert campaign.state.train_order[: len(first.state.train_order)] == first.state.train_order
+
+
+@pytest.mark.parametrize("lost", ["atom/", "initial/", "label/", "fit/r24/f1", "fit/g1/", "evaluate/r", "explore/"])
+def test_what_broken_machines_stopped_goes_on_under_another_execution(tmp_path, lost):
+    campaign = loop(tmp_path, config())
+    campaign.workers.lose = (lost,)
+    verdict = campaign.run(STARTED)
+    campaign.journal.close()
+    assert verdict.verdict == "stopped"
+    assert "the node is broken" in verdict.reason or "lost" in verdict.reason
+    campaign, verdict = resumed(tmp_path, config())
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+    state = campaign.state
+    assert not state.failures["lost"]
+    assert state.labelled("train") == 24
+    assert not state.pending("train") + state.pending("heldout")
+    keys = [key for _, key in campaign.workers.computed]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_converged_verdict_stays_whatever_changes(tmp_path):
+    run(tmp_path)
+    campaign = loop(tmp_path, config())
+    campaign.record([ConfigChanged(config=campaign.state.config, changes=("monitor",))])
+    assert campaign.state.verdict.verdict == "ladder_exhausted"

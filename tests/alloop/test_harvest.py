@@ -19,7 +19,7 @@ def test_a_lost_worker_costs_an_attempt_until_they_are_used_up():
     assert "gone" in outcomes[-1].detail
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "flipped"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "flipped", "rotten"])
 def test_a_label_that_vanished_or_rotted_on_disk_comes_back_from_the_journal(tmp_path, damage):
     campaign = loop(tmp_path, config())
     campaign.run(STARTED)
@@ -30,7 +30,13 @@ def test_a_label_that_vanished_or_rotted_on_disk_comes_back_from_the_journal(tmp
     if damage == "missing":
         path.unlink()
     else:
-        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else content.replace(b"-6.0", b"-7.0"))
+        head, _, data = content.partition(b"\n")
+        damaged = {
+            "truncated": content[: len(content) // 2],
+            "flipped": content.replace(b"-6.0", b"-7.0"),
+            "rotten": head + b"\n" + data.replace(b"-6.0", b"-7.0"),
+        }
+        path.write_bytes(damaged[damage])
         with pytest.raises(DamagedResultError):
             workspace.label(frame.label)
     assert restore_labels(campaign.journal, workspace) == 1
@@ -57,6 +63,6 @@ def test_results_of_another_task_or_with_a_hostile_name_are_refused(tmp_path):
     workspace.result_path("label", "a" * 40).rename(workspace.result_path("label", "b" * 40))
     with pytest.raises(DamagedResultError):
         workspace.read("label", "b" * 40)
-    for name in ("../../etc/passwd", "a/b", "", "A" * 100):
+    for name in ("../../etc/passwd", "a/b", "", "A" * 100, "a\n"):
         with pytest.raises(ValueError, match="not a name"):
             workspace.result_path("label", name)

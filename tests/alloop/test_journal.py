@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -32,6 +34,17 @@ def test_a_second_driver_is_refused_with_the_first_ones_name(tmp_path):
     with Journal(tmp_path), pytest.raises(JournalError, match=f"another driver.*pid {os.getpid()}"):
         Journal(tmp_path)
     Journal(tmp_path).close()
+
+
+def test_a_file_system_without_locks_is_not_taken_for_another_driver(tmp_path, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(JournalError, match="No locks available") as error:
+        Journal(tmp_path)
+    assert "another driver" not in str(error.value)
+    assert "--folder" in str(error.value)
 
 
 def test_the_campaign_is_free_again_when_its_driver_was_killed(tmp_path):
