@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from alloop.commands.campaigns import folded
 from alloop.dataset import write_dataset
-from alloop.export import choose_models, export_models
+from alloop.export import ExportError, choose_models, export_models
 from alloop.journal import Journal, read_entries
 from alloop.report import build_report
 from alloop.state import State
@@ -40,10 +42,11 @@ def write_report(root: Path, output: Path | None) -> Path:
     Raises
     ------
     JournalError
-        If there is no campaign in the folder.
+        If there is no campaign in the folder, or the file cannot be written.
     """
     target = (output or root / REPORT_FILE).resolve()
-    build_report(folded(root), read_entries(root), target)
+    with _told_where(target):
+        build_report(folded(root), read_entries(root), target)
     return target
 
 
@@ -53,13 +56,24 @@ def write_export(root: Path, output: Path | None, *, committee: bool) -> list[Pa
     Raises
     ------
     JournalError
-        If there is no campaign in the folder, or it has no model yet.
+        If there is no campaign in the folder, it has no model yet, or the files cannot be written.
     """
     state, workspace = folded(root), Workspace(root)
     folder = (output or root / EXPORT_FOLDER).resolve()
-    paths = export_models(workspace, state, folder, committee=committee)
-    write_dataset(workspace, state, folder / DATASET_FILE)
+    with _told_where(folder):
+        paths = export_models(workspace, state, folder, committee=committee)
+        write_dataset(workspace, state, folder / DATASET_FILE)
     return [*paths, folder / DATASET_FILE]
+
+
+@contextmanager
+def _told_where(target: Path) -> Iterator[None]:
+    """Turn the file system's refusal into one line with a mend."""
+    try:
+        yield
+    except OSError as error:
+        what = f"cannot be written ({error.strerror}); name another place with --output"
+        raise ExportError(f"{target}: {what}") from error
 
 
 def _short(path: Path) -> Path:
