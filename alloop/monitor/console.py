@@ -45,7 +45,7 @@ class ConsoleView:
         self._console, self._plain = console, plain
         self._redraw_s, self._summary_s = redraw_s, summary_s
         self._status: Status | None = None
-        self._status_t = self._told_t = self._entry_t = self._now = 0.0
+        self._status_t = self._told_t = self._entry_t = self._now = self._wall_s = 0.0
         self._told = ""
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._live: Live | None = None
@@ -75,7 +75,7 @@ class ConsoleView:
             log.info("the console is given up", exc_info=True)
 
     def _see(self, entry: Entry, state: State) -> None:
-        self._entry_t = self._now = entry.t
+        self._entry_t, self._wall_s = entry.t, state.wall_s
         self._told_t = self._told_t or entry.t
         for text in lines(entry, state):
             self._print(stamped(text, state.wall_s))
@@ -99,11 +99,11 @@ class ConsoleView:
         text, quiet = progress_line(self._status), now - self._told_t
         if quiet >= QUIET_S or (quiet >= self._summary_s and text != self._told):
             self._told, self._told_t = text, now
-            self._print(stamped(text, self._elapsed_s(self._status)))
+            self._print(stamped(text, self._elapsed_s()))
 
-    def _elapsed_s(self, status: Status) -> float:
+    def _elapsed_s(self) -> float:
         """Return the campaign's time now: the journal knows it only up to its last event."""
-        return status.wall_s + (self._now - self._entry_t if self._entry_t else 0.0)
+        return self._wall_s + (self._now - self._entry_t if self._entry_t else 0.0)
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -141,7 +141,7 @@ class ConsoleView:
         status = self._status
         if status is None:
             return Text()
-        return display(status, tuple(self._recent), self._elapsed_s(status), self._spinner)
+        return display(status, tuple(self._recent), self._elapsed_s(), self._spinner)
 
 
 def display(

@@ -21,8 +21,8 @@ from alloop.events import (
 )
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
-from alloop.monitor.status import RungRow, Status, last_metrics, leader_fit, verdict_text
-from alloop.state import State
+from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit, verdict_text
+from alloop.state import State, TaskState
 
 WIDTH = 120
 STAMP = "{:>11}  "
@@ -111,8 +111,15 @@ def _imported(event: LabelsImported, state: State) -> list[str]:
 
 
 def _started(event: DriverStarted, state: State) -> list[str]:
-    done = state.labelled("train") + state.labelled("heldout")
-    return [f"driver started on {event.host}" + (f", continues with {many(done, 'label')}" if done else "")]
+    imported, other = imported_labels(state), len(state.pretraining)
+    bought = state.labelled("train") + state.labelled("heldout") - imported
+    parts = [
+        f"driver started on {event.host}",
+        f"continues with {many(bought, 'label')}" if bought else "",
+        f"{many(imported, 'imported label')}" if imported else "",
+        f"{many(other, 'label')} to pre-train on" if other else "",
+    ]
+    return [", ".join(part for part in parts if part)]
 
 
 def _stopped(event: DriverStopped, state: State) -> list[str]:
@@ -124,8 +131,17 @@ def _finished(event: TaskFinished, state: State) -> list[str]:
     if event.status == "failed":
         detail = f": {event.detail}" if event.detail else ""
         return [f"{event.purpose} failed ({event.reason}){detail}"]
+    if event.purpose.startswith("fit/pretrain/"):
+        return _pretrained(task, state)
     number = task.context.get("generation") if task.task == "fit" else None
     return _fitted(state, number) if number is not None else []
+
+
+def _pretrained(task: TaskState, state: State) -> list[str]:
+    metrics = last_metrics(task)
+    error = f"; training RMSE {metrics['rmse_forces_meV_per_A']:.3g} meV/Å" if metrics else ""
+    labels = many(len(state.pretraining), "label")
+    return [f"member {task.context['member']} pre-trained on the forces of {labels}{error}"]
 
 
 def _fitted(state: State, number: int) -> list[str]:

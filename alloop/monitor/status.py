@@ -111,7 +111,7 @@ class Status:
     seq : int
         Last event of the journal behind these numbers.
     next_rung : int or None
-        The smallest rung that is not judged.
+        The rung that the training labels are heading for, see `next_rung`.
     candidates : int
         Offered frames that are neither selected nor rejected.
     running : dict
@@ -202,10 +202,15 @@ def rung_rows(state: State) -> tuple[RungRow, ...]:
 
 
 def next_rung(state: State) -> int | None:
-    """Return the smallest rung of the ladder that is not judged."""
+    """Return the rung that the training labels are heading for: the smallest open one that they have not passed."""
     judged = {event.size for event in state.judged}
-    sizes = state.config.get("ladder", {}).get("rungs", ())
-    return next((int(size) for size in sizes if size not in judged), None)
+    sizes = [int(size) for size in state.config.get("ladder", {}).get("rungs", ()) if size not in judged]
+    return next((size for size in sizes if size >= state.labelled("train")), sizes[-1] if sizes else None)
+
+
+def imported_labels(state: State) -> int:
+    """Return how many training labels were brought along and not bought."""
+    return sum(1 for frame_id in state.train_order if state.frames[frame_id].walker == "imported")
 
 
 def leader_fit(state: State, generation: GenerationState) -> TaskState | None:
@@ -234,7 +239,7 @@ def _labels(state: State, failed: int) -> Labels:
         failed=failed,
         waiting_train=state.pending("train"),
         waiting_heldout=state.pending("heldout"),
-        imported=sum(1 for frame_id in state.train_order if state.frames[frame_id].walker == "imported"),
+        imported=imported_labels(state),
     )
 
 

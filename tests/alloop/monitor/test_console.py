@@ -7,10 +7,12 @@ import sys
 import pytest
 from rich.console import Console
 
+from alloop.events import DriverStarted, LabelsImported
+from alloop.journal import Entry
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.listener import Listener
 from alloop.state import State
-from tests.support.journals import play, variant
+from tests.support.journals import START_T, play, variant
 
 
 def watch(entries, plain: bool, file=None, width: int = 80) -> str:
@@ -51,6 +53,30 @@ def test_a_log_counts_labels_at_most_every_ten_seconds(plain_log):
     progress = [line for line in plain_log.splitlines() if "held out | running" in line or "failed | running" in line]
     assert 40 < len(progress) < 85
     assert any("labels 24/48 + 6 held out, 1 failed" in line for line in progress)
+
+
+def test_a_log_never_goes_back_in_time(entries):
+    console = Console(file=io.StringIO(), width=80)
+    view, state = ConsoleView(console, plain=True, redraw_s=7.0, summary_s=10.0), State()
+    for entry in entries:
+        state.apply(entry)
+        view.on_entry(entry, state)
+        view.tick(state, entry.t + 0.1)
+    times = [line[:11].split() for line in console.file.getvalue().splitlines() if line[9:13] == " s  "]
+    seconds = [sum(int(n) * {"min": 60, "s": 1}[unit] for n, unit in zip(t[::2], t[1::2], strict=True)) for t in times]
+    assert len(seconds) > 50
+    assert seconds == sorted(seconds)
+
+
+def test_a_log_tells_what_labels_a_campaign_brought_along(entries):
+    events = [
+        entries[0].event,
+        LabelsImported(reference="same", source="mine.extxyz", keys=("a" * 40, "b" * 40)),
+        LabelsImported(reference="other", source="theirs.extxyz", keys=("c" * 40,)),
+        DriverStarted(host="node1", pid=1, version="0.1.0"),
+    ]
+    log = watch([Entry(n, START_T, event) for n, event in enumerate(events, start=1)], plain=True)
+    assert "driver started on node1, 2 imported labels, 1 label to pre-train on" in log
 
 
 def test_a_log_ends_with_the_verdict_and_its_numbers(plain_log):

@@ -50,6 +50,12 @@ def test_a_running_campaign_shows_what_runs_and_since_when(entries):
     assert "next rung at 12" in shown(status)
 
 
+def test_the_next_rung_is_never_one_that_the_labels_have_passed(entries):
+    for upto in range(0, len(entries), 11):
+        status = summary(fold(entries[:upto]), START_T)
+        assert status.next_rung is None or status.next_rung >= status.labels.train
+
+
 def test_every_moment_of_a_campaign_has_a_status(entries):
     for upto in range(0, len(entries), 37):
         status = summary(fold(entries[:upto]), START_T)
