@@ -9,7 +9,7 @@ from typing import Any
 
 from alloop.durable import write_durably
 from alloop.journal import JournalError
-from alloop.monitor.status import rung_rows
+from alloop.monitor.status import imported_labels, rung_rows
 from alloop.state import GenerationState, State
 from alloop.tasks.workspace import Workspace
 
@@ -155,7 +155,11 @@ def provenance(state: State, chosen: tuple[Chosen, ...], digests: dict[str, str]
             "train": state.labelled("train"),
             "heldout": state.labelled("heldout"),
             "failed": sum(state.failures.values()),
+            "imported": imported_labels(state),
+            "pretraining": len(state.pretraining),
         },
+        "data_settings": state.config.get("data", {}),
+        "foundation_sha256": created.foundation if created else None,
         "label_settings": state.config.get("label", {}),
         "potential_settings": {name: state.config.get(name, {}) for name in ("potential", "fit")},
         "seed": state.config.get("seed"),

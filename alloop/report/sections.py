@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from alloop.events import ConfigChanged, DriverStarted
+from alloop.events import ConfigChanged, DriverStarted, LabelsImported
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many
 from alloop.monitor.status import Status
@@ -180,6 +180,7 @@ def provenance(state: State, entries: Sequence[Entry]) -> str:
         ("Code of the labels", _pairs(created.code)),
         ("Versions", _pairs(created.versions)),
         ("Foundation", text(created.foundation or "none: trained from scratch")),
+        ("Labels brought along", _brought(entries)),
         ("Isolated-atom energies E0 (eV)", _pairs({e: f"{v:.6f}" for e, v in sorted(state.e0s_eV.items())})),
         ("Seed", text(state.config.get("seed", ""))),
         ("Science of the config, SHA-256", f"<code>{text(created.science_sha256)}</code>"),
@@ -233,6 +234,13 @@ def _drivers(entries: Sequence[Entry]) -> str:
     started = [entry for entry in entries if isinstance(entry.event, DriverStarted)]
     hosts = sorted({entry.event.host for entry in started if isinstance(entry.event, DriverStarted)})
     return text(f"{many(len(started), 'start')} on {', '.join(hosts)}" if started else "none", 600)
+
+
+def _brought(entries: Sequence[Entry]) -> str:
+    imports = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
+    uses = {"same": "used as labels", "other": "of another reference, used to pre-train on their forces"}
+    told = (f"{many(len(event.keys), 'label')} from {event.source}, {uses[event.reference]}" for event in imports)
+    return "<br>".join(text(line, 300) for line in told) or "none"
 
 
 def _changes(entries: Sequence[Entry]) -> str:

@@ -56,7 +56,7 @@ def test_the_leader_of_the_last_rung_runs_in_maces_calculator(campaign, tmp_path
     assert leader["heldout_errors"]["rmse_forces_meV_per_A"] == pytest.approx(78.19, abs=0.01)
     assert leader["heldout_errors"]["se_forces_meV_per_A"] > 0
     assert told["verdict"] == "converged"
-    assert told["labels"] == {"train": 48, "heldout": 12, "failed": 2}
+    assert told["labels"] == {"train": 48, "heldout": 12, "failed": 2, "imported": 0, "pretraining": 0}
     assert told["label_settings"]["cutoff_eV"] == 340
     assert told["code"]["gpaw"]
     assert sorted(told["e0s_eV"]) == ["Cl", "In", "Li"]

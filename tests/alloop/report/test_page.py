@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from alloop.events import LabelsImported
+from alloop.journal import Entry
 from alloop.report import build_report
 from alloop.report.page import page
 from alloop.state import fold
-from tests.support.journals import play, variant
+from tests.support.journals import START_T, play, variant
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028&lt;"
 
@@ -96,6 +98,13 @@ def test_hostile_words_stay_words(tmp_path):
     drawn = json.dumps(figures_of(parsed))
     assert "&lt;img src=x" in drawn
     assert "<img" not in drawn
+
+
+def test_labels_that_were_brought_along_are_part_of_the_provenance(tmp_path):
+    entries = play(tmp_path, upto=2)
+    entries.append(Entry(3, START_T, LabelsImported(reference="other", source="mine.extxyz", keys=("a" * 40,))))
+    words = " ".join(Page(page(fold(entries), entries)).text.split())
+    assert "1 label from mine.extxyz, of another reference, used to pre-train on their forces" in words
 
 
 def test_machines_set_up_lines_stay_private(tmp_path):
