@@ -83,7 +83,9 @@ def _find(role: str, name: str, label: str) -> type[Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a foreign module may raise anything while it is imported
-        raise ValueError(f"{label}: cannot import {module_name!r} ({_one_line(error)})") from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
+        mend = "; put the folder of the module into PYTHONPATH" if missing else ""
+        raise ValueError(f"{label}: cannot import {module_name!r} ({_one_line(error)}){mend}") from error
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
         classes = [key for key, value in vars(module).items() if inspect.isclass(value)]

@@ -69,7 +69,9 @@ def calculator_class(path: str) -> Any:
     try:
         found = getattr(import_module(module), name)
     except ImportError as error:
-        raise ValueError(f"cannot import `{module}`: {one_line(error)}") from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
+        mend = "; put the folder of the module into PYTHONPATH, of the workers too" if missing else ""
+        raise ValueError(f"cannot import `{module}`: {one_line(error)}{mend}") from error
     except AttributeError as error:
         raise ValueError(f"`{module}` has no `{name}`") from error
     if not callable(found):

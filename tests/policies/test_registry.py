@@ -84,7 +84,12 @@ def test_a_policy_of_ones_own():
         ("stopping", "ladder", {"resamples": 1}, "stopping policy 'ladder': resamples must be at least 100, got 1"),
         ("stopping", "ladder", {"tolerance_energy": "a"}, "stopping policy 'ladder': TypeError: must be real number"),
         ("selection", "random", {"bias": 1}, "unknown option 'bias': known: none"),
-        ("selection", "no.such:Thing", {}, "cannot import 'no.such' (ModuleNotFoundError: No module named 'no')"),
+        (
+            "selection",
+            "no.such:Thing",
+            {},
+            "(ModuleNotFoundError: No module named 'no'); put the folder of the module into",
+        ),
         ("selection", "broken_policies:A", {}, "cannot import 'broken_policies' (ModuleNotFoundError"),
         ("selection", "crash_policies:A", {}, "cannot import 'crash_policies' (ZeroDivisionError"),
         ("selection", ":A", {}, "selection policy ':A': cannot import ''"),

@@ -80,7 +80,7 @@ def test_dispersion_without_its_package_says_how_to_get_it():
     ("settings", "words"),
     [
         ({"calculator": "ase.calculators.emt:EMTX"}, ("label.calculator", "EMTX")),
-        ({"calculator": "no_such_module:X"}, ("label.calculator", "cannot import `no_such_module`")),
+        ({"calculator": "no_such_module:X"}, ("label.calculator", "cannot import `no_such_module`", "PYTHONPATH")),
         ({"calculator": "ase.units:kB"}, ("label.calculator", "not a class")),
         ({"calculator": "ase.calculators.singlepoint:SinglePointCalculator"}, ("label.arguments", "atoms")),
     ],
