@@ -185,13 +185,22 @@ def _judge(state: State, charter: Charter) -> list[Event]:
         return []
     evidence = [_evidence(rung, state, heldout) for rung in rungs]
     verdict = charter.stopping.judge(evidence, charter.config.ladder.rungs, charter.seed("judge"))
-    event = RungJudged(
-        size=rungs[-1].size,
+    events = [
+        _judged(evidence[: place + 1], charter, heldout)
+        for place, rung in enumerate(rungs)
+        if (rung.size, heldout) not in judged
+    ]
+    return [*events, *(_end(verdict.kind, verdict.reason) if verdict else [])]
+
+
+def _judged(evidence: list[RungEvidence], charter: Charter, heldout: int) -> RungJudged:
+    """Return the table up to a rung, with what changed since the one before."""
+    return RungJudged(
+        size=evidence[-1].size,
         heldout=heldout,
         table=tuple(_plain(asdict(summarise(rung))) for rung in evidence),
         judgements=_changes(evidence, charter),
     )
-    return [event, *(_end(verdict.kind, verdict.reason) if verdict else [])]
 
 
 def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:

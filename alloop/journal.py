@@ -17,12 +17,15 @@ from alloop.journal_views import VIEWS
 JOURNAL_FILE = "journal.sqlite"
 LOCK_FILE = "driver.lock"
 FORMAT = 1
+OLDEST_SQLITE = (3, 38)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, t REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS event_kind ON event (kind);
+CREATE INDEX IF NOT EXISTS event_purpose ON event (kind, body ->> 'purpose')
+    WHERE kind IN ('task_planned', 'task_finished');
 CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
 """
 
@@ -151,6 +154,11 @@ def _take_lock(path: Path) -> int:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise JournalError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, the journal needs {oldest}; use another Python"
+        )
     database = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:
         database.execute("PRAGMA journal_mode=WAL")

@@ -27,7 +27,7 @@ from alloop.materials.structure import Structure
 from alloop.state import State
 from alloop.tasks.workspace import Workspace
 
-PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl", "scikit-learn")
+PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl")
 Progress = Callable[[int, int | None], None]
 
 

@@ -61,6 +61,7 @@ def test_earlier_rungs_are_evaluated_again_when_the_heldout_set_grows(tmp_path):
     assert last.heldout == 6
     assert campaign.state.judged[0].heldout == 4
     assert {row["frames"] for row in last.table} == {6}
+    assert [event.size for event in campaign.state.judged if event.heldout == 6] == [6, 12, 24]
     assert [row["size"] for row in last.table] == [6, 12, 24]
 
 
