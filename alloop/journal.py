@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, t REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS event_kind ON event (kind);
-CREATE INDEX IF NOT EXISTS event_purpose ON event (kind, body ->> 'purpose')
-    WHERE kind IN ('task_planned', 'task_finished');
+CREATE INDEX IF NOT EXISTS planned ON event (body ->> 'purpose') WHERE kind = 'task_planned';
+CREATE INDEX IF NOT EXISTS finished ON event (body ->> 'purpose') WHERE kind = 'task_finished';
 CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
 """
 

@@ -11,7 +11,8 @@ SELECT p.body ->> 'purpose' AS purpose, p.body ->> 'key' AS key, p.body ->> 'tas
        f.body ->> '$.timing.cpu_s' AS cpu_s, f.body ->> '$.timing.host' AS host, f.body ->> '$.timing.pid' AS pid,
        f.body ->> 'reused' AS reused
 FROM event AS p LEFT JOIN event AS f
-  ON f.kind = 'task_finished' AND f.body ->> 'purpose' = p.body ->> 'purpose'
+  ON f.seq = (SELECT max(l.seq) FROM event AS l
+              WHERE l.kind = 'task_finished' AND l.body ->> 'purpose' = p.body ->> 'purpose')
 WHERE p.kind = 'task_planned';
 
 CREATE VIEW IF NOT EXISTS label AS
@@ -19,7 +20,9 @@ SELECT substr(f.body ->> 'purpose', 7) AS frame, f.body ->> 'key' AS key, f.body
        f.body ->> 'reason' AS reason, f.body ->> '$.summary.energy_eV' AS energy_eV,
        f.body ->> '$.summary.max_force_eV_per_A' AS max_force_eV_per_A,
        f.body ->> '$.summary.scf_iterations' AS scf_iterations, f.body ->> '$.timing.cpu_s' AS cpu_s
-FROM event AS f WHERE f.kind = 'task_finished' AND f.body ->> 'purpose' LIKE 'label/%';
+FROM event AS f WHERE f.kind = 'task_finished' AND f.body ->> 'purpose' LIKE 'label/%'
+  AND f.seq = (SELECT max(l.seq) FROM event AS l
+               WHERE l.kind = 'task_finished' AND l.body ->> 'purpose' = f.body ->> 'purpose');
 
 CREATE VIEW IF NOT EXISTS frame AS
 SELECT p.body ->> '$.context.walker' || '/' || (p.body ->> '$.context.segment') || '/' || (o.value ->> 'index') AS id,

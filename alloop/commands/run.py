@@ -29,7 +29,7 @@ from alloop.monitor.listener import Listener
 from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
 from alloop.opening import config_of, create, driver_started, resume
-from alloop.state import State
+from alloop.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for
 
@@ -74,6 +74,7 @@ def _drive(journal: Journal, state: State, workspace: Workspace, console: Consol
         for line in closing_lines(summary(state, time.time())):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         write_outputs(journal, state, workspace, console)
+        _tell_how_to_go_on(console, state)
         return _code(state)
     assert state.created is not None
     config = config_of(state)
@@ -94,6 +95,7 @@ def _drive(journal: Journal, state: State, workspace: Workspace, console: Consol
     if wandb.note:
         console.print(wandb.note, highlight=False, markup=False, soft_wrap=True)
     write_outputs(journal, state, workspace, console)
+    _tell_how_to_go_on(console, state)
     return _code(state)
 
 
@@ -168,6 +170,12 @@ def _tell_resumed(console: Console, state: State, changes: tuple[str, ...]) -> N
     console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
     for change in changes:
         console.print(f"  changed: {change}", markup=False, highlight=False)
+
+
+def _tell_how_to_go_on(console: Console, state: State) -> None:
+    if state.verdict is not None and state.verdict.verdict in OF_MEANS:
+        hint = "To continue, change `budget` or `execution` in the config and run the same command again."
+        console.print(hint, markup=False, highlight=False, soft_wrap=True)
 
 
 def _code(state: State) -> int:

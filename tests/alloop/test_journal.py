@@ -6,10 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
-from alloop.events import DriverStarted, DriverStopped, Tick
+from alloop.events import DriverStarted, DriverStopped, TaskFinished, TaskPlanned, Tick
 from alloop.journal import JOURNAL_FILE, Journal, JournalError, read_entries
 from tests.support.loops import config, loop
 
@@ -121,3 +122,29 @@ def test_views_show_tasks_frames_labels_generations_and_rungs(tmp_path):
     )
     assert all(None not in row for row in provenance)
     assert json.loads(rows("SELECT numbers FROM rung")[0][0])["size"] == 6
+
+
+def test_views_of_a_long_campaign_take_no_time(tmp_path):
+    with Journal(tmp_path) as journal:
+        for number in range(2000):
+            names = {"purpose": f"label/A/{number}", "key": "k"}
+            events = [
+                TaskPlanned(**names, task="label", slot_kind="label", request={}),
+                TaskFinished(**names, status="ok"),
+            ]
+            journal.append(events)
+    database = sqlite3.connect(tmp_path / JOURNAL_FILE)
+    begin = time.monotonic()
+    for view in ("task", "label", "frame"):
+        database.execute(f"SELECT * FROM {view}").fetchall()
+    assert time.monotonic() - begin < 2
+
+
+def test_a_task_that_was_lost_and_tried_again_is_one_row_with_its_last_end(tmp_path):
+    names = {"purpose": "label/A/1", "key": "k"}
+    with Journal(tmp_path) as journal:
+        journal.append([TaskPlanned(**names, task="label", slot_kind="label", request={})])
+        journal.append([TaskFinished(**names, status="failed", reason="lost"), TaskFinished(**names, status="ok")])
+    database = sqlite3.connect(tmp_path / JOURNAL_FILE)
+    assert database.execute("SELECT status FROM task").fetchall() == [("ok",)]
+    assert database.execute("SELECT status FROM label").fetchall() == [("ok",)]
