@@ -99,7 +99,7 @@ def test_a_block_has_a_core_for_every_worker(cluster, tmp_path):
 
 def test_a_cancelled_block_costs_only_what_it_computed(cluster, tmp_path):
     folder = tmp_path / "campaign"
-    config = write_config(tmp_path / "config", execution=slurm(max_blocks=2), label=slow(1.0))
+    config = write_config(tmp_path / "config", execution=slurm(max_blocks=2), label=slow(3.0))
     driver = start(config, folder)
     assert wait_for(lambda: begun(folder) >= 2, 120)
     before = cluster.jobs()

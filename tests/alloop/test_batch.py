@@ -1,0 +1,61 @@
+import pytest
+
+from alloop.batch import cancel_leftovers
+from alloop.config.machine import ExecutionConfig
+from alloop.execution import _executor
+
+
+def built(folder, **fields):
+    named = dict.fromkeys(("explore", "label", "fit", "measure"), "cluster")
+    config = ExecutionConfig.model_validate({"executors": {"cluster": fields}, **named})
+    return _executor("cluster", config.executors["cluster"], config, folder)
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_slurm_is_asked_for_a_core_per_worker(tmp_path, nodes):
+    provider = built(tmp_path, kind="slurm", workers=8, nodes_per_block=nodes).provider
+    assert provider.cores_per_node == 8
+    assert ("--cpus-per-task=8" in provider.launcher("work", 1, nodes)) == (nodes > 1)
+
+
+def test_slurm_is_asked_for_what_the_config_says(tmp_path):
+    wanted = {"qos": "high", "constraint": "amd", "exclusive": True, "memory_GB": 64, "gpus_per_node": 4}
+    provider = built(tmp_path, kind="slurm", poll_s=7, **wanted).provider
+    for option in ("--qos=high", "--constraint=amd", "--exclusive", "--gpus-per-node=4"):
+        assert f"#SBATCH {option}\n" in provider.scheduler_options
+    assert provider.mem_per_node == 64
+    assert provider.status_polling_interval == 7
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_pbs_is_asked_for_a_core_per_worker_memory_and_gpus(tmp_path, nodes):
+    provider = built(
+        tmp_path, kind="pbs", workers=8, nodes_per_block=nodes, memory_GB=64, gpus_per_node=4, queue="q"
+    ).provider
+    assert (provider.cpus_per_node, provider.select_options, provider.queue) == (8, "mem=64gb:ngpus=4", "q")
+    assert ("-n $WORKERCOUNT" in provider.launcher("work", 1, nodes)) == (nodes > 1)
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "expected"),
+    [(8, 4, list("00112233")), (4, 4, list("0123")), (2, 4, list("02")), (2, 1, []), (2, None, [])],
+)
+def test_workers_share_the_gpus_of_a_node_evenly(tmp_path, workers, gpus, expected):
+    fields = {"kind": "slurm", "device": "cuda", "workers": workers, "gpus_per_node": gpus}
+    assert built(tmp_path, **fields).available_accelerators == expected
+
+
+def test_a_campaign_that_never_had_jobs_asks_no_batch_system(tmp_path, monkeypatch):
+    asked = tmp_path / "asked"
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text(f"#!/bin/sh\ntouch {asked}\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:/usr/bin:/bin")
+    cancel_leftovers(tmp_path / "campaign")
+    assert not asked.exists()
+    scripts = tmp_path / "campaign" / "logs" / "parsl" / "000" / "submit_scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "alloop.campaign.cluster.block-0.1").touch()
+    cancel_leftovers(tmp_path / "campaign")
+    assert asked.exists()
