@@ -13,7 +13,7 @@ from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.initial_data import read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.sanity import Finding, find
-from alloop.config.science import FoundationFile, GpawLabel
+from alloop.config.science import AseLabel, FoundationFile, GpawLabel
 from alloop.config.structures import file_problem, read_systems
 from alloop.config.suggestions import did_you_mean
 from alloop.materials.electrons import is_odd
@@ -157,11 +157,17 @@ def _electrons(loaded: LoadedConfig, structures: Mapping[str, Structure]) -> Ite
 
 
 def _label(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]:
+    from alloop.labelling.ase_engine import lacks_stress
     from alloop.labelling.checks import check_label_settings
 
-    for line in check_label_settings(loaded.config.label, elements):
+    label, weight = loaded.config.label, loaded.config.fit.stress_weight
+    lines = check_label_settings(label, elements)
+    for line in lines:
         key, _, what = line.partition(": ")
         yield tuple(key.split(".")), what
+    if not lines and isinstance(label, AseLabel) and weight > 0 and lacks_stress(label):
+        what = f"`{label.calculator}` gives no stress, and fit.stress_weight is {weight:g}"
+        yield ("label", "calculator"), f"{what}; set the weight to 0, or choose another calculator"
 
 
 # -- foundation and machine --------------------------------------------------------------------------------------

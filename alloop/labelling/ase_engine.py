@@ -94,6 +94,12 @@ def check_ase_settings(label: AseLabel) -> list[str]:
     return []
 
 
+def lacks_stress(label: AseLabel) -> bool:
+    """Return whether a calculator's class lists what it gives, and the stress is not among it."""
+    listed = getattr(calculator_class(label.calculator), "implemented_properties", None)
+    return isinstance(listed, list | tuple) and len(listed) > 0 and "stress" not in listed
+
+
 def ase_code_identity(label: AseLabel) -> dict[str, str]:
     """Return what decides a calculator's results beside its settings: its version, and files its arguments name."""
     module = import_module(label.calculator.partition(":")[0])

@@ -71,6 +71,12 @@ BROKEN = [
         "label.calculator: ",
         "EMTT",
     ),
+    (
+        "engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]\n\nfit:\n  max_steps: 600\n  stress_weight: 0.0",
+        "engine: ase\n  calculator: ase.calculators.tip3p:TIP3P\n\nfit:\n  stress_weight: 1.0",
+        "label.calculator: ",
+        "gives no stress, and fit.stress_weight is 1",
+    ),
     ("initial: []", "initial: [nowhere.extxyz]", "data.initial[0]: ", "no such file"),
     ("initial: []", "initial: [structures]", "data.initial[0]: ", "is a folder"),
     ("initial: []", "initial: [small.yaml]", "data.initial[0]: ", "cannot be read as extxyz"),
