@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, run, start, write_config
+from tests.support.campaigns import attempts, processes_of, run, start, write_config
 from tests.support.slurm import NoSlurm, command, loopback_cluster, wait_for
 
 pytestmark = pytest.mark.slow
@@ -27,9 +29,12 @@ def installed():
 
 
 @pytest.fixture
-def cluster(installed, monkeypatch):
+def cluster(installed, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     yield installed
+    for process in processes_of(tmp_path):
+        with suppress(psutil.Error):
+            process.kill()
     installed.cancel(f"--user={os.getuid()}")
     assert wait_for(lambda: not installed.jobs(), 30)
 
