@@ -143,6 +143,10 @@ def _segments(config: CampaignConfig) -> Iterator[Finding]:
     if explore.random_offers > steps:
         what = f"{explore.random_offers} frames cannot be drawn from a segment of {steps} steps"
         yield ("explore", "random_offers"), f"{what}; lower it"
+    blind = config.select.policy == "random" or config.potential.foundation is not None
+    if blind and explore.random_offers == 0:
+        who = "random selection" if config.select.policy == "random" else "a foundation, which has no committee yet,"
+        yield ("explore", "random_offers"), f"{who} needs frames offered at random times; use at least 1"
     if config.heldout.segment_fs < explore.timestep_fs:
         what = (
             f"{config.heldout.segment_fs:g} fs is shorter than one step of {explore.timestep_fs:g} fs; make it longer"

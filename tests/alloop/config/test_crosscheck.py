@@ -266,3 +266,10 @@ def test_several_problems_come_in_the_order_of_the_file(folder: Folder):
         "explore.timestep_fs",
         "ladder.rungs[2]",
     ]
+
+
+def test_random_selection_without_random_offers_is_refused(folder: Folder):
+    blind = BASE.replace("policy: disagreement", "policy: random")
+    path = folder.config(blind.replace("segment_fs: 500", "segment_fs: 500\n  random_offers: 0"))
+    with pytest.raises(ConfigError, match=r"explore\.random_offers: random selection needs frames"):
+        cross_check(load_config(path))
