@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from alloop.config import CampaignConfig
@@ -13,6 +15,21 @@ from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.selection import SelectionPolicy
 from policies.stopping import StoppingPolicy
+
+
+class PolicyError(Exception):
+    """A policy of the user's failed; the message is one line that names it."""
+
+
+@contextmanager
+def blaming(key: str, policy: str) -> Iterator[None]:
+    """Turn whatever a policy raises into one line that names the config key and the policy."""
+    try:
+        yield
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        mend = "mend it and begin under another name; `alloop export` gives the labels for its data.initial"
+        raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 
 
 @dataclass(frozen=True)

@@ -129,12 +129,13 @@ def main() -> None:
 
 
 def _foreseen(error: Exception) -> bool:
+    from alloop.charter import PolicyError
     from alloop.config.errors import ConfigError
     from alloop.execution import ExecutionError
     from alloop.journal import JournalError
     from alloop.potential.foundation import FoundationError
 
-    return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError)
+    return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)
 
 
 def _crash_file() -> str:

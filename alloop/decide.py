@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alloop.charter import Charter
+from alloop.charter import Charter, blaming
 from alloop.events import (
     ChosenFrame,
     Event,
@@ -75,7 +75,7 @@ def _emergency(state: State, charter: Charter) -> list[Event]:
             f"{failed} labels failed, budget.failed_labels is {budget.failed_labels}: {_count(state.failures)}",
         )
     if budget.wall_h is not None and state.wall_s > 3600.0 * budget.wall_h:
-        return _end("budget_spent", f"wall time {state.wall_s / 3600:.2f} h of {budget.wall_h:g} h is spent")
+        return _end("budget_spent", f"wall time {state.wall_s / 3600:.3g} h of {budget.wall_h:g} h is spent")
     return []
 
 
@@ -139,9 +139,12 @@ def _select_batch(state: State, charter: Charter) -> list[Event]:
     seed = charter.seed(f"selection/{state.selections}")
     select = charter.config.select
     window = Window(select.lower_eV_per_A, select.upper_eV_per_A)
-    selection = charter.selection.select(_candidates(pool), window, min(select.batch, need), select.per_walker, seed)
-    chosen = tuple(ChosenFrame(id=pool[c.index].id, rank=c.rank, why=c.why) for c in selection.chosen)
-    rejected = {pool[index].id: reason for index, reason in selection.rejected.items()}
+    with blaming("select.policy", select.policy):
+        selection = charter.selection.select(
+            _candidates(pool), window, min(select.batch, need), select.per_walker, seed
+        )
+        chosen = tuple(ChosenFrame(id=pool[c.index].id, rank=c.rank, why=c.why) for c in selection.chosen)
+        rejected = {pool[index].id: reason for index, reason in selection.rejected.items()}
     rejected.update({frame.id: "stale" for frame in _stale(state, charter, pool)})
     if not chosen and stalled(state, charter) and not state.running:
         return _nothing_left(state, charter)
@@ -184,7 +187,9 @@ def _judge(state: State, charter: Charter) -> list[Event]:
     if (rungs[-1].size, heldout) in judged or not evaluated:
         return []
     evidence = [_evidence(rung, state, heldout) for rung in rungs]
-    verdict = charter.stopping.judge(evidence, charter.config.ladder.rungs, charter.seed("judge"))
+    ladder = charter.config.ladder
+    with blaming("ladder.policy", ladder.policy):
+        verdict = charter.stopping.judge(evidence, ladder.rungs, charter.seed("judge"))
     events = [
         _judged(evidence[: place + 1], charter, heldout)
         for place, rung in enumerate(rungs)

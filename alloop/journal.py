@@ -120,7 +120,7 @@ def read_entries(folder: Path, after: int = 0) -> list[Entry]:
     path = Path(folder) / JOURNAL_FILE
     if not path.is_file():
         raise JournalError(f"{folder}: no campaign here (no {JOURNAL_FILE}); start one with `alloop run CONFIG`")
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+    database = sqlite3.connect(f"{path.resolve().as_uri()}?{_reading(path)}", uri=True, timeout=30)
     try:
         _check_format(database, path)
         return list(_entries(database, after))
@@ -130,14 +130,23 @@ def read_entries(folder: Path, after: int = 0) -> list[Entry]:
         database.close()
 
 
+def _reading(path: Path) -> str:
+    """Return how to open a journal for reading: one in an archive that nobody can write has no driver and no log."""
+    archived = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    return "mode=ro&immutable=1" if archived else "mode=ro"
+
+
 def _entries(database: sqlite3.Connection, after: int) -> Iterator[Entry]:
     for seq, t, body in database.execute("SELECT seq, t, body FROM event WHERE seq > ? ORDER BY seq", (after,)):
         yield Entry(seq, t, event_from_json(body))
 
 
 def _take_lock(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise JournalError(f"{path.parent}: cannot be written ({error.strerror}); name another folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from alloop import build
-from alloop.charter import Charter, Walker
+from alloop.charter import Charter, Walker, blaming
 from alloop.state import GenerationState, State
 from alloop.tasks.requests import Request
 from alloop.wanted import (
@@ -207,9 +207,10 @@ def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         return
     else:
         walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}
-    launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], room)
-    for launch in launches:
-        walker = walkers[launch.walker_id]
+    with blaming("explore.policy", charter.config.explore.policy):
+        launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], room)
+        chosen = [(walkers[launch.walker_id], launch) for launch in launches]
+    for walker, launch in chosen:
         yield _segment(state, charter, active, walker, restart=launch.restart, temperature_K=launch.temperature_K)
 
 

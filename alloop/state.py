@@ -190,7 +190,7 @@ class State:
             fold(self, entry)
 
     def _pass_time(self, entry: Entry) -> None:
-        if self._last_t is not None and not isinstance(entry.event, DriverStarted):
+        if self._last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
             self.wall_s += max(0.0, min(entry.t - self._last_t, HEARTBEAT_GAP_S))
         self._last_t = entry.t
 

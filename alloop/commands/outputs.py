@@ -24,14 +24,15 @@ DATASET_FILE = "dataset.extxyz"
 def write_outputs(journal: Journal, state: State, workspace: Workspace, console: Console) -> None:
     """Write all outputs of a finished campaign and say where they are."""
     root = workspace.root
-    build_report(state, list(journal.entries()), root / REPORT_FILE)
-    paths = [("report", root / REPORT_FILE)]
+    paths = []
     if state.labelled("train"):
         write_dataset(workspace, state, root / EXPORT_FOLDER / DATASET_FILE)
         paths.append(("dataset", root / EXPORT_FOLDER / DATASET_FILE))
     if choose_models(state, committee=False):
         models = export_models(workspace, state, root / EXPORT_FOLDER, committee=False)
         paths.extend(("model", path) for path in models if path.suffix == ".model")
+    build_report(state, list(journal.entries()), root / REPORT_FILE)
+    paths.append(("report", root / REPORT_FILE))
     for name, path in paths:
         console.print(f"{name:>8}  {_short(path)}", highlight=False, soft_wrap=True)
 

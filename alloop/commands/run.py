@@ -130,7 +130,7 @@ def _foundation(loaded: LoadedConfig, root: Path, console: Console) -> tuple[str
     from alloop.potential.foundation import resolve_foundation
 
     columns = (TextColumn("downloading the foundation"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("download", total=None, visible=False)
 
         def show(done: int, total: int | None) -> None:

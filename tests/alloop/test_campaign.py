@@ -3,7 +3,9 @@ import itertools
 import pytest
 
 from alloop.campaign import StopRequested
-from alloop.events import AttemptLost, ConfigChanged, FramesSelected, LabelsImported, TaskFinished, TaskPlanned
+from alloop.charter import PolicyError
+from alloop.events import AttemptLost, ConfigChanged, FramesSelected, LabelsImported, TaskFinished, TaskPlanned, Tick
+from alloop.journal import Journal
 from alloop.opening import open_state
 from tests.support.loops import STARTED, config, found, loop
 
@@ -372,3 +374,19 @@ def test_a_converged_verdict_stays_whatever_changes(tmp_path):
     campaign = loop(tmp_path, config())
     campaign.record([ConfigChanged(config=campaign.state.config, changes=("monitor",))])
     assert campaign.state.verdict.verdict == "ladder_exhausted"
+
+
+@pytest.mark.parametrize("section", ["select", "explore", "ladder"])
+def test_a_policy_with_a_bug_is_blamed_by_its_key(tmp_path, section):
+    changed = config().model_dump()[section] | {"policy": "tests.support.own_policies:Raises"}
+    campaign = loop(tmp_path, config(**{section: changed}))
+    with pytest.raises(PolicyError, match=rf"^{section}\.policy: .*Raises.*my bug"):
+        campaign.run(STARTED)
+
+
+def test_time_between_two_drivers_is_not_wall_time(tmp_path):
+    clock = iter([0.0, 10.0, 500.0, 501.0, 505.0])
+    journal = Journal(tmp_path, clock=lambda: next(clock))
+    for event in (STARTED, Tick(), ConfigChanged(config={}, changes=()), STARTED, Tick()):
+        journal.append([event])
+    assert open_state(journal).wall_s == 10.0 + 4.0

@@ -148,3 +148,11 @@ def test_a_task_that_was_lost_and_tried_again_is_one_row_with_its_last_end(tmp_p
     database = sqlite3.connect(tmp_path / JOURNAL_FILE)
     assert database.execute("SELECT status FROM task").fetchall() == [("ok",)]
     assert database.execute("SELECT status FROM label").fetchall() == [("ok",)]
+
+
+def test_a_journal_in_a_read_only_archive_can_be_read(tmp_path, monkeypatch):
+    with Journal(tmp_path) as journal:
+        journal.append([STARTED])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert [entry.event.kind for entry in read_entries(tmp_path)] == ["driver_started"]
+    assert not (tmp_path / f"{JOURNAL_FILE}-shm").exists()
