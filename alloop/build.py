@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from alloop.charter import Charter, Walker
-from alloop.state import FrameState, GenerationState, RungState, State
+from alloop.records import FrameState, GenerationState, RungState
+from alloop.state import State
 from alloop.tasks.requests import (
     AtomRequest,
     EvaluateRequest,

@@ -14,7 +14,8 @@ from alloop.execution import Completion, wait
 from alloop.harvest import give_up_or_retry, harvest
 from alloop.journal import Entry, Journal
 from alloop.plan import Wanted, plan
-from alloop.state import State, TaskState
+from alloop.records import TaskState
+from alloop.state import State
 from alloop.tasks.requests import Request, request_from_json
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for

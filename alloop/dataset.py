@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.io import write as write_atoms
 
 from alloop.durable import write_durably
-from alloop.state import FrameState, State
+from alloop.records import FrameState
+from alloop.state import State
 from alloop.tasks.results import LabelData
 from alloop.tasks.workspace import Workspace
 

@@ -18,7 +18,8 @@ from alloop.events import (
     RungJudged,
     VerdictReached,
 )
-from alloop.state import FrameState, RungState, State
+from alloop.records import FrameState, RungState
+from alloop.state import State
 from alloop.wanted import (
     fitted_rungs,
     fresh_pool,

@@ -10,7 +10,8 @@ from typing import Any
 from alloop.durable import write_durably
 from alloop.journal import JournalError
 from alloop.monitor.status import imported_labels, rung_rows
-from alloop.state import GenerationState, State
+from alloop.records import GenerationState
+from alloop.state import State
 from alloop.tasks.workspace import Workspace
 
 PROVENANCE_FILE = "README.json"

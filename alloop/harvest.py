@@ -5,7 +5,8 @@ from __future__ import annotations
 from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, TaskFinished
 from alloop.journal import Entry, Journal
-from alloop.state import LOST, TaskState
+from alloop.records import TaskState
+from alloop.state import LOST
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 

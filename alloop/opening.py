@@ -24,7 +24,7 @@ from alloop.imports import imported_label, store
 from alloop.journal import Journal
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
-from alloop.state import State
+from alloop.state import State, fold
 from alloop.tasks.workspace import Workspace
 
 PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl")
@@ -33,10 +33,7 @@ Progress = Callable[[int, int | None], None]
 
 def open_state(journal: Journal) -> State:
     """Return the fold of a journal."""
-    state = State()
-    for entry in journal.entries():
-        state.apply(entry)
-    return state
+    return fold(journal.entries())
 
 
 def create(

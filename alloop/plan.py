@@ -10,7 +10,8 @@ from typing import Any
 
 from alloop import build
 from alloop.charter import Charter, Walker, blaming
-from alloop.state import GenerationState, State
+from alloop.records import GenerationState
+from alloop.state import State
 from alloop.tasks.requests import Request
 from alloop.wanted import (
     evaluations_wanted,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from alloop.events import (
@@ -21,6 +21,7 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.journal import Entry
+from alloop.records import FrameState, GenerationState, RungState, TaskState, WalkerState
 from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
@@ -28,81 +29,6 @@ HEARTBEAT_GAP_S = 120.0
 LOST = "lost"
 OF_MEANS = ("budget_spent", "stopped")
 T = TypeVar("T")
-
-
-@dataclass
-class TaskState:
-    """One task by its purpose."""
-
-    purpose: str
-    key: str
-    task: str
-    slot_kind: str
-    request: dict[str, Any]
-    context: dict[str, Any]
-    planned_t: float
-    attempts: int = 1
-    status: str = "running"
-    finished: TaskFinished | None = None
-
-
-@dataclass
-class FrameState:
-    """One frame with its provenance.
-
-    `status` runs from ``offered`` to ``selected`` or ``heldout``, then ``labelled`` or ``failed``; or to ``rejected``.
-    """
-
-    id: str
-    system: str
-    walker: str
-    segment: int
-    generation: int | None
-    source: str
-    offer: Offer
-    status: str = "offered"
-    use: str | None = None
-    reason: str = ""
-    rank: int | None = None
-    label: str | None = None
-
-
-@dataclass
-class WalkerState:
-    """What is known of a walker after its last finished segment.
-
-    `fruitless` counts segments in a row that offered no frame at a random step.
-    """
-
-    id: str
-    segments: int = 0
-    continue_from: str | None = None
-    explosions: int = 0
-    ended: str | None = None
-    last_generation: int = -1
-    round: int = -1
-    fruitless: int = 0
-    running: bool = False
-
-
-@dataclass
-class GenerationState:
-    """One committee: models, the leader first, as far as they are fitted."""
-
-    number: int
-    frames: tuple[str, ...]
-    rung: int | None
-    foundation: bool
-    models: dict[int, str] = field(default_factory=dict)
-
-
-@dataclass
-class RungState:
-    """One rung: its frames and its fits."""
-
-    size: int
-    frames: tuple[str, ...]
-    models: dict[int, str] = field(default_factory=dict)
 
 
 class State:
@@ -413,7 +339,7 @@ _FINISHED: dict[str, Any] = {
 }
 
 
-def fold(entries: Any) -> State:
+def fold(entries: Iterable[Entry]) -> State:
     """Return the state after all entries."""
     state = State()
     for entry in entries:

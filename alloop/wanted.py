@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from alloop.charter import Charter, Walker
 from alloop.events import GenerationOpened
-from alloop.state import FrameState, GenerationState, RungState, State
+from alloop.records import FrameState, GenerationState, RungState
+from alloop.state import State
 
 STALLED_SEGMENTS_PER_WALKER = 20
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alloop.config.loading import load_config
 from alloop.journal import read_entries
-from alloop.state import State
+from alloop.state import State, fold
 
 
 def campaign_folder(name: str, folder: Path | None) -> Path:
@@ -33,7 +33,4 @@ def folded(root: Path) -> State:
     JournalError
         If there is no campaign in the folder.
     """
-    state = State()
-    for entry in read_entries(root):
-        state.apply(entry)
-    return state
+    return fold(read_entries(root))

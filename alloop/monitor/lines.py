@@ -22,7 +22,8 @@ from alloop.events import (
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
 from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit, verdict_text
-from alloop.state import State, TaskState
+from alloop.records import TaskState
+from alloop.state import State
 
 WIDTH = 120
 STAMP = "{:>11}  "

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.monitor.numbers import counted, duration, finite, one_line, plus_minus
-from alloop.state import GenerationState, State, TaskState
+from alloop.records import GenerationState, TaskState
+from alloop.state import State
 
 
 @dataclass(frozen=True)

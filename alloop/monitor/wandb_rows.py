@@ -19,7 +19,8 @@ from alloop.events import (
 from alloop.journal import Entry
 from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows
-from alloop.state import State, TaskState
+from alloop.records import TaskState
+from alloop.state import State
 
 STEP_METRIC = "labels"
 PRIVATE_SECTIONS = ("execution", "monitor")

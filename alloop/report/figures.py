@@ -13,8 +13,9 @@ from alloop.events import TaskFinished
 from alloop.journal import Entry
 from alloop.monitor.numbers import duration, finite, one_line
 from alloop.monitor.status import RungRow, rung_rows
+from alloop.records import FrameState
 from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
-from alloop.state import FrameState, State
+from alloop.state import State
 from alloop.tasks.results import EvaluateSummary
 
 Figure = dict[str, Any]

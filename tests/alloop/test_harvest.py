@@ -2,7 +2,7 @@ import pytest
 
 from alloop.events import AttemptLost, TaskFinished
 from alloop.harvest import give_up_or_retry, restore_labels
-from alloop.state import TaskState
+from alloop.records import TaskState
 from alloop.tasks.results import Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from tests.support.loops import STARTED, config, loop
