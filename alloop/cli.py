@@ -79,16 +79,19 @@ def run(
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show where a campaign stands, a running one too."""
     from alloop.commands.campaigns import folded, folder_of
-    from alloop.journal import read_entries
+    from alloop.journal import living_driver, read_entries
     from alloop.monitor.status import render, summary
     from alloop.report import time_split
 
     root = folder_of(where)
     found = summary(folded(root), time.time(), time_split(read_entries(root)))
+    driver = living_driver(root)
     if as_json:
-        print(json.dumps(found.to_json()))
-    else:
-        Console().print(render(found))
+        print(json.dumps(found.to_json() | {"driver": driver}))
+        return
+    Console().print(render(found))
+    if driver is None and found.verdict is None:
+        print("No driver runs this campaign now; `alloop run` with its config continues it.")
 
 
 @app.command()

@@ -130,6 +130,19 @@ def read_entries(folder: Path, after: int = 0) -> list[Entry]:
         database.close()
 
 
+def living_driver(folder: Path) -> str | None:
+    """Return the driver that runs a campaign now (process and host), or None."""
+    try:
+        with (Path(folder) / LOCK_FILE).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(200).decode(errors="replace").strip() or "unknown"
+    except OSError:
+        return None
+    return None
+
+
 def _reading(path: Path) -> str:
     """Return how to open a journal for reading: one in an archive that nobody can write has no driver and no log."""
     archived = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
@@ -148,7 +161,7 @@ def _take_lock(path: Path) -> int:
     except OSError as error:
         raise JournalError(f"{path.parent}: cannot be written ({error.strerror}); name another folder") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except BlockingIOError:
         holder = os.read(descriptor, 200).decode(errors="replace").strip() or "unknown"
         os.close(descriptor)
@@ -160,6 +173,15 @@ def _take_lock(path: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
     return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Lock for writing; a second try outlasts somebody who only looks (`living_driver`)."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.2)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _open(path: Path) -> sqlite3.Connection:

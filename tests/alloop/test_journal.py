@@ -11,7 +11,7 @@ import time
 import pytest
 
 from alloop.events import DriverStarted, DriverStopped, TaskFinished, TaskPlanned, Tick
-from alloop.journal import JOURNAL_FILE, Journal, JournalError, read_entries
+from alloop.journal import JOURNAL_FILE, Journal, JournalError, living_driver, read_entries
 from tests.support.loops import config, loop
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
@@ -32,8 +32,12 @@ def test_events_come_back_in_order_with_their_times(tmp_path):
 
 
 def test_a_second_driver_is_refused_with_the_first_ones_name(tmp_path):
-    with Journal(tmp_path), pytest.raises(JournalError, match=f"another driver.*pid {os.getpid()}"):
-        Journal(tmp_path)
+    assert living_driver(tmp_path) is None
+    with Journal(tmp_path):
+        assert f"pid {os.getpid()}" in living_driver(tmp_path)
+        with pytest.raises(JournalError, match=f"another driver.*pid {os.getpid()}"):
+            Journal(tmp_path)
+    assert living_driver(tmp_path) is None
     Journal(tmp_path).close()
 
 
