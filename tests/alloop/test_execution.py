@@ -12,7 +12,7 @@ from alloop.execution import Execution, capacity, wait
 from alloop.materials.structure import Structure
 from alloop.tasks.requests import InitialRequest
 from alloop.tasks.workspace import Workspace
-from tests.support.campaigns import processes_of
+from tests.support.campaigns import left_behind, processes_of
 
 
 def request(seed=0):
@@ -30,7 +30,7 @@ def execution(tmp_path):
     made = Execution(local(), tmp_path)
     yield made
     made.close()
-    assert processes_of(tmp_path) == []
+    assert left_behind(tmp_path) == []
 
 
 def test_tasks_run_in_worker_processes_and_slots_are_counted(execution, tmp_path):
@@ -97,7 +97,7 @@ def test_closing_takes_seconds_even_while_a_task_hangs(tmp_path):
         begin = time.monotonic()
         execution.close()
         assert time.monotonic() - begin < 15
-    assert processes_of(tmp_path) == []
+    assert left_behind(tmp_path) == []
     assert not [t for t in threading.enumerate() if t.name == "interchange-watch" and not t.daemon]
 
 

@@ -16,7 +16,7 @@ from alloop.commands.campaigns import folded
 from alloop.config.examples import examples_folder
 from alloop.materials.contacts import min_contact
 from alloop.monitor.wandb import published_rows, segments
-from tests.support.campaigns import attempts, processes_of, run, start
+from tests.support.campaigns import attempts, left_behind, run, start
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def test_after_kill_9_no_label_was_computed_twice_but_those_in_flight(finished):
     folder, _, in_flight = finished
     counts = attempts(folder, "label")
     assert sum(counts.values()) - len(counts) <= in_flight
-    assert processes_of(folder) == []
+    assert left_behind(folder) == []
 
 
 def test_the_exported_model_runs_2_ps_at_600_k_without_a_short_contact(finished, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from ase.io import read
 
 from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, environment, processes_of, run, write_config
+from tests.support.campaigns import attempts, environment, left_behind, run, write_config
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_it_ends_with_a_verdict_and_says_where_everything_is(finished):
     assert sorted(state.rungs) == [4, 8]
     for name in ("report.html", "dataset.extxyz", ".model"):
         assert name in output
-    assert processes_of(folder) == []
+    assert left_behind(folder) == []
 
 
 def test_every_key_was_computed_once(finished):

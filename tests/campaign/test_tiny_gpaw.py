@@ -6,7 +6,7 @@ from ase.io import read, write
 
 from alloop.commands.campaigns import folded
 from alloop.monitor.wandb import published_rows, segments
-from tests.support.campaigns import attempts, processes_of, run, write_config
+from tests.support.campaigns import attempts, left_behind, run, write_config
 
 SALT = {
     "systems": [{"name": "LiCl", "structure": "LiCl.extxyz"}],
@@ -34,7 +34,7 @@ def test_real_labels_reach_a_verdict_and_each_was_computed_once(finished):
     assert state.verdict is not None
     assert state.labelled("train") == 6
     assert set(attempts(folder, "label").values()) == {1}
-    assert processes_of(folder) == []
+    assert left_behind(folder) == []
 
 
 def test_labels_are_gpaws_with_forces_stress_and_a_counted_scf(finished):

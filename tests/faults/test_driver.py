@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, processes_of, run, start, write_config
+from tests.support.campaigns import attempts, left_behind, run, start, write_config
 
 
 def wait_for(condition, timeout_s):
@@ -44,7 +44,7 @@ def test_kill_9_of_the_driver_loses_no_label_and_repeats_none(tmp_path):
     state = folded(folder)
     assert sum(labels.values()) - len(labels) <= in_flight
     assert all(task.status == "ok" for task in state.tasks.values() if task.task == "label")
-    assert wait_for(lambda: processes_of(folder) == [], 20)
+    assert left_behind(folder, 20) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

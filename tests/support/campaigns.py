@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,14 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         command = process.info["cmdline"] or []
         if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in command):
             found.append(process)
+    return found
+
+
+def left_behind(folder: Path, patience_s: float = 10.0) -> list[psutil.Process]:
+    """Return the processes of a campaign that do not end by themselves soon after their driver."""
+    deadline = time.monotonic() + patience_s
+    while (found := processes_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
     return found
 
 

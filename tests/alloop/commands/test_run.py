@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.support.campaigns import attempts, processes_of, start, write_config
+from tests.support.campaigns import attempts, left_behind, start, write_config
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
@@ -19,4 +19,4 @@ def test_a_stop_from_the_terminal_reaches_every_process_and_is_one_line(tmp_path
     assert driver.returncode == 130, output
     assert "Traceback" not in output
     assert f"Stopped: {number.name}." in output
-    assert processes_of(folder) == []
+    assert left_behind(folder) == []
