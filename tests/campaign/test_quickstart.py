@@ -37,13 +37,15 @@ def finished(tmp_path_factory):
     return folder, output, in_flight
 
 
-def test_the_heldout_force_error_falls_from_rung_to_rung(finished):
+def test_the_heldout_force_error_falls_and_no_rung_rises_beyond_its_error_bar(finished):
     folder, output, _ = finished
     table = folded(folder).judged[-1].table
     errors = [row["rmse_forces_meV_per_A"] for row in table]
     assert [row["size"] for row in table] == [12, 24, 48]
-    assert errors[0] > errors[1] > errors[2]
-    assert all(row["se_forces_meV_per_A"] > 0 for row in table)
+    bars = [row["se_forces_meV_per_A"] for row in table]
+    assert all(bar > 0 for bar in bars)
+    assert errors[2] < 0.85 * errors[0]
+    assert all(later < earlier + bar for earlier, later, bar in zip(errors, errors[1:], bars, strict=False))
     assert re.search(r"ladder.exhausted|converged", output)
 
 
