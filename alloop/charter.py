@@ -64,9 +64,6 @@ class Charter:
         ValueError
             If a policy cannot be loaded; the message is one line.
         """
-        ladder = config.ladder
-        tolerances = {"tolerance_energy": ladder.tolerance_energy, "tolerance_forces": ladder.tolerance_forces}
-        stopping_options = {**(tolerances if ladder.policy == "ladder" else {}), **ladder.options}
         return cls(
             config=config,
             systems={system.name: system.structure for system in created.systems},
@@ -75,7 +72,7 @@ class Charter:
             foundation=created.foundation,
             selection=load_policy("selection", config.select.policy, config.select.options),
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
-            stopping=load_policy("stopping", ladder.policy, stopping_options),
+            stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
         )
 
     def walkers(self, role: str) -> tuple[Walker, ...]:

@@ -118,15 +118,10 @@ def _listed(names: Iterable[str]) -> str:
 def policies_of(loaded: LoadedConfig) -> tuple[tuple[str, str, str, dict[str, Any]], ...]:
     """Return (section, role, name, options) of the three policies, the options as the policies get them."""
     config = loaded.config
-    tolerances = {
-        "tolerance_energy": config.ladder.tolerance_energy,
-        "tolerance_forces": config.ladder.tolerance_forces,
-    }
-    stopping = {**(tolerances if config.ladder.policy == "ladder" else {}), **config.ladder.options}
     return (
         ("select", "selection", config.select.policy, config.select.options),
         ("explore", "exploration", config.explore.policy, config.explore.options),
-        ("ladder", "stopping", config.ladder.policy, stopping),
+        ("ladder", "stopping", config.ladder.policy, config.ladder.policy_options()),
     )
 
 

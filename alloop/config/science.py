@@ -191,3 +191,10 @@ class LadderConfig(Section):
     tolerance_energy: Positive = Field(0.10, description="Relative change of the energy RMSE.")
     tolerance_forces: Positive = Field(0.10, description="Relative change of the force RMSE.")
     options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
+
+    def policy_options(self) -> dict[str, Any]:
+        """Return the options the policy is made with: the built-in one gets the tolerances too."""
+        if self.policy != "ladder":
+            return dict(self.options)
+        tolerances = {"tolerance_energy": self.tolerance_energy, "tolerance_forces": self.tolerance_forces}
+        return {**tolerances, **self.options}
