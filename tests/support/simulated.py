@@ -100,6 +100,10 @@ def _explore(request: ExploreRequest, workspace: Workspace):
         offers.append(
             _offer(len(offers), "random", step, structures[-1], None if alone else float(rng.uniform(0, 0.3)))
         )
+    if request.lower_eV_per_A is None:
+        # A held-out walker that broke after its random step: its wall may be offered, and must not be drawn.
+        structures.append(_moved(request.structure, request.seed + 77_777))
+        offers.append(_offer(len(offers), "last_good", request.steps, structures[-1]))
     if request.lower_eV_per_A is not None and not alone:
         structures.append(_moved(request.structure, request.seed + 99_999))
         high = float(rng.uniform(request.lower_eV_per_A, request.upper_eV_per_A))
