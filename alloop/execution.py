@@ -37,6 +37,7 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request
 from alloop.tasks.worker import perform
 
@@ -97,9 +98,9 @@ class Execution:
         """Send a task to its executor; its end arrives in `completions`."""
         label = getattr(self._config, request.slot_kind)
         self._busy[label] += 1
-        device = self._config.executors[label].device
+        machine = _machine(self._config.executors[label]).model_dump(mode="json")
         fields = request.model_dump(mode="json")
-        future: Future[str] = self._apps[label](str(self.root), request.kind, fields, device)
+        future: Future[str] = self._apps[label](str(self.root), request.kind, fields, machine)
         future.add_done_callback(partial(self._done, purpose))
 
     def harvested(self, slot_kind: str) -> None:
@@ -143,6 +144,10 @@ def capacity(executor: ExecutorConfig) -> int:
     if isinstance(executor, BatchExecutor):
         return executor.workers * executor.nodes_per_block * executor.max_blocks
     return executor.workers
+
+
+def _machine(executor: ExecutorConfig) -> Machine:
+    return Machine(device=executor.device)
 
 
 def _parsl_config(executors: list[Any], root: Path) -> Config:

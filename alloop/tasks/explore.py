@@ -15,6 +15,7 @@ from alloop.dynamics import MDSettings, Shortlist, State, Walker, fresh_state, t
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee, LeaderCalculator, load_committee
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import ExploreRequest
 from alloop.tasks.results import Offer, OffersData, OffersSummary, Snapshot
 from alloop.tasks.workspace import Workspace
@@ -50,7 +51,7 @@ class Frame:
         return cls(step, state, contact if math.isfinite(contact) else 0.0)
 
 
-def explore(request: ExploreRequest, workspace: Workspace, device: str) -> Answer:
+def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Run one segment of a walker and offer frames of it (see `Segment`).
 
     Parameters
@@ -59,15 +60,15 @@ def explore(request: ExploreRequest, workspace: Workspace, device: str) -> Answe
         Where to start, how to move and what to look for.
     workspace : Workspace
         Holds the models and the segment to continue.
-    device : str
-        ``cpu`` or ``cuda``.
+    machine : Machine
+        Where to compute.
 
     Returns
     -------
     tuple of dict
         OffersSummary and OffersData as JSON.
     """
-    committee = load_committee(workspace, request.members, device, request.dtype)
+    committee = load_committee(workspace, request.members, machine.device, request.dtype)
     snapshot = workspace.last_good(request.start) if request.start else None
     return _dump(*Segment(request, committee, snapshot).run())
 

@@ -23,6 +23,7 @@ from alloop.potential.graphs import (
 from alloop.potential.model_files import read_model, write_model
 from alloop.potential.runtime import DTYPES
 from alloop.potential.training import Check, DivergedError, Recipe, train
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import FitRequest
 from alloop.tasks.results import EpochMetrics, FitSummary
 from alloop.tasks.workspace import Workspace
@@ -31,7 +32,7 @@ from alloop.tasks.workspace import Workspace
 WATCHED_TRAINING_FRAMES = 64
 
 
-def fit(request: FitRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fit a model and write it to ``workspace.model_path("fit:<key>")``.
 
     The model file stands before this returns, so a result never lacks its model.
@@ -42,8 +43,8 @@ def fit(request: FitRequest, workspace: Workspace, device: str) -> tuple[dict[st
         What to fit, and from where.
     workspace : Workspace
         Holds the labels and the models.
-    device : str
-        ``cpu`` or ``cuda``.
+    machine : Machine
+        Where to compute.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def fit(request: FitRequest, workspace: Workspace, device: str) -> tuple[dict[st
             [graphs[key] for key in request.train],
             [graphs[key] for key in watched_keys(request)],
             _recipe(request),
-            device=device,
+            device=machine.device,
         )
     except DivergedError as error:
         raise TaskFailure("diverged", f"{error}: lower fit.learning_rate") from error

@@ -6,12 +6,13 @@ from typing import Any
 
 from alloop.materials.contacts import min_contact
 from alloop.materials.rattle import rattled
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import InitialRequest
 from alloop.tasks.results import Offer, OffersData, OffersSummary
 from alloop.tasks.workspace import Workspace
 
 
-def initial(request: InitialRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def initial(request: InitialRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
     """Offer rattled copies of a structure.
 
     Parameters
@@ -20,7 +21,7 @@ def initial(request: InitialRequest, workspace: Workspace, device: str) -> tuple
         What to rattle, and how strongly.
     workspace : Workspace
         Not used.
-    device : str
+    machine : Machine
         Not used.
 
     Returns

@@ -23,6 +23,7 @@ from alloop.labelling.singlepoint import NotConvergedError, SinglePoint, label_s
 from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import AtomRequest, LabelRequest
 from alloop.tasks.results import AtomSummary, LabelData, LabelSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -34,7 +35,7 @@ class CodeMismatchError(Exception):
     """Other code or datasets on the machine than the request was made for."""
 
 
-def label(request: LabelRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
     """Label a frame: gates on the geometry, the single point, gates on the answer.
 
     Parameters
@@ -43,7 +44,7 @@ def label(request: LabelRequest, workspace: Workspace, device: str) -> tuple[dic
         Which frame, and with which settings.
     workspace : Workspace
         Files of the campaign; the engine's log of a failed label stays under ``logs/label``.
-    device : str
+    machine : Machine
         Not used: the engine chooses.
 
     Returns
@@ -83,7 +84,7 @@ def label(request: LabelRequest, workspace: Workspace, device: str) -> tuple[dic
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def atom(request: AtomRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
     """Compute the reference energy of an isolated atom with the settings of the labels.
 
     Returns

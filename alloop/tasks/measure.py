@@ -11,6 +11,7 @@ from alloop.failure import TaskFailure
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError, batches_of, labelled_graphs
 from alloop.tasks.fit import read_frame
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import EvaluateRequest
 from alloop.tasks.results import EvaluateSummary
 from alloop.tasks.workspace import Workspace
@@ -18,7 +19,7 @@ from alloop.tasks.workspace import Workspace
 ATOMS_PER_BATCH = 256
 
 
-def evaluate(request: EvaluateRequest, workspace: Workspace, device: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
     """Evaluate a model on labelled frames, in batches.
 
     Parameters
@@ -27,8 +28,8 @@ def evaluate(request: EvaluateRequest, workspace: Workspace, device: str) -> tup
         The model and the keys of the labels.
     workspace : Workspace
         Holds both.
-    device : str
-        ``cpu`` or ``cuda``.
+    machine : Machine
+        Where to compute.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def evaluate(request: EvaluateRequest, workspace: Workspace, device: str) -> tup
     TaskFailure
         With reason ``elements`` if the model lacks an element, ``nan`` if it predicts something that is no number.
     """
-    model = load_member(workspace, request.model, device, request.dtype)
+    model = load_member(workspace, request.model, machine.device, request.dtype)
     try:
         graphs = labelled_graphs([read_frame(workspace, key) for key in request.frames], model)
     except UnknownElementError as error:
@@ -48,7 +49,7 @@ def evaluate(request: EvaluateRequest, workspace: Workspace, device: str) -> tup
     energies: list[float] = []
     forces: list[float] = []
     for batch in batches_of(graphs, ATOMS_PER_BATCH):
-        energy_errors, squared_errors = _errors(model, batch.to(device))
+        energy_errors, squared_errors = _errors(model, batch.to(machine.device))
         energies += energy_errors
         forces += squared_errors
     if not np.isfinite(energies + forces).all():

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failure import TaskFailure
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request, request_from_json
 from alloop.tasks.results import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]
-Task = Callable[[Any, Workspace, str], Answer]
+Task = Callable[[Any, Workspace, Machine], Answer]
 
+ANY_MACHINE = Machine()
 _TASKS = {
     "initial": "alloop.tasks.initial:initial",
     "explore": "alloop.tasks.explore:explore",
@@ -28,7 +30,7 @@ _TASKS = {
 }
 
 
-def perform(root: str, kind: str, fields: dict[str, Any], device: str = "cpu") -> str:
+def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any] | None = None) -> str:
     """Compute a task unless its result stands, and return its key.
 
     Parameters
@@ -39,8 +41,8 @@ def perform(root: str, kind: str, fields: dict[str, Any], device: str = "cpu") -
         Kind of the request.
     fields : dict
         The request as JSON.
-    device : str
-        ``cpu`` or ``cuda``; a machine setting, so not part of the request.
+    machine : dict or None
+        A dumped `Machine`: how this worker computes.
 
     Returns
     -------
@@ -52,16 +54,16 @@ def perform(root: str, kind: str, fields: dict[str, Any], device: str = "cpu") -
     with workspace.lock(key):
         if not _stands(workspace, kind, key):
             workspace.note_attempt(kind, key)
-            workspace.write(compute(request, workspace, device))
+            workspace.write(compute(request, workspace, Machine.model_validate(machine or {})))
     return key
 
 
-def compute(request: Request, workspace: Workspace, device: str = "cpu") -> Result:
+def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHINE) -> Result:
     """Run the task of a request and return its result; a scientific failure is a result too."""
     started_t, cpu_before = time.time(), _cpu_s()
     outcome: dict[str, Any]
     try:
-        summary, data = _task(request.kind)(request, workspace, device)
+        summary, data = _task(request.kind)(request, workspace, machine)
         outcome = {"status": "ok", "summary": summary, "data": data}
     except TaskFailure as failure:
         outcome = {"status": "failed", "reason": failure.reason, "detail": failure.detail}

@@ -54,26 +54,27 @@ def test_a_fit_leaves_its_model_beside_its_result(workspace, labels):
 
 def test_the_model_stands_before_the_result(workspace, labels):
     request = fit_request(labels)
-    fit(request, workspace, "cpu")
+    fit(request, workspace, Machine())
     assert workspace.model_path(f"fit:{request.key()}").exists()
     assert workspace.read("fit", request.key()) is None
 
 
 def test_the_same_request_gives_the_same_model_bit_for_bit(workspace, labels):
     request = fit_request(labels)
-    first, second = (fit(request, workspace, "cpu")[0] for _ in range(2))
+    first, second = (fit(request, workspace, Machine())[0] for _ in range(2))
     assert first == second
-    assert fit(fit_request(labels, seed=4), workspace, "cpu")[0]["model_sha256"] != first["model_sha256"]
+    assert fit(fit_request(labels, seed=4), workspace, Machine())[0]["model_sha256"] != first["model_sha256"]
 
 
 def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
     request = fit_request(labels)
-    here, _ = fit(request, workspace, "cpu")
+    here, _ = fit(request, workspace, Machine())
     code = (
         "import sys; from pathlib import Path; from alloop.tasks.fit import fit; "
+        "from alloop.tasks.machine import Machine; "
         "from alloop.tasks.requests import FitRequest; from alloop.tasks.workspace import Workspace; "
         "r = FitRequest.model_validate_json(sys.argv[2]); "
-        "print(fit(r, Workspace(Path(sys.argv[1])), 'cpu')[0]['model_sha256'])"
+        "print(fit(r, Workspace(Path(sys.argv[1])), Machine())[0]['model_sha256'])"
     )
     there = subprocess.run(
         [sys.executable, "-c", code, str(workspace.root), request.model_dump_json()], capture_output=True, text=True
@@ -83,7 +84,7 @@ def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
 
 def test_a_fit_in_another_precision_is_in_that_precision(workspace, labels):
     request = fit_request(labels, dtype="float64", max_steps=2)
-    fit(request, workspace, "cpu")
+    fit(request, workspace, Machine())
     assert next(read_model(workspace.model_path(f"fit:{request.key()}")).parameters()).dtype == torch.float64
 
 
@@ -92,13 +93,13 @@ def test_the_model_holds_the_isolated_atoms_it_was_given(workspace, labels, orig
     init = None
     if origin == "fit":
         first = fit_request(labels, max_steps=1)
-        fit(first, workspace, "cpu")
+        fit(first, workspace, Machine())
         init = f"fit:{first.key()}"
     elif origin == "foundation":
         init = place_foundation(workspace)
     changed = {"Li": -7.0, "Cl": 2.0}
     request = fit_request(labels, init=init, e0s_eV=changed, max_steps=1)
-    fit(request, workspace, "cpu")
+    fit(request, workspace, Machine())
     assert e0s_in(read_model(workspace.model_path(f"fit:{request.key()}"))) == {3: -7.0, 17: 2.0}
 
 
@@ -114,21 +115,21 @@ def test_fine_tuning_starts_from_exactly_the_foundation(workspace, labels):
 
 def test_fine_tuning_learns(workspace, labels):
     request = fit_request(labels, init=place_foundation(workspace), max_steps=60, learning_rate=0.005)
-    history = fit(request, workspace, "cpu")[0]["history"]
+    history = fit(request, workspace, Machine())[0]["history"]
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
 
 
 def test_a_warm_start_begins_where_the_last_fit_ended(workspace, labels):
     first = fit_request(labels, max_steps=60)
-    last = fit(first, workspace, "cpu")[0]["history"][-1]
+    last = fit(first, workspace, Machine())[0]["history"][-1]
     warm = fit_request(labels, init=f"fit:{first.key()}", max_steps=1)
-    begin = fit(warm, workspace, "cpu")[0]["history"][0]
+    begin = fit(warm, workspace, Machine())[0]["history"][0]
     assert begin["rmse_forces_meV_per_A"] == pytest.approx(last["rmse_forces_meV_per_A"], rel=1e-4)
 
 
 def test_valid_labels_steer_the_stop(workspace, labels):
     request = fit_request(labels[:1], valid=labels[1:], patience=2, check_every_steps=5, max_steps=3000)
-    summary, _ = fit(request, workspace, "cpu")
+    summary, _ = fit(request, workspace, Machine())
     assert (summary["stopped"], summary["watched"]) == ("patience", "valid")
     assert summary["steps"] < 3000
 
@@ -136,7 +137,7 @@ def test_valid_labels_steer_the_stop(workspace, labels):
 def test_bootstrap_repeats_count(workspace, labels):
     plain = fit_request(labels[:3])
     repeated = fit_request((labels[0], labels[0], labels[0], labels[1], labels[2]))
-    summaries = [fit(request, workspace, "cpu")[0] for request in (plain, repeated)]
+    summaries = [fit(request, workspace, Machine())[0] for request in (plain, repeated)]
     assert summaries[0]["model_sha256"] != summaries[1]["model_sha256"]
     assert watched_keys(repeated) == list(labels[:3])
 
@@ -153,12 +154,12 @@ def test_an_element_nobody_knows_is_a_failure_with_a_reason(workspace, labels, i
     e0s, name = {"Li": -0.5}, None
     if init == "fit":
         first = fit_request(labels, max_steps=1)
-        fit(first, workspace, "cpu")
+        fit(first, workspace, Machine())
         name = f"fit:{first.key()}"
     elif init == "foundation":
         name, e0s = place_foundation(workspace), {**E0S, "Na": 0.0}
     with pytest.raises(TaskFailure) as caught:
-        fit(fit_request(labels, init=name, e0s_eV=e0s), workspace, "cpu")
+        fit(fit_request(labels, init=name, e0s_eV=e0s), workspace, Machine())
     assert caught.value.reason == "elements"
     assert "\n" not in caught.value.detail
 
@@ -166,7 +167,7 @@ def test_an_element_nobody_knows_is_a_failure_with_a_reason(workspace, labels, i
 def test_a_diverging_fit_is_a_failure_and_leaves_no_model(workspace, labels):
     request = fit_request(labels, learning_rate=1e30, max_steps=50)
     with pytest.raises(TaskFailure) as caught:
-        fit(request, workspace, "cpu")
+        fit(request, workspace, Machine())
     assert caught.value.reason == "diverged"
     assert not workspace.model_path(f"fit:{request.key()}").exists()
 

@@ -8,6 +8,7 @@ from alloop.failure import TaskFailure
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.label import CodeMismatchError, atom, label
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import AtomRequest, LabelRequest
 from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, OffersData, Result
 from alloop.tasks.worker import compute
@@ -46,7 +47,7 @@ def _request(workspace: Workspace, atoms: Atoms, settings, code=None) -> LabelRe
 
 def _reason(workspace, atoms, settings) -> TaskFailure:
     with pytest.raises(TaskFailure) as failure:
-        label(_request(workspace, atoms, settings), workspace, "cpu")
+        label(_request(workspace, atoms, settings), workspace, Machine())
     assert "\n" not in failure.value.detail
     return failure.value
 
@@ -84,7 +85,7 @@ def test_forces_and_stress_are_derivatives_of_the_energy(workspace):
     )
 
     def answer(atoms):
-        return LabelData.model_validate(label(_request(workspace, atoms, settings), workspace, "cpu")[1])
+        return LabelData.model_validate(label(_request(workspace, atoms, settings), workspace, Machine())[1])
 
     def shifted(step_A):
         atoms = _crystal()
@@ -156,7 +157,7 @@ def test_any_ase_calculator_labels(workspace):
     from ase.calculators.lj import LennardJones
 
     atoms = _crystal()
-    summary, dumped = label(_request(workspace, atoms, LJ), workspace, "cpu")
+    summary, dumped = label(_request(workspace, atoms, LJ), workspace, Machine())
     atoms.calc = LennardJones(**LJ.arguments)
     data = LabelData.model_validate(dumped)
     assert data.energy_eV == pytest.approx(atoms.get_potential_energy())
@@ -171,7 +172,7 @@ def test_an_engine_without_stress_or_free_energy_labels_what_it_has(workspace):
         calculator="ase.calculators.harmonic:SpringCalculator",
         arguments={"ideal_positions": _crystal(0.0).positions.tolist(), "k": 1.0},
     )
-    _, dumped = label(_request(workspace, _crystal(), spring), workspace, "cpu")
+    _, dumped = label(_request(workspace, _crystal(), spring), workspace, Machine())
     data = LabelData.model_validate(dumped)
     assert data.stress_eV_per_A3 is None
     assert data.energy_eV == pytest.approx(0.5 * (0.1**2 + 0.04**2))
@@ -182,14 +183,14 @@ def test_scratch_of_a_killed_attempt_is_cleared_away(workspace):
     leftover = workspace.root / "scratch" / f"{request.key()}.1"
     leftover.mkdir(parents=True)
     (leftover / "log.txt").write_text("half a calculation")
-    label(request, workspace, "cpu")
+    label(request, workspace, Machine())
     assert _scratch_is_clean(workspace)
 
 
 def test_another_structure_than_the_one_asked_for_is_refused(workspace):
     request = _request(workspace, _crystal(), LJ).model_copy(update={"structure_sha256": "0" * 64})
     with pytest.raises(DamagedResultError, match="not the structure"):
-        label(request, workspace, "cpu")
+        label(request, workspace, Machine())
 
 
 def test_a_machine_with_other_code_does_not_answer(workspace):
@@ -204,7 +205,7 @@ def _atom_request(element: str, settings) -> AtomRequest:
 
 
 def test_the_reference_energy_of_lithium(workspace):
-    dumped, data = atom(_atom_request("Li", GpawLabel(cutoff_eV=200)), workspace, "cpu")
+    dumped, data = atom(_atom_request("Li", GpawLabel(cutoff_eV=200)), workspace, Machine())
     summary = AtomSummary.model_validate(dumped)
     assert summary.magnetic_moment_muB == pytest.approx(1.0, abs=0.01)
     assert summary.energy_eV == pytest.approx(-0.30, abs=0.05)
@@ -215,7 +216,7 @@ def test_the_reference_energy_of_lithium(workspace):
 @pytest.mark.slow
 @pytest.mark.parametrize(("element", "moment"), [("In", 1.0), ("Cl", 1.0), ("O", 2.0), ("P", 3.0)])
 def test_open_shells_converge_to_hunds_moment(workspace, element, moment):
-    dumped, _ = atom(_atom_request(element, GpawLabel()), workspace, "cpu")
+    dumped, _ = atom(_atom_request(element, GpawLabel()), workspace, Machine())
     assert dumped["magnetic_moment_muB"] == pytest.approx(moment, abs=0.05)
 
 

@@ -5,6 +5,7 @@ import torch
 from alloop.failure import TaskFailure
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.model_files import write_model
+from alloop.tasks.machine import Machine
 from alloop.tasks.measure import evaluate
 from alloop.tasks.requests import EvaluateRequest
 from alloop.tasks.results import EvaluateSummary
@@ -21,7 +22,7 @@ def workspace(tmp_path):
 
 def ask(workspace, keys):
     request = EvaluateRequest(model="fit:a", frames=tuple(keys), dtype="float32")
-    return EvaluateSummary.model_validate(evaluate(request, workspace, "cpu")[0])
+    return EvaluateSummary.model_validate(evaluate(request, workspace, Machine())[0])
 
 
 def test_errors_are_predicted_minus_labelled_frame_by_frame(workspace):
