@@ -10,6 +10,7 @@ from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of
 from alloop.potential.model_files import file_sha256, read_model
 from alloop.tasks.fit import fit, initial_model, read_frame, watched_keys
+from alloop.tasks.machine import Machine
 from alloop.tasks.results import FitSummary
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
