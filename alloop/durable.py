@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
+from alloop.plain_files import folder_below
 
-def write_durably(path: Path, content: bytes) -> None:
+
+def write_durably(path: Path, content: bytes, *, below: Path | None = None) -> None:
     """Write a file through a temporary one: fsync, rename, fsync of the folder.
+
+    A link at the path is replaced, never followed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; missing folders are made.
+    content : bytes
+        All of it.
+    below : pathlib.Path or None
+        No link between this folder and the file is followed either.
 
     Raises
     ------
     OSError
         If the file system refuses (a full disk, for instance); the target is then untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with folder_below(below or path.parent, path.parent, make=True) as folder:
+        temporary = f".{path.name}.{secrets.token_hex(8)}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with os.fdopen(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+        os.fsync(folder)
 
 
 def sync_folder(folder: Path) -> None:

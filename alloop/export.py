@@ -12,7 +12,7 @@ from alloop.journal import JournalError
 from alloop.monitor.status import imported_labels, rung_rows
 from alloop.records import GenerationState
 from alloop.state import State
-from alloop.tasks.workspace import Workspace
+from alloop.tasks.workspace import DamagedResultError, Workspace
 
 PROVENANCE_FILE = "README.json"
 UNITS = {"energy": "eV", "forces": "eV/Å", "stress": "eV/Å³", "length": "Å", "temperature": "K"}
@@ -123,8 +123,8 @@ def _export(workspace: Workspace, item: Chosen, path: Path) -> str:
     from alloop.potential.model_files import ModelFileError, export_mace_model, file_sha256, read_model
 
     try:
-        model = read_model(workspace.model_path(item.model), device="cpu", dtype=None)
-    except (FileNotFoundError, ModelFileError) as error:
+        model = read_model(workspace.model_path(item.model), sha256=workspace.model_sha256(item.model))
+    except (FileNotFoundError, ModelFileError, DamagedResultError) as error:
         raise ExportError(f"{item.model} cannot be exported: {error}") from error
     export_mace_model(model, path)
     return file_sha256(path)

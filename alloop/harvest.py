@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, TaskFinished
 from alloop.journal import Entry, Journal
+from alloop.plain_files import put_aside
 from alloop.records import TaskState
 from alloop.state import LOST
+from alloop.tasks.result_files import result_from_bytes
+from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
 def harvest(journal: Journal, workspace: Workspace, task: TaskState) -> list[Entry]:
     """Journal the result of a task if a verified one stands; a damaged file is put aside and computed again."""
     try:
-        result = workspace.read(task.task, task.key, with_data=task.task == "label")
+        found = _found(workspace, task)
     except DamagedResultError:
-        path = workspace.result_path(task.task, task.key)
-        path.replace(path.with_suffix(".damaged"))
+        workspace.put_aside(task.task, task.key)
         return []
-    if result is None:
+    if found is None:
         return []
-    if task.task == "fit" and result.status == "ok" and not workspace.model_path(f"fit:{task.key}").is_file():
-        workspace.result_path(task.task, task.key).unlink()
-        return []
+    result, content = found
     event = TaskFinished(
         purpose=task.purpose,
         key=task.key,
@@ -33,9 +35,38 @@ def harvest(journal: Journal, workspace: Workspace, task: TaskState) -> list[Ent
         summary=result.summary,
         reused=result.timing is not None and result.timing.finished_t < task.planned_t,
     )
-    labelled = task.task == "label" and result.status == "ok"
-    content = {task.key: workspace.result_path(task.task, task.key).read_bytes()} if labelled else {}
-    return journal.append([event], content)
+    return journal.append([event], {task.key: content} if content else {})
+
+
+def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None:
+    """Return the verified result of a task, and the file's content if it is a label's, or None."""
+    content = workspace.content(task.task, task.key) if task.task == "label" else b""
+    if content is None:
+        return None
+    result = result_from_bytes(content, "label", task.key) if content else workspace.read(task.task, task.key)
+    if result is None or result.status != "ok":
+        return None if result is None else (result, b"")
+    _check_summary(task, result)
+    if task.task == "fit":
+        workspace.check_model(result)
+    return result, content
+
+
+def _check_summary(task: TaskState, result: Result) -> None:
+    """Refuse a summary that the decisions could not read: it would be in the journal for good."""
+    try:
+        summary = SUMMARIES[task.task].model_validate(result.summary)
+    except ValidationError as error:
+        raise DamagedResultError(f"the summary of {task.task}/{task.key} does not fit") from error
+    if isinstance(summary, OffersSummary):
+        fits = [offer.index for offer in summary.offers] == list(range(len(summary.offers)))
+    elif isinstance(summary, EvaluateSummary):
+        frames = len(task.request.get("frames", ()))
+        fits = len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
+    else:
+        fits = True
+    if not fits:
+        raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
 
 
 def give_up_or_retry(task: TaskState, error: BaseException, retries: int) -> Event:
@@ -52,8 +83,17 @@ def restore_labels(journal: Journal, workspace: Workspace) -> int:
     """Write back every label file that is missing or damaged, from the journal; return how many."""
     restored = 0
     for key in journal.result_keys():
-        path, content = workspace.result_path("label", key), journal.result(key) or b""
-        if not path.is_file() or path.read_bytes() != content:
-            write_durably(path, content)
+        content = journal.result(key) or b""
+        if not _holds(workspace, key, content):
+            path = workspace.result_path("label", key)
+            put_aside(workspace.root, path)
+            write_durably(path, content, below=workspace.root)
             restored += 1
     return restored
+
+
+def _holds(workspace: Workspace, key: str, content: bytes) -> bool:
+    try:
+        return workspace.content("label", key) == content
+    except DamagedResultError:
+        return False

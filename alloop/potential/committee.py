@@ -185,7 +185,7 @@ def load_member(workspace: Workspace, member: str, device: str, dtype: str) -> t
     path = workspace.model_path(member)
     origin, _, sha256 = member.partition(":")
     if origin == "fit":
-        return hot_model(path, device, dtype)
+        return hot_model(path, device, dtype, workspace.model_sha256(member))
     return hot(sha256, device, dtype, lambda: load_foundation_file(path, sha256, device=device).to(DTYPES[dtype]))
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from alloop.durable import write_durably
+from alloop.plain_files import NotPlainError, open_below, read_below
 from alloop.potential.architecture import build_model, describe_model, load_state, rebuilt
 from alloop.potential.runtime import DTYPES
 
 FORMAT = 1
+MAX_BYTES = 4 << 30
 _HOT_MODELS = 24
 
 _hot: OrderedDict[tuple[str, str, str], torch.nn.Module] = OrderedDict()
-_digests: dict[tuple[str, int, int, int], str] = {}
 _lock = threading.RLock()
 
 
@@ -27,23 +30,30 @@ class ModelFileError(Exception):
     """A file that is not a model of ours."""
 
 
-def write_model(path: Path, model: torch.nn.Module) -> str:
-    """Write a model as description and state, whole or not at all, and return the file's SHA-256."""
+def write_model(path: Path, model: torch.nn.Module, *, below: Path | None = None) -> str:
+    """Write a model as description and state, whole or not at all, and return the file's SHA-256.
+
+    No link between the folder `below` and the file is followed.
+    """
     state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "config": describe_model(model), "state": state}, buffer)
     content = buffer.getvalue()
-    write_durably(path, content)
+    write_durably(path, content, below=below)
     return hashlib.sha256(content).hexdigest()
 
 
-def read_model(path: Path, *, device: str = "cpu", dtype: str | None = None) -> torch.nn.Module:
+def read_model(
+    path: Path, *, sha256: str | None = None, device: str = "cpu", dtype: str | None = None
+) -> torch.nn.Module:
     """Rebuild a model from a file written by :func:`write_model`; nothing in the file is executed.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
+    sha256 : str or None
+        Checksum that the file must have; None for any.
     device : str
         Where the model shall live.
     dtype : str or None
@@ -52,14 +62,27 @@ def read_model(path: Path, *, device: str = "cpu", dtype: str | None = None) -> 
     Raises
     ------
     ModelFileError
-        If the file is not such a file or is damaged.
+        If the file is not such a file, is damaged or has another checksum.
     """
+    content = _content(path)
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelFileError(f"{path} is not the model that was fitted: its checksum differs")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+        return _model(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), path, device, dtype)
+    except ModelFileError:
         raise
-    except Exception as error:
+    except Exception as error:  # a hostile file may make torch and MACE raise anything
         raise ModelFileError(f"{path} is not a model file of alloop: {_first_line(error)}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_below(path.parent, path, MAX_BYTES)
+    except NotPlainError as error:
+        raise ModelFileError(f"{path} is not a model file of alloop: {error.strerror}") from error
+
+
+def _model(content: Any, path: Path, device: str, dtype: str | None) -> torch.nn.Module:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelFileError(f"{path} is not a model file of alloop in format {FORMAT}")
     model = build_model(content["config"])
@@ -67,9 +90,10 @@ def read_model(path: Path, *, device: str = "cpu", dtype: str | None = None) -> 
     return model.to(device=device, dtype=DTYPES[dtype or content["config"]["dtype"]])
 
 
-def hot_model(path: Path, device: str, dtype: str) -> torch.nn.Module:
+def hot_model(path: Path, device: str, dtype: str, sha256: str | None = None) -> torch.nn.Module:
     """Return a model for evaluation, kept in memory by the content of its file; it must not be changed."""
-    return hot(file_sha256(path), device, dtype, lambda: read_model(path, device=device, dtype=dtype))
+    known = sha256 or file_sha256(path)
+    return hot(known, device, dtype, lambda: read_model(path, sha256=known, device=device, dtype=dtype))
 
 
 def hot(sha256: str, device: str, dtype: str, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
@@ -93,14 +117,9 @@ def hot(sha256: str, device: str, dtype: str, load: Callable[[], torch.nn.Module
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, remembered until its size, time or inode changes."""
-    status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
-    with _lock:
-        if key not in _digests:
-            with path.open("rb") as file:
-                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        return _digests[key]
+    """Return the SHA-256 of a regular file."""
+    with os.fdopen(open_below(path.parent, path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def export_mace_model(model: torch.nn.Module, path: Path) -> None:

@@ -73,7 +73,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[di
     except (ArchitectureError, UnknownElementError) as error:
         raise TaskFailure("elements", str(error)) from error
     summary = FitSummary(
-        model_sha256=write_model(workspace.model_path(f"fit:{request.key()}"), model),
+        model_sha256=write_model(workspace.model_path(f"fit:{request.key()}"), model, below=workspace.root),
         steps=outcome.steps,
         stopped=outcome.stopped,
         watched="valid" if request.valid else "train",
@@ -96,7 +96,7 @@ def initial_model(request: FitRequest, workspace: Workspace, training: list[Atom
     if origin == "foundation":
         model = reduced_to(load_foundation_file(path, name), sorted(e0s_eV)).to(DTYPES[request.dtype])
     else:
-        model = read_model(path, dtype=request.dtype)
+        model = read_model(path, sha256=workspace.model_sha256(request.init), dtype=request.dtype)
     set_e0s(model, e0s_eV)
     return model
 

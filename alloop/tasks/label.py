@@ -202,7 +202,4 @@ def _keep_log(workspace: Workspace, kind: str, key: str, folder: Path) -> str:
     log = folder / "log.txt"
     if not log.is_file():
         return ""
-    kept = workspace.root / "logs" / kind / f"{key}.txt"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(log, kept)
-    return f" (log: {kept.relative_to(workspace.root)})"
+    return f" (log: {workspace.keep_log(log, kind, key)})"

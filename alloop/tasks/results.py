@@ -5,11 +5,13 @@ Every result has a `summary`, small enough for the journal, and `data`, which st
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from alloop.materials.structure import Structure, Vector
+
+Seconds = Annotated[float, Field(ge=0, lt=1e11)]
 
 
 class Record(BaseModel):
@@ -142,12 +144,12 @@ class EvaluateSummary(Record):
 class Timing(Record):
     """When, where and at what cost a task ran; times are seconds since the epoch."""
 
-    started_t: float
-    finished_t: float
-    cpu_s: float
-    cores: int
-    host: str
-    pid: int
+    started_t: Seconds
+    finished_t: Seconds
+    cpu_s: Seconds
+    cores: Annotated[int, Field(ge=1, le=1_000_000)]
+    host: Annotated[str, Field(max_length=255)]
+    pid: Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Result(Record):
@@ -166,8 +168,19 @@ class Result(Record):
     key: str
     kind: str
     status: Literal["ok", "failed"]
-    reason: str = ""
-    detail: str = ""
+    reason: Annotated[str, Field(max_length=100)] = ""
+    detail: Annotated[str, Field(max_length=10_000)] = ""
     timing: Timing | None = None
     summary: dict[str, Any] = {}
     data: dict[str, Any] = {}
+
+
+SUMMARIES: dict[str, type[Record]] = {
+    "initial": OffersSummary,
+    "explore": OffersSummary,
+    "atom": AtomSummary,
+    "label": LabelSummary,
+    "fit": FitSummary,
+    "evaluate": EvaluateSummary,
+}
+"""What the summary of a task that went well must be."""

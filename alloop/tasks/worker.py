@@ -79,10 +79,15 @@ def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHI
 
 
 def _stands(workspace: Workspace, kind: str, key: str) -> bool:
+    """Return whether a verified result stands; a damaged one is put aside."""
     try:
-        return workspace.read(kind, key, with_data=True) is not None
+        result = workspace.read(kind, key, with_data=True)
+        if result is not None and kind == "fit" and result.status == "ok":
+            workspace.check_model(result)
     except DamagedResultError:
+        workspace.put_aside(kind, key)
         return False
+    return result is not None
 
 
 def _task(kind: str) -> Task:

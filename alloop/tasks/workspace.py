@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import hashlib
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alloop.canonical import canonical_json, sha256_text
 from alloop.durable import write_durably
 from alloop.materials.structure import Structure
+from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
+from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
 from alloop.tasks.results import LabelData, OffersData, Result, Snapshot
 
+__all__ = ["DamagedResultError", "Workspace"]
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
-class DamagedResultError(Exception):
-    """A result file that does not match its own checksum."""
-
-
 class Workspace:
-    """Result files of one campaign.
+    """Result files of one campaign. Others may have touched them: no link below the folder is followed.
 
     Parameters
     ----------
@@ -49,17 +48,22 @@ class Workspace:
         raise ValueError(f"unknown model {model!r}")
 
     def scratch(self, key: str) -> Path:
-        """Return a scratch folder of this process for a task, made if missing."""
-        folder = self.root / "scratch" / f"{_safe(key)}.{os.getpid()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        """Return a new scratch folder for a task, of a name that nobody can foresee and for this user alone."""
+        scratch = self.root / "scratch"
+        with folder_below(self.root, scratch, make=True):
+            return Path(tempfile.mkdtemp(prefix=f"{_safe(key)}.", dir=scratch))
+
+    def keep_log(self, log: Path, kind: str, key: str) -> Path:
+        """Move a log from a scratch folder to ``logs/<kind>/<key>.txt``; return where that is in the campaign."""
+        kept = self.root / "logs" / _safe(kind) / f"{_safe(key)}.txt"
+        with folder_below(self.root, kept.parent, make=True) as folder:
+            os.rename(log, kept.name, dst_dir_fd=folder)
+        return kept.relative_to(self.root)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold the lock of a key; a second worker waits here and then finds the result."""
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / _safe(key), os.O_CREAT | os.O_RDWR, 0o644)
+        descriptor = self._open_own(self.root / "locks" / _safe(key), os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -68,10 +72,8 @@ class Workspace:
 
     def note_attempt(self, kind: str, key: str) -> None:
         """Add a line to ``logs/attempts.log``: a worker begins to compute this key now (time in s since the epoch)."""
-        folder = self.root / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
         line = f"{time.time():.3f} {_safe(kind)} {_safe(key)} {os.uname().nodename} {os.getpid()}\n"
-        descriptor = os.open(folder / "attempts.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
+        descriptor = self._open_own(self.root / "logs" / "attempts.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
         try:
             os.write(descriptor, line.encode())
         finally:
@@ -79,11 +81,7 @@ class Workspace:
 
     def write(self, result: Result) -> None:
         """Write a result so that it stands whole or not at all, through a power cut too."""
-        data = canonical_json(result.data)
-        header = result.model_dump(mode="json", exclude={"data"})
-        header["data_sha256"] = sha256_text(data)
-        header["header_sha256"] = sha256_text(canonical_json(header))
-        write_durably(self.result_path(result.kind, result.key), f"{canonical_json(header)}\n{data}\n".encode())
+        write_durably(self.result_path(result.kind, result.key), result_to_bytes(result), below=self.root)
 
     def read(self, kind: str, key: str, *, with_data: bool = False) -> Result | None:
         """Return a verified result, or None where there is none.
@@ -91,16 +89,62 @@ class Workspace:
         Raises
         ------
         DamagedResultError
-            If the file does not match its checksums.
+            If the file does not match its checksums, or is no file of ours.
         """
-        path = self.result_path(kind, key)
+        if with_data:
+            content = self.content(kind, key)
+            return None if content is None else result_from_bytes(content, kind, key)
         try:
-            with path.open(encoding="utf-8") as file:
-                return _parse(file.readline(), file.readline() if with_data else None, kind, key)
+            with os.fdopen(open_below(self.root, self.result_path(kind, key)), "rb") as file:
+                return read_header(file, kind, key)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedResultError(f"{path}: {error}") from error
+        except NotPlainError as error:
+            raise DamagedResultError(str(error)) from error
+
+    def content(self, kind: str, key: str) -> bytes | None:
+        """Return the bytes of a result file, not verified, or None where there is none.
+
+        Raises
+        ------
+        DamagedResultError
+            If it is no regular file, or too large to be a result.
+        """
+        try:
+            return read_below(self.root, self.result_path(kind, key), MAX_BYTES)
+        except FileNotFoundError:
+            return None
+        except NotPlainError as error:
+            raise DamagedResultError(str(error)) from error
+
+    def model_sha256(self, model: str) -> str | None:
+        """Return the checksum that the file of a model must have, or None if no result says it.
+
+        Raises
+        ------
+        DamagedResultError
+            If the result of its fit is damaged.
+        """
+        origin, _, key = model.partition(":")
+        if origin == "foundation":
+            return key
+        result = self.read("fit", key)
+        return None if result is None else str(result.summary.get("model_sha256"))
+
+    def check_model(self, result: Result) -> None:
+        """Raise DamagedResultError unless the model of a fit stands beside its result, unaltered."""
+        path = self.model_path(f"fit:{result.key}")
+        try:
+            with os.fdopen(open_below(self.root, path), "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except (FileNotFoundError, NotPlainError) as error:
+            raise DamagedResultError(f"the model of fit/{result.key} is missing") from error
+        if found != result.summary.get("model_sha256"):
+            raise DamagedResultError(f"the model of fit/{result.key} is not the one that was fitted")
+
+    def put_aside(self, kind: str, key: str) -> None:
+        """Rename a damaged result, so that it is computed again and can still be looked at."""
+        put_aside(self.root, self.result_path(kind, key))
 
     def label(self, key: str) -> LabelData:
         """Return the verified label of a key."""
@@ -122,21 +166,16 @@ class Workspace:
             raise FileNotFoundError(self.result_path(kind, key))
         return result.data
 
+    def _open_own(self, path: Path, flags: int) -> int:
+        """Open a file for writing; what stands there and is no file is put aside."""
+        try:
+            return open_below(self.root, path, flags)
+        except NotPlainError:
+            put_aside(self.root, path)
+            return open_below(self.root, path, flags)
+
 
 def _safe(name: str) -> str:
     if not _SAFE.fullmatch(name):
         raise ValueError(f"not a name of a result: {name!r}")
     return name
-
-
-def _parse(head: str, data: str | None, kind: str, key: str) -> Result:
-    header = json.loads(head)
-    claimed, data_sha256 = header.pop("header_sha256"), header["data_sha256"]
-    if sha256_text(canonical_json(header)) != claimed:
-        raise ValueError("header does not match its checksum")
-    if data is not None and sha256_text(data.rstrip("\n")) != data_sha256:
-        raise ValueError("data do not match their checksum")
-    header.pop("data_sha256")
-    if (header["kind"], header["key"]) != (kind, key):
-        raise ValueError("result of another task")
-    return Result.model_validate({**header, "data": json.loads(data) if data is not None else {}})

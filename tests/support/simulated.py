@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import time
 from pathlib import Path
@@ -148,7 +149,8 @@ def _label(request: LabelRequest, workspace: Workspace):
 
 
 def _fit(request: FitRequest, workspace: Workspace):
-    write_durably(workspace.model_path(f"fit:{request.key()}"), str(len(set(request.train))).encode())
+    model = str(len(set(request.train))).encode()
+    write_durably(workspace.model_path(f"fit:{request.key()}"), model)
     epoch = {
         "step": 50,
         "loss": 1.0,
@@ -157,7 +159,7 @@ def _fit(request: FitRequest, workspace: Workspace):
         "learning_rate": 0.01,
     }
     summary = {
-        "model_sha256": "0" * 64,
+        "model_sha256": hashlib.sha256(model).hexdigest(),
         "steps": 50,
         "stopped": "patience" if request.patience else "schedule",
         "watched": "valid" if request.valid else "train",
