@@ -18,6 +18,7 @@ from alloop.records import TaskState
 from alloop.state import State
 from alloop.tasks.requests import Request, request_from_json
 from alloop.tasks.workspace import Workspace
+from alloop.trust import trusted_request
 from alloop.wanted import worth_waiting_for
 
 IDLE_TICK_S = 60.0
@@ -147,7 +148,7 @@ class Campaign:
         """Harvest what was finished while no driver looked, and start again what was not."""
         for task in list(self.state.running.values()):
             if not self.harvest(task):
-                self.workers.submit(task.purpose, request_from_json(task.task, task.request))
+                self.workers.submit(task.purpose, trusted_request(task, self.charter))
 
     def hear(self, completions: Sequence[Completion]) -> None:
         """Record the ends of tasks, the passing of time and the wish to stop."""

@@ -125,9 +125,10 @@ def main() -> None:
         app()
     except Exception as error:
         if _foreseen(error):
-            print(f"alloop: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"alloop: {_one_line(error)}", file=sys.stderr)
             sys.exit(exit_codes.USAGE)
-        print(f"alloop: unexpected {type(error).__name__}: {error} (details in {_crash_file()})", file=sys.stderr)
+        what = f"unexpected {type(error).__name__}: {_one_line(error)}"
+        print(f"alloop: {what} (details in {_crash_file()})", file=sys.stderr)
         sys.exit(exit_codes.ERROR)
 
 
@@ -141,10 +142,21 @@ def _foreseen(error: Exception) -> bool:
     return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)
 
 
+def _one_line(error: Exception) -> str:
+    """Return what an error says on one line, without control characters and secrets."""
+    from alloop.config.errors import one_line
+    from alloop.redaction import redacted
+
+    return one_line(redacted(str(error)))[:2000]
+
+
 def _crash_file() -> str:
-    path = Path("alloop-crash.txt").resolve()
+    from alloop.durable import write_durably
+    from alloop.redaction import redacted
+
+    path = Path("alloop-crash.txt").absolute()
     try:
-        path.write_text(traceback.format_exc(), encoding="utf-8")
+        write_durably(path, redacted(traceback.format_exc()).encode(errors="replace"))
     except OSError:
         return "no file: the folder is not writable"
     return str(path)

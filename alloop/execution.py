@@ -37,6 +37,7 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
+from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request
 from alloop.tasks.worker import perform
@@ -258,7 +259,7 @@ def _quietly(action: Callable[[], None]) -> Callable[[], None]:
 
 def _one_line(error: BaseException | None) -> str:
     text = str(error).strip() or type(error).__name__
-    return " ".join(text.split())[:300]
+    return redacted(" ".join(text.split()))[:300]
 
 
 def wait(completions: queue.SimpleQueue[Completion], timeout_s: float) -> list[Completion]:

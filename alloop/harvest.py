@@ -9,6 +9,7 @@ from alloop.events import AttemptLost, Event, TaskFinished
 from alloop.journal import Entry, Journal
 from alloop.plain_files import put_aside
 from alloop.records import TaskState
+from alloop.redaction import redacted
 from alloop.state import LOST
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
@@ -71,7 +72,7 @@ def _check_summary(task: TaskState, result: Result) -> None:
 
 def give_up_or_retry(task: TaskState, error: BaseException, retries: int) -> Event:
     """Return what a broken attempt means: another attempt, or the end of the task."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    text = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
     if task.attempts <= retries:
         return AttemptLost(purpose=task.purpose, key=task.key, error=text)
     return TaskFinished(

@@ -13,7 +13,6 @@ from typing import Any
 from ase.data import chemical_symbols
 
 from alloop import __version__
-from alloop.config import CampaignConfig
 from alloop.config.drift import differences, science_digest
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
@@ -142,11 +141,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def config_of(state: State) -> CampaignConfig:
-    """Return the config a campaign last ran under."""
-    return CampaignConfig.model_validate(state.config)
 
 
 def _imported(loaded: LoadedConfig) -> dict[str, list[Any]]:

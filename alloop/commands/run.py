@@ -18,6 +18,7 @@ from alloop.campaign import Campaign, StopRequested
 from alloop.charter import Charter
 from alloop.commands.campaigns import campaign_folder
 from alloop.commands.outputs import write_outputs
+from alloop.config.campaign import CampaignConfig
 from alloop.config.crosscheck import check_elements, cross_check
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
@@ -28,7 +29,7 @@ from alloop.monitor.lines import closing_lines
 from alloop.monitor.listener import Listener
 from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
-from alloop.opening import config_of, create, driver_started, resume
+from alloop.opening import create, driver_started, resume
 from alloop.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for
@@ -65,11 +66,15 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
             state = create(loaded, journal, workspace, foundation)
         else:
             state, changes = resume(loaded, journal, workspace)
+            _same_foundation(loaded, state, foundation)
             _tell_resumed(console, state, changes)
-        return _drive(journal, state, workspace, console, plain)
+        return _drive(journal, state, loaded.config, workspace, console, plain)
 
 
-def _drive(journal: Journal, state: State, workspace: Workspace, console: Console, plain: bool) -> int:
+def _drive(
+    journal: Journal, state: State, config: CampaignConfig, workspace: Workspace, console: Console, plain: bool
+) -> int:
+    """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
     if state.verdict is not None and not worth_waiting_for(state):
         for line in closing_lines(summary(state, time.time())):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -77,10 +82,9 @@ def _drive(journal: Journal, state: State, workspace: Workspace, console: Consol
         _tell_how_to_go_on(console, state)
         return _code(state)
     assert state.created is not None
-    config = config_of(state)
     charter = Charter.of(state.created, config)
     with _stop_signals() as stop_reason, ExitStack() as opened:
-        wandb = _wandb(journal, state, workspace)
+        wandb = _wandb(journal, state, config, workspace)
         pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
         views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
         for view in reversed(views):
@@ -99,10 +103,17 @@ def _drive(journal: Journal, state: State, workspace: Workspace, console: Consol
     return _code(state)
 
 
-def _wandb(journal: Journal, state: State, workspace: Workspace) -> WandbView:
+def _wandb(journal: Journal, state: State, config: CampaignConfig, workspace: Workspace) -> WandbView:
     assert state.created is not None
-    config, created = config_of(state).monitor.wandb, state.created
-    return WandbView(config, created.run_id, created.name, workspace.root, tuple(journal.entries()))
+    return WandbView(config.monitor.wandb, state.created.run_id, config.name, workspace.root, tuple(journal.entries()))
+
+
+def _same_foundation(loaded: LoadedConfig, state: State, found: tuple[str, tuple[str, ...]] | None) -> None:
+    """Refuse a journal that names another foundation than the one whose checksum was just found right."""
+    assert state.created is not None
+    if state.created.foundation != (found[0] if found else None):
+        what = "the campaign was founded on another foundation model; start a new campaign under another `name`"
+        raise loaded.error(("potential", "foundation"), what)
 
 
 def _open_journal(root: Path, loaded: LoadedConfig) -> Journal:

@@ -14,6 +14,7 @@ from alloop.config.initial_data import read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.sanity import Finding, find
 from alloop.config.science import AseLabel, FoundationFile, GpawLabel
+from alloop.config.secrecy import secrets_in
 from alloop.config.structures import file_problem, read_systems
 from alloop.config.suggestions import did_you_mean
 from alloop.materials.electrons import is_odd
@@ -25,8 +26,8 @@ T = TypeVar("T")
 def cross_check(loaded: LoadedConfig) -> None:
     """Refuse a config that could not run to its end.
 
-    Checked are the values against each other, the structure and data files, policies and calculators by importing
-    them, GPAW's settings, a foundation file by its checksum, and the electrons of every system.
+    Checked are the values against each other and for secrets, the structure and data files, policies and calculators
+    by importing them, GPAW's settings, a foundation file by its checksum, and the electrons of every system.
 
     Raises
     ------
@@ -38,6 +39,7 @@ def cross_check(loaded: LoadedConfig) -> None:
     data = _kept(read_initial_data, loaded, problems)
     elements = _elements(structures, data)
     problems += _told(loaded, find(loaded.config, _labels_brought(loaded, data)))
+    problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
     problems += _told(loaded, [*_foundation_file(loaded), *_devices(loaded)])
     if not problems:

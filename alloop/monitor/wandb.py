@@ -142,7 +142,7 @@ def segments(folder: Path, run_id: str) -> list[Path]:
 
 def published_rows(segment: Path) -> list[dict[str, Any]]:
     """Return the rows of the history that a segment holds, a torn tail left out."""
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(segment)]
+    command = [sys.executable, "-P", "-m", "wandb", "leet", "inspect", "--json", str(segment)]
     done = subprocess.run(command, capture_output=True, timeout=INSPECT_TIMEOUT_S, stdin=subprocess.DEVNULL)
     records = (_record(line) for line in done.stdout.splitlines())
     return [record["history"]["item"] for record in records if record.get("type") == "history"]
@@ -183,6 +183,10 @@ class _Sink:
     def run(self, queue: SimpleQueue[Publication | None], history: Sequence[Entry]) -> None:
         """Serve the queue until it says None."""
         try:
+            meddled = _meddled(self.folder)
+            if meddled is not None:
+                self.note = f"W&B: not used; {meddled} is not of W&B's making: remove it"
+                return
             self._items = _catch_up(history)
             self._start(choose_mode(self.config, os.environ))
             for item in iter(queue.get, None):
@@ -299,6 +303,21 @@ class _Sink:
         self._run = None
         self.note = f"W&B: not available ({_short(error)}); the journal has everything"
         log.info("%s", self.note)
+
+
+def _meddled(folder: Path) -> Path | None:
+    """Return what stands in a campaign's folder to lead W&B astray, or None.
+
+    W&B writes below ``wandb``, through links too, and reads its server and proxies from ``wandb/settings`` of the
+    working directory; it never writes such a file into a campaign.
+    """
+    for name in ("wandb", ".wandb"):
+        home = folder / name
+        if os.path.lexists(home) and (home.is_symlink() or not home.is_dir()):
+            return home
+        if os.path.lexists(home / "settings"):
+            return home / "settings"
+    return None
 
 
 def _catch_up(history: Sequence[Entry]) -> list[Publication]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import io
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ from ase.data import chemical_symbols
 
 from alloop.config.science import FoundationFile
 from alloop.durable import sync_folder, write_durably
+from alloop.plain_files import read_below
 from alloop.potential import runtime as _runtime  # noqa: F401 (MACE must be imported its way first)
 from alloop.potential.architecture import ArchitectureError, describe_model, head_of, numbers_of
 
@@ -28,6 +31,7 @@ Progress = Callable[[int, int | None], None]
 
 _TIMEOUT_s = 30.0
 _CHUNK_bytes = 1 << 18
+MAX_BYTES = 8 << 30
 
 
 class FoundationError(Exception):
@@ -43,8 +47,9 @@ def resolve_foundation(
 ) -> tuple[str, tuple[str, ...]] | None:
     """Place a foundation at ``<campaign_root>/foundation/<sha256>.model`` and say what it is.
 
-    Called once before any work starts. A named model is downloaded into MACE's own cache unless it is there; a model
-    that the campaign already holds is used as it stands, so a resumed campaign needs neither network nor cache.
+    Called once before any work starts. A named model is downloaded into MACE's own cache unless it is there. A resumed
+    campaign needs neither network nor cache: the checksums of the models this user fetched are remembered beside the
+    cache, and the campaign's own copy is opened only if it has one of them.
 
     Parameters
     ----------
@@ -87,7 +92,7 @@ def load_foundation_file(path: Path, sha256: str, *, device: str = "cpu") -> tor
         If the checksum differs or the file is not a model alloop can use.
     """
     try:
-        content = Path(path).read_bytes()
+        content = read_below(Path(path).parent, Path(path), MAX_BYTES)
     except OSError as error:
         raise FoundationError(f"cannot read foundation {path}: {error.strerror or error}") from error
     found = hashlib.sha256(content).hexdigest()
@@ -132,12 +137,12 @@ def _require_usable(module: Any, path: Path) -> None:
 
 def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -> str:
     target = folder / f"{foundation.sha256}.model"
-    if not target.exists():
+    if not os.path.lexists(target):
         source = config_folder / Path(foundation.path).expanduser()
         if not source.is_file():
             raise FoundationError(f"foundation file {source} does not exist: correct potential.foundation.path")
         load_foundation_file(source, foundation.sha256)
-        write_durably(target, source.read_bytes())
+        write_durably(target, source.read_bytes(), below=folder.parent)
     return foundation.sha256
 
 
@@ -146,15 +151,54 @@ def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
     if name not in urls:
         raise FoundationError(_unknown(name, list(urls)))
     note = folder / f"{name}.sha256"
-    if note.exists():
-        sha256 = note.read_text(encoding="ascii").strip()
-        if (folder / f"{sha256}.model").exists():
-            return sha256
+    noted = _noted(note)
+    if noted and _was_fetched(urls[name], noted):
+        return noted
     content = _cached_or_downloaded(name, urls[name], progress).read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    write_durably(folder / f"{sha256}.model", content)
-    write_durably(note, f"{sha256}\n".encode("ascii"))
+    _remember_fetched(urls[name], sha256)
+    if noted and noted != sha256:
+        what = f"{folder / noted}.model is not a {name!r} that you fetched, and is not opened"
+        raise FoundationError(f"{what}; if you trust the campaign, copy MACE's cache folder from where it began")
+    write_durably(folder / f"{sha256}.model", content, below=folder.parent)
+    write_durably(note, f"{sha256}\n".encode("ascii"), below=folder.parent)
     return sha256
+
+
+def _noted(note: Path) -> str:
+    """Return the checksum that a campaign notes for its named foundation, if it holds that model; empty if not."""
+    try:
+        text = read_below(note.parent, note, 1000).decode("ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise FoundationError(str(error)) from error
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise FoundationError(f"{note}: holds no checksum; remove it")
+    return text if os.path.lexists(note.parent / f"{text}.model") else ""
+
+
+def _was_fetched(url: str, sha256: str) -> bool:
+    """Return whether this user once fetched a file of this checksum from a URL: it is in the cache, or remembered."""
+    with contextlib.suppress(OSError):
+        if sha256 in _remembered(url).read_text(encoding="ascii", errors="replace").split():
+            return True
+    with contextlib.suppress(OSError), _cache_path(url).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return False
+
+
+def _remember_fetched(url: str, sha256: str) -> None:
+    with contextlib.suppress(OSError):
+        path = _remembered(url)
+        if sha256 not in (path.read_text(encoding="ascii", errors="replace").split() if path.exists() else ()):
+            with path.open("a", encoding="ascii") as file:
+                file.write(f"{sha256}\n")
+
+
+def _remembered(url: str) -> Path:
+    cached = _cache_path(url)
+    return cached.with_name(f"{cached.name}.alloop-sha256")
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failure import TaskFailure
+from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request, request_from_json
 from alloop.tasks.results import Result, Timing
@@ -66,7 +67,7 @@ def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHI
         summary, data = _task(request.kind)(request, workspace, machine)
         outcome = {"status": "ok", "summary": summary, "data": data}
     except TaskFailure as failure:
-        outcome = {"status": "failed", "reason": failure.reason, "detail": failure.detail}
+        outcome = {"status": "failed", "reason": failure.reason, "detail": redacted(failure.detail)}
     timing = Timing(
         started_t=started_t,
         finished_t=time.time(),

@@ -129,9 +129,28 @@ def test_a_resumed_campaign_needs_neither_network_nor_cache(tmp_path, name_at):
     with served((tmp_path / "served.model").read_bytes()) as url:
         name_at(url)
         resolve("medium-mpa-0", tmp_path)
-    for cached in (tmp_path / "cache" / "mace").iterdir():
+    for cached in (tmp_path / "cache" / "mace").glob("*model"):
         cached.unlink()
     assert resolve("medium-mpa-0", tmp_path) == (sha256, KNOWN)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_model_that_somebody_put_into_the_campaign_is_never_opened(tmp_path, name_at, cached):
+    content = pickled(Bomb(tmp_path / "hit"))
+    planted = hashlib.sha256(content).hexdigest()
+    folder = tmp_path / "run" / "foundation"
+    folder.mkdir(parents=True)
+    (folder / f"{planted}.model").write_bytes(content)
+    (folder / "medium-mpa-0.sha256").write_text(planted)
+    make_small_foundation(tmp_path / "served.model")
+    with served((tmp_path / "served.model").read_bytes()) as url:
+        name_at(url)
+        if cached:
+            resolve_foundation("medium-mpa-0", config_folder=tmp_path, campaign_root=tmp_path / "earlier")
+        with pytest.raises(FoundationError, match="is not opened") as caught:
+            resolve("medium-mpa-0", tmp_path)
+    assert one_line(caught)
+    assert not (tmp_path / "hit").exists()
 
 
 def test_without_a_network_one_line_says_what_to_do(tmp_path, name_at):

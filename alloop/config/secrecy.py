@@ -1,0 +1,62 @@
+"""Secrets that somebody wrote into a config: it is kept in the journal and shown in the report. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alloop.config.campaign import CampaignConfig
+from alloop.config.errors import KeyPath
+from alloop.redaction import SECRET_NAME, SHORTEST_SECRET
+
+_LONG = rf"[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
+_WORD = r"(?:KEY|TOKEN|SECRET|PASSW(?:OR)?D|CREDENTIALS?)"
+_IN_TEXT = re.compile(
+    rf"""
+    (?P<name>\b\w*{_WORD}\w*)=["']?(?![/~.$]){_LONG}
+    | (?P<flag>--?[\w-]*{_WORD}[\w-]*)[=\s]["']?(?![/~.$-]){_LONG}
+    | (?P<login>wandb\s+login)\s+(?:--\S+\s+)*["']?\w{{32,}}
+    | (?P<url>://[^\s/:@]+:)[^\s/@$]+@
+    | (?P<aws>\bAKIA)[0-9A-Z]{{16}}\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_FREE = (
+    ("label", "arguments"),
+    ("label", "gpaw"),
+    ("select", "options"),
+    ("explore", "options"),
+    ("ladder", "options"),
+)
+
+
+def secrets_in(config: CampaignConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the key and the problem of everything that looks like a secret; the secret itself is not quoted."""
+    for path, text in _texts(config.model_dump(mode="json"), ()):
+        found = _IN_TEXT.search(text)
+        if found is not None:
+            yield path, _told(next(value for value in found.groupdict().values() if value))
+        elif any(path[: len(free)] == free for free in _FREE) and _is_secret_key(path, text):
+            yield path, _told(str(path[-1]))
+
+
+def _is_secret_key(path: KeyPath, text: str) -> bool:
+    named = isinstance(path[-1], str) and SECRET_NAME.search(path[-1]) is not None
+    return named and len(text) >= SHORTEST_SECRET and not text.startswith(("/", "~", ".", "$"))
+
+
+def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, str(key)))
+    elif isinstance(value, Sequence):
+        for i, inner in enumerate(value):
+            yield from _texts(inner, (*path, i))
+
+
+def _told(what: str) -> str:
+    mend = "set it in the environment of `alloop run`, or read it from a file of yours where it is used"
+    return f"holds what looks like a secret (`{what}…`), and a config is kept in the journal; {mend}"

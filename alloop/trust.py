@@ -1,0 +1,50 @@
+"""What a journal may ask of workers. Others may have written it, so it decides nothing that runs code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from alloop.charter import Charter
+from alloop.journal import JournalError
+from alloop.labelling.singlepoint import label_settings
+from alloop.records import TaskState
+from alloop.tasks.requests import Request, request_from_json
+
+
+def trusted_request(task: TaskState, charter: Charter) -> Request:
+    """Return the request of a task that the journal holds, if it asks for nothing but what the config says.
+
+    The config of this run decides what runs: a label's engine and calculator, and the one foundation, a pickle, that
+    a worker may open.
+
+    Raises
+    ------
+    JournalError
+        If it asks for anything else, or for nothing that a worker could do.
+    """
+    try:
+        request = request_from_json(task.task, task.request)
+        settings = getattr(request, "settings", None)
+        foreign = settings is not None and label_settings(settings) != charter.config.label
+    except (KeyError, ValidationError) as error:
+        raise _refused(task, "cannot be read") from error
+    if foreign:
+        raise _refused(task, "asks for a label with other settings than the config's")
+    own = f"foundation:{charter.foundation}"
+    if any(model.startswith("foundation:") and model != own for model in _models(request)):
+        raise _refused(task, "asks for another foundation than the config's")
+    return request
+
+
+def _models(request: Request) -> list[str]:
+    fields: dict[str, Any] = request.model_dump()
+    named = [fields.get("init"), fields.get("model"), *fields.get("members", ())]
+    return [model for model in named if model is not None]
+
+
+def _refused(task: TaskState, what: str) -> JournalError:
+    return JournalError(
+        f"the journal's task {task.purpose[:80]!r} {what}, and is not run; restore the journal from a copy"
+    )

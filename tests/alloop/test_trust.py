@@ -1,0 +1,66 @@
+"""A journal that somebody changed asks workers for nothing that the config of the run does not."""
+
+import pytest
+
+from alloop.events import TaskPlanned
+from alloop.journal import JournalError
+from alloop.tasks.requests import AtomRequest, EvaluateRequest
+from alloop.trust import trusted_request
+from tests.support.loops import STARTED, config, found, loop
+
+BOMB = {"engine": "ase", "calculator": "os:system", "arguments": {"command": "touch hit"}}
+FOREIGN = "foundation:" + "0" * 64
+
+
+def planned(request, purpose, context=None):
+    return TaskPlanned(
+        purpose=purpose,
+        key=request.key(),
+        task=request.kind,
+        slot_kind=request.slot_kind,
+        request=request.model_dump(mode="json"),
+        context=context or {},
+    )
+
+
+def tampered(folder, event, wanted):
+    journal = found(folder, wanted)
+    journal.append([event])
+    journal.close()
+    return loop(folder, wanted)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        planned(AtomRequest(element="Na", settings=BOMB, code={}), "atom/Na", {"element": "Na"}),
+        planned(
+            AtomRequest(element="Na", settings={"engine": "gpaw", "cutoff_eV": 900.0}, code={}),
+            "atom/Na",
+            {"element": "Na"},
+        ),
+        planned(EvaluateRequest(model=FOREIGN, frames=(), dtype="float32"), "evaluate/g0/h0"),
+    ],
+)
+def test_what_the_config_does_not_say_never_reaches_a_worker(tmp_path, event):
+    campaign = tampered(tmp_path, event, config())
+    with pytest.raises(JournalError, match="restore the journal from a copy") as caught:
+        campaign.run(STARTED)
+    assert "\n" not in str(caught.value)
+    assert campaign.workers.computed == []
+
+
+def test_a_request_that_no_worker_understands_is_one_line(tmp_path):
+    event = planned(AtomRequest(element="Na", settings={}, code={}), "atom/Na", {"element": "Na"})
+    event = event.model_copy(update={"request": {"element": 3, "more": "keys"}})
+    with pytest.raises(JournalError, match="cannot be read"):
+        tampered(tmp_path, event, config()).run(STARTED)
+
+
+def test_a_task_of_the_config_itself_is_taken_up(tmp_path):
+    wanted = config()
+    campaign = loop(tmp_path, wanted)
+    settings = wanted.label.model_dump(mode="json")
+    campaign.record([planned(AtomRequest(element="Na", settings=settings, code={}), "atom/Na", {"element": "Na"})])
+    (task,) = campaign.state.running.values()
+    assert trusted_request(task, campaign.charter).key() == task.key
