@@ -157,6 +157,9 @@ class Campaign:
             self.leave(reason)
         for completion in completions:
             self.finish(self.state.tasks[completion.purpose], completion.error)
+        dead = self.workers.broken()
+        if dead is not None:
+            self.leave(dead)
         if time.monotonic() - self._last_event_t > IDLE_TICK_S:
             self.record([Tick()])
         for listener in self.listeners:

@@ -69,10 +69,15 @@ def run(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
+    from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.commands.run import run_campaign
 
     console = Console()
-    raise typer.Exit(run_campaign(config, folder, console, plain=plain or not console.is_terminal))
+    try:
+        code = run_campaign(config, folder, console, plain=plain or not console.is_terminal)
+    except RestartWanted as wanted:
+        restart_in_place(wanted)
+    raise typer.Exit(code)
 
 
 @app.command()

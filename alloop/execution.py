@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import queue
 import shlex
 import shutil
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,16 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import parsl
-import psutil
 from parsl import python_app
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
-from parsl.jobs.error_handlers import windowed_error_handler
 from parsl.launchers import SingleNodeLauncher
-from parsl.providers import LocalProvider
 
-from alloop.batch import cancel_leftovers, pbs_jobs, slurm_jobs
+from alloop.batch import pbs_jobs, slurm_jobs
+from alloop.blocks import BlocksError, LocalBlocks, give_up_unborn
 from alloop.config.machine import (
     BatchExecutor,
     ExecutionConfig,
@@ -37,13 +30,14 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
+from alloop.kernel import InterchangeDied, Kernel, KernelStopped
+from alloop.leftovers import MARK, end_leftovers
 from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request
 from alloop.tasks.worker import perform
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-SHUTDOWN_S = 8.0
 
 
 class ExecutionError(Exception):
@@ -61,35 +55,43 @@ class Completion:
 class Execution:
     """Workers of one campaign.
 
-    Must be made on the main thread: the interchange dies with the thread that started it.
-
     Parameters
     ----------
     config : ExecutionConfig
         Executors, and which of them serves which kind of task.
     root : pathlib.Path
         The campaign's folder.
+    stop : callable
+        Returns a reason not to start, or None; asked while Parsl starts.
 
     Raises
     ------
     ExecutionError
         If Parsl cannot start.
+    InterchangeDied
+        If the process between driver and workers was killed meanwhile.
+    KernelStopped
+        If `stop` has a reason.
     """
 
-    def __init__(self, config: ExecutionConfig, root: Path) -> None:
+    def __init__(self, config: ExecutionConfig, root: Path, stop: Callable[[], str | None] = lambda: None) -> None:
         self.root, self._config = Path(root), config
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()
-        self._closing = threading.Event()
-        _kill_leftovers(self.root)
+        end_leftovers(self.root)
         executors = [_executor(label, executor, config, self.root) for label, executor in config.executors.items()]
         try:
-            self._kernel = parsl.load(_parsl_config(executors, self.root))
+            self._kernel = Kernel(_parsl_config(executors, self.root), stop)
+        except (InterchangeDied, KernelStopped):
+            end_leftovers(self.root)
+            raise
         except Exception as error:
+            end_leftovers(self.root)
             raise ExecutionError(f"the workers could not be started: {_one_line(error)}") from error
-        self._apps = {label: python_app(perform, executors=[label]) for label in config.executors}
-        self._executors = {executor.label: executor for executor in executors}
-        threading.Thread(target=self._watch, name="interchange-watch", daemon=True).start()
+        self._apps = {
+            label: python_app(perform, data_flow_kernel=self._kernel.parsl, executors=[label])
+            for label in config.executors
+        }
 
     def free(self) -> dict[str, int]:
         """Return the free slots of every executor."""
@@ -110,34 +112,35 @@ class Execution:
 
     def close(self) -> None:
         """End every worker within seconds, whatever it does."""
-        self._closing.set()
-        closer = threading.Thread(target=_quietly(self._cleanup), daemon=True)
-        closer.start()
-        closer.join(SHUTDOWN_S)
-        _kill_leftovers(self.root)
+        self._kernel.close()
+        end_leftovers(self.root)
         shutil.rmtree(self.root / "scratch", ignore_errors=True)
-
-    def _cleanup(self) -> None:
-        self._kernel.cleanup()
-        parsl.clear()
-
-    def _done(self, purpose: str, future: Future[str]) -> None:
-        self.completions.put(Completion(purpose, future.exception()))
-
-    def _watch(self) -> None:
-        """Fail the tasks of an executor whose interchange died: Parsl itself would wait for ever."""
-        while not self._closing.wait(0.5):
-            for executor in self._executors.values():
-                process = getattr(executor, "interchange_proc", None)
-                if process is not None and process.poll() is not None and not executor.bad_state_is_set:
-                    executor.set_bad_state_and_fail_all(ExecutionError("the interchange of the workers died"))
 
     def broken(self) -> str | None:
         """Return why no task can run any more, or None."""
-        for label, executor in self._executors.items():
-            if getattr(executor, "bad_state_is_set", False):
-                return f"executor {label!r} is dead: {_one_line(executor.executor_exception)}"
-        return None
+        for label, error in self._errors().items():
+            if isinstance(error, BlocksError):
+                mend = "see `worker_init` and the like" if not error.ever_up else "see the batch system"
+                return f"executor {label!r} is dead: {error}; {mend}, and logs/parsl in the campaign's folder"
+            if not isinstance(error, InterchangeDied):
+                return f"executor {label!r} is dead: {_one_line(error)}"
+        dead = self._kernel.dead_interchange()
+        return None if dead is None else f"the interchange of executor {dead!r} died"
+
+    def curable(self) -> bool:
+        """Return whether what broke would work again if it were started again."""
+        return all(isinstance(error, InterchangeDied) for error in self._errors().values())
+
+    def misconfigured(self) -> bool:
+        """Return whether workers broke that never worked."""
+        return any(isinstance(error, BlocksError) and not error.ever_up for error in self._errors().values())
+
+    def _errors(self) -> dict[str, BaseException | None]:
+        executors = self._kernel.executors.items()
+        return {label: e.executor_exception for label, e in executors if getattr(e, "bad_state_is_set", False)}
+
+    def _done(self, purpose: str, future: Future[str]) -> None:
+        self.completions.put(Completion(purpose, future.exception()))
 
 
 def capacity(executor: ExecutorConfig) -> int:
@@ -175,11 +178,16 @@ def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, roo
         encrypted=True,
         heartbeat_period=int(max(1, config.heartbeat_s)),
         heartbeat_threshold=int(max(2, config.heartbeat_limit_s)),
-        block_error_handler=partial(windowed_error_handler, threshold=3),
-        interchange_launch_cmd=[*_die_with_parent(), str(_scripts() / "interchange.py")],
+        block_error_handler=give_up_unborn,
+        interchange_launch_cmd=[*_marked(root), *_die_with_parent(), str(_scripts() / "interchange.py")],
         worker_logdir_root=str(root / "logs" / "workers"),
         worker_port_range=(54000, 55000),
     )
+
+
+def _marked(root: Path) -> list[str]:
+    """Return the command prefix that marks a process, and keeps its name from being written over the mark."""
+    return ["env", f"{MARK}={root}", "SPT_NOENV=1"]
 
 
 def _die_with_parent() -> list[str]:
@@ -194,13 +202,13 @@ def _scripts() -> Path:
 
 
 def _provider(executor: ExecutorConfig, root: Path) -> Any:
-    exports = [f"export {name}=1" for name in THREAD_VARIABLES]
+    exports = [f"export {MARK}={shlex.quote(str(root))}", *(f"export {name}=1" for name in THREAD_VARIABLES)]
     init = "\n".join([f"export PATH={shlex.quote(str(_scripts()))}:$PATH", *exports, executor.worker_init])
     if isinstance(executor, SlurmExecutor):
         return slurm_jobs(executor, root, init)
     if isinstance(executor, PbsExecutor):
         return pbs_jobs(executor, root, init)
-    return LocalProvider(
+    return LocalBlocks(
         init_blocks=1, min_blocks=1, max_blocks=1, worker_init=init, launcher=SingleNodeLauncher(fail_on_any=False)
     )
 
@@ -211,50 +219,6 @@ def _accelerators(executor: ExecutorConfig) -> list[str]:
     if gpus is None or gpus == 1:
         return []
     return [str(worker * gpus // executor.workers) for worker in range(executor.workers)]
-
-
-def _kill_leftovers(root: Path) -> None:
-    """End jobs and worker pools of this campaign that outlived their driver, with all they started."""
-    cancel_leftovers(root)
-    victims = [process for process in psutil.process_iter(["cmdline"]) if _is_pool_of(process, root)]
-    for process in victims:
-        for member in [*_quiet_children(process), process]:
-            _send(member, signal.SIGTERM)
-    _, alive = psutil.wait_procs(victims, timeout=2.0)
-    for process in alive:
-        for member in [*_quiet_children(process), process]:
-            _send(member, signal.SIGKILL)
-
-
-def _is_pool_of(process: psutil.Process, root: Path) -> bool:
-    command = process.info.get("cmdline") or []
-    if process.pid == os.getpid() or not any("process_worker_pool" in word for word in command):
-        return False
-    return any(word.removeprefix("--logdir=").startswith(f"{root}{os.sep}") for word in command)
-
-
-def _quiet_children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return list(process.children(recursive=True))
-    except psutil.Error:
-        return []
-
-
-def _send(process: psutil.Process, number: int) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.Error:
-        return
-
-
-def _quietly(action: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            action()
-        except Exception:
-            logging.getLogger(__name__).debug("shutdown", exc_info=True)
-
-    return run
 
 
 def _one_line(error: BaseException | None) -> str:

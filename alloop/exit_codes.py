@@ -14,6 +14,7 @@ MEANINGS = {
     ERROR: "an error of alloop itself; the journal is intact",
     USAGE: "the config, the campaign folder or the command line cannot be used; nothing was changed",
     STOPPED: "`run`: the campaign gave up (verdict `stopped`); the reasons are printed",
-    RETRY: "`run`: the workers were lost; run the same command again",
+    RETRY: "`run`: what the campaign needs is broken for now (the workers, the disk); the reason is printed; "
+    "run the same command again",
     INTERRUPTED: "`run`: stopped by Ctrl-C or a signal; run the same command again to continue",
 }

@@ -18,12 +18,14 @@ from alloop.campaign import Campaign, StopRequested
 from alloop.charter import Charter
 from alloop.commands.campaigns import campaign_folder
 from alloop.commands.outputs import write_outputs
+from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
 from alloop.config.crosscheck import check_elements, cross_check
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
-from alloop.execution import Execution
+from alloop.execution import Execution, ExecutionError
 from alloop.journal import JOURNAL_FILE, Journal
+from alloop.kernel import InterchangeDied, KernelStopped
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.lines import closing_lines
 from alloop.monitor.listener import Listener
@@ -55,6 +57,8 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
     ------
     ConfigError, JournalError, ExecutionError, FoundationError
         One line for the user each; nothing was changed.
+    RestartWanted
+        If the driver should start again in place; everything is closed.
     """
     loaded = load_config(path)
     cross_check(loaded)
@@ -89,13 +93,18 @@ def _drive(
         views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
         for view in reversed(views):
             opened.callback(view.close)
-        workers = Execution(config.execution, workspace.root)
-        opened.callback(workers.close)
+        workers = None
         try:
+            workers = Execution(config.execution, workspace.root, stop_reason)
+            opened.callback(workers.close)
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
             campaign.run(driver_started())
-        except StopRequested as stop:
-            return _interrupted(console, stop, asked=stop_reason() is not None)
+        except (StopRequested, KernelStopped, InterchangeDied) as stop:
+            if stop_reason() is not None:
+                return _interrupted(console, stop)
+            if workers is not None and workers.misconfigured():
+                raise ExecutionError(str(stop)) from stop
+            return _broken(console, stop, state, curable=workers is None or workers.curable())
     if wandb.note:
         console.print(wandb.note, highlight=False, markup=False, soft_wrap=True)
     write_outputs(journal, state, workspace, console)
@@ -171,9 +180,27 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
             signal.signal(number, handler)
 
 
-def _interrupted(console: Console, stop: StopRequested, asked: bool) -> int:
+def _interrupted(console: Console, stop: Exception) -> int:
     console.print(f"Stopped: {stop}. Nothing is lost; run the same command again to continue.", markup=False)
-    return exit_codes.INTERRUPTED if asked else exit_codes.RETRY
+    return exit_codes.INTERRUPTED
+
+
+def _broken(console: Console, stop: Exception, state: State, *, curable: bool) -> int:
+    """Ask for a restart where it can help and has not just failed to; else leave that to the user."""
+    finished = len(state.tasks) - len(state.running)
+    before = restarts(finished, os.environ)
+    if curable and before < LIMIT:
+        again = f"The driver starts again in place ({before + 1} of at most {LIMIT} times without progress)."
+        raise RestartWanted(f"{_sentence(stop)} Nothing is lost. {again}", finished)
+    often = f" {before} restarts did not help." if curable else ""
+    hint = "Nothing is lost; run the same command again to continue."
+    console.print(f"Stopped: {stop}.{often} {hint}", markup=False, highlight=False, soft_wrap=True)
+    return exit_codes.RETRY
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _tell_resumed(console: Console, state: State, changes: tuple[str, ...]) -> None:

@@ -79,7 +79,7 @@ def test_a_killed_interchange_is_told_and_does_not_hang(execution):
     execution.submit("warm", request(0))
     wait(execution.completions, 60)
     assert execution.broken() is None
-    interchange = execution._executors["local"].interchange_proc
+    interchange = execution._kernel.executors["local"].interchange_proc
     interchange.kill()
     deadline = time.monotonic() + 10
     while execution.broken() is None and time.monotonic() < deadline:

@@ -15,6 +15,9 @@ import yaml
 from ase.build import bulk
 from ase.io import write
 
+MARK = "ALLOOP_TEST_CAMPAIGN"
+"""Environment variable that every process of a tested campaign inherits; its value is the campaign's folder."""
+
 TINY: dict[str, Any] = {
     "name": "tiny",
     "seed": 1,
@@ -69,7 +72,7 @@ def start(config: Path, folder: Path, **keywords: Any) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env=environment(),
+        env=environment() | {MARK: str(folder)},
         **keywords,
     )
 
@@ -88,13 +91,17 @@ def environment() -> dict[str, str]:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """Return the living processes that name a campaign's folder on their command line."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        command = process.info["cmdline"] or []
-        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in command):
-            found.append(process)
-    return found
+    """Return the living processes that a campaign's driver started, it included, or that name the folder."""
+    return [process for process in psutil.process_iter() if _belongs(process, folder)]
+
+
+def _belongs(process: psutil.Process, folder: Path) -> bool:
+    try:
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.environ().get(MARK) == str(folder) or any(str(folder) in word for word in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def left_behind(folder: Path, patience_s: float = 10.0) -> list[psutil.Process]:

@@ -1,0 +1,56 @@
+"""The process between driver and workers killed: the driver heals itself; what cannot be healed ends in one line."""
+
+import time
+
+from alloop.commands.campaigns import folded
+from tests.support.campaigns import attempts, left_behind, run, start, write_config
+from tests.support.victims import kill_one, living, wait_for
+
+QUICK = {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 1, "heartbeat_limit_s": 4}
+SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 1.0}}
+
+
+def test_a_killed_interchange_is_healed_in_place_and_costs_only_what_was_computed(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, label=SLOW), tmp_path / "campaign"
+    driver = start(config, folder)
+    assert wait_for(lambda: attempts(folder, "label"), 90)
+    running = [task for task in folded(folder).running.values() if task.task == "label"]
+    kill_one(folder, "interchange")
+    output, _ = driver.communicate(timeout=240)
+    assert driver.returncode == 0, output
+    assert output.count("interchange of executor 'local' died. Nothing is lost. The driver starts again in place") == 1
+    labels, state = attempts(folder, "label"), folded(folder)
+    assert sum(labels.values()) - len(labels) <= len(running)
+    assert {task.attempts for task in state.tasks.values()} == {1}
+    assert all(task.status == "ok" for task in state.tasks.values())
+    assert left_behind(folder) == []
+
+
+def test_an_interchange_that_dies_whenever_it_starts_ends_the_driver_after_three_restarts(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK), tmp_path / "campaign"
+    driver = start(config, folder)
+    killed = set()
+    while driver.poll() is None:
+        if fresh := [p for p in living(folder, "interchange") if p.pid not in killed]:
+            killed |= {p.pid for p in fresh}
+            fresh[0].kill()
+        time.sleep(0.02)
+    output, _ = driver.communicate()
+    assert driver.returncode == 75, output
+    assert output.count("The driver starts again in place") == 3
+    assert "died while it started. 3 restarts did not help. Nothing is lost; run the same command again" in output
+    assert "Traceback" not in output
+    assert left_behind(folder) == []
+
+
+def test_workers_that_never_come_up_end_the_driver_at_once_with_what_they_said(tmp_path):
+    execution = {**QUICK, "executors": {"local": {"kind": "local", "worker_init": "echo no such module >&2; exit 3"}}}
+    config, folder = write_config(tmp_path / "config", execution=execution), tmp_path / "campaign"
+    begin = time.monotonic()
+    code, output = run(config, folder)
+    assert time.monotonic() - begin < 60
+    assert code == 2, output
+    said = "3 blocks in a row ended before a worker came up (no such module); see `worker_init`"
+    assert said in output.splitlines()[-1]
+    assert "Traceback" not in output
+    assert left_behind(folder) == []
