@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from alloop.plain_files import folder_below
+
+_CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def write_durably(path: Path, content: bytes, *, below: Path | None = None) -> None:
@@ -42,13 +45,35 @@ def write_durably(path: Path, content: bytes, *, below: Path | None = None) -> N
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
             raise
-        os.fsync(folder)
+        _sync_entries(folder)
+
+
+def replace_durably(temporary: Path, path: Path) -> None:
+    """Put a finished file, written in the same folder, in the place of another: fsync, rename, fsync of the folder.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses; the target is then untouched.
+    """
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk."""
+    """Flush a folder's entries to disk, where the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync_entries(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_entries(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise

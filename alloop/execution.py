@@ -32,6 +32,7 @@ from alloop.config.machine import (
 )
 from alloop.kernel import InterchangeDied, Kernel, KernelStopped
 from alloop.leftovers import MARK, end_leftovers
+from alloop.locking import LockKind
 from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request
@@ -63,6 +64,8 @@ class Execution:
         The campaign's folder.
     stop : callable
         Returns a reason not to start, or None; asked while Parsl starts.
+    locks : {"flock", "lease"}
+        How workers hold a task.
 
     Raises
     ------
@@ -74,8 +77,15 @@ class Execution:
         If `stop` has a reason.
     """
 
-    def __init__(self, config: ExecutionConfig, root: Path, stop: Callable[[], str | None] = lambda: None) -> None:
-        self.root, self._config = Path(root), config
+    def __init__(
+        self,
+        config: ExecutionConfig,
+        root: Path,
+        stop: Callable[[], str | None] = lambda: None,
+        *,
+        locks: LockKind = "flock",
+    ) -> None:
+        self.root, self._config, self._locks = Path(root), config, locks
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()
         end_leftovers(self.root)
@@ -101,7 +111,7 @@ class Execution:
         """Send a task to its executor; its end arrives in `completions`."""
         label = getattr(self._config, request.slot_kind)
         self._busy[label] += 1
-        machine = _machine(self._config.executors[label]).model_dump(mode="json")
+        machine = _machine(self._config.executors[label], self._locks).model_dump(mode="json")
         fields = request.model_dump(mode="json")
         future: Future[str] = self._apps[label](str(self.root), request.kind, fields, machine)
         future.add_done_callback(partial(self._done, purpose))
@@ -150,8 +160,8 @@ def capacity(executor: ExecutorConfig) -> int:
     return executor.workers
 
 
-def _machine(executor: ExecutorConfig) -> Machine:
-    return Machine(device=executor.device)
+def _machine(executor: ExecutorConfig, locks: LockKind) -> Machine:
+    return Machine(device=executor.device, locks=locks)
 
 
 def _parsl_config(executors: list[Any], root: Path) -> Config:

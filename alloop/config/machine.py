@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from alloop.config.base import WALLTIME, Count, Positive, Section
+from alloop.locking import WantedLocks
 
 
 class BudgetConfig(Section):
@@ -93,6 +94,9 @@ class ExecutionConfig(Section):
     measure: str = Field("local", description="Executor of evaluations.")
     heartbeat_s: Positive = Field(10.0, description="How often workers report.")
     heartbeat_limit_s: Positive = Field(45.0, description="Silence after which a worker counts as lost.")
+    locks: WantedLocks = Field(
+        "auto", description="How workers hold a task; auto: lease where flock is missing or holds on one host only."
+    )
 
 
 class WandbConfig(Section):

@@ -72,6 +72,10 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[di
         raise TaskFailure("diverged", f"{error}: lower fit.learning_rate") from error
     except (ArchitectureError, UnknownElementError) as error:
         raise TaskFailure("elements", str(error)) from error
+    standing = workspace.read("fit", request.key())
+    if standing is not None and standing.status == "ok":
+        # Another worker finished while this one was suspended; the model beside its result must stay.
+        return standing.summary, {}
     summary = FitSummary(
         model_sha256=write_model(workspace.model_path(f"fit:{request.key()}"), model, below=workspace.root),
         steps=outcome.steps,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from alloop.locking import LockKind
+
 
 class Machine(BaseModel):
     """How a worker computes.
@@ -12,8 +14,11 @@ class Machine(BaseModel):
     ----------
     device : str
         ``cpu`` or ``cuda``: where molecular dynamics, fits and evaluations run.
+    locks : str
+        ``flock`` or ``lease``: how a key is held, the same for all workers of a campaign.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: str = "cpu"
+    locks: LockKind = "flock"

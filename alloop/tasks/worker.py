@@ -34,6 +34,9 @@ _TASKS = {
 def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any] | None = None) -> str:
     """Compute a task unless its result stands, and return its key.
 
+    A worker whose lease ended because it was suspended for long may compute beside its successor. The first of them to
+    finish writes; should both write at the same instant, two whole files of the same content replace each other.
+
     Parameters
     ----------
     root : str
@@ -52,10 +55,13 @@ def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
     """
     request = request_from_json(kind, fields)
     workspace, key = Workspace(Path(root)), request.key()
-    with workspace.lock(key):
+    told = Machine.model_validate(machine or {})
+    with workspace.lock(key, told.locks):
         if not _stands(workspace, kind, key):
             workspace.note_attempt(kind, key)
-            workspace.write(compute(request, workspace, Machine.model_validate(machine or {})))
+            result = compute(request, workspace, told)
+            if not _stands(workspace, kind, key):
+                workspace.write(result)
     return key
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alloop.durable import write_durably
+from alloop.locking import LockKind, lock_path, take
 from alloop.materials.structure import Structure
 from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
@@ -61,14 +61,18 @@ class Workspace:
         return kept.relative_to(self.root)
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
+    def lock(self, key: str, kind: LockKind = "flock") -> Iterator[None]:
         """Hold the lock of a key; a second worker waits here and then finds the result."""
-        descriptor = self._open_own(self.root / "locks" / _safe(key), os.O_CREAT | os.O_RDWR)
+        path = lock_path(self.root / "locks" / _safe(key), kind)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            held = take(path, kind, below=self.root)
+        except NotPlainError:
+            put_aside(self.root, path)
+            held = take(path, kind, below=self.root)
+        try:
             yield
         finally:
-            os.close(descriptor)
+            held.release()
 
     def note_attempt(self, kind: str, key: str) -> None:
         """Add a line to ``logs/attempts.log``: a worker begins to compute this key now (time in s since the epoch)."""

@@ -60,6 +60,14 @@ def test_the_model_stands_before_the_result(workspace, labels):
     assert workspace.read("fit", request.key()) is None
 
 
+def test_a_fit_that_was_overtaken_leaves_the_model_that_stands(workspace, labels):
+    request = fit_request(labels, max_steps=1)
+    key = perform(str(workspace.root), "fit", request.model_dump(mode="json"))
+    before = workspace.model_path(f"fit:{key}").stat()
+    assert fit(request, workspace, Machine()) == (workspace.read("fit", key).summary, {})
+    assert workspace.model_path(f"fit:{key}").stat() == before
+
+
 def test_the_same_request_gives_the_same_model_bit_for_bit(workspace, labels):
     request = fit_request(labels)
     first, second = (fit(request, workspace, Machine())[0] for _ in range(2))

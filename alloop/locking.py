@@ -1,0 +1,162 @@
+"""Hold a name so that nobody else does: by flock, or by a lease where flock is missing or stops at the host."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+from alloop.leases import HeldError, lease_holder, take_lease
+from alloop.mounts import mount_of
+from alloop.plain_files import open_below
+
+LockKind = Literal["flock", "lease"]
+WantedLocks = Literal["auto", "flock", "lease"]
+
+NO_FLOCK = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL))
+"""What a file system without flock answers."""
+
+
+class Held(Protocol):
+    """A name in hand."""
+
+    def intact(self) -> bool:
+        """Return whether it is still ours; a lease is not after its holder was suspended for long."""
+        ...
+
+    def release(self) -> None:
+        """Let the next one in."""
+        ...
+
+
+class Flock:
+    """A name held by flock: the kernel ends it with the process, never before."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def intact(self) -> bool:
+        """Return True."""
+        return True
+
+    def release(self) -> None:
+        """Let the next one in."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def lock_path(name: Path, kind: LockKind) -> Path:
+    """Return what stands for a name: the locked file, or the folder of its lease."""
+    return name if kind == "flock" else name.with_suffix(".lease")
+
+
+def take(
+    path: Path,
+    kind: LockKind,
+    *,
+    below: Path | None = None,
+    wait: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> Held:
+    """Hold a name. Those who exclude each other must use the same kind.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        What `lock_path` gave for the name.
+    kind : {"flock", "lease"}
+        How.
+    below : pathlib.Path or None
+        No link between this folder and the path is followed; the folder of `path` if None.
+    wait : bool
+        False: give up if somebody who lives holds it. The death of a holder elsewhere is waited for even so.
+    say : callable
+        Is told, once, for whom a lease waits.
+
+    Raises
+    ------
+    HeldError
+        If somebody else holds it and `wait` is false.
+    OSError
+        If the file system refuses, or something else stands there.
+    """
+    if kind == "lease":
+        return take_lease(path, below=below, wait=wait, say=say)
+    descriptor = open_below(below or path.parent, path, os.O_CREAT | os.O_RDWR)
+    try:
+        _flock(descriptor, wait)
+    except BlockingIOError:
+        holder = os.read(descriptor, 200).decode(errors="replace").strip() or "an unknown process"
+        os.close(descriptor)
+        raise HeldError(holder) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+    return Flock(descriptor)
+
+
+def holder_of(name: Path) -> str | None:
+    """Return who holds a name by either kind, or None."""
+    try:
+        descriptor = open_below(name.parent, lock_path(name, "flock"))
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.read(descriptor, 200).decode(errors="replace").strip() or "an unknown process"
+        finally:
+            os.close(descriptor)
+    except OSError:
+        pass
+    try:
+        return lease_holder(lock_path(name, "lease"))
+    except OSError:
+        return None
+
+
+def lock_kind(folder: Path, wanted: WantedLocks = "auto") -> LockKind:
+    """Return how names are to be held in a folder that can be written.
+
+    Flock is tried, twice on one file: some file systems refuse it, and some grant it to everybody. Where it works, the
+    mount tells whether it reaches other hosts.
+    """
+    if wanted != "auto":
+        return wanted
+    return "flock" if mount_of(folder).flock_reaches_all and _flock_works(folder) else "lease"
+
+
+def _flock_works(folder: Path) -> bool:
+    path = folder / f".flock.{secrets.token_hex(8)}"
+    first, second = (open_below(folder, path, os.O_CREAT | os.O_RDWR) for _ in range(2))
+    path.unlink()
+    try:
+        fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in NO_FLOCK:
+            raise
+    finally:
+        os.close(first)
+        os.close(second)
+    return False
+
+
+def _flock(descriptor: int, wait: bool) -> None:
+    """Lock; without waiting, a second try outlasts somebody who only looks (`holder_of`)."""
+    if wait:
+        return fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.2)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return None

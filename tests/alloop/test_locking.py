@@ -1,0 +1,104 @@
+import errno
+import fcntl
+import os
+import threading
+
+import pytest
+
+from alloop import locking, mounts
+from alloop.leases import HeldError
+from alloop.locking import holder_of, lock_kind, lock_path, take
+from alloop.mounts import Mount
+from alloop.plain_files import NotPlainError
+
+KINDS = pytest.mark.parametrize("kind", ["flock", "lease"])
+
+
+@KINDS
+def test_a_held_name_is_refused_with_its_holder_and_free_afterwards(tmp_path, kind):
+    name = tmp_path / "locks" / "key"
+    path = lock_path(name, kind)
+    assert holder_of(name) is None
+    held = take(path, kind, below=tmp_path)
+    assert held.intact()
+    assert holder_of(name) == f"pid {os.getpid()} on {os.uname().nodename}"
+    with pytest.raises(HeldError, match=f"pid {os.getpid()} on"):
+        take(path, kind, wait=False)
+    held.release()
+    held.release()
+    assert holder_of(name) is None
+    take(path, kind, wait=False).release()
+
+
+@KINDS
+def test_no_link_is_followed(tmp_path, kind):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "1").write_text("a chapter")
+    campaign = tmp_path / "campaign"
+    (campaign / "locks").mkdir(parents=True)
+    path = lock_path(campaign / "locks" / "key", kind)
+    path.symlink_to(precious / "1" if kind == "flock" else precious)
+    with pytest.raises(NotPlainError):
+        take(path, kind, below=campaign)
+    path.unlink()
+    (campaign / "locks").rmdir()
+    (campaign / "locks").symlink_to(precious)
+    with pytest.raises(NotPlainError):
+        take(path, kind, below=campaign)
+    assert {entry.name: entry.read_text() for entry in precious.iterdir()} == {"1": "a chapter"}
+
+
+@KINDS
+def test_threads_of_one_process_exclude_each_other(tmp_path, kind):
+    inside, most = [], []
+
+    def work():
+        for _ in range(5):
+            held = take(lock_path(tmp_path / "key", kind), kind)
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+            held.release()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == [1] * 20
+
+
+def test_a_local_folder_has_flock_and_a_wish_is_granted(tmp_path):
+    assert lock_kind(tmp_path) == "flock"
+    assert lock_kind(tmp_path, "lease") == "lease"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_that_refuses_flock_has_leases(tmp_path, monkeypatch, number):
+    def refuse(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert lock_kind(tmp_path) == "lease"
+
+
+def test_a_file_system_that_grants_flock_to_everybody_has_leases(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda descriptor, operation: None)
+    assert lock_kind(tmp_path) == "lease"
+
+
+def test_a_mount_on_which_flock_ends_at_the_host_has_leases(tmp_path, monkeypatch):
+    monkeypatch.setattr(locking, "mount_of", lambda path: Mount("/", "lustre", frozenset({"localflock"})))
+    assert lock_kind(tmp_path) == "lease"
+
+
+def test_the_list_of_mounts_is_asked_for_the_folder(tmp_path, monkeypatch):
+    listed = tmp_path / "mountinfo"
+    line = "27 1 0:9 / {} rw - nfs srv:/x rw,vers=3,nolock,local_lock=all\n"
+    listed.write_text(line.format("/"))
+    monkeypatch.setattr(mounts, "MOUNTINFO", listed)
+    assert lock_kind(tmp_path) == "lease"
+    listed.write_text(line.format("/elsewhere"))
+    assert lock_kind(tmp_path) == "flock"
