@@ -162,6 +162,7 @@ class Campaign:
             self.leave(dead)
         if time.monotonic() - self._last_event_t > IDLE_TICK_S:
             self.record([Tick()])
+        self.journal.publish()
         for listener in self.listeners:
             listener.tick(self.state, time.time())
 

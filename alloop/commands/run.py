@@ -64,7 +64,7 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
     cross_check(loaded)
     root = campaign_folder(loaded.config.name, folder)
     foundation = _foundation(loaded, root, console)
-    with _open_journal(root, loaded) as journal:
+    with _open_journal(root, loaded, console) as journal:
         workspace = Workspace(root)
         if not any(True for _ in journal.entries()):
             state = create(loaded, journal, workspace, foundation)
@@ -95,7 +95,7 @@ def _drive(
             opened.callback(view.close)
         workers = None
         try:
-            workers = Execution(config.execution, workspace.root, stop_reason)
+            workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks)
             opened.callback(workers.close)
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
             campaign.run(driver_started())
@@ -125,7 +125,7 @@ def _same_foundation(loaded: LoadedConfig, state: State, found: tuple[str, tuple
         raise loaded.error(("potential", "foundation"), what)
 
 
-def _open_journal(root: Path, loaded: LoadedConfig) -> Journal:
+def _open_journal(root: Path, loaded: LoadedConfig, console: Console) -> Journal:
     if root.exists() and not root.is_dir():
         raise ConfigError(root, Problem("", "is a file; name another campaign folder with --folder"))
     strangers = root.is_dir() and not (root / JOURNAL_FILE).exists() and _strangers(root)
@@ -136,11 +136,15 @@ def _open_journal(root: Path, loaded: LoadedConfig) -> Journal:
     except OSError as error:
         what = f"cannot be made ({error.strerror}); name another campaign folder with --folder"
         raise ConfigError(root, Problem("", what)) from error
-    return Journal(root)
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return Journal(root, locks=loaded.config.execution.locks, say=say)
 
 
 def _strangers(root: Path) -> bool:
-    return any(entry.name not in ("foundation", "driver.lock") for entry in root.iterdir())
+    return any(entry.name not in ("foundation", "driver.lock", "driver.lease") for entry in root.iterdir())
 
 
 def _foundation(loaded: LoadedConfig, root: Path, console: Console) -> tuple[str, tuple[str, ...]] | None:

@@ -47,19 +47,25 @@ def test_a_file_system_without_locks_is_not_taken_for_another_driver(tmp_path, m
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(JournalError, match="No locks available") as error:
-        Journal(tmp_path)
+        Journal(tmp_path, locks="flock")
     assert "another driver" not in str(error.value)
-    assert "--folder" in str(error.value)
+    assert "`execution.locks` to `lease`" in str(error.value)
+    with Journal(tmp_path) as journal:
+        assert journal.locks == "lease"
+        with pytest.raises(JournalError, match=f"another driver.*pid {os.getpid()}"):
+            Journal(tmp_path)
 
 
-def test_the_campaign_is_free_again_when_its_driver_was_killed(tmp_path):
-    script = f"from alloop.journal import Journal; j = Journal({str(tmp_path)!r}); print('held', flush=True); input()"
+@pytest.mark.parametrize("locks", ["flock", "lease"])
+def test_the_campaign_is_free_again_when_its_driver_was_killed(tmp_path, locks):
+    opened = f"Journal({str(tmp_path)!r}, locks={locks!r})"
+    script = f"from alloop.journal import Journal; j = {opened}; print('held', flush=True); input()"
     driver = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
     assert driver.stdout.readline().strip() == "held"
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    with Journal(tmp_path) as journal:
+    with Journal(tmp_path, locks=locks) as journal:
         assert list(journal.entries()) == []
 
 

@@ -1,0 +1,81 @@
+"""One driver per campaign: who runs it, and how another is kept out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alloop.leases import HeldError
+from alloop.locking import NO_FLOCK, Held, LockKind, holder_of, lock_path, take
+from alloop.mounts import mount_of
+
+LOCK_FILE = "driver.lock"
+
+
+class DriverError(Exception):
+    """The calling process cannot be the driver; the message is one line for the user."""
+
+
+class DriverLock:
+    """The right to run a campaign.
+
+    Hosts may see one file system under different mount options, and a config may name another kind of lock than the one
+    before. So every driver takes, beside the kind of its workers, the kind all drivers share there: the lease on a
+    file system that other hosts see, flock anywhere else.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The campaign's folder.
+    kind : {"flock", "lease"}
+        How the workers of this driver hold their tasks.
+    say : callable
+        Is told for whom this waits: a driver that died on another host keeps its lease for a while.
+
+    Raises
+    ------
+    DriverError
+        If another driver lives, or the folder cannot be locked or written.
+    """
+
+    def __init__(self, folder: Path, kind: LockKind, say: Callable[[str], None] = lambda line: None) -> None:
+        self._held: list[Held] = []
+        common: LockKind = "lease" if mount_of(folder).shared else "flock"
+        try:
+            for each in sorted({kind, common}):
+                self._take(folder, each, needed=each == kind or each == "lease", say=say)
+        except BaseException:
+            self.release()
+            raise
+
+    def intact(self) -> bool:
+        """Return whether this is still the driver; it is not after it was suspended for long and another took over."""
+        return all(held.intact() for held in self._held)
+
+    def release(self) -> None:
+        """Let another driver in."""
+        for held in reversed(self._held):
+            held.release()
+
+    def _take(self, folder: Path, kind: LockKind, *, needed: bool, say: Callable[[str], None]) -> None:
+        try:
+            self._held.append(take(lock_path(folder / LOCK_FILE, kind), kind, wait=False, say=say))
+        except HeldError as error:
+            what = f"another driver runs this campaign ({error.holder}); stop it first"
+            raise DriverError(f"{folder}: {what}") from None
+        except OSError as error:
+            if error.errno not in NO_FLOCK:
+                raise DriverError(cannot_write(folder, error)) from error
+            if needed:
+                what = f"files cannot be locked here ({error.strerror}); set `execution.locks` to `lease`"
+                raise DriverError(f"{folder}: {what}") from error
+
+
+def living_driver(folder: Path) -> str | None:
+    """Return the driver that runs a campaign now (process and host), or None."""
+    return holder_of(Path(folder) / LOCK_FILE)
+
+
+def cannot_write(folder: Path, error: OSError) -> str:
+    """Return the line for a folder that refuses."""
+    return f"{folder}: cannot be written ({error.strerror}); name another folder"

@@ -1,0 +1,252 @@
+"""The journal's SQLite file: how it is opened for writing and for reading, on a local and on a shared file system.
+
+Locally it has a write-ahead log, and readers look into the live file. The log needs memory that writer and readers
+share, which ends at the host. On a file system that other hosts see it has a rollback journal, the driver has it for
+itself, and readers get a snapshot: a copy of the file that is replaced as a whole every few seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from alloop.driver_lock import living_driver
+from alloop.durable import replace_durably, sync_folder
+from alloop.journal_views import VIEWS
+
+JOURNAL_FILE = "journal.sqlite"
+SNAPSHOT_FILE = "journal.snapshot.sqlite"
+FORMAT = 1
+OLDEST_SQLITE = (3, 38)
+
+SNAPSHOT_EVERY_S = 2.0
+SNAPSHOT_SHARE = 0.02
+"""Largest part of the driver's time that snapshots may take."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, t REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS event_kind ON event (kind);
+CREATE INDEX IF NOT EXISTS planned ON event (body ->> 'purpose') WHERE kind = 'task_planned';
+CREATE INDEX IF NOT EXISTS finished ON event (body ->> 'purpose') WHERE kind = 'task_finished';
+CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
+"""
+_WAL, _ROLLBACK = "-wal", "-journal"
+_READ_VERSION_AT, _READ_VERSION_OF_WAL = 19, 2
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message is one line for the user."""
+
+
+def open_local(folder: Path) -> sqlite3.Connection:
+    """Open or make the journal with a write-ahead log; whoever reads, reads the live file.
+
+    Raises
+    ------
+    JournalError
+        If the file is no journal of this format.
+    """
+    path = folder / JOURNAL_FILE
+    database = _opened(path, "", ("journal_mode=WAL", "synchronous=FULL"))
+    (folder / SNAPSHOT_FILE).unlink(missing_ok=True)
+    return database
+
+
+def open_shared(folder: Path, *, posix_locks: bool) -> sqlite3.Connection:
+    """Open or make the journal with a rollback journal, for the caller alone.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The campaign's folder.
+    posix_locks : bool
+        False: SQLite takes no locks, because there are none; the driver's lease must keep others out.
+
+    Raises
+    ------
+    JournalError
+        If the file is no journal of this format.
+    """
+    path = folder / JOURNAL_FILE
+    try:
+        _without_log(path)
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from error
+    options = "" if posix_locks else "?nolock=1"
+    return _opened(path, options, ("locking_mode=EXCLUSIVE", "journal_mode=TRUNCATE", "synchronous=FULL"))
+
+
+def open_reading(folder: Path) -> sqlite3.Connection:
+    """Open what readers may read: the snapshot if there is one, else a live file with a log, or one without a driver.
+
+    Raises
+    ------
+    JournalError
+        If the folder holds no journal, or none that can be read now.
+    """
+    snapshot, path = folder / SNAPSHOT_FILE, folder / JOURNAL_FILE
+    if snapshot.is_file():
+        return _connected(snapshot, "?mode=ro&immutable=1")
+    if not path.is_file():
+        raise JournalError(f"{folder}: no campaign here (no {JOURNAL_FILE}); start one with `alloop run CONFIG`")
+    if _has_log(path):
+        return _connected(path, f"?{_reading(path)}")
+    if living_driver(folder) is not None:
+        raise JournalError(f"{folder}: its driver is just starting; try again in some seconds")
+    if _in_a_change(path):
+        raise JournalError(f"{path}: was left in the middle of a change; `alloop run` with its config mends it")
+    return _connected(path, "?mode=ro&immutable=1")
+
+
+def check_format(database: sqlite3.Connection, path: Path) -> None:
+    """Refuse a journal of another format.
+
+    Raises
+    ------
+    JournalError
+        With the format that was found.
+    """
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found != FORMAT:
+        raise JournalError(f"{path}: journal format {found}, this alloop reads {FORMAT}; use the alloop that wrote it")
+
+
+class Snapshot:
+    """The copy for readers: whole at every instant, a few seconds old at most, and cheap.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        The live journal.
+    folder : pathlib.Path
+        The campaign's folder.
+    """
+
+    def __init__(self, database: sqlite3.Connection, folder: Path) -> None:
+        self._db, self._path = database, folder / SNAPSHOT_FILE
+        self._temporary = self._path.with_suffix(".tmp")
+        self._copied, self._due = -1, 0.0
+
+    def renew(self, *, now: bool = False) -> None:
+        """Copy the journal if it changed and the last copy was long enough ago; a copy that fails is tried again."""
+        begun, changes = time.monotonic(), self._db.total_changes
+        if changes == self._copied or (begun < self._due and not now):
+            return
+        with suppress(OSError, sqlite3.Error):
+            self._copy()
+            self._copied = changes
+        ended = time.monotonic()
+        self._due = ended + max(SNAPSHOT_EVERY_S, (ended - begun) / SNAPSHOT_SHARE)
+
+    def _copy(self) -> None:
+        self._temporary.unlink(missing_ok=True)
+        copy = _connected(self._temporary, "?nolock=1")
+        try:
+            copy.execute("PRAGMA journal_mode=OFF")
+            copy.execute("PRAGMA synchronous=OFF")
+            self._db.backup(copy)
+        finally:
+            copy.close()
+        replace_durably(self._temporary, self._path)
+
+
+class transaction:  # noqa: N801
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._db = database
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.execute("ROLLBACK" if error else "COMMIT")
+
+
+def _opened(path: Path, options: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise JournalError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, the journal needs {oldest}; use another Python"
+        )
+    database = _connected(path, options)
+    try:
+        for pragma in pragmas:
+            database.execute(f"PRAGMA {pragma}")
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'event'").fetchone():
+            database.execute(f"PRAGMA user_version={FORMAT}")
+        check_format(database, path)
+        database.executescript(_TABLES + VIEWS)
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise _unusable(path, error) from error
+    return database
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> JournalError:
+    return JournalError(f"{path}: not a usable journal ({error}); restore it from a copy")
+
+
+def _connected(path: Path, options: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}{options}", uri=True, isolation_level=None, timeout=30)
+
+
+def _reading(path: Path) -> str:
+    """Return how to open a live journal for reading: in an archive that nobody can write there is no driver, no log."""
+    archived = not os.access(path.parent, os.W_OK) and not _beside(path, _WAL).exists()
+    return "mode=ro&immutable=1" if archived else "mode=ro"
+
+
+def _without_log(path: Path) -> None:
+    """Fold the log into the journal, and mark it as one without.
+
+    SQLite cannot open a file with a log where there are no locks, not even to take the log away; so that happens to a
+    copy in the host's own temporary folder.
+    """
+    if path.is_file() and _has_log(path):
+        with tempfile.TemporaryDirectory(prefix="alloop-") as local:
+            copy = Path(local) / path.name
+            for suffix in ("", _WAL, _ROLLBACK):
+                if _beside(path, suffix).is_file():
+                    shutil.copyfile(_beside(path, suffix), _beside(copy, suffix))
+            database = _connected(copy, "")
+            try:
+                database.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                database.close()
+            temporary = path.with_suffix(".tmp")
+            shutil.copyfile(copy, temporary)
+        replace_durably(temporary, path)
+    for suffix in (_WAL, "-shm"):
+        _beside(path, suffix).unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _has_log(path: Path) -> bool:
+    """Return whether a file says that it has a write-ahead log; a new, empty one will have it if it is local."""
+    with path.open("rb") as file:
+        head = file.read(_READ_VERSION_AT + 1)
+    return not head or head[_READ_VERSION_AT:] == bytes([_READ_VERSION_OF_WAL])
+
+
+def _in_a_change(path: Path) -> bool:
+    """Return whether a rollback journal stands that is to be rolled back: a finished one is empty or begins with 0."""
+    try:
+        with _beside(path, _ROLLBACK).open("rb") as file:
+            return file.read(1) not in (b"", b"\0")
+    except FileNotFoundError:
+        return False
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
