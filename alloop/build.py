@@ -16,14 +16,15 @@ from alloop.tasks.requests import (
     FitRequest,
     InitialRequest,
     LabelRequest,
+    ProbeRequest,
 )
 
 FIT_ATTEMPTS = 3
 
 
-def atom(charter: Charter, element: str) -> AtomRequest:
+def atom(charter: Charter, state: State, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
-    code = {name: value for name, value in charter.code.items() if _concerns(name, element)}
+    code = {name: value for name, value in state.code.items() if _concerns(name, element)}
     return AtomRequest(element=element, settings=_label_settings(charter), code=code)
 
 
@@ -40,14 +41,19 @@ def initial(charter: Charter, system: str) -> InitialRequest:
     )
 
 
-def label(charter: Charter, frame: FrameState) -> LabelRequest:
+def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
     """Return the request for the label of a frame."""
     return LabelRequest(
         source=frame.source,
         structure_sha256=frame.offer.structure_sha256,
         settings=_label_settings(charter),
-        code=charter.code,
+        code=state.code,
     )
+
+
+def probe(charter: Charter, label: str, code: dict[str, str]) -> ProbeRequest:
+    """Return the request for a label made again with other code."""
+    return ProbeRequest(label=label, settings=_label_settings(charter), code=code)
 
 
 def segment(

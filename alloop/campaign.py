@@ -9,11 +9,12 @@ from typing import NoReturn, Protocol
 
 from alloop.charter import Charter
 from alloop.decide import decide
-from alloop.events import DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
+from alloop.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.execution import Completion, wait
 from alloop.harvest import give_up_or_retry, harvest
 from alloop.journal import Entry, Journal
 from alloop.plan import Wanted, plan
+from alloop.probes import answer, probing
 from alloop.records import TaskState
 from alloop.state import State
 from alloop.tasks.requests import Request, request_from_json
@@ -60,6 +61,14 @@ class Listener(Protocol):
 
 class StopRequested(Exception):
     """The user or the system asked the driver to stop."""
+
+
+class CodeRefusedError(Exception):
+    """Changed code does not give the labels that stand; `refusal` says how far it is from them."""
+
+    def __init__(self, refusal: CodeRefused) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
 
 
 class Campaign:
@@ -109,15 +118,32 @@ class Campaign:
         ------
         StopRequested
             If a stop was asked for; running the campaign again continues it.
+        CodeRefusedError
+            If the code of the labels changed, and labels made again with it are not the same.
         """
         self.record([started])
-        self.take_up()
-        while self.state.verdict is None or worth_waiting_for(self.state):
-            self.advance()
-            self.hear(wait(self.workers.completions, self.tick_s))
+        if self.state.drift is not None:
+            self.settle_code()
+        self.work(lambda: self.state.verdict is None or worth_waiting_for(self.state))
         self.record([DriverStopped(reason="verdict")])
         assert self.state.verdict is not None
         return self.state.verdict
+
+    def settle_code(self) -> None:
+        """Make some labels again with changed code, and go on with it or refuse it."""
+        self.work(lambda: probing(self.state))
+        found = answer(self.state, stress_is_fitted=self.charter.config.fit.stress_weight > 0)
+        self.record([found])
+        if isinstance(found, CodeRefused):
+            self.record([DriverStopped(reason="changed code")])
+            raise CodeRefusedError(found)
+
+    def work(self, unfinished: Callable[[], bool]) -> None:
+        """Plan, submit and record until nothing is left to do."""
+        self.take_up()
+        while unfinished():
+            self.advance()
+            self.hear(wait(self.workers.completions, self.tick_s))
 
     def advance(self) -> None:
         """Take the decisions that are due and submit what should run."""
@@ -145,9 +171,13 @@ class Campaign:
         self.workers.submit(wanted.purpose, request)
 
     def take_up(self) -> None:
-        """Harvest what was finished while no driver looked, and start again what was not."""
+        """Harvest what was finished while no driver looked, and start again what was not.
+
+        While the code of the labels is in question, only probes are started.
+        """
         for task in list(self.state.running.values()):
-            if not self.harvest(task):
+            may_start = self.state.drift is None or task.task == "probe"
+            if not self.harvest(task) and may_start:
                 self.workers.submit(task.purpose, trusted_request(task, self.charter))
 
     def hear(self, completions: Sequence[Completion]) -> None:

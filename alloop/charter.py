@@ -44,12 +44,11 @@ class Walker:
 
 @dataclass(frozen=True)
 class Charter:
-    """Config, structures, code identity and policies of a campaign."""
+    """Config, structures and policies of a campaign."""
 
     config: CampaignConfig
     systems: dict[str, Structure]
     elements: tuple[str, ...]
-    code: dict[str, str]
     foundation: str | None
     selection: SelectionPolicy
     exploration: ExplorationPolicy
@@ -68,7 +67,6 @@ class Charter:
             config=config,
             systems={system.name: system.structure for system in created.systems},
             elements=created.elements,
-            code=created.code,
             foundation=created.foundation,
             selection=load_policy("selection", config.select.policy, config.select.options),
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),

@@ -52,7 +52,7 @@ def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
         Whether no task runs and none is planned. In lockstep nothing but an emergency is decided before that;
         an idle campaign without a decision has nothing left to do and ends.
     """
-    if state.verdict is not None:
+    if state.verdict is not None or state.drift is not None:
         return []
     emergency = _emergency(state, charter)
     if emergency or not (idle or charter.config.overlap):

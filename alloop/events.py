@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alloop.materials.structure import Structure
-from alloop.tasks.results import Timing
+from alloop.tasks.results import ProbeSummary, Timing
 
 
 class Event(BaseModel):
@@ -48,6 +48,49 @@ class ConfigChanged(Event):
     kind: Literal["config_changed"] = "config_changed"
     config: dict[str, Any]
     changes: tuple[str, ...]
+
+
+class CodeDriftFound(Event):
+    """Other code would make the labels now: some labels are made again with it before anything else is done.
+
+    Attributes
+    ----------
+    code : dict
+        Identity of the code that is installed now.
+    labels : tuple of str
+        Keys of the labels that are made again: the probes.
+    """
+
+    kind: Literal["code_drift_found"] = "code_drift_found"
+    code: dict[str, str]
+    labels: tuple[str, ...]
+
+
+class ProbeRecord(BaseModel):
+    """A label made again: its key, the key of the probe's result, and how far the two are apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str
+    key: str
+    deviation: ProbeSummary
+
+
+class CodeChanged(Event):
+    """Labels come from other code from now on: all probes agree, or there was no label yet to disagree with."""
+
+    kind: Literal["code_changed"] = "code_changed"
+    old: dict[str, str]
+    new: dict[str, str]
+    probes: tuple[ProbeRecord, ...]
+
+
+class CodeRefused(Event):
+    """The campaign stays with its code: a probe disagrees or could not be made, or the code is back."""
+
+    kind: Literal["code_refused"] = "code_refused"
+    code: dict[str, str]
+    reason: str
 
 
 class LabelsImported(Event):
@@ -195,6 +238,9 @@ class Tick(Event):
 AnyEvent = Annotated[
     CampaignCreated
     | ConfigChanged
+    | CodeDriftFound
+    | CodeChanged
+    | CodeRefused
     | LabelsImported
     | DriverStarted
     | DriverStopped

@@ -164,6 +164,7 @@ def provenance(state: State, chosen: tuple[Chosen, ...], digests: dict[str, str]
         "label_settings": state.config.get("label", {}),
         "potential_settings": {name: state.config.get(name, {}) for name in ("potential", "fit")},
         "seed": state.config.get("seed"),
-        "code": created.code if created else {},
+        "code": state.code if created else {},
+        "former_codes": state.codes[:-1],
         "versions": created.versions if created else {},
     }

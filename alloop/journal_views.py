@@ -13,7 +13,9 @@ SELECT p.body ->> 'purpose' AS purpose, p.body ->> 'key' AS key, p.body ->> 'tas
 FROM event AS p LEFT JOIN event AS f
   ON f.seq = (SELECT max(l.seq) FROM event AS l
               WHERE l.kind = 'task_finished' AND l.body ->> 'purpose' = p.body ->> 'purpose')
-WHERE p.kind = 'task_planned';
+WHERE p.kind = 'task_planned'
+  AND p.seq = (SELECT max(q.seq) FROM event AS q
+               WHERE q.kind = 'task_planned' AND q.body ->> 'purpose' = p.body ->> 'purpose');
 
 CREATE VIEW IF NOT EXISTS label AS
 SELECT substr(f.body ->> 'purpose', 7) AS frame, f.body ->> 'key' AS key, f.body ->> 'status' AS status,

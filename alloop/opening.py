@@ -23,6 +23,7 @@ from alloop.imports import imported_label, store
 from alloop.journal import Journal
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
+from alloop.probes import due
 from alloop.state import State, fold
 from alloop.tasks.workspace import Workspace
 
@@ -78,35 +79,43 @@ def create(
 def resume(loaded: LoadedConfig, journal: Journal, workspace: Workspace) -> tuple[State, tuple[str, ...]]:
     """Continue a campaign, and return its state and the changes that were accepted.
 
+    Where the code that decides the labels changed, the state holds the question (`State.drift`) that the labels made
+    again will answer.
+
     Raises
     ------
     ConfigError
-        If the config changes the science of the campaign, or the code that decides the labels changed.
+        If the config changes the science of the campaign.
     """
     state = open_state(journal)
-    assert state.created is not None
-    changes = accepted_changes(loaded, state.created, state.config)
+    changes = accepted_changes(loaded, state)
     if changes:
-        journal.append([ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=changes)])
-        state = open_state(journal)
+        _append(journal, state, [ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=changes)])
     restore_labels(journal, workspace)
+    _append(journal, state, due(state, installed_code(loaded, state)))
     return state, changes
 
 
-def accepted_changes(loaded: LoadedConfig, created: CampaignCreated, config: dict[str, Any]) -> tuple[str, ...]:
+def installed_code(loaded: LoadedConfig, state: State) -> dict[str, str]:
+    """Return the identity of the code that would make a campaign's labels now."""
+    assert state.created is not None
+    return code_identity(loaded.config.label, state.created.elements)
+
+
+def accepted_changes(loaded: LoadedConfig, state: State) -> tuple[str, ...]:
     """Return the changes of machines, budgets and monitoring since the last run.
 
     Raises
     ------
     ConfigError
-        If anything else changed.
+        If anything else in the config changed, or a file that it names.
     """
-    found = differences(config, loaded.config.model_dump(mode="json"))
+    created = state.created
+    assert created is not None
+    found = differences(state.config, loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
     if not science and science_digest(loaded) != created.science_sha256:
         science = ["the content of a file that the config names (a structure, data, the foundation or a policy)"]
-    code = code_identity(loaded.config.label, created.elements)
-    science += [f"{k}: {created.code.get(k)} → {v}" for k, v in code.items() if created.code.get(k) != v]
     if science:
         what = (
             f"this would change the science of campaign `{created.name}`: {'; '.join(science)}; "
@@ -141,6 +150,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _append(journal: Journal, state: State, events: list[Event]) -> None:
+    for entry in journal.append(events):
+        state.apply(entry)
 
 
 def _imported(loaded: LoadedConfig) -> dict[str, list[Any]]:

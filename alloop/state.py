@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 from alloop.events import (
     AttemptLost,
     CampaignCreated,
+    CodeChanged,
+    CodeDriftFound,
+    CodeRefused,
     ConfigChanged,
     DriverStarted,
     FramesSelected,
@@ -37,6 +40,9 @@ class State:
     def __init__(self) -> None:
         self.created: CampaignCreated | None = None
         self.config: dict[str, Any] = {}
+        self.codes: list[dict[str, str]] = []
+        self.drift: CodeDriftFound | None = None
+        self.drifts = 0
         self.tasks: dict[str, TaskState] = {}
         self.running: dict[str, TaskState] = {}
         self.frames: dict[str, FrameState] = {}
@@ -65,6 +71,11 @@ class State:
         self._last_t: float | None = None
         self._pending: Counter[str] = Counter()
         self._labelled: Counter[str] = Counter()
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The code that makes the labels: the newest one that was accepted."""
+        return self.codes[-1]
 
     # -- counts the decisions need ---------------------------------------------------------------------------
 
@@ -123,6 +134,7 @@ class State:
     def _created(self, entry: Entry) -> None:
         event = _as(entry.event, CampaignCreated)
         self.created, self.config = event, event.config
+        self.codes = [event.code]
 
     def _config_changed(self, entry: Entry) -> None:
         self.config = _as(entry.event, ConfigChanged).config
@@ -131,13 +143,16 @@ class State:
             self.verdict = None
         newest = {task.purpose.partition("/again")[0]: task for task in self.tasks.values()}
         for task in newest.values():
-            if task.finished is not None and task.finished.reason == LOST and task.task != "explore":
+            if task.finished is not None and task.finished.reason == LOST and task.task not in ("explore", "probe"):
                 self._revive(task)
 
     def _revive(self, task: TaskState) -> None:
-        """Let other machines try what machines failed at."""
-        task.status, task.finished, task.attempts = "running", None, 1
-        self.running[task.purpose] = task
+        """Let other machines try what machines failed at; what asks for former code is planned again."""
+        if self._outdated(task):
+            del self.tasks[task.purpose]
+        else:
+            task.status, task.finished, task.attempts = "running", None, 1
+            self.running[task.purpose] = task
         if task.task != "label":
             self.broken[LOST] -= 1
             return
@@ -145,6 +160,39 @@ class State:
         frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
         self._pending[str(frame.use)] += 1
         self.failures[LOST] -= 1
+
+    def _drifted(self, entry: Entry) -> None:
+        self._end_drift()
+        self.drift = _as(entry.event, CodeDriftFound)
+        self.drifts += 1
+
+    def _code_refused(self, entry: Entry) -> None:
+        self._end_drift()
+
+    def _code_changed(self, entry: Entry) -> None:
+        event = _as(entry.event, CodeChanged)
+        self._end_drift()
+        self.codes.append(event.new)
+        for task in [task for task in self.running.values() if self._outdated(task)]:
+            del self.tasks[task.purpose], self.running[task.purpose]
+        if not event.probes:
+            self._forget_atoms()
+
+    def _end_drift(self) -> None:
+        self.drift = None
+        self.running = {purpose: task for purpose, task in self.running.items() if task.task != "probe"}
+
+    def _forget_atoms(self) -> None:
+        """Have the isolated atoms computed again: no label says whether their energies still belong to the code."""
+        for purpose in [task.purpose for task in self.tasks.values() if task.task == "atom"]:
+            del self.tasks[purpose]
+            self.running.pop(purpose, None)
+        self.e0s_eV.clear()
+
+    def _outdated(self, task: TaskState) -> bool:
+        """Return whether a task asks for other code than the present one."""
+        asked: dict[str, str] = task.request.get("code", {})
+        return any(self.code.get(name) != value for name, value in asked.items())
 
     def _imported(self, entry: Entry) -> None:
         event = _as(entry.event, LabelsImported)
@@ -180,7 +228,7 @@ class State:
             self.dft_core_s += event.timing.cpu_s
         if event.status == "failed":
             self.last_problem = f"{event.purpose}: {event.detail or event.reason}"
-            if task.task != "label":
+            if task.task not in ("label", "probe"):
                 self.broken[event.reason] += 1
         _FINISHED[task.task](self, task, event)
 
@@ -234,6 +282,9 @@ class State:
         else:
             frame.status, frame.reason = "failed", event.reason
             self.failures[event.reason] += 1
+
+    def _probe_finished(self, task: TaskState, event: TaskFinished) -> None:
+        """Nothing follows from one probe alone."""
 
     def _atom_finished(self, task: TaskState, event: TaskFinished) -> None:
         if event.status == "ok":
@@ -318,6 +369,9 @@ _IMPORTED_OFFER = Offer(
 _FOLDS: dict[type, Any] = {
     CampaignCreated: State._created,
     ConfigChanged: State._config_changed,
+    CodeDriftFound: State._drifted,
+    CodeChanged: State._code_changed,
+    CodeRefused: State._code_refused,
     LabelsImported: State._imported,
     TaskPlanned: State._planned,
     TaskFinished: State._finished,
@@ -333,6 +387,7 @@ _FINISHED: dict[str, Any] = {
     "initial": State._offers_finished,
     "explore": State._offers_finished,
     "label": State._label_finished,
+    "probe": State._probe_finished,
     "atom": State._atom_finished,
     "fit": State._fit_finished,
     "evaluate": State._evaluate_finished,

@@ -96,7 +96,7 @@ def test_config_keys_named_in_text_exist(page):
 
 
 def test_machine_sections_of_the_readme():
-    said = re.search(r"outside `(\w+)`, `(\w+)`\s+and `(\w+)`", README)
+    said = re.search(r"\| `(\w+)`, `(\w+)`, `(\w+)`, the place of a file", README)
     assert said is not None
     assert sorted(said.groups()) == sorted(MACHINE_SECTIONS)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from alloop import exit_codes
-from alloop.campaign import Campaign, StopRequested
+from alloop.campaign import Campaign, CodeRefusedError, StopRequested
 from alloop.charter import Charter
 from alloop.commands.campaigns import campaign_folder
 from alloop.commands.outputs import write_outputs
@@ -32,6 +32,7 @@ from alloop.monitor.listener import Listener
 from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
 from alloop.opening import create, driver_started, resume
+from alloop.probes import changed
 from alloop.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for
@@ -72,7 +73,13 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
             state, changes = resume(loaded, journal, workspace)
             _same_foundation(loaded, state, foundation)
             _tell_resumed(console, state, changes)
-        return _drive(journal, state, loaded.config, workspace, console, plain)
+        try:
+            return _drive(journal, state, loaded.config, workspace, console, plain)
+        except CodeRefusedError as error:
+            code = changed(state.code, error.refusal.code)
+            mend = "install the former code again, or start a new campaign under another `name`"
+            what = f"the code of the labels changed ({code}), and {error.refusal.reason}; {mend}"
+            raise ConfigError(loaded.path, Problem("", what)) from error
 
 
 def _drive(

@@ -8,6 +8,9 @@ from typing import Any
 from alloop.events import (
     AttemptLost,
     CampaignCreated,
+    CodeChanged,
+    CodeDriftFound,
+    CodeRefused,
     ConfigChanged,
     DriverStarted,
     DriverStopped,
@@ -22,6 +25,8 @@ from alloop.events import (
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
 from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit, verdict_text
+from alloop.probes import changed as code_changes
+from alloop.probes import largest
 from alloop.records import TaskState
 from alloop.state import State
 
@@ -104,6 +109,26 @@ def _created(event: CampaignCreated, state: State) -> list[str]:
 
 def _changed(event: ConfigChanged, state: State) -> list[str]:
     return [f"config changed: {change}" for change in event.changes]
+
+
+def _drifted(event: CodeDriftFound, state: State) -> list[str]:
+    return [f"code of the labels changed: {code_changes(state.code, event.code)}", _probing(event)]
+
+
+def _probing(event: CodeDriftFound) -> str:
+    return f"{many(len(event.labels), 'label')} will be made again with it and compared, before anything else"
+
+
+def _code_changed(event: CodeChanged, state: State) -> list[str]:
+    if not event.probes:
+        return [f"code of the labels changed before there was any: {code_changes(event.old, event.new)}"]
+    fitted = state.config["fit"]["stress_weight"] > 0
+    told = largest([probe.deviation for probe in event.probes], stress_is_fitted=fitted)
+    return [f"{many(len(event.probes), 'label')} made again with the changed code agree, it is accepted: {told}"]
+
+
+def _code_refused(event: CodeRefused, state: State) -> list[str]:
+    return [f"the campaign stays with its code: {event.reason}"]
 
 
 def _imported(event: LabelsImported, state: State) -> list[str]:
@@ -196,6 +221,9 @@ def _verdict(event: VerdictReached, state: State) -> list[str]:
 _TELL: dict[type, Callable[[Any, State], list[str]]] = {
     CampaignCreated: _created,
     ConfigChanged: _changed,
+    CodeDriftFound: _drifted,
+    CodeChanged: _code_changed,
+    CodeRefused: _code_refused,
     LabelsImported: _imported,
     DriverStarted: _started,
     DriverStopped: _stopped,

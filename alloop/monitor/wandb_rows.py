@@ -9,6 +9,7 @@ from typing import Any
 from alloop.events import (
     AttemptLost,
     CampaignCreated,
+    CodeChanged,
     ConfigChanged,
     FramesSelected,
     GenerationOpened,
@@ -181,6 +182,8 @@ def _summary(entry: Entry, state: State) -> dict[str, Any]:
 def _config(entry: Entry) -> dict[str, Any]:
     """Return the published part of the config: machines stay private, their set-up lines may hold secrets."""
     event = entry.event
+    if isinstance(event, CodeChanged):
+        return {"code": event.new}
     if not isinstance(event, CampaignCreated | ConfigChanged):
         return {}
     public = {name: value for name, value in event.config.items() if name not in PRIVATE_SECTIONS}

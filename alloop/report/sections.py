@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from alloop.events import ConfigChanged, DriverStarted, LabelsImported
+from alloop.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many
 from alloop.monitor.status import Status
+from alloop.probes import changed
 from alloop.report.figures import text
 from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state import State
@@ -177,7 +178,8 @@ def provenance(state: State, entries: Sequence[Entry]) -> str:
     if created is None:
         return '<p class="none">The journal is empty.</p>'
     facts = [
-        ("Code of the labels", _pairs(created.code)),
+        ("Code of the labels", _pairs(state.code)),
+        ("Former code of the labels", _former_code(entries)),
         ("Versions", _pairs(created.versions)),
         ("Foundation", text(created.foundation or "none: trained from scratch")),
         ("Labels brought along", _brought(entries)),
@@ -241,6 +243,12 @@ def _brought(entries: Sequence[Entry]) -> str:
     uses = {"same": "used as labels", "other": "of another reference, used to pre-train on their forces"}
     told = (f"{many(len(event.keys), 'label')} from {event.source}, {uses[event.reference]}" for event in imports)
     return "<br>".join(text(line, 300) for line in told) or "none"
+
+
+def _former_code(entries: Sequence[Entry]) -> str:
+    changes = [entry.event for entry in entries if isinstance(entry.event, CodeChanged)]
+    told = (f"{changed(event.old, event.new)}; {len(event.probes)} labels made again agree" for event in changes)
+    return "<br>".join(text(line, 600) for line in told) or "none"
 
 
 def _changes(entries: Sequence[Entry]) -> str:

@@ -11,6 +11,7 @@ from alloop.journal import Entry
 
 KINDS = {
     "atom": "DFT",
+    "probe": "DFT",
     "label": "DFT",
     "initial": "MD",
     "explore": "MD",

@@ -24,7 +24,7 @@ from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import AtomRequest, LabelRequest
+from alloop.tasks.requests import AtomRequest, LabelRequest, ProbeRequest
 from alloop.tasks.results import AtomSummary, LabelData, LabelSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -58,7 +58,13 @@ def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tupl
         ``nonfinite``, ``contact`` or ``odd_electrons`` before the calculation; ``scf`` (not converged), ``dft`` (the
         engine gave up) or ``forces`` (not finite, or beyond the limit) after it.
     """
-    structure = _structure(request, workspace)
+    return label_structure(_structure(request, workspace), request, workspace, machine)
+
+
+def label_structure(
+    structure: Structure, request: LabelRequest | ProbeRequest, workspace: Workspace, machine: Machine
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Label a structure as a request says; see `label`."""
     atoms, settings = structure.to_atoms(), label_settings(request.settings)
     check_geometry(atoms, settings)
     _check_code(request.code, settings, atoms)

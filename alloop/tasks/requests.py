@@ -131,6 +131,27 @@ class LabelRequest(Request):
     code: dict[str, str]
 
 
+class ProbeRequest(Request):
+    """A label that stands, made again with changed code.
+
+    Attributes
+    ----------
+    label : str
+        Key of the label that stands.
+    settings : dict
+        The config's ``label`` section.
+    code : dict
+        Versions of the changed code and its datasets.
+    """
+
+    kind: ClassVar[str] = "probe"
+    slot_kind: ClassVar[str] = "label"
+
+    label: str
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+
 class FitRequest(Request):
     """One member of the committee, or one fit of a rung.
 
@@ -181,7 +202,16 @@ class EvaluateRequest(Request):
 
 
 REQUESTS: dict[str, type[Request]] = {
-    cls.kind: cls for cls in (InitialRequest, ExploreRequest, AtomRequest, LabelRequest, FitRequest, EvaluateRequest)
+    cls.kind: cls
+    for cls in (
+        InitialRequest,
+        ExploreRequest,
+        AtomRequest,
+        LabelRequest,
+        ProbeRequest,
+        FitRequest,
+        EvaluateRequest,
+    )
 }
 
 

@@ -105,6 +105,24 @@ class LabelData(Record):
     stress_eV_per_A3: tuple[float, float, float, float, float, float] | None
 
 
+class ProbeSummary(Record):
+    """How far a label made again is from the one that stands.
+
+    Attributes
+    ----------
+    energy_eV_per_atom : float
+        |ΔE| per atom (eV/atom).
+    force_eV_per_A : float
+        Largest |ΔF| of a force component (eV/Å).
+    stress_eV_per_A3 : float or None
+        Largest |Δσ| of a stress component (eV/Å³); None where the label that stands has no stress.
+    """
+
+    energy_eV_per_atom: float
+    force_eV_per_A: float
+    stress_eV_per_A3: float | None
+
+
 class EpochMetrics(Record):
     """One check during a fit. RMSEs are of the watched frames (`valid`, or the training frames without any)."""
 
@@ -180,6 +198,7 @@ SUMMARIES: dict[str, type[Record]] = {
     "explore": OffersSummary,
     "atom": AtomSummary,
     "label": LabelSummary,
+    "probe": ProbeSummary,
     "fit": FitSummary,
     "evaluate": EvaluateSummary,
 }

@@ -26,6 +26,7 @@ _TASKS = {
     "explore": "alloop.tasks.explore:explore",
     "atom": "alloop.tasks.label:atom",
     "label": "alloop.tasks.label:label",
+    "probe": "alloop.tasks.probe:probe",
     "fit": "alloop.tasks.fit:fit",
     "evaluate": "alloop.tasks.measure:evaluate",
 }

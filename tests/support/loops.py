@@ -14,10 +14,12 @@ from alloop.events import CampaignCreated, DriverStarted, SystemRecord
 from alloop.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.opening import open_state
+from alloop.probes import due
 from alloop.state import State
 from alloop.tasks.workspace import Workspace
 from tests.support.simulated import SimulatedWorkers
 
+CODE = {"gpaw": "1"}
 STARTED = DriverStarted(host="test", pid=1, version="0")
 
 
@@ -50,7 +52,7 @@ def found(folder: Path, wanted: CampaignConfig, systems: int = 1, foundation: st
             science_sha256="0" * 64,
             systems=tuple(SystemRecord(name=name, structure=structure) for name in names),
             elements=("Na", "Cl"),
-            code={},
+            code=dict(CODE),
             versions={},
             run_id="loop",
             foundation=foundation,
@@ -74,11 +76,19 @@ class Worker:
 
 
 def loop(
-    folder: Path, wanted: CampaignConfig, *, systems: int = 1, foundation: str | None = None, **workers: Any
+    folder: Path,
+    wanted: CampaignConfig,
+    *,
+    systems: int = 1,
+    foundation: str | None = None,
+    code: dict[str, str] | None = None,
+    **workers: Any,
 ) -> Campaign:
-    """Return a campaign ready to run."""
+    """Return a campaign ready to run, with the code that its labels come from or other code."""
     journal = found(folder, wanted, systems, foundation)
     state = open_state(journal)
+    for entry in journal.append(due(state, code or state.code)):
+        state.apply(entry)
     assert state.created is not None
     simulated = SimulatedWorkers(folder, **workers)
     return Campaign(

@@ -20,6 +20,7 @@ from alloop.tasks.requests import (
     FitRequest,
     InitialRequest,
     LabelRequest,
+    ProbeRequest,
     Request,
 )
 from alloop.tasks.results import Result, Timing
@@ -148,6 +149,13 @@ def _label(request: LabelRequest, workspace: Workspace):
     return {"energy_eV": -3.0 * n, "atoms": n, "max_force_eV_per_A": 1.5, "scf_iterations": 9}, data
 
 
+def _probe(request: ProbeRequest, workspace: Workspace):
+    """Agree, unless the code says by how much it does not: ``{"off_eV_per_A": "0.5"}``."""
+    assert workspace.label(request.label)
+    off = float(request.code.get("off_eV_per_A", 0.0))
+    return {"energy_eV_per_atom": 0.0, "force_eV_per_A": off, "stress_eV_per_A3": off}, {}
+
+
 def _fit(request: FitRequest, workspace: Workspace):
     model = str(len(set(request.train))).encode()
     write_durably(workspace.model_path(f"fit:{request.key()}"), model)
@@ -184,6 +192,7 @@ _ANSWERS = {
     ExploreRequest: _explore,
     AtomRequest: _atom,
     LabelRequest: _label,
+    ProbeRequest: _probe,
     FitRequest: _fit,
     EvaluateRequest: _evaluate,
 }

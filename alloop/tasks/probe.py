@@ -1,0 +1,65 @@
+"""Make a label again with changed code, and say how far the two are apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from alloop.failure import TaskFailure
+from alloop.tasks.label import label_structure
+from alloop.tasks.machine import Machine
+from alloop.tasks.requests import ProbeRequest
+from alloop.tasks.results import LabelData, ProbeSummary
+from alloop.tasks.workspace import Workspace
+
+
+def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Label the frame of a standing label again.
+
+    Parameters
+    ----------
+    request : ProbeRequest
+        Which label, and the code to make it with.
+    workspace : Workspace
+        Files of the campaign.
+    machine : Machine
+        How this worker computes.
+
+    Returns
+    -------
+    summary, data : dict
+        A dumped `ProbeSummary`, and the new `LabelData`.
+
+    Raises
+    ------
+    TaskFailure
+        As a label does; ``stress`` if the code gives none any more.
+    """
+    old = workspace.label(request.label)
+    _, data = label_structure(old.structure, request, workspace, machine)
+    return deviation(old, LabelData.model_validate(data)).model_dump(mode="json"), data
+
+
+def deviation(old: LabelData, new: LabelData) -> ProbeSummary:
+    """Return how far two labels of one structure are apart.
+
+    Raises
+    ------
+    TaskFailure
+        ``stress`` if only the old one has a stress.
+    """
+    stress = None
+    if old.stress_eV_per_A3 is not None:
+        if new.stress_eV_per_A3 is None:
+            raise TaskFailure("stress", "the changed code gives no stress")
+        stress = _largest(old.stress_eV_per_A3, new.stress_eV_per_A3)
+    return ProbeSummary(
+        energy_eV_per_atom=abs(new.energy_eV - old.energy_eV) / len(old.structure.numbers),
+        force_eV_per_A=_largest(old.forces_eV_per_A, new.forces_eV_per_A),
+        stress_eV_per_A3=stress,
+    )
+
+
+def _largest(old: Any, new: Any) -> float:
+    return float(np.abs(np.asarray(new) - np.asarray(old)).max())
