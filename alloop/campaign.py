@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, Protocol
 
@@ -11,6 +12,7 @@ from alloop.charter import Charter
 from alloop.decide import decide
 from alloop.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.execution import Completion, wait
+from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 from alloop.harvest import give_up_or_retry, harvest
 from alloop.journal import Entry, Journal
 from alloop.plan import Wanted, plan
@@ -110,6 +112,8 @@ class Campaign:
         self.workers, self.workspace = workers, workspace
         self.listeners, self.tick_s, self.stop = tuple(listeners), tick_s, stop
         self._last_event_t = time.monotonic()
+        self._waiting: list[tuple[float, TaskState]] = []
+        self._waited: Counter[str] = Counter()
 
     def run(self, started: DriverStarted) -> VerdictReached:
         """Run to a verdict.
@@ -185,8 +189,10 @@ class Campaign:
         reason = self.stop()
         if reason is not None:
             self.leave(reason)
+        losses = common_losses(completion.error for completion in completions)
         for completion in completions:
-            self.finish(self.state.tasks[completion.purpose], completion.error)
+            self.finish(self.state.tasks[completion.purpose], completion.error, losses)
+        self.try_again()
         dead = self.workers.broken()
         if dead is not None:
             self.leave(dead)
@@ -196,17 +202,28 @@ class Campaign:
         for listener in self.listeners:
             listener.tick(self.state, time.time())
 
-    def finish(self, task: TaskState, error: BaseException | None) -> None:
-        """Record the end of one task; a lost worker costs an attempt, a standing result is taken anyway."""
+    def finish(self, task: TaskState, error: BaseException | None, losses: Counter[bytes]) -> None:
+        """Record the end of one task; a broken attempt has its cost, a standing result is taken anyway."""
         self.workers.harvested(task.slot_kind)
         if self.harvest(task):
             return
         dead = self.workers.broken()
         if dead is not None:
             self.leave(dead)
-        failure = error or RuntimeError("the worker left no result")
-        self.record([give_up_or_retry(task, failure, self.charter.config.budget.retries)])
+        fault = find_fault(error or RuntimeError("the worker left no result, or a damaged one"), losses)
+        waited = self._waited[task.purpose]
+        if fault.disk_full and waited >= DISK_FULL_TRIES - 1:
+            self.leave(f"the disk is full where {task.purpose} is computed ({fault.text}); make room")
+        self.record([give_up_or_retry(task, fault, self.charter.config.budget.retries)])
         if task.status == "running":
+            self._waited[task.purpose] += fault.pause
+            self._waiting.append((time.monotonic() + (pause_s(waited) if fault.pause else 0.0), task))
+
+    def try_again(self) -> None:
+        """Start the tasks again whose pause is over."""
+        due = [task for t, task in self._waiting if t <= time.monotonic()]
+        self._waiting = [(t, task) for t, task in self._waiting if task not in due]
+        for task in due:
             self.workers.submit(task.purpose, request_from_json(task.task, task.request))
 
     def leave(self, reason: str) -> NoReturn:

@@ -151,12 +151,19 @@ class TaskFinished(Event):
 
 
 class AttemptLost(Event):
-    """A worker was lost or broke on a task; the task is tried again until its attempts are used up."""
+    """A worker was lost or broke on a task; the task is tried again until its attempts are used up.
+
+    Attributes
+    ----------
+    cost : float
+        Attempts this takes off those that the budget allows; less than one where the task is hardly to blame.
+    """
 
     kind: Literal["attempt_lost"] = "attempt_lost"
     purpose: str
     key: str
     error: str
+    cost: float = 1.0
 
 
 class ChosenFrame(BaseModel):

@@ -17,6 +17,7 @@ from typing import Any
 from parsl import python_app
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
+from parsl.executors.high_throughput.errors import ManagerLost
 from parsl.launchers import SingleNodeLauncher
 
 from alloop.batch import pbs_jobs, slurm_jobs
@@ -39,6 +40,8 @@ from alloop.tasks.requests import Request
 from alloop.tasks.worker import perform
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SETTLE_S = 0.2
+"""Time (s) within which all tasks of a lost group of workers are heard of."""
 
 
 class ExecutionError(Exception):
@@ -131,7 +134,9 @@ class Execution:
         for label, error in self._errors().items():
             if isinstance(error, BlocksError):
                 mend = "see `worker_init` and the like" if not error.ever_up else "see the batch system"
-                return f"executor {label!r} is dead: {error}; {mend}, and logs/parsl in the campaign's folder"
+                return (
+                    f"executor {label!r} is dead: {_one_line(error)}; {mend}, and logs/parsl in the campaign's folder"
+                )
             if not isinstance(error, InterchangeDied):
                 return f"executor {label!r} is dead: {_one_line(error)}"
         dead = self._kernel.dead_interchange()
@@ -237,11 +242,19 @@ def _one_line(error: BaseException | None) -> str:
 
 
 def wait(completions: queue.SimpleQueue[Completion], timeout_s: float) -> list[Completion]:
-    """Return all completions that are there, waiting for the first at most `timeout_s` seconds."""
-    found = []
+    """Return all completions that are there, waiting for the first at most `timeout_s` seconds.
+
+    Tasks that were lost together are returned together.
+    """
     try:
-        found.append(completions.get(timeout=timeout_s))
-        while True:
-            found.append(completions.get_nowait())
+        found = [completions.get(timeout=timeout_s)]
     except queue.Empty:
-        return found
+        return []
+    settle_s = 0.0
+    while True:
+        if isinstance(found[-1].error, ManagerLost):
+            settle_s = SETTLE_S
+        try:
+            found.append(completions.get(timeout=settle_s) if settle_s else completions.get_nowait())
+        except queue.Empty:
+            return found

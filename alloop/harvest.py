@@ -6,10 +6,10 @@ from pydantic import ValidationError
 
 from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, TaskFinished
+from alloop.faults import Fault
 from alloop.journal import Entry, Journal
 from alloop.plain_files import put_aside
 from alloop.records import TaskState
-from alloop.redaction import redacted
 from alloop.state import LOST
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
@@ -70,14 +70,12 @@ def _check_summary(task: TaskState, result: Result) -> None:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
 
 
-def give_up_or_retry(task: TaskState, error: BaseException, retries: int) -> Event:
+def give_up_or_retry(task: TaskState, fault: Fault, retries: int) -> Event:
     """Return what a broken attempt means: another attempt, or the end of the task."""
-    text = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
-    if task.attempts <= retries:
-        return AttemptLost(purpose=task.purpose, key=task.key, error=text)
-    return TaskFinished(
-        purpose=task.purpose, key=task.key, status="failed", reason=LOST, detail=f"{task.attempts} attempts: {text}"
-    )
+    if task.attempts - 1.0 + fault.cost < retries + 1.0:
+        return AttemptLost(purpose=task.purpose, key=task.key, error=fault.text, cost=fault.cost)
+    detail = f"given up after {retries + 1} attempts; the last: {fault.text}"
+    return TaskFinished(purpose=task.purpose, key=task.key, status="failed", reason=LOST, detail=detail)
 
 
 def restore_labels(journal: Journal, workspace: Workspace) -> int:

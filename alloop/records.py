@@ -11,7 +11,7 @@ from alloop.tasks.results import Offer
 
 @dataclass
 class TaskState:
-    """One task by its purpose."""
+    """One task by its purpose. `attempts` counts the present one and what the lost ones cost."""
 
     purpose: str
     key: str
@@ -20,7 +20,7 @@ class TaskState:
     request: dict[str, Any]
     context: dict[str, Any]
     planned_t: float
-    attempts: int = 1
+    attempts: float = 1.0
     status: str = "running"
     finished: TaskFinished | None = None
 

@@ -215,7 +215,7 @@ class State:
 
     def _lost(self, entry: Entry) -> None:
         event = _as(entry.event, AttemptLost)
-        self.tasks[event.purpose].attempts += 1
+        self.tasks[event.purpose].attempts += event.cost
         self.broken["lost worker"] += 1
 
     def _finished(self, entry: Entry) -> None:

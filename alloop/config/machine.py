@@ -19,7 +19,9 @@ class BudgetConfig(Section):
     failed_labels: Annotated[int, Field(ge=0)] = Field(
         20, description="More failed or rejected labels stop the campaign."
     )
-    retries: Annotated[int, Field(ge=0)] = Field(3, description="Attempts a task gets after a lost worker.")
+    retries: Annotated[int, Field(ge=0)] = Field(
+        3, description="Further attempts after a lost worker or machine error."
+    )
 
 
 class ExecutorCommon(Section):

@@ -187,7 +187,7 @@ def _fitted(state: State, number: int) -> list[str]:
 
 
 def _lost(event: AttemptLost, state: State) -> list[str]:
-    return [f"{event.purpose}: attempt {state.tasks[event.purpose].attempts - 1} lost ({event.error})"]
+    return [f"{event.purpose}: an attempt is lost and made again ({event.error})"]
 
 
 def _selected(event: FramesSelected, state: State) -> list[str]:

@@ -1,6 +1,7 @@
 import pytest
 
 from alloop.events import AttemptLost, TaskFinished
+from alloop.faults import Fault
 from alloop.harvest import give_up_or_retry, restore_labels
 from alloop.records import TaskState
 from alloop.tasks.results import Result
@@ -13,10 +14,19 @@ def task(attempts):
 
 
 def test_a_lost_worker_costs_an_attempt_until_they_are_used_up():
-    outcomes = [give_up_or_retry(task(n), RuntimeError("gone"), retries=2) for n in (1, 2, 3)]
+    outcomes = [give_up_or_retry(task(n), Fault("gone"), retries=2) for n in (1, 2, 3)]
     assert [type(outcome) for outcome in outcomes] == [AttemptLost, AttemptLost, TaskFinished]
     assert outcomes[-1].status == "failed"
     assert "gone" in outcomes[-1].detail
+
+
+@pytest.mark.parametrize(("cost", "losses"), [(1.0, 3), (0.25, 12), (0.0, 1000)])
+def test_what_costs_little_may_happen_more_often_and_still_not_for_ever(cost, losses):
+    one, survived = task(1.0), 0
+    while survived < 1000 and isinstance(give_up_or_retry(one, Fault("gone", cost), retries=2), AttemptLost):
+        one.attempts += cost
+        survived += 1
+    assert survived == (losses if cost == 0.0 else losses - 1)
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "flipped", "rotten"])
