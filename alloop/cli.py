@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
+import sqlite3
 import sys
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +23,8 @@ from alloop import __version__, exit_codes
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 warnings.filterwarnings("ignore")
+
+MACHINE_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOMEM, errno.EMFILE)
 
 app = typer.Typer(
     add_completion=False,
@@ -69,15 +75,25 @@ def run(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = _run(config, folder, plain)
+    except KeyboardInterrupt:
+        print("Stopped before anything was started; run the same command again.", flush=True)
+        code = exit_codes.INTERRUPTED
+    raise typer.Exit(code)
+
+
+def _run(config: Path, folder: Path | None, plain: bool) -> int:
     from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.commands.run import run_campaign
+    from alloop.monitor.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     try:
-        code = run_campaign(config, folder, console, plain=plain or not console.is_terminal)
+        return run_campaign(config, folder, console, plain=plain or not console.is_terminal)
     except RestartWanted as wanted:
         restart_in_place(wanted)
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -125,16 +141,29 @@ def export(
 
 
 def main() -> None:
-    """Run the command line; foreseen errors end in one line on stderr and exit code 2."""
+    """Run the command line; foreseen errors end in one line on stderr and an exit code of their own."""
+    from alloop.monitor.terminal import flush_or_forget
+
     try:
         app()
     except Exception as error:
-        if _foreseen(error):
-            print(f"alloop: {_one_line(error)}", file=sys.stderr)
-            sys.exit(exit_codes.USAGE)
-        what = f"unexpected {type(error).__name__}: {_one_line(error)}"
-        print(f"alloop: {what} (details in {_crash_file()})", file=sys.stderr)
-        sys.exit(exit_codes.ERROR)
+        sys.exit(_tell(error))
+    finally:
+        flush_or_forget()
+
+
+def _tell(error: Exception) -> int:
+    """Print what a person can do about an error, and return the exit code."""
+    if _foreseen(error):
+        code, what = exit_codes.USAGE, _one_line(error)
+    elif (trouble := _trouble(error)) is not None:
+        code, what = exit_codes.RETRY, f"{trouble}; nothing is lost: mend that and run the same command again"
+    else:
+        unexpected = f"unexpected {type(error).__name__}: {_one_line(error)}"
+        code, what = exit_codes.ERROR, f"{unexpected} (details in {_crash_file()})"
+    with suppress(OSError):
+        print(f"alloop: {what}", file=sys.stderr)
+    return code
 
 
 def _foreseen(error: Exception) -> bool:
@@ -145,6 +174,15 @@ def _foreseen(error: Exception) -> bool:
     from alloop.potential.foundation import FoundationError
 
     return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)
+
+
+def _trouble(error: Exception) -> str | None:
+    """Return what the machine refuses just now, or None if it is not the machine."""
+    if isinstance(error, sqlite3.OperationalError):
+        return f"the journal cannot be read or written ({_one_line(error)})"
+    if isinstance(error, OSError) and error.errno in MACHINE_TROUBLES:
+        return f"{error.filename or 'the campaign'}: {error.strerror}"
+    return None
 
 
 def _one_line(error: Exception) -> str:

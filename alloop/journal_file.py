@@ -170,7 +170,12 @@ class transaction:  # noqa: N801
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.execute("ROLLBACK" if error else "COMMIT")
+        try:
+            if error is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
 
 def _opened(path: Path, options: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
