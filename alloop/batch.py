@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -82,21 +84,48 @@ def pbs_jobs(executor: PbsExecutor, root: Path, worker_init: str) -> PbsJobs:
 
 
 def cancel_leftovers(root: Path) -> None:
-    """Cancel Slurm's jobs of a campaign; for when no driver serves them.
+    """Cancel the batch jobs of a campaign; for when no driver serves them.
 
     Parameters
     ----------
     root : pathlib.Path
-        The campaign's folder. A job belongs to it if its script lies in there.
+        The campaign's folder. A job belongs to it if it is this user's and its script (Slurm) or its output (PBS,
+        beside the script) lies in there.
     """
     scripts = root.absolute() / "logs" / "parsl"
-    if not any(scripts.glob(f"*/submit_scripts/{JOB_PREFIX}.*")) or shutil.which("squeue") is None:
+    if not any(scripts.glob(f"*/submit_scripts/{JOB_PREFIX}.*")):
         return
+    if shutil.which("squeue") is not None and (jobs := _slurm_jobs_below(scripts)):
+        _answer("scancel", *jobs)
+    if shutil.which("qselect") is not None and (jobs := _pbs_jobs_below(scripts)):
+        _answer("qdel", *jobs)
+
+
+def _slurm_jobs_below(scripts: Path) -> list[str]:
     listed = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%A %o")
     pairs = [line.split(maxsplit=1) for line in listed.splitlines()]
-    jobs = [pair[0] for pair in pairs if len(pair) == 2 and pair[1].startswith(f"{scripts}{os.sep}")]
-    if jobs:
-        _answer("scancel", *jobs)
+    return [pair[0] for pair in pairs if len(pair) == 2 and pair[1].startswith(f"{scripts}{os.sep}")]
+
+
+def _pbs_jobs_below(scripts: Path) -> list[str]:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    queued = _answer("qselect", "-u", user).split()
+    if not queued:
+        return []
+    try:
+        jobs = dict(json.loads(_answer("qstat", "-f", "-F", "json", *queued))["Jobs"])
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [job for job, about in jobs.items() if job in queued and _is_below(about, scripts, user)]
+
+
+def _is_below(about: object, scripts: Path, user: str) -> bool:
+    """Return whether PBS describes a job that a driver of this user submitted for the campaign of these scripts."""
+    if not isinstance(about, dict):
+        return False
+    owner, name, output = (str(about.get(key, "")) for key in ("Job_Owner", "Job_Name", "Output_Path"))
+    ours = owner.partition("@")[0] == user and name.startswith(f"{JOB_PREFIX}.")
+    return ours and output.partition(":")[2].startswith(f"{scripts}{os.sep}")
 
 
 def _block(executor: BatchExecutor, worker_init: str) -> dict[str, Any]:
@@ -112,7 +141,7 @@ def _block(executor: BatchExecutor, worker_init: str) -> dict[str, Any]:
 
 
 def _own(jobs: _OwnJobs, executor: BatchExecutor, root: Path) -> None:
-    jobs.campaign, jobs.poll_s = re.sub(r"[^\w.+-]", "_", root.name), executor.poll_s
+    jobs.campaign, jobs.poll_s = re.sub(r"[^A-Za-z0-9_.+-]", "_", root.name), executor.poll_s
 
 
 def _answer(*command: str) -> str:

@@ -11,7 +11,7 @@ from ase.data import chemical_symbols
 from alloop.config.campaign import CampaignConfig
 from alloop.config.initial_data import read_initial_data
 from alloop.config.loading import LoadedConfig
-from alloop.config.machine import BatchExecutor
+from alloop.config.machine import BatchExecutor, KubernetesExecutor
 from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
 from alloop.config.structures import read_systems
@@ -142,7 +142,8 @@ def label_slots(config: CampaignConfig) -> int:
     """Return how many labels run at the same time when every block of the label executor runs."""
     executor = config.execution.executors[config.execution.label]
     blocks = executor.nodes_per_block * executor.max_blocks if isinstance(executor, BatchExecutor) else 1
-    return executor.workers * blocks
+    pods = executor.max_blocks if isinstance(executor, KubernetesExecutor) else 1
+    return executor.workers * blocks * pods
 
 
 def _system(

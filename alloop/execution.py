@@ -26,6 +26,7 @@ from alloop.config.machine import (
     BatchExecutor,
     ExecutionConfig,
     ExecutorConfig,
+    KubernetesExecutor,
     LocalExecutor,
     PbsExecutor,
     SlurmExecutor,
@@ -92,8 +93,8 @@ class Execution:
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()
         end_leftovers(self.root)
-        executors = [_executor(label, executor, config, self.root) for label, executor in config.executors.items()]
         try:
+            executors = [_executor(label, executor, config, self.root) for label, executor in config.executors.items()]
             self._kernel = Kernel(_parsl_config(executors, self.root), stop)
         except (InterchangeDied, KernelStopped):
             end_leftovers(self.root)
@@ -162,6 +163,8 @@ def capacity(executor: ExecutorConfig) -> int:
     """Return how many tasks an executor runs at once."""
     if isinstance(executor, BatchExecutor):
         return executor.workers * executor.nodes_per_block * executor.max_blocks
+    if isinstance(executor, KubernetesExecutor):
+        return executor.workers * executor.max_blocks
     return executor.workers
 
 
@@ -223,6 +226,10 @@ def _provider(executor: ExecutorConfig, root: Path) -> Any:
         return slurm_jobs(executor, root, init)
     if isinstance(executor, PbsExecutor):
         return pbs_jobs(executor, root, init)
+    if isinstance(executor, KubernetesExecutor):
+        from alloop.pods import pods
+
+        return pods(executor, root, "\n".join([*exports, executor.worker_init]))
     return LocalBlocks(
         init_blocks=1, min_blocks=1, max_blocks=1, worker_init=init, launcher=SingleNodeLauncher(fail_on_any=False)
     )
@@ -230,7 +237,7 @@ def _provider(executor: ExecutorConfig, root: Path) -> Any:
 
 def _accelerators(executor: ExecutorConfig) -> list[str]:
     """Return the GPU of each worker of a node; a lone GPU is left to the batch system to name."""
-    gpus = executor.gpus_per_node if isinstance(executor, BatchExecutor) else None
+    gpus = executor.gpus_per_node if isinstance(executor, BatchExecutor | KubernetesExecutor) else None
     if gpus is None or gpus == 1:
         return []
     return [str(worker * gpus // executor.workers) for worker in range(executor.workers)]

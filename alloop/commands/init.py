@@ -48,7 +48,7 @@ def run_init(target: Path, example: str = "quickstart", console: Console | None 
 
 
 def _tell(console: Console, config: Path) -> None:
-    console.print(f"Wrote {config} and the files it names.", highlight=False, soft_wrap=True)
+    console.print(f"Wrote {config} and the files it names.", markup=False, highlight=False, soft_wrap=True)
     console.print("Next, see what it would do, then run it:", highlight=False)
     for command in ("check", "run"):
         console.print(f"  alloop {command} {config}", highlight=False, soft_wrap=True, markup=False)

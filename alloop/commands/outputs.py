@@ -24,17 +24,18 @@ DATASET_FILE = "dataset.extxyz"
 def write_outputs(journal: Journal, state: State, workspace: Workspace, console: Console) -> None:
     """Write all outputs of a finished campaign and say where they are."""
     root = workspace.root
+    export = _own(root, EXPORT_FOLDER)
     paths = []
     if state.labelled("train"):
-        write_dataset(workspace, state, root / EXPORT_FOLDER / DATASET_FILE)
-        paths.append(("dataset", root / EXPORT_FOLDER / DATASET_FILE))
+        write_dataset(workspace, state, export / DATASET_FILE)
+        paths.append(("dataset", export / DATASET_FILE))
     if choose_models(state, committee=False):
-        models = export_models(workspace, state, root / EXPORT_FOLDER, committee=False)
+        models = export_models(workspace, state, export, committee=False)
         paths.extend(("model", path) for path in models if path.suffix == ".model")
     build_report(state, list(journal.entries()), root / REPORT_FILE)
     paths.append(("report", root / REPORT_FILE))
     for name, path in paths:
-        console.print(f"{name:>8}  {_short(path)}", highlight=False, soft_wrap=True)
+        console.print(f"{name:>8}  {_short(path)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def write_report(root: Path, output: Path | None) -> Path:
@@ -45,7 +46,7 @@ def write_report(root: Path, output: Path | None) -> Path:
     JournalError
         If there is no campaign in the folder, or the file cannot be written.
     """
-    target = (output or root / REPORT_FILE).resolve()
+    target = output.resolve() if output else root / REPORT_FILE
     with _told_where(target):
         build_report(folded(root), read_entries(root), target)
     return target
@@ -60,7 +61,7 @@ def write_export(root: Path, output: Path | None, *, committee: bool) -> list[Pa
         If there is no campaign in the folder, it has no model yet, or the files cannot be written.
     """
     state, workspace = folded(root), Workspace(root)
-    folder = (output or root / EXPORT_FOLDER).resolve()
+    folder = output.resolve() if output else _own(root, EXPORT_FOLDER)
     with _told_where(folder):
         paths = export_models(workspace, state, folder, committee=committee)
         write_dataset(workspace, state, folder / DATASET_FILE)
@@ -75,6 +76,13 @@ def _told_where(target: Path) -> Iterator[None]:
     except OSError as error:
         what = f"cannot be written ({error.strerror}); name another place with --output"
         raise ExportError(f"{target}: {what}") from error
+
+
+def _own(root: Path, name: str) -> Path:
+    """Return a folder of the campaign that is not somewhere else by way of a link."""
+    if (root / name).is_symlink():
+        raise ExportError(f"{root / name}: is a link; remove it, or name the place with --output")
+    return root / name
 
 
 def _short(path: Path) -> Path:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from alloop import exit_codes
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
 from alloop.charter import Charter
-from alloop.commands.campaigns import campaign_folder
+from alloop.commands.campaigns import campaign_folder, refuse_unusable_path
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
@@ -64,6 +64,7 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
     loaded = load_config(path)
     cross_check(loaded)
     root = campaign_folder(loaded.config.name, folder)
+    refuse_unusable_path(root)
     foundation = _foundation(loaded, root, console)
     with _open_journal(root, loaded, console) as journal:
         workspace = Workspace(root)

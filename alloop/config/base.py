@@ -10,12 +10,18 @@ NAME = r"^[A-Za-z0-9][\w.+-]*$"
 IMPORT_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 SHA256 = r"^[0-9a-f]{64}$"
 WALLTIME = r"^\d+:[0-5]\d:[0-5]\d$"
+CLUSTER_NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+IMAGE = r"^[A-Za-z0-9][\w./:@-]*$"
+ABSOLUTE = r"^/[\w./+@-]*$"
 
 PATTERN_WORDS = {
     NAME: "must start with a letter or digit and hold only letters, digits, `_`, `.`, `+` and `-`",
     IMPORT_PATH: "must be an import path like `package.module:Class`",
     SHA256: "must be a SHA-256 of 64 lower-case hex digits, as `sha256sum FILE` prints it",
     WALLTIME: "must be a time like `01:00:00` (hours:minutes:seconds)",
+    CLUSTER_NAME: "must be a name of Kubernetes: lower-case letters, digits, `-` and `.`",
+    IMAGE: "must be a container image like `registry.example/alloop:1.0`",
+    ABSOLUTE: "must be an absolute path of letters, digits and `_./+@-`",
 }
 
 

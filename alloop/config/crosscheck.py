@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from ase import Atoms
@@ -12,6 +13,7 @@ from ase.data import chemical_symbols
 from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.initial_data import read_initial_data
 from alloop.config.loading import LoadedConfig
+from alloop.config.machine import KUBERNETES_MISSING
 from alloop.config.sanity import Finding, find
 from alloop.config.science import AseLabel, FoundationFile, GpawLabel
 from alloop.config.secrecy import secrets_in
@@ -221,6 +223,8 @@ def _named_foundation(name: str) -> None:
 
 def _devices(loaded: LoadedConfig) -> Iterator[Finding]:
     for name, executor in loaded.config.execution.executors.items():
+        if executor.kind == "kubernetes" and find_spec("kubernetes") is None:
+            yield ("execution", "executors", name, "kind"), KUBERNETES_MISSING
         if executor.device == "cuda" and executor.kind in ("local", "threads"):
             import torch
 

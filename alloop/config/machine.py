@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from alloop.config.base import WALLTIME, Count, Positive, Section
+from alloop.config.base import ABSOLUTE, CLUSTER_NAME, IMAGE, WALLTIME, Count, Positive, Section
 from alloop.locking import WantedLocks
+
+KUBERNETES_MISSING = "needs the package `kubernetes`; install it with `pip install 'alloop[kubernetes]'`"
+ClusterName = Annotated[str, Field(pattern=CLUSTER_NAME, max_length=63)]
 
 
 class BudgetConfig(Section):
@@ -77,7 +80,34 @@ class PbsExecutor(BatchExecutor):
     account: str | None = Field(None, description="Account that pays.")
 
 
-ExecutorConfig = Annotated[LocalExecutor | ThreadExecutor | SlurmExecutor | PbsExecutor, Field(discriminator="kind")]
+class KubernetesExecutor(ExecutorCommon):
+    """Pods of a Kubernetes cluster, which see the campaign's folder through persistent volumes."""
+
+    kind: Literal["kubernetes"] = Field(description="Pods of a Kubernetes cluster.")
+    workers: Count = Field(1, description="Workers of one pod; each runs one task.")
+    image: Annotated[str, Field(pattern=IMAGE)] = Field(description="Container image in which alloop is installed.")
+    volumes: dict[ClusterName, Annotated[str, Field(pattern=ABSOLUTE)]] = Field(
+        min_length=1,
+        description="Where a pod mounts each persistent volume claim; one must hold the campaign's folder at the same "
+        "path as here.",
+    )
+    namespace: ClusterName = Field("default", description="Namespace of the pods.")
+    max_blocks: Count = Field(1, description="Pods at most at the same time.")
+    memory_GB: Count = Field(4, description="Memory of one pod (GB).")
+    gpus_per_node: Count | None = Field(None, description="GPUs of one pod; its workers share them evenly.")
+    service_account: ClusterName | None = Field(None, description="Service account of the pods.")
+    image_pull_secret: ClusterName | None = Field(
+        None, description="Name of the cluster's secret with which the image is pulled."
+    )
+    user_id: Count | None = Field(None, description="User the pods run as; it must be able to write the volume.")
+    group_id: Count | None = Field(None, description="Group the pods run as.")
+    poll_s: Positive = Field(30.0, description="How often the cluster is asked how the pods are.")
+    address: str | None = Field(None, description="Address of the driver's host as the pods see it.")
+
+
+ExecutorConfig = Annotated[
+    LocalExecutor | ThreadExecutor | SlurmExecutor | PbsExecutor | KubernetesExecutor, Field(discriminator="kind")
+]
 
 
 def _one_machine() -> dict[str, ExecutorConfig]:

@@ -1,3 +1,7 @@
+import json
+import os
+import pwd
+
 import pytest
 
 from alloop.batch import cancel_leftovers
@@ -59,3 +63,56 @@ def test_a_campaign_that_never_had_jobs_asks_no_batch_system(tmp_path, monkeypat
     (scripts / "alloop.campaign.cluster.block-0.1").touch()
     cancel_leftovers(tmp_path / "campaign")
     assert asked.exists()
+
+
+def write_command(folder, name, script):
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def pbs(tmp_path, monkeypatch):
+    """Commands of PBS that know some jobs, and a campaign that once had some; returns what was cancelled.
+
+    PBS itself cannot be installed where tests run.
+    """
+    root, user = tmp_path / "campaign", pwd.getpwuid(os.getuid()).pw_name
+    scripts = root / "logs" / "parsl" / "000" / "submit_scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "alloop.campaign.cluster.block-0.1").touch()
+
+    def job(name="alloop.campaign.cluster.block-0.1", owner=f"{user}@login1", folder=scripts):
+        return {"Job_Name": name, "Job_Owner": owner, "Output_Path": f"login1:{folder}/{name}.stdout"}
+
+    jobs = {
+        "1.pbs": job(),
+        "2.pbs": job(owner="somebody@login1"),
+        "3.pbs": job(folder=tmp_path / "campaign-2" / "logs" / "parsl" / "000" / "submit_scripts"),
+        "4.pbs": job(name="my-own-job"),
+        "5.pbs": {"Job_Name": "alloop.x", "Job_Owner": f"{user}@login1"},
+        "6.pbs": "nonsense",
+        "7.pbs": job(),
+    }
+    bin_folder, cancelled = tmp_path / "bin", tmp_path / "cancelled"
+    write_command(bin_folder, "qselect", f'[ "$1 $2" = "-u {user}" ] && echo 1.pbs 2.pbs 3.pbs 4.pbs 5.pbs 6.pbs')
+    (tmp_path / "jobs.json").write_text(json.dumps({"Jobs": jobs}))
+    write_command(bin_folder, "qstat", f"cat {tmp_path / 'jobs.json'}")
+    write_command(bin_folder, "qdel", f'echo "$@" >> {cancelled}')
+    monkeypatch.setenv("PATH", f"{bin_folder}:/usr/bin:/bin")
+    return root, bin_folder, lambda: cancelled.read_text().split() if cancelled.exists() else []
+
+
+def test_jobs_of_pbs_that_outlived_their_driver_are_cancelled_and_no_others(pbs):
+    root, _, cancelled = pbs
+    cancel_leftovers(root)
+    assert cancelled() == ["1.pbs"]
+
+
+@pytest.mark.parametrize("answer", ["echo nonsense", "exit 1", "echo '[1]'", "echo '{\"Jobs\": 3}'"])
+def test_where_pbs_answers_badly_nothing_is_cancelled(pbs, answer):
+    root, bin_folder, cancelled = pbs
+    write_command(bin_folder, "qstat", answer)
+    cancel_leftovers(root)
+    assert cancelled() == []
