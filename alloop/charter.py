@@ -28,7 +28,7 @@ def blaming(key: str, policy: str) -> Iterator[None]:
         yield
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        mend = "mend it and begin under another name; `alloop export` gives the labels for its data.initial"
+        mend = "mend it and go on: `alloop run CONFIG --accept-policy`"
         raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 
 

@@ -73,25 +73,27 @@ def run(
     config: Config,
     folder: Folder = None,
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
+    accept_policy: Annotated[bool, typer.Option(help="Go on with a policy of your own that you changed.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = _run(config, folder, plain)
+        code = _run(config, folder, plain, accept_policy)
     except KeyboardInterrupt:
         print("Stopped before anything was started; run the same command again.", flush=True)
         code = exit_codes.INTERRUPTED
     raise typer.Exit(code)
 
 
-def _run(config: Path, folder: Path | None, plain: bool) -> int:
+def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool) -> int:
     from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.commands.run import run_campaign
     from alloop.monitor.terminal import Terminal
 
     console = Terminal()
     try:
-        return run_campaign(config, folder, console, plain=plain or not console.is_terminal)
+        lines = plain or not console.is_terminal
+        return run_campaign(config, folder, console, plain=lines, accept_policy=accept_policy)
     except RestartWanted as wanted:
         restart_in_place(wanted)
 

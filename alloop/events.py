@@ -34,6 +34,7 @@ class CampaignCreated(Event):
     name: str
     config: dict[str, Any]
     science_sha256: str
+    policies: dict[str, str] = {}
     systems: tuple[SystemRecord, ...]
     elements: tuple[str, ...]
     code: dict[str, str]
@@ -48,6 +49,22 @@ class ConfigChanged(Event):
     kind: Literal["config_changed"] = "config_changed"
     config: dict[str, Any]
     changes: tuple[str, ...]
+
+
+class PolicyChanged(Event):
+    """A campaign goes on with mended policies, as the user asked.
+
+    Attributes
+    ----------
+    policies : dict
+        SHA-256 of the source of every policy that is not built in, by its key in the config.
+    changed : tuple of str
+        The keys of those that are not what they were.
+    """
+
+    kind: Literal["policy_changed"] = "policy_changed"
+    policies: dict[str, str]
+    changed: tuple[str, ...]
 
 
 class CodeDriftFound(Event):
@@ -245,6 +262,7 @@ class Tick(Event):
 AnyEvent = Annotated[
     CampaignCreated
     | ConfigChanged
+    | PolicyChanged
     | CodeDriftFound
     | CodeChanged
     | CodeRefused

@@ -13,14 +13,22 @@ from typing import Any
 from ase.data import chemical_symbols
 
 from alloop import __version__
-from alloop.config.drift import differences, science_digest
+from alloop.config.drift import differences, policy_digests, science_digest
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_frames, read_systems
-from alloop.events import CampaignCreated, ConfigChanged, DriverStarted, Event, LabelsImported, SystemRecord
+from alloop.events import (
+    CampaignCreated,
+    ConfigChanged,
+    DriverStarted,
+    Event,
+    LabelsImported,
+    PolicyChanged,
+    SystemRecord,
+)
 from alloop.harvest import restore_labels
 from alloop.imports import imported_label, store
-from alloop.journal import Journal
+from alloop.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.probes import due
@@ -59,6 +67,7 @@ def create(
         name=loaded.config.name,
         config=loaded.config.model_dump(mode="json"),
         science_sha256=science_digest(loaded),
+        policies=policy_digests(loaded),
         systems=tuple(SystemRecord(name=name, structure=structure) for name, structure in systems.items()),
         elements=elements,
         code=code_identity(loaded.config.label, elements),
@@ -76,24 +85,41 @@ def create(
     return open_state(journal)
 
 
-def resume(loaded: LoadedConfig, journal: Journal, workspace: Workspace) -> tuple[State, tuple[str, ...]]:
-    """Continue a campaign, and return its state and the changes that were accepted.
+def resume(
+    loaded: LoadedConfig, journal: Journal, workspace: Workspace, *, accept_policy: bool = False
+) -> tuple[State, list[Entry]]:
+    """Continue a campaign, and return its state and what was journaled of changes.
 
     Where the code that decides the labels changed, the state holds the question (`State.drift`) that the labels made
     again will answer.
 
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config that passed every check.
+    journal : Journal
+        The campaign's journal.
+    workspace : Workspace
+        The campaign's files.
+    accept_policy : bool
+        Go on with policies whose source changed.
+
     Raises
     ------
     ConfigError
-        If the config changes the science of the campaign.
+        If the config changes the science of the campaign, or a policy's source changed and that is not accepted.
     """
     state = open_state(journal)
     changes = accepted_changes(loaded, state)
+    mended = _mended_policies(loaded, state, accept_policy)
+    events: list[Event] = []
+    if mended:
+        events.append(PolicyChanged(policies=policy_digests(loaded), changed=mended))
     if changes:
-        _append(journal, state, [ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=changes)])
+        events.append(ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=changes))
+    entries = _append(journal, state, events)
     restore_labels(journal, workspace)
-    _append(journal, state, due(state, installed_code(loaded, state)))
-    return state, changes
+    return state, [*entries, *_append(journal, state, due(state, installed_code(loaded, state)))]
 
 
 def installed_code(loaded: LoadedConfig, state: State) -> dict[str, str]:
@@ -115,7 +141,7 @@ def accepted_changes(loaded: LoadedConfig, state: State) -> tuple[str, ...]:
     found = differences(state.config, loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
     if not science and science_digest(loaded) != created.science_sha256:
-        science = ["the content of a file that the config names (a structure, data, the foundation or a policy)"]
+        science = ["the content of a file that the config names (a structure, data or the foundation)"]
     if science:
         what = (
             f"this would change the science of campaign `{created.name}`: {'; '.join(science)}; "
@@ -123,6 +149,20 @@ def accepted_changes(loaded: LoadedConfig, state: State) -> tuple[str, ...]:
         )
         raise ConfigError(loaded.path, Problem("", what))
     return tuple(str(difference) for difference in found)
+
+
+def _mended_policies(loaded: LoadedConfig, state: State, accept: bool) -> tuple[str, ...]:
+    """Return the keys of the policies whose source changed, if that is accepted."""
+    now = policy_digests(loaded)
+    mended = tuple(key for key in sorted({*now, *state.policies}) if now.get(key) != state.policies.get(key))
+    if mended and not accept:
+        section = mended[0].partition(".")[0]
+        what = (
+            "its source is not what it was when the campaign began; undo the change, or go on with it: "
+            f"`alloop run {loaded.path} --accept-policy` keeps all labels and lets the new source decide from now on"
+        )
+        raise loaded.error((section, "policy"), what)
+    return mended
 
 
 def elements_of(systems: dict[str, Structure], more: set[int] | None = None) -> tuple[str, ...]:
@@ -152,9 +192,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _append(journal: Journal, state: State, events: list[Event]) -> None:
-    for entry in journal.append(events):
+def _append(journal: Journal, state: State, events: list[Event]) -> list[Entry]:
+    entries = journal.append(events) if events else []
+    for entry in entries:
         state.apply(entry)
+    return entries
 
 
 def _imported(loaded: LoadedConfig) -> dict[str, list[Any]]:

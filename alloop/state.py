@@ -18,6 +18,7 @@ from alloop.events import (
     GenerationOpened,
     HeldoutDrawn,
     LabelsImported,
+    PolicyChanged,
     RungJudged,
     TaskFinished,
     TaskPlanned,
@@ -40,6 +41,7 @@ class State:
     def __init__(self) -> None:
         self.created: CampaignCreated | None = None
         self.config: dict[str, Any] = {}
+        self.policies: dict[str, str] = {}
         self.codes: list[dict[str, str]] = []
         self.drift: CodeDriftFound | None = None
         self.drifts = 0
@@ -134,17 +136,20 @@ class State:
     def _created(self, entry: Entry) -> None:
         event = _as(entry.event, CampaignCreated)
         self.created, self.config = event, event.config
-        self.codes = [event.code]
+        self.policies, self.codes = event.policies, [event.code]
 
     def _config_changed(self, entry: Entry) -> None:
         self.config = _as(entry.event, ConfigChanged).config
         self._give_walkers_another_chance()
-        if self.verdict is not None and self.verdict.verdict in OF_MEANS:
-            self.verdict = None
+        self._lift_verdict()
         newest = {task.purpose.partition("/again")[0]: task for task in self.tasks.values()}
         for task in newest.values():
             if task.finished is not None and task.finished.reason == LOST and task.task not in ("explore", "probe"):
                 self._revive(task)
+
+    def _lift_verdict(self) -> None:
+        if self.verdict is not None and self.verdict.verdict in OF_MEANS:
+            self.verdict = None
 
     def _revive(self, task: TaskState) -> None:
         """Let other machines try what machines failed at; what asks for former code is planned again."""
@@ -160,6 +165,11 @@ class State:
         frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
         self._pending[str(frame.use)] += 1
         self.failures[LOST] -= 1
+
+    def _policy_changed(self, entry: Entry) -> None:
+        self.policies = _as(entry.event, PolicyChanged).policies
+        self._give_walkers_another_chance()
+        self._lift_verdict()
 
     def _drifted(self, entry: Entry) -> None:
         self._end_drift()
@@ -369,6 +379,7 @@ _IMPORTED_OFFER = Offer(
 _FOLDS: dict[type, Any] = {
     CampaignCreated: State._created,
     ConfigChanged: State._config_changed,
+    PolicyChanged: State._policy_changed,
     CodeDriftFound: State._drifted,
     CodeChanged: State._code_changed,
     CodeRefused: State._code_refused,

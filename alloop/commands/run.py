@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -24,10 +24,10 @@ from alloop.config.crosscheck import check_elements, cross_check
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.execution import Execution, ExecutionError
-from alloop.journal import JOURNAL_FILE, Journal
+from alloop.journal import JOURNAL_FILE, Entry, Journal
 from alloop.kernel import InterchangeDied, KernelStopped
 from alloop.monitor.console import ConsoleView
-from alloop.monitor.lines import closing_lines
+from alloop.monitor.lines import closing_lines, lines
 from alloop.monitor.listener import Listener
 from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
@@ -40,7 +40,9 @@ from alloop.wanted import worth_waiting_for
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bool = False) -> int:
+def run_campaign(
+    path: Path, folder: Path | None, console: Console, *, plain: bool = False, accept_policy: bool = False
+) -> int:
     """Run a campaign to its verdict, and return the exit code.
 
     Parameters
@@ -53,6 +55,8 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
         Where to print.
     plain : bool
         Lines instead of a live display.
+    accept_policy : bool
+        Go on with policies whose source changed.
 
     Raises
     ------
@@ -71,9 +75,11 @@ def run_campaign(path: Path, folder: Path | None, console: Console, *, plain: bo
         if not any(True for _ in journal.entries()):
             state = create(loaded, journal, workspace, foundation)
         else:
-            state, changes = resume(loaded, journal, workspace)
+            state, changes = resume(loaded, journal, workspace, accept_policy=accept_policy)
             _same_foundation(loaded, state, foundation)
-            _tell_resumed(console, state, changes)
+            labels = state.labelled("train") + state.labelled("heldout")
+            console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
+            _tell(console, state, changes)
         try:
             return _drive(journal, state, loaded.config, workspace, console, plain)
         except CodeRefusedError as error:
@@ -215,11 +221,11 @@ def _sentence(error: Exception) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _tell_resumed(console: Console, state: State, changes: tuple[str, ...]) -> None:
-    labels = state.labelled("train") + state.labelled("heldout")
-    console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
-    for change in changes:
-        console.print(f"  changed: {change}", markup=False, highlight=False)
+def _tell(console: Console, state: State, entries: Iterable[Entry]) -> None:
+    """Print what was journaled before anybody watched."""
+    for entry in entries:
+        for text in lines(entry, state):
+            console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_how_to_go_on(console: Console, state: State) -> None:

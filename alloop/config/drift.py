@@ -46,8 +46,8 @@ class Difference:
 def science_digest(loaded: LoadedConfig) -> str:
     """Return the SHA-256 of everything in a config that decides a campaign's results.
 
-    That is every science section and the contents of the files it names: structures, labelled data and the source
-    of policies that are not built in. Machines, budgets, monitoring, the campaign's name and the places of files
+    That is every science section and the contents of the files it names: structures and labelled data. The source of
+    policies is apart, see `policy_digests`. Machines, budgets, monitoring, the campaign's name and the places of files
     are left out, and so are keys at their default, so that a key added later changes no digest.
 
     Parameters
@@ -64,6 +64,12 @@ def science_digest(loaded: LoadedConfig) -> str:
     science = {key: value for key, value in dump.items() if key not in _NOT_SCIENCE}
     kept = {dotted(path): value for path, value in _leaves(science) if not _is_place(path)}
     return sha256_text(canonical_json({"keys": kept, "contents": _contents(loaded)}))
+
+
+def policy_digests(loaded: LoadedConfig) -> dict[str, str]:
+    """Return the SHA-256 of the source of every policy that is not built in, by its key in the config."""
+    sources = {f"{section}.policy": _source_of(policy) for section, _, policy, _ in policies_of(loaded)}
+    return {key: hashlib.sha256(path.read_bytes()).hexdigest() for key, path in sources.items() if path is not None}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
@@ -134,10 +140,6 @@ def _contents(loaded: LoadedConfig) -> dict[str, str]:
     config = loaded.config
     files = {f"systems[{i}]": loaded.resolve(system.structure) for i, system in enumerate(config.systems)}
     files |= {f"data.initial[{i}]": loaded.resolve(name) for i, name in enumerate(config.data.initial)}
-    for section, _, policy, _ in policies_of(loaded):
-        source = _source_of(policy)
-        if source is not None:
-            files[f"{section}.policy"] = source
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(files.items())}
 
 

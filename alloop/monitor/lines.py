@@ -18,6 +18,7 @@ from alloop.events import (
     GenerationOpened,
     HeldoutDrawn,
     LabelsImported,
+    PolicyChanged,
     RungJudged,
     TaskFinished,
     VerdictReached,
@@ -109,6 +110,10 @@ def _created(event: CampaignCreated, state: State) -> list[str]:
 
 def _changed(event: ConfigChanged, state: State) -> list[str]:
     return [f"config changed: {change}" for change in event.changes]
+
+
+def _policy_changed(event: PolicyChanged, state: State) -> list[str]:
+    return [f"the source of {' and '.join(event.changed)} changed, and decides from now on"]
 
 
 def _drifted(event: CodeDriftFound, state: State) -> list[str]:
@@ -221,6 +226,7 @@ def _verdict(event: VerdictReached, state: State) -> list[str]:
 _TELL: dict[type, Callable[[Any, State], list[str]]] = {
     CampaignCreated: _created,
     ConfigChanged: _changed,
+    PolicyChanged: _policy_changed,
     CodeDriftFound: _drifted,
     CodeChanged: _code_changed,
     CodeRefused: _code_refused,

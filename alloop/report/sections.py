@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from alloop.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported
+from alloop.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many
 from alloop.monitor.status import Status
@@ -189,7 +189,7 @@ def provenance(state: State, entries: Sequence[Entry]) -> str:
         ("Failed labels", text(counted(dict(state.failures), 20) or "none")),
         ("Broken tasks", text(counted(dict(state.broken), 20) or "none")),
         ("Drivers", _drivers(entries)),
-        ("Changes of machines, budgets, monitoring", _changes(entries)),
+        ("Changes of machines, budgets, monitoring and policies", _changes(entries)),
     ]
     systems = table(
         ("System", "Formula", "Atoms", "Structure, SHA-256"),
@@ -253,4 +253,6 @@ def _former_code(entries: Sequence[Entry]) -> str:
 
 def _changes(entries: Sequence[Entry]) -> str:
     changes = [change for entry in entries if isinstance(entry.event, ConfigChanged) for change in entry.event.changes]
+    mended = [entry.event for entry in entries if isinstance(entry.event, PolicyChanged)]
+    changes += [f"the source of {key}, accepted by the user" for event in mended for key in event.changed]
     return "<br>".join(text(change, 300) for change in changes) or "none"

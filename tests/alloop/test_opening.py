@@ -1,10 +1,14 @@
+import uuid
+
 import numpy as np
+import pytest
 from ase.build import bulk
 from ase.io import write
 
+from alloop.config import ConfigError
 from alloop.config.loading import load_config
 from alloop.journal import Journal
-from alloop.opening import create, open_state
+from alloop.opening import create, open_state, resume
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import write_config
 
@@ -27,3 +31,47 @@ def test_a_labelled_frame_that_stands_in_two_files_is_one_label(tmp_path):
         assert state.labelled("train") == len(set(state.train_order)) == 3
         assert len(journal.result_keys()) == 3
         assert open_state(journal).train_order == state.train_order
+
+
+BROKEN = "class Mine:\n    def select(self, candidates, window, count, per_walker, seed):\n        raise KeyError\n"
+MENDED = "from policies.selection import RandomSelection as Mine\n"
+
+
+@pytest.fixture
+def own_policy(tmp_path, monkeypatch):
+    """A campaign with a policy of its own that has a fault: config, folder and the policy's file."""
+    name = f"my_policy_{uuid.uuid4().hex}"
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / f"{name}.py"
+    source.write_text(BROKEN)
+    config = write_config(tmp_path / "config", select={"policy": f"{name}:Mine"})
+    with Journal(tmp_path / "campaign") as journal:
+        create(load_config(config), journal, Workspace(tmp_path / "campaign"), None)
+    return config, tmp_path / "campaign", source
+
+
+def resumed(config, folder, **options):
+    with Journal(folder) as journal:
+        return resume(load_config(config), journal, Workspace(folder), **options)
+
+
+def test_a_policy_that_was_mended_is_accepted_when_the_user_says_so_and_only_then(own_policy):
+    config, folder, source = own_policy
+    source.write_text(MENDED)
+    with pytest.raises(ConfigError, match=r"select\.policy: its source .* `alloop run .*tiny.yaml --accept-policy`"):
+        resumed(config, folder)
+    state, (entry,) = resumed(config, folder, accept_policy=True)
+    assert entry.event.changed == ("select.policy",)
+    assert state.policies != state.created.policies
+    assert resumed(config, folder)[1] == []
+    source.write_text(BROKEN)
+    with pytest.raises(ConfigError, match="--accept-policy"):
+        resumed(config, folder)
+
+
+def test_accepting_a_policy_accepts_no_other_science(own_policy):
+    config, folder, source = own_policy
+    source.write_text(MENDED)
+    other = write_config(config.parent, select={"policy": f"{source.stem}:Mine"}, seed=9)
+    with pytest.raises(ConfigError, match=r"science .* seed: 1 -> 9"):
+        resumed(other, folder, accept_policy=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloop.config import MACHINE_SECTIONS, CampaignConfig, load_config
-from alloop.config.drift import differences, science_digest
+from alloop.config.drift import differences, policy_digests, science_digest
 from alloop.config.fields import every_section
 from alloop.config.loading import config_from_text
 from tests.support.configs import BASE, Folder
@@ -77,14 +77,17 @@ def test_digest_sees_the_content_of_a_structure_and_not_its_place(folder):
     assert found.kind == "machine"
 
 
-def test_digest_sees_the_source_of_a_policy_of_ones_own(folder, monkeypatch):
+def test_the_source_of_a_policy_of_ones_own_is_no_science_but_known(folder, monkeypatch):
     monkeypatch.syspath_prepend(folder.root)
     source = folder.root / "my_drifting_policy.py"
     source.write_text("class Mine: ...\n")
-    mine = ("policy: disagreement", "policy: my_drifting_policy:Mine")
-    before = digest(folder, *mine)
+    path = folder.broken("policy: disagreement", "policy: my_drifting_policy:Mine")
+    science, policies = science_digest(load_config(path)), policy_digests(load_config(path))
     source.write_text("class Mine: '''changed'''\n")
-    assert digest(folder, *mine) != before
+    assert science_digest(load_config(path)) == science
+    assert policy_digests(load_config(path)).keys() == policies.keys() == {"select.policy"}
+    assert policy_digests(load_config(path)) != policies
+    assert policy_digests(load_config(folder.config(BASE))) == {}
 
 
 def test_same_configs_do_not_differ(folder):
