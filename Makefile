@@ -3,6 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 CXX ?= g++
+MPICXX ?= mpicxx
 GPAW_CONFIG ?= $(CURDIR)/tools/gpaw_siteconfig.py
 
 usable = command -v $(1) >/dev/null && $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
@@ -17,12 +18,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 require = $(if $(shell { $(1); } >/dev/null 2>&1 && echo yes),,$(error $(2)))
 python_has = $(PYTHON) -c '$(1)'
 
-.PHONY: help demo test slow clean
+.PHONY: help demo test slow gpaw-mpi clean
 
 help:
 	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (about ten minutes on two cores)"
 	@echo "make test   install what is missing and run linters, type checks and the fast tests"
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
+	@echo "make gpaw-mpi  build a second GPAW, with MPI, for labels on several ranks; needs mpicxx"
 	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
 
 demo: $(VENV)/.installed
@@ -36,6 +38,18 @@ test: $(VENV)/.installed-dev
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# The GPAW with MPI lies beside the serial one; this Python finds it first, and everything else in $(VENV).
+gpaw-mpi: $(VENV)/gpaw-mpi/python
+
+$(VENV)/gpaw-mpi/python: constraints.txt tools/gpaw_siteconfig.py | $(VENV)/.installed
+	$(call require,command -v $(MPICXX),no MPI compiler $(MPICXX); install an MPI (Debian and Ubuntu: openmpi-bin libopenmpi-dev))
+	rm -rf $(@D)
+	GPAW_MPI=1 GPAW_CONFIG="$(GPAW_CONFIG)" CXX="$(MPICXX)" $(BIN)/python -m pip install --no-cache-dir --no-deps \
+	  --target $(@D)/packages -c constraints.txt gpaw
+	printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" "$$@"\n' \
+	  "$(abspath $(@D))/packages" "$(abspath $(BIN))/python" > $@.new
+	chmod +x $@.new && mv $@.new $@
 
 $(BIN)/python:
 	$(call require,$(call usable,$(PYTHON)),alloop needs Python 3.11 or newer and $(PYTHON) is not; name one: make PYTHON=/path/to/python3.11)

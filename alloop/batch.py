@@ -48,15 +48,16 @@ class PbsJobs(_OwnJobs, PBSProProvider):  # type: ignore[misc]
 
 
 def slurm_jobs(executor: SlurmExecutor, root: Path, worker_init: str) -> SlurmJobs:
-    """Return the jobs of a Slurm executor: one core per worker on each node."""
-    overrides = f"--ntasks-per-node=1 --cpus-per-task={executor.workers}"
+    """Return the jobs of a Slurm executor: the cores of its workers on each node."""
+    cores = executor.workers * executor.ranks_per_label
+    overrides = f"--ntasks-per-node=1 --cpus-per-task={cores}"
     jobs = SlurmJobs(
         partition=executor.partition,
         account=executor.account,
         qos=executor.qos,
         constraint=executor.constraint,
         exclusive=executor.exclusive,
-        cores_per_node=executor.workers,
+        cores_per_node=cores,
         mem_per_node=executor.memory_GB,
         gpus_per_node=executor.gpus_per_node,
         cmd_timeout=COMMAND_TIMEOUT_S,
@@ -68,13 +69,13 @@ def slurm_jobs(executor: SlurmExecutor, root: Path, worker_init: str) -> SlurmJo
 
 
 def pbs_jobs(executor: PbsExecutor, root: Path, worker_init: str) -> PbsJobs:
-    """Return the jobs of a PBS executor: one core per worker on each node."""
+    """Return the jobs of a PBS executor: the cores of its workers on each node."""
     memory = [f"mem={executor.memory_GB}gb"] if executor.memory_GB else []
     gpus = [f"ngpus={executor.gpus_per_node}"] if executor.gpus_per_node else []
     jobs = PbsJobs(
         queue=executor.queue,
         account=executor.account,
-        cpus_per_node=executor.workers,
+        cpus_per_node=executor.workers * executor.ranks_per_label,
         select_options=":".join([*memory, *gpus]),
         launcher=MpiExecLauncher() if executor.nodes_per_block > 1 else SimpleLauncher(),
         **_block(executor, worker_init),

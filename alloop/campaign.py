@@ -12,8 +12,9 @@ from alloop.charter import Charter
 from alloop.decide import decide
 from alloop.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.execution import Completion, wait
+from alloop.failure import OutOfTimeError
 from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
-from alloop.harvest import give_up_or_retry, harvest
+from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal import Entry, Journal
 from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
@@ -210,6 +211,9 @@ class Campaign:
         dead = self.workers.broken()
         if dead is not None:
             self.leave(dead)
+        if isinstance(error, OutOfTimeError):
+            self.record([out_of_time(task, error)])
+            return
         fault = find_fault(error or RuntimeError("the worker left no result, or a damaged one"), losses)
         waited = self._waited[task.purpose]
         if fault.disk_full and waited >= DISK_FULL_TRIES - 1:

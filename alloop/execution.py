@@ -115,7 +115,7 @@ class Execution:
         """Send a task to its executor; its end arrives in `completions`."""
         label = getattr(self._config, request.slot_kind)
         self._busy[label] += 1
-        machine = _machine(self._config.executors[label], self._locks).model_dump(mode="json")
+        machine = machine_of(self._config, label, self._locks).model_dump(mode="json")
         fields = request.model_dump(mode="json")
         future: Future[str] = self._apps[label](str(self.root), request.kind, fields, machine)
         future.add_done_callback(partial(self._done, purpose))
@@ -168,8 +168,17 @@ def capacity(executor: ExecutorConfig) -> int:
     return executor.workers
 
 
-def _machine(executor: ExecutorConfig, locks: LockKind) -> Machine:
-    return Machine(device=executor.device, locks=locks)
+def machine_of(config: ExecutionConfig, label: str, locks: LockKind) -> Machine:
+    """Return what the workers of an executor are told of their machine."""
+    executor = config.executors[label]
+    return Machine(
+        device=executor.device,
+        locks=locks,
+        ranks_per_label=executor.ranks_per_label,
+        mpi_command=executor.mpi_command,
+        mpi_python=executor.mpi_python,
+        label_timeout_min=config.label_timeout_min,
+    )
 
 
 def _parsl_config(executors: list[Any], root: Path) -> Config:

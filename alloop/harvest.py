@@ -6,11 +6,13 @@ from pydantic import ValidationError
 
 from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, TaskFinished
+from alloop.failure import OutOfTimeError
 from alloop.faults import Fault
 from alloop.journal import Entry, Journal
 from alloop.plain_files import put_aside
 from alloop.records import TaskState
-from alloop.state import LOST
+from alloop.redaction import redacted
+from alloop.state import LOST, TIMEOUT
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -76,6 +78,12 @@ def give_up_or_retry(task: TaskState, fault: Fault, retries: int) -> Event:
         return AttemptLost(purpose=task.purpose, key=task.key, error=fault.text, cost=fault.cost)
     detail = f"given up after {retries + 1} attempts; the last: {fault.text}"
     return TaskFinished(purpose=task.purpose, key=task.key, status="failed", reason=LOST, detail=detail)
+
+
+def out_of_time(task: TaskState, error: OutOfTimeError) -> Event:
+    """Return the end of a task that ran into its limit of time: it would do so again, at the same price."""
+    end = {"status": "failed", "reason": TIMEOUT, "detail": redacted(error.detail), "timing": error.timing}
+    return TaskFinished(purpose=task.purpose, key=task.key, **end)
 
 
 def restore_labels(journal: Journal, workspace: Workspace) -> int:

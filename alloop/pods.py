@@ -66,7 +66,7 @@ def pods(executor: KubernetesExecutor, root: Path, worker_init: str) -> Pods:
     if not any(folder.is_relative_to(mount) for mount in executor.volumes.values()):
         mounts = ", ".join(f"`{mount}`" for mount in executor.volumes.values())
         raise PodError(f"pods would not see the campaign: {folder} is not below {mounts}; choose it with --folder")
-    cores, memory = float(executor.workers), f"{executor.memory_GB}Gi"
+    cores, memory = float(executor.workers * executor.ranks_per_label), f"{executor.memory_GB}Gi"
     gpus = {"nvidia.com/gpu": str(executor.gpus_per_node)} if executor.gpus_per_node else {}
     try:
         made = Pods(

@@ -30,7 +30,9 @@ from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 HEARTBEAT_GAP_S = 120.0
-LOST = "lost"
+LOST, TIMEOUT = "lost", "timeout"
+OF_MACHINES = (LOST, TIMEOUT)
+"""Reasons of failures that other machines may not have."""
 OF_MEANS = ("budget_spent", "stopped")
 T = TypeVar("T")
 
@@ -144,7 +146,8 @@ class State:
         self._lift_verdict()
         newest = {task.purpose.partition("/again")[0]: task for task in self.tasks.values()}
         for task in newest.values():
-            if task.finished is not None and task.finished.reason == LOST and task.task not in ("explore", "probe"):
+            revived = task.finished is not None and task.finished.reason in OF_MACHINES
+            if revived and task.task not in ("explore", "probe"):
                 self._revive(task)
 
     def _lift_verdict(self) -> None:
@@ -153,18 +156,20 @@ class State:
 
     def _revive(self, task: TaskState) -> None:
         """Let other machines try what machines failed at; what asks for former code is planned again."""
+        assert task.finished is not None
+        reason = task.finished.reason
         if self._outdated(task):
             del self.tasks[task.purpose]
         else:
             task.status, task.finished, task.attempts = "running", None, 1
             self.running[task.purpose] = task
         if task.task != "label":
-            self.broken[LOST] -= 1
+            self.broken[reason] -= 1
             return
         frame = self.frames[task.context["frame"]]
         frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
         self._pending[str(frame.use)] += 1
-        self.failures[LOST] -= 1
+        self.failures[reason] -= 1
 
     def _policy_changed(self, entry: Entry) -> None:
         self.policies = _as(entry.event, PolicyChanged).policies
@@ -232,7 +237,7 @@ class State:
         event = _as(entry.event, TaskFinished)
         task = self.tasks[event.purpose]
         task.status, task.finished = event.status, event
-        task.request = task.request if event.reason == LOST else {}
+        task.request = task.request if event.reason in OF_MACHINES else {}
         self.running.pop(event.purpose, None)
         if task.slot_kind == "label" and event.timing is not None and not event.reused:
             self.dft_core_s += event.timing.cpu_s

@@ -1,7 +1,8 @@
-"""How GPAW is built here: plain g++, no MPI, and libxc where pkg-config finds it.
+"""How GPAW is built here: plain g++, libxc where pkg-config finds it, and MPI only if GPAW_MPI=1 says so.
 
 GPAW's own set-up executes this file when GPAW_CONFIG names it. Left alone it would build with MPI wherever a compiler
-for it lies around, while alloop runs one serial label per core, and it would miss libxc on a machine without BLAS.
+for it lies around, while alloop runs one serial label per core unless told otherwise, and it would miss libxc on a
+machine without BLAS.
 """
 
 import os
@@ -17,8 +18,8 @@ def _pkg_config(option: str, prefix: str) -> list[str]:
     return [word.removeprefix(prefix) for word in found.stdout.split()]
 
 
-compiler = os.environ.get("CXX", "g++")
-mpi = False
+mpi = os.environ.get("GPAW_MPI") == "1"
+compiler = os.environ.get("CXX", "mpicxx" if mpi else "g++")
 noblas = True
 libraries = _pkg_config("--libs-only-l", "-l")
 library_dirs = _pkg_config("--libs-only-L", "-L")

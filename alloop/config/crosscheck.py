@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ase import Atoms
@@ -23,6 +25,7 @@ from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
 
 T = TypeVar("T")
+_REHEARSAL_S = 120.0
 
 
 def cross_check(loaded: LoadedConfig) -> None:
@@ -46,6 +49,8 @@ def cross_check(loaded: LoadedConfig) -> None:
     problems += _told(loaded, [*_foundation_file(loaded), *_devices(loaded)])
     if not problems:
         problems += _told(loaded, _label(loaded, elements))
+    if not problems:
+        problems += _told(loaded, _ranks(loaded, elements))
     if not problems:
         problems += _unknown_to_foundation(loaded)
     if problems:
@@ -167,6 +172,23 @@ def _label(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]
     if not lines and isinstance(label, AseLabel) and weight > 0 and lacks_stress(label):
         what = f"`{label.calculator}` gives no stress, and fit.stress_weight is {weight:g}"
         yield ("label", "calculator"), f"{what}; set the weight to 0, or choose another calculator"
+
+
+def _ranks(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]:
+    """Start the ranks of a label once, where they run on this machine, without a calculation."""
+    from alloop.labelling.identity import code_identity, dataset_names
+    from alloop.labelling.ranks import Launch, launch_problem
+
+    label, execution = loaded.config.label, loaded.config.execution
+    executor = execution.executors[execution.label]
+    here = executor.kind in ("local", "threads") and not executor.worker_init
+    if executor.ranks_per_label == 1 or not here or not isinstance(label, GpawLabel):
+        return
+    launch = Launch(executor.ranks_per_label, executor.mpi_command, executor.mpi_python, limit_s=_REHEARSAL_S)
+    code, datasets = code_identity(label, elements), dataset_names(label, elements)
+    with tempfile.TemporaryDirectory(prefix="alloop-ranks-") as folder:
+        if why := launch_problem(launch, code, datasets, Path(folder)):
+            yield ("execution", "executors", execution.label, "ranks_per_label"), f"the ranks do not start: {why}"
 
 
 # -- foundation and machine --------------------------------------------------------------------------------------

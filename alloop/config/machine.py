@@ -30,16 +30,21 @@ class BudgetConfig(Section):
 class ExecutorCommon(Section):
     """What every executor can say."""
 
-    workers: Count = Field(1, description="Workers per node; each runs one task on one core.")
+    workers: Count = Field(1, description="Workers per node; each runs one task, on one core or ranks_per_label.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where MD, fits and evaluations compute.")
     worker_init: str = Field("", description="Shell lines run before the workers start.")
+    ranks_per_label: Count = Field(1, description="MPI ranks of a GPAW label, one core each; 1: no MPI.")
+    mpi_command: str = Field(
+        "mpiexec --bind-to none -n {ranks}", description="What starts the ranks; {ranks} stands for their number."
+    )
+    mpi_python: str | None = Field(None, description="Python of a GPAW with MPI; null is the Python of the workers.")
 
 
 class LocalExecutor(ExecutorCommon):
     """Processes on this machine (Parsl's HighThroughputExecutor)."""
 
     kind: Literal["local"] = Field("local", description="Processes on this machine.")
-    workers: Count = Field(2, description="Workers; each runs one task on one core.")
+    workers: Count = Field(2, description="Workers; each runs one task, on one core or ranks_per_label.")
 
 
 class ThreadExecutor(ExecutorCommon):
@@ -124,6 +129,9 @@ class ExecutionConfig(Section):
     label: str = Field("local", description="Executor of DFT.")
     fit: str = Field("local", description="Executor of fits.")
     measure: str = Field("local", description="Executor of evaluations.")
+    label_timeout_min: Positive | None = Field(
+        None, description="A label that takes longer (min) is ended, and fails; null: no limit."
+    )
     heartbeat_s: Positive = Field(10.0, description="How often workers report.")
     heartbeat_limit_s: Positive = Field(45.0, description="Silence after which a worker counts as lost.")
     locks: WantedLocks = Field(

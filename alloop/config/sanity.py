@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
-from alloop.config.science import FoundationFile
+from alloop.config.science import AseLabel, FoundationFile
 from alloop.config.suggestions import did_you_mean
 
 Finding = tuple[KeyPath, str]
@@ -186,6 +187,35 @@ def _executors(config: CampaignConfig) -> Iterator[Finding]:
         yield ("execution", "heartbeat_limit_s"), what
 
 
+def _ranks(config: CampaignConfig) -> Iterator[Finding]:
+    execution = config.execution
+    for name, executor in execution.executors.items():
+        key: KeyPath = ("execution", "executors", name)
+        ranks = executor.ranks_per_label
+        for field in ("mpi_command", "mpi_python"):
+            if ranks == 1 and field in executor.model_fields_set:
+                yield (*key, field), "without effect on labels of one rank; set `ranks_per_label`, or delete this line"
+        if why := _command_problem(executor.mpi_command):
+            yield (*key, "mpi_command"), f"{why}; write for instance `mpiexec -n {{ranks}}` or `srun -n {{ranks}}`"
+        if ranks > 1 and name != execution.label:
+            what = f"no labels run on `{name}`, and only labels have ranks"
+            yield (*key, "ranks_per_label"), f"{what}; delete this line, or write `label: {name}`"
+        elif ranks > 1 and isinstance(config.label, AseLabel):
+            what = f"a label of an ASE calculator runs on one core, not on {ranks}"
+            mend = "delete this line; a calculator with ranks of its own has them in label.arguments"
+            yield (*key, "ranks_per_label"), f"{what}; {mend}"
+
+
+def _command_problem(command: str) -> str | None:
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return "has a quotation mark too many or too few"
+    if not any("{ranks}" in word for word in words[1:]):
+        return "does not say how many ranks to start: `{ranks}` stands for their number"
+    return None
+
+
 def _foundation(config: CampaignConfig) -> Iterator[Finding]:
     foundation = config.potential.foundation
     if foundation is None or isinstance(foundation, FoundationFile):
@@ -207,5 +237,6 @@ _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _window,
     _fit,
     _executors,
+    _ranks,
     _foundation,
 )

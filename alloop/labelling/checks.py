@@ -27,7 +27,7 @@ OWNED = {
     "spinpol": "`label.spin` sets it",
     "magmoms": "`label.magmoms` sets it, by element",
     "hund": "`label.spin` and `label.magmoms` set it",
-    "parallel": "a label runs on one core; `execution` says how many run at a time",
+    "parallel": "`ranks_per_label` of an executor says on how many cores a label runs, and GPAW how it shares them",
     "txt": "the log of a failed label is kept under logs/label",
 }
 UNSUPPORTED = ("background_charge", "communicator", "external", "filename", "legacy_gpaw", "object_hooks", "soc")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from alloop.labelling.gpaw_job import dataset_digest
 from alloop.labelling.keywords import FUNCTIONAL_ALIASES, functional_name
 from alloop.labelling.messages import one_line
 
@@ -52,22 +52,26 @@ def setup_type(setups: Any, element: str) -> str:
     return kind or "paw"
 
 
+def dataset_name(element: str, kind: str, setup: str) -> str | None:
+    """Return the file of a PAW dataset; None for a kind that GPAW makes itself."""
+    if kind in _MADE_WITHOUT_FILE:
+        return None
+    return f"{element}.{setup}" if kind == "paw" else f"{element}.{kind}.{setup}"
+
+
 @lru_cache
 def dataset_sha256(element: str, kind: str, setup: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of a PAW dataset (uncompressed).
+    """Return the first 16 hex digits of the SHA-256 of a PAW dataset (uncompressed), or the kind of a fileless one.
 
     Raises
     ------
     FileNotFoundError
         In one line, if there is none.
     """
-    from gpaw.setup_data import search_for_file
-
-    if kind in _MADE_WITHOUT_FILE:
+    name = dataset_name(element, kind, setup)
+    if name is None:
         return kind
-    name = f"{element}.{setup}" if kind == "paw" else f"{element}.{kind}.{setup}"
     try:
-        _, content = search_for_file(name)
+        return dataset_digest(name)
     except FileNotFoundError:
         raise FileNotFoundError(f"no PAW dataset {name}") from None
-    return hashlib.sha256(content).hexdigest()[:16]

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 
 from alloop.config.science import GpawLabel
-from alloop.labelling.dispersion import with_dispersion
-from alloop.labelling.keywords import (
-    ATOM_FALLBACKS,
-    atom_keywords,
-    gpaw_keywords,
-    initial_moments,
-    isolated_atom,
-)
-from alloop.labelling.singlepoint import NotConvergedError, SinglePoint
+from alloop.labelling.dispersion import dispersion_version, with_dispersion
+from alloop.labelling.gpaw_job import LOG, calculate, check_code
+from alloop.labelling.identity import code_identity, dataset_names
+from alloop.labelling.keywords import gpaw_job, isolated_atom
+from alloop.labelling.ranks import Launch, run_gpaw
+from alloop.labelling.singlepoint import SinglePoint, from_answer
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,9 @@ class AtomPoint:
     magnetic_moment_muB: float
 
 
-def gpaw_single_point(atoms: Atoms, label: GpawLabel, log: Path) -> SinglePoint:
+def gpaw_single_point(
+    atoms: Atoms, label: GpawLabel, code: dict[str, str], folder: Path, launch: Launch | None = None
+) -> SinglePoint:
     """Return the single point of a frame.
 
     Parameters
@@ -38,56 +36,47 @@ def gpaw_single_point(atoms: Atoms, label: GpawLabel, log: Path) -> SinglePoint:
         The frame; it is not changed.
     label : GpawLabel
         Settings.
-    log : pathlib.Path
+    code : dict
+        Versions of the code and its datasets that must compute it.
+    folder : pathlib.Path
         Where GPAW writes what it does.
+    launch : Launch or None
+        How to start a program for it; None to compute in this process.
 
     Raises
     ------
     NotConvergedError
-        If the SCF does not converge in ``label.maxiter`` iterations.
+        If no rung of the SCF ladder converges.
+    CodeMismatchError
+        If the code is another one.
     """
-    frame = atoms.copy()
-    frame.set_initial_magnetic_moments(initial_moments(label, frame))
-    calculator = _converged(frame, gpaw_keywords(label), log)
-    point = SinglePoint(
-        energy_eV=float(calculator.get_potential_energy(frame, force_consistent=True)),
-        forces_eV_per_A=np.asarray(calculator.get_forces(frame), dtype=float),
-        stress_eV_per_A3=np.asarray(calculator.get_stress(frame), dtype=float),
-        scf_iterations=int(calculator.get_number_of_iterations()),
-    )
+    point = from_answer(_computed(gpaw_job(atoms, label), atoms, label, code, folder, launch))
     return with_dispersion(point, atoms, label.xc) if label.dispersion == "d3" else point
 
 
-def gpaw_atom(element: str, label: GpawLabel, log: Path) -> AtomPoint:
-    """Return the spin-polarised isolated atom; slower density mixing is tried where the default fails.
-
-    D3 adds nothing to a free atom.
+def gpaw_atom(
+    element: str, label: GpawLabel, code: dict[str, str], folder: Path, launch: Launch | None = None
+) -> AtomPoint:
+    """Return the spin-polarised isolated atom; D3 adds nothing to it.
 
     Raises
     ------
-    NotConvergedError
-        If no mixing converges.
+    NotConvergedError, CodeMismatchError
+        As `gpaw_single_point`.
     """
     atoms = isolated_atom(element, label.isolated_atom_box_A)
-    keywords = atom_keywords(label, element)
-    for mixing in ATOM_FALLBACKS:
-        try:
-            calculator = _converged(atoms, keywords | mixing, log)
-        except NotConvergedError:
-            continue
-        return AtomPoint(
-            energy_eV=float(calculator.get_potential_energy(atoms, force_consistent=True)),
-            magnetic_moment_muB=float(calculator.get_magnetic_moment(atoms)),
-        )
-    raise NotConvergedError(f"no self-consistency with any of {len(ATOM_FALLBACKS)} density mixings")
+    answer = _computed(gpaw_job(atoms, label, isolated=True), atoms, label, code, folder, launch)
+    return AtomPoint(energy_eV=answer["energy_eV"], magnetic_moment_muB=answer["magnetic_moment_muB"])
 
 
-def _converged(atoms: Atoms, keywords: dict[str, Any], log: Path) -> Any:
-    from gpaw import GPAW, ConvergenceError
-
-    calculator = GPAW(**keywords, txt=str(log))
-    try:
-        calculator.get_potential_energy(atoms)
-    except ConvergenceError as error:
-        raise NotConvergedError(f"no self-consistency in {keywords['maxiter']} iterations") from error
-    return calculator
+def _computed(
+    job: dict[str, Any], atoms: Atoms, label: GpawLabel, code: dict[str, str], folder: Path, launch: Launch | None
+) -> dict[str, Any]:
+    """Check the code where the calculation will run, and return what it answers."""
+    symbols = set(atoms.symbols)
+    if launch is None:
+        check_code(code, code_identity(label, symbols))
+        return calculate(job, folder / LOG)
+    if label.dispersion == "d3":
+        check_code(code, {"dftd3": dispersion_version()})
+    return run_gpaw({**job, "code": code, "datasets": dataset_names(label, symbols)}, folder, launch)

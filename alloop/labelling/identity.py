@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from alloop.config.science import AseLabel, GpawLabel
 from alloop.labelling.ase_engine import ase_code_identity
-from alloop.labelling.datasets import WITHOUT_LIBXC, dataset_sha256, setup_name, setup_type
+from alloop.labelling.datasets import WITHOUT_LIBXC, dataset_name, dataset_sha256, setup_name, setup_type
 from alloop.labelling.dispersion import dispersion_version
 
 
@@ -34,6 +34,13 @@ def code_identity(label: GpawLabel | AseLabel, elements: Iterable[str]) -> dict[
     if isinstance(label, AseLabel):
         return ase_code_identity(label)
     return _gpaw_code_identity(label, sorted(set(elements)))
+
+
+def dataset_names(label: GpawLabel, elements: Iterable[str]) -> dict[str, str]:
+    """Return the files of the PAW datasets of a label, by their names in `code_identity`."""
+    setup, setups = setup_name(label.xc), label.gpaw.get("setups")
+    named = {f"setup_{e}": dataset_name(e, setup_type(setups, e), setup) for e in sorted(set(elements))}
+    return {key: name for key, name in named.items() if name is not None}
 
 
 def _gpaw_code_identity(label: GpawLabel, symbols: list[str]) -> dict[str, str]:

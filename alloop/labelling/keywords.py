@@ -49,6 +49,21 @@ def initial_moments(label: GpawLabel, atoms: Atoms) -> NDArray[np.float64]:
     return np.array([label.magmoms.get(symbol, 0.0) if label.spin else 0.0 for symbol in atoms.symbols])
 
 
+def gpaw_job(atoms: Atoms, label: GpawLabel, *, isolated: bool = False) -> dict[str, Any]:
+    """Return the calculation of a frame, or of an isolated atom, in the words of `alloop.labelling.gpaw_job`."""
+    keywords = atom_keywords(label, atoms.symbols[0]) if isolated else gpaw_keywords(label)
+    return {
+        "numbers": atoms.numbers.tolist(),
+        "positions_A": atoms.positions.tolist(),
+        "cell_A": atoms.cell.array.tolist(),
+        "pbc": atoms.pbc.tolist(),
+        "moments_muB": None if isolated else initial_moments(label, atoms).tolist(),
+        "keywords": keywords,
+        "ladder": list(ATOM_FALLBACKS) if isolated else [{}],
+        "derivatives": not isolated,
+    }
+
+
 def atom_keywords(label: GpawLabel, element: str) -> dict[str, Any]:
     """Return the keywords of GPAW for an isolated atom: Γ only, spin-polarised by Hund's rule, neutral."""
     keywords = {key: value for key, value in gpaw_keywords(label).items() if key not in _OF_ONE_CELL}

@@ -25,17 +25,28 @@ class SinglePoint:
     stress_eV_per_A3 : ndarray, shape (6,), or None
         Stress (eV/Å³) in ASE's sign and Voigt order; None if the engine has none.
     scf_iterations : int or None
-        Iterations to self-consistency, where the engine has any.
+        Iterations to self-consistency, where the engine has any; those of failed rungs too.
+    scf_rung : int
+        Rung of the SCF ladder that converged; 0 is the configured settings.
     """
 
     energy_eV: float
     forces_eV_per_A: NDArray[np.float64]
     stress_eV_per_A3: NDArray[np.float64] | None
     scf_iterations: int | None = None
+    scf_rung: int = 0
 
 
-class NotConvergedError(Exception):
-    """The engine did not reach self-consistency."""
+def from_answer(answer: dict[str, Any]) -> SinglePoint:
+    """Return the single point of a program's answer."""
+    stress = answer["stress_eV_per_A3"]
+    return SinglePoint(
+        energy_eV=float(answer["energy_eV"]),
+        forces_eV_per_A=np.asarray(answer["forces_eV_per_A"], dtype=float),
+        stress_eV_per_A3=None if stress is None else np.asarray(stress, dtype=float),
+        scf_iterations=answer.get("scf_iterations"),
+        scf_rung=int(answer.get("scf_rung", 0)),
+    )
 
 
 _SETTINGS: TypeAdapter[GpawLabel | AseLabel] = TypeAdapter(LabelConfig)

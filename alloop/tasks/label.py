@@ -12,14 +12,16 @@ import numpy as np
 from ase import Atoms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from alloop.config.science import GpawLabel, LabelCommon
-from alloop.failure import TaskFailure
+from alloop.config.science import AseLabel, GpawLabel, LabelCommon
+from alloop.failure import OutOfTimeError, TaskFailure
 from alloop.labelling.ase_engine import ase_single_point
 from alloop.labelling.gpaw_engine import gpaw_atom, gpaw_single_point
+from alloop.labelling.gpaw_job import LOG, SCIENTIFIC_ERRORS, NotConvergedError, RanksError, check_code
 from alloop.labelling.identity import code_identity
 from alloop.labelling.keywords import isolated_atom
 from alloop.labelling.messages import one_line
-from alloop.labelling.singlepoint import NotConvergedError, SinglePoint, label_settings
+from alloop.labelling.ranks import OUTPUT, Launch, run
+from alloop.labelling.singlepoint import SinglePoint, from_answer, label_settings
 from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
@@ -27,12 +29,6 @@ from alloop.tasks.machine import Machine
 from alloop.tasks.requests import AtomRequest, LabelRequest, ProbeRequest
 from alloop.tasks.results import AtomSummary, LabelData, LabelSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
-
-_SCIENTIFIC = (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError)
-
-
-class CodeMismatchError(Exception):
-    """Other code or datasets on the machine than the request was made for."""
 
 
 def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -45,7 +41,7 @@ def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tupl
     workspace : Workspace
         Files of the campaign; the engine's log of a failed label stays under ``logs/label``.
     machine : Machine
-        Not used: the engine chooses.
+        Ranks and limit of time.
 
     Returns
     -------
@@ -57,6 +53,10 @@ def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tupl
     TaskFailure
         ``nonfinite``, ``contact`` or ``odd_electrons`` before the calculation; ``scf`` (not converged), ``dft`` (the
         engine gave up) or ``forces`` (not finite, or beyond the limit) after it.
+    CodeMismatchError
+        If the machine has other code or datasets than the request was made for.
+    RanksError, OutOfTimeError
+        If the ranks of the calculation were lost, or did not answer in time.
     """
     return label_structure(_structure(request, workspace), request, workspace, machine)
 
@@ -67,9 +67,8 @@ def label_structure(
     """Label a structure as a request says; see `label`."""
     atoms, settings = structure.to_atoms(), label_settings(request.settings)
     check_geometry(atoms, settings)
-    _check_code(request.code, settings, atoms)
     with _scratch(workspace, request.kind, request.key()) as folder:
-        point = single_point(atoms, settings, folder)
+        point = _single_point(structure, settings, request.code, folder, machine.launch())
         check_answer(point, settings)
     largest = float(np.abs(point.forces_eV_per_A).max())
     summary = LabelSummary(
@@ -77,6 +76,7 @@ def label_structure(
         atoms=len(atoms),
         max_force_eV_per_A=largest,
         scf_iterations=point.scf_iterations,
+        scf_rung=point.scf_rung,
     )
     stress = point.stress_eV_per_A3
     data = LabelData.model_validate(
@@ -104,14 +104,15 @@ def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> tuple[
         ``scf`` or ``dft``.
     """
     settings = label_settings(request.settings)
-    atoms = isolated_atom(request.element, settings.isolated_atom_box_A)
-    _check_code(request.code, settings, atoms)
+    launch = machine.launch()
     with _scratch(workspace, request.kind, request.key()) as folder:
         if isinstance(settings, GpawLabel):
-            found = gpaw_atom(request.element, settings, folder / "log.txt")
+            found = gpaw_atom(request.element, settings, request.code, folder, launch)
             summary = AtomSummary(energy_eV=found.energy_eV, magnetic_moment_muB=found.magnetic_moment_muB)
         else:
-            summary = AtomSummary(energy_eV=ase_single_point(atoms, settings, folder).energy_eV)
+            atoms = isolated_atom(request.element, settings.isolated_atom_box_A)
+            point = _single_point(Structure.from_atoms(atoms), settings, request.code, folder, launch)
+            summary = AtomSummary(energy_eV=point.energy_eV)
         if not np.isfinite(summary.energy_eV):
             raise TaskFailure("dft", f"the energy of the isolated {request.element} atom is not a finite number")
     return summary.model_dump(mode="json"), {}
@@ -135,13 +136,6 @@ def check_geometry(atoms: Atoms, settings: LabelCommon) -> None:
             f"{atoms.get_chemical_formula('metal')} with charge {settings.charge:g} has an odd number of electrons; "
             "set label.spin (true with magmoms, or false), or label.charge",
         )
-
-
-def single_point(atoms: Atoms, settings: Any, folder: Path) -> SinglePoint:
-    """Return the single point of a frame from the engine that the settings name."""
-    if isinstance(settings, GpawLabel):
-        return gpaw_single_point(atoms, settings, folder / "log.txt")
-    return ase_single_point(atoms, settings, folder)
 
 
 def check_answer(point: SinglePoint, settings: LabelCommon) -> None:
@@ -170,11 +164,19 @@ def _structure(request: LabelRequest, workspace: Workspace) -> Structure:
     return structure
 
 
-def _check_code(wanted: dict[str, str], settings: Any, atoms: Atoms) -> None:
-    here = code_identity(settings, set(atoms.symbols))
-    for name in sorted(wanted.keys() & here.keys()):
-        if wanted[name] != here[name]:
-            raise CodeMismatchError(f"{name} is {here[name]} on this machine, the campaign needs {wanted[name]}")
+def _single_point(
+    structure: Structure, settings: GpawLabel | AseLabel, code: dict[str, str], folder: Path, launch: Launch | None
+) -> SinglePoint:
+    """Return the single point of a structure from the engine that the settings name."""
+    atoms = structure.to_atoms()
+    if isinstance(settings, GpawLabel):
+        return gpaw_single_point(atoms, settings, code, folder, launch)
+    check_code(code, code_identity(settings, set(atoms.symbols)))
+    if launch is None:
+        return ase_single_point(atoms, settings, folder)
+    job = {"structure": structure.model_dump(mode="json"), "settings": settings.model_dump(mode="json")}
+    words = launch.words("-P", "-m", "alloop.labelling.ase_job", str(folder))
+    return from_answer(run(job, folder, words, launch))
 
 
 @contextmanager
@@ -190,7 +192,12 @@ def _scratch(workspace: Workspace, kind: str, key: str) -> Iterator[Path]:
     except TaskFailure as failure:
         kept = _keep_log(workspace, kind, key, folder)
         raise TaskFailure(failure.reason, failure.detail + kept) from failure
-    except _SCIENTIFIC as error:
+    except OutOfTimeError as error:
+        detail = f"{error}, the limit of execution.label_timeout_min"
+        raise OutOfTimeError(detail + _keep_log(workspace, kind, key, folder)) from error
+    except RanksError as error:
+        raise RanksError(str(error) + _keep_log(workspace, kind, key, folder)) from error
+    except SCIENTIFIC_ERRORS as error:
         detail = f"{type(error).__name__}: {one_line(error)}"
         raise TaskFailure("dft", detail + _keep_log(workspace, kind, key, folder)) from error
     finally:
@@ -205,7 +212,8 @@ def _remove_leftovers(folder: Path, key: str) -> None:
 
 
 def _keep_log(workspace: Workspace, kind: str, key: str, folder: Path) -> str:
-    log = folder / "log.txt"
-    if not log.is_file():
-        return ""
-    return f" (log: {workspace.keep_log(log, kind, key)})"
+    """Keep what the engine wrote, or else what its ranks printed, and return the words that say where."""
+    for log in (folder / LOG, folder / OUTPUT):
+        if log.is_file() and log.stat().st_size:
+            return f" (log: {workspace.keep_log(log, kind, key)})"
+    return ""

@@ -88,12 +88,13 @@ class AtomSummary(Record):
 
 
 class LabelSummary(Record):
-    """What the journal keeps in clear of a label."""
+    """What the journal keeps in clear of a label; `scf_rung` is the rung of the SCF ladder that converged."""
 
     energy_eV: float
     atoms: int
     max_force_eV_per_A: float
     scf_iterations: int | None = None
+    scf_rung: int = 0
 
 
 class LabelData(Record):

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alloop.failure import TaskFailure
+from alloop.failure import OutOfTimeError, TaskFailure
 from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request, request_from_json
@@ -68,22 +68,39 @@ def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
 
 def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHINE) -> Result:
     """Run the task of a request and return its result; a scientific failure is a result too."""
-    started_t, cpu_before = time.time(), _cpu_s()
+    clock = _Clock(machine.cores(request.slot_kind))
     outcome: dict[str, Any]
     try:
         summary, data = _task(request.kind)(request, workspace, machine)
         outcome = {"status": "ok", "summary": summary, "data": data}
     except TaskFailure as failure:
         outcome = {"status": "failed", "reason": failure.reason, "detail": redacted(failure.detail)}
-    timing = Timing(
-        started_t=started_t,
-        finished_t=time.time(),
-        cpu_s=_cpu_s() - cpu_before,
-        cores=1,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-    )
-    return Result(key=request.key(), kind=request.kind, timing=timing, **outcome)
+    except OutOfTimeError as error:
+        raise OutOfTimeError(error.detail, clock.timing()) from error
+    return Result(key=request.key(), kind=request.kind, timing=clock.timing(), **outcome)
+
+
+class _Clock:
+    """What a task costs, from now on.
+
+    Ranks may run where their time cannot be seen, and hold their cores while they wait for each other: with several
+    of them every core is charged for the whole time.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self._cores, self._started_t, self._cpu_before = cores, time.time(), _cpu_s()
+
+    def timing(self) -> Timing:
+        now = time.time()
+        used_s = _cpu_s() - self._cpu_before
+        return Timing(
+            started_t=self._started_t,
+            finished_t=now,
+            cpu_s=used_s if self._cores == 1 else self._cores * (now - self._started_t),
+            cores=self._cores,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
 
 
 def _stands(workspace: Workspace, kind: str, key: str) -> bool:

@@ -16,10 +16,16 @@ def built(folder, **fields):
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
-def test_slurm_is_asked_for_a_core_per_worker(tmp_path, nodes):
-    provider = built(tmp_path, kind="slurm", workers=8, nodes_per_block=nodes).provider
+@pytest.mark.parametrize(("workers", "ranks"), [(8, 1), (2, 4)])
+def test_slurm_is_asked_for_the_cores_of_the_workers(tmp_path, nodes, workers, ranks):
+    executor = {"workers": workers, "ranks_per_label": ranks, "nodes_per_block": nodes}
+    provider = built(tmp_path, kind="slurm", **executor).provider
     assert provider.cores_per_node == 8
     assert ("--cpus-per-task=8" in provider.launcher("work", 1, nodes)) == (nodes > 1)
+
+
+def test_pbs_is_asked_for_the_cores_of_the_ranks(tmp_path):
+    assert built(tmp_path, kind="pbs", workers=2, ranks_per_label=4).provider.cpus_per_node == 8
 
 
 def test_slurm_is_asked_for_what_the_config_says(tmp_path):

@@ -5,8 +5,10 @@ import pytest
 from alloop.campaign import StopRequested
 from alloop.charter import PolicyError
 from alloop.events import AttemptLost, ConfigChanged, FramesSelected, LabelsImported, TaskFinished, TaskPlanned, Tick
+from alloop.failure import OutOfTimeError
 from alloop.journal import Journal
 from alloop.opening import open_state
+from alloop.tasks.results import Timing
 from tests.support.loops import STARTED, config, found, loop
 
 
@@ -367,6 +369,25 @@ def test_what_broken_machines_stopped_goes_on_under_another_execution(tmp_path, 
     assert not state.pending("train") + state.pending("heldout")
     keys = [key for _, key in campaign.workers.computed]
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("late", ["label/", "atom/"])
+def test_what_ran_out_of_time_is_not_tried_again_until_machines_change(tmp_path, late):
+    timing = Timing(started_t=0.0, finished_t=60.0, cpu_s=240.0, cores=4, host="node", pid=1)
+    campaign = loop(tmp_path, config())
+    campaign.workers.lose, campaign.workers.loss = (late,), OutOfTimeError("no answer within 1 min on 4 ranks", timing)
+    verdict = campaign.run(STARTED)
+    campaign.journal.close()
+    assert verdict.verdict == "stopped"
+    assert "timeout" in verdict.reason or "no answer within 1 min" in verdict.reason
+    ended = [task for task in campaign.state.tasks.values() if task.purpose.startswith(late)]
+    assert {(task.attempts, task.finished.reason) for task in ended} == {(1, "timeout")}
+    assert not any(campaign.workspace.result_path(task.task, task.key).exists() for task in ended)
+    assert campaign.state.dft_core_s >= 240.0 * len(ended)
+    campaign, verdict = resumed(tmp_path, config(execution={"label_timeout_min": 30}))
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+    assert not campaign.state.failures["timeout"] + campaign.state.broken["timeout"]
+    assert campaign.state.labelled("train") == 24
 
 
 def test_a_converged_verdict_stays_whatever_changes(tmp_path):

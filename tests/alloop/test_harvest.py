@@ -1,12 +1,17 @@
+import pickle
+
 import pytest
 
 from alloop.events import AttemptLost, TaskFinished
+from alloop.failure import OutOfTimeError
 from alloop.faults import Fault
-from alloop.harvest import give_up_or_retry, restore_labels
+from alloop.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.records import TaskState
-from alloop.tasks.results import Result
+from alloop.tasks.results import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from tests.support.loops import STARTED, config, loop
+
+TIMING = Timing(started_t=0.0, finished_t=300.0, cpu_s=600.0, cores=2, host="node", pid=1)
 
 
 def task(attempts):
@@ -27,6 +32,14 @@ def test_what_costs_little_may_happen_more_often_and_still_not_for_ever(cost, lo
         one.attempts += cost
         survived += 1
     assert survived == (losses if cost == 0.0 else losses - 1)
+
+
+def test_a_limit_of_time_is_not_run_into_twice():
+    error = pickle.loads(pickle.dumps(OutOfTimeError("no answer within 5 min on 2 ranks", TIMING)))
+    outcome = out_of_time(task(1), error)
+    assert (outcome.status, outcome.reason) == ("failed", "timeout")
+    assert outcome.detail == "no answer within 5 min on 2 ranks"
+    assert outcome.timing == TIMING
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "flipped", "rotten"])

@@ -37,6 +37,7 @@ class SimulatedWorkers:
         self.fail = dict(fail or {})
         self.fail_once = False
         self.lose: tuple[str, ...] = ()
+        self.loss: Exception = RuntimeError("the node is broken")
         self.dead: str | None = None
         self._rng = None if seed is None else np.random.default_rng(seed)
         self._waiting: list[tuple[str, Request]] = []
@@ -63,7 +64,7 @@ class SimulatedWorkers:
         place = 0 if self._rng is None else int(self._rng.integers(len(self._waiting)))
         purpose, request = self._waiting.pop(place)
         if self.lose and purpose.startswith(self.lose):
-            self.completions.put(Completion(purpose, RuntimeError("the node is broken")))
+            self.completions.put(Completion(purpose, self.loss))
             return
         if self.workspace.read(request.kind, request.key()) is None:
             self.computed.append((purpose, request.key()))

@@ -12,6 +12,14 @@ from tests.support.configs import BASE, Folder
 
 STRUCTURE = "structure: structures/LiCl.extxyz"
 A64 = "a" * 64
+EXECUTOR = "local: {kind: local, workers: 2}"
+
+
+def ranks_mistake(fields, key, mend):
+    """A mistake in the fields of the only executor."""
+    return (EXECUTOR, f"local: {{kind: local, workers: 2, {fields}}}", f"execution.executors.local.{key}", mend)
+
+
 BROKEN = [
     ("rungs: [12, 24, 48]", "rungs: [12, 24, 96]", "ladder.rungs[2]: ", "lower the rung to 51 or raise budget.labels"),
     ("labels: 64", "labels: 5", "ladder.rungs[2]: ", "raise budget.labels"),
@@ -31,6 +39,16 @@ BROKEN = [
     ("data:", f"  - {{name: LiCl, {STRUCTURE}}}\ndata:", "systems[1].name: ", "names 2 systems"),
     ("label: local", "label: locl", "execution.label: ", "did you mean `local`?"),
     ("label: local", "measure: gpu", "execution.measure: ", "no executor `gpu`"),
+    ranks_mistake("mpi_python: python3", "mpi_python: ", "without effect on labels of one rank"),
+    ranks_mistake("ranks_per_label: 2, mpi_command: mpiexec -n 2", "mpi_command: ", "stands for their number"),
+    ranks_mistake('ranks_per_label: 2, mpi_command: "mpiexec \'-n {ranks}"', "mpi_command: ", "quotation mark"),
+    ranks_mistake("ranks_per_label: 2, mpi_command: 'no_such -n {ranks}'", "ranks_per_label: ", "no program `no_such`"),
+    (
+        EXECUTOR,
+        f"{EXECUTOR}\n    many: {{kind: local, ranks_per_label: 2}}",
+        "execution.executors.many.ranks_per_label: no labels run on `many`",
+        "write `label: many`",
+    ),
     ("label: local", "heartbeat_s: 60", "execution.heartbeat_limit_s: ", "longer than heartbeat_s"),
     ("ensemble: nvt", "ensemble: npt", "explore.ensemble: ", "fit.stress_weight is 0"),
     ("ensemble: nvt", "pressure_GPa: 1", "explore.pressure_GPa: ", "`nvt` keeps the cell"),
@@ -102,6 +120,14 @@ def test_broken_config_is_told_in_one_line_with_file_line_and_key(folder: Folder
     assert key in message
     assert says in message
     assert message.split(":")[1].isdigit()
+
+
+def test_ranks_of_an_ase_calculator_are_refused(folder: Folder):
+    gpaw = BASE[BASE.index("  engine: gpaw") : BASE.index("\nfit:")]
+    text = BASE.replace(gpaw, "  engine: ase\n  calculator: ase.calculators.emt:EMT\n")
+    path = folder.config(text.replace(EXECUTOR, "local: {kind: local, ranks_per_label: 4}"))
+    with pytest.raises(ConfigError, match=r"ranks_per_label: a label of an ASE calculator runs on one core, not on 4;"):
+        cross_check(load_config(path))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

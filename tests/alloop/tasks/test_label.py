@@ -4,15 +4,17 @@ from ase import Atoms
 from ase.build import bulk
 
 from alloop.config.science import AseLabel, GpawLabel
-from alloop.failure import TaskFailure
+from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.labelling.gpaw_job import CodeMismatchError
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
-from alloop.tasks.label import CodeMismatchError, atom, label
+from alloop.tasks.label import atom, label
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import AtomRequest, LabelRequest
 from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, OffersData, Result
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import DamagedResultError, Workspace
+from tests.support import mpi
 
 FAST = {"cutoff_eV": 200, "kpts": (2, 2, 2)}
 LJ = AseLabel(
@@ -220,8 +222,51 @@ def test_open_shells_converge_to_hunds_moment(workspace, element, moment):
     assert dumped["magnetic_moment_muB"] == pytest.approx(moment, abs=0.05)
 
 
-def test_the_reference_energy_from_an_ase_calculator(workspace):
-    dumped, _ = atom(
-        _atom_request("Cu", AseLabel(engine="ase", calculator="ase.calculators.emt:EMT")), workspace, "cpu"
+def test_a_label_that_runs_into_the_limit_is_no_result_and_keeps_its_log(workspace):
+    settings = GpawLabel(cutoff_eV=900, kpts=(4, 4, 4), maxiter=1000, gpaw={"convergence": {"energy": 1e-14}})
+    request = _request(workspace, _crystal(), settings)
+    with pytest.raises(OutOfTimeError) as caught:
+        compute(request, workspace, Machine(label_timeout_min=0.1))
+    kept = f"logs/label/{request.key()}.txt"
+    assert str(caught.value) == (
+        f"no answer within 0.1 min on 1 core, the limit of execution.label_timeout_min (log: {kept})"
     )
+    assert "GPAW" in (workspace.root / kept).read_text() or "|__ |" in (workspace.root / kept).read_text()
+    assert caught.value.timing.cpu_s > 1
+    assert not workspace.result_path("label", request.key()).exists()
+    assert _scratch_is_clean(workspace)
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(workspace):
+    request = _request(workspace, _crystal(), LJ)
+    free, limited = (compute(request, workspace, machine) for machine in (Machine(), Machine(label_timeout_min=1)))
+    assert (limited.summary, limited.data) == (free.summary, free.data)
+    slow = AseLabel(engine="ase", calculator="tests.support.slow_labels:SlowEMT", arguments={"pause_s": 60})
+    with pytest.raises(OutOfTimeError):
+        compute(_request(workspace, bulk("Cu", cubic=True), slow), workspace, Machine(label_timeout_min=0.05))
+    emt = AseLabel(engine="ase", calculator="ase.calculators.emt:EMT")
+    failed = compute(_request(workspace, _crystal(), emt), workspace, Machine(label_timeout_min=1))
+    assert (failed.status, failed.reason) == ("failed", "dft")
+
+
+@pytest.mark.slow
+def test_a_label_on_two_ranks_is_the_label_of_one_and_both_cores_are_paid(workspace, monkeypatch):
+    if why := mpi.missing():
+        pytest.skip(why)
+    for name, value in mpi.AS_ROOT.items():
+        monkeypatch.setenv(name, value)
+    machine = Machine(ranks_per_label=2, mpi_command=mpi.COMMAND, mpi_python=str(mpi.PYTHON), label_timeout_min=5)
+    request = _request(workspace, _crystal(), GpawLabel(**FAST))
+    one, two = compute(request, workspace), compute(request, workspace, machine)
+    assert two.summary["energy_eV"] == pytest.approx(one.summary["energy_eV"], abs=1e-6)
+    assert np.array(two.data["forces_eV_per_A"]) == pytest.approx(np.array(one.data["forces_eV_per_A"]), abs=1e-5)
+    assert (one.timing.cores, two.timing.cores) == (1, 2)
+    assert two.timing.cpu_s == pytest.approx(2 * (two.timing.finished_t - two.timing.started_t))
+    dumped, _ = atom(_atom_request("Li", GpawLabel(cutoff_eV=200)), workspace, machine)
+    assert dumped["magnetic_moment_muB"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_reference_energy_from_an_ase_calculator(workspace):
+    emt = AseLabel(engine="ase", calculator="ase.calculators.emt:EMT")
+    dumped, _ = atom(_atom_request("Cu", emt), workspace, Machine())
     assert dumped["energy_eV"] == pytest.approx(3.51, abs=0.01)

@@ -1,0 +1,174 @@
+"""One GPAW calculation, and the only way alloop calls GPAW: inside a worker, or as a program on one rank or many.
+
+``python -m gpaw python gpaw_job.py FOLDER`` reads ``job.json`` there and writes ``answer.json``. This file imports GPAW
+and ASE and nothing of alloop, so the GPAW of any site can run it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+JOB, ANSWER, LOG = "job.json", "answer.json", "log.txt"
+SCIENTIFIC_ERRORS = (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError)
+"""What an engine raises on a frame it cannot do; anything else is the fault of the machine."""
+
+
+class NotConvergedError(Exception):
+    """The engine did not reach self-consistency."""
+
+
+class CodeMismatchError(Exception):
+    """Other code or datasets on the machine than the request was made for."""
+
+
+class RanksError(Exception):
+    """The ranks of a calculation could not work together, or left no answer."""
+
+
+FORESEEN = {kind.__name__: kind for kind in (NotConvergedError, CodeMismatchError, RanksError)}
+
+
+def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
+    """Return energy (eV), moment (μB), and where wanted forces (eV/Å) and stress (eV/Å³) of the structure of a job.
+
+    Parameters
+    ----------
+    job : dict
+        ``numbers``, ``positions_A``, ``cell_A``, ``pbc`` and ``moments_muB`` of the atoms; ``keywords`` of GPAW;
+        ``ladder``, a list of changes of the keywords to try one after the other; ``derivatives``, whether forces and
+        stress are wanted.
+    log : pathlib.Path
+        Where GPAW writes what it does.
+
+    Raises
+    ------
+    NotConvergedError
+        If no rung of the ladder reaches self-consistency.
+    """
+    from ase import Atoms
+
+    atoms = Atoms(job["numbers"], job["positions_A"], cell=job["cell_A"], pbc=job["pbc"], magmoms=job["moments_muB"])
+    with log.open("w", encoding="utf-8") as file:
+        calculator, rung, iterations = climb(atoms, job["keywords"], job["ladder"], file)
+        answer = {
+            "energy_eV": float(calculator.get_potential_energy(atoms, force_consistent=True)),
+            "magnetic_moment_muB": float(calculator.get_magnetic_moment(atoms)),
+            "scf_iterations": iterations,
+            "scf_rung": rung,
+        }
+        if job["derivatives"]:
+            answer["forces_eV_per_A"] = calculator.get_forces(atoms).tolist()
+            answer["stress_eV_per_A3"] = calculator.get_stress(atoms).tolist()
+    return answer
+
+
+def climb(atoms: Any, keywords: dict[str, Any], ladder: list[dict[str, Any]], log: Any) -> tuple[Any, int, int]:
+    """Return a converged calculator, the rung it stands on, and the SCF iterations of all rungs together.
+
+    Raises
+    ------
+    NotConvergedError
+        If the last rung fails too.
+    """
+    from gpaw import GPAW, ConvergenceError
+
+    iterations = 0
+    for rung, changes in enumerate(ladder):
+        calculator = GPAW(**{**keywords, **changes}, txt=log)
+        try:
+            calculator.get_potential_energy(atoms)
+        except ConvergenceError:
+            iterations += int(calculator.get_number_of_iterations())
+        else:
+            return calculator, rung, iterations + int(calculator.get_number_of_iterations())
+    tried = f"any of {len(ladder)} SCF settings" if len(ladder) > 1 else "the SCF settings"
+    raise NotConvergedError(f"no self-consistency with {tried}, {iterations} iterations")
+
+
+def code_found(datasets: dict[str, str]) -> dict[str, str]:
+    """Return the versions of GPAW and libxc here, and the digests of PAW datasets.
+
+    Parameters
+    ----------
+    datasets : dict
+        Names of the files by the names that their digests get.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    """
+    import gpaw
+
+    found = {"gpaw": gpaw.__version__, "libxc": gpaw.get_libraries()["libxc"] or "missing"}
+    return found | {key: dataset_digest(name) for key, name in datasets.items()}
+
+
+def dataset_digest(name: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a PAW dataset (uncompressed).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    from gpaw.setup_data import search_for_file
+
+    return hashlib.sha256(search_for_file(name)[1]).hexdigest()[:16]
+
+
+def check_code(wanted: dict[str, str], found: dict[str, str]) -> None:
+    """Refuse to compute with other code than was asked for.
+
+    Raises
+    ------
+    CodeMismatchError
+        Naming the first difference among what both know.
+    """
+    for name in sorted(wanted.keys() & found.keys()):
+        if wanted[name] != found[name]:
+            raise CodeMismatchError(f"{name} is {found[name]} on this machine, the campaign needs {wanted[name]}")
+
+
+def main(folder: Path) -> None:
+    """Answer the job of a folder; with ``ranks`` and ``code`` of the job checked before anything is computed."""
+    from gpaw.mpi import world
+
+    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    try:
+        answer = _answer(job, folder, world.size)
+    except (*FORESEEN.values(), *SCIENTIFIC_ERRORS) as error:
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        _write(folder, {"error": type(error).__name__, "detail": first}, world.rank)
+        if world.size > 1 and not isinstance(error, NotConvergedError):
+            world.abort(1)  # the other ranks may be waiting for this one
+        return
+    if world.rank == 0:
+        _write(folder, answer, world.rank)
+
+
+def _answer(job: dict[str, Any], folder: Path, ranks: int) -> dict[str, Any]:
+    if ranks != job["ranks"]:
+        why = "its GPAW has no MPI, or not the MPI of the launcher"
+        raise RanksError(f"{sys.executable} runs on {ranks} rank instead of {job['ranks']}: {why}")
+    try:
+        found = code_found(job["datasets"])
+    except FileNotFoundError as error:
+        raise CodeMismatchError(str(error)) from error
+    check_code(job["code"], found)
+    return {"code": found} if job.get("rehearsal") else {"code": found, **calculate(job, folder / LOG)}
+
+
+def _write(folder: Path, answer: dict[str, Any], rank: int) -> None:
+    """Write an answer that is whole or absent."""
+    draft = folder / f"{ANSWER}.{rank}"
+    draft.write_text(json.dumps(answer), encoding="utf-8")
+    draft.replace(folder / ANSWER)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

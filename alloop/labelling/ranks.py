@@ -1,0 +1,182 @@
+"""Calculations as programs of their own: on several ranks, and with a limit of time that holds whatever they do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.labelling import gpaw_job
+from alloop.labelling.gpaw_job import ANSWER, FORESEEN, JOB, RanksError
+
+RANKS = "{ranks}"
+OUTPUT = "output.txt"
+"""What the launcher and the ranks print, in the folder of the job."""
+
+_LOCAL_LAUNCHERS = ("mpiexec", "mpirun", "mpiexec.hydra", "mpiexec.mpich", "mpiexec.openmpi", "orterun", "prterun")
+_OF_OTHER_RANKS = ("OMPI_", "PMIX_", "PMI_")
+_OF_BATCH_SYSTEM = ("SLURM_", "PBS_")
+_KEPT = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_END_S = 10.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a calculation is started.
+
+    Attributes
+    ----------
+    ranks : int
+        MPI ranks; 1 needs no launcher.
+    command : str
+        The launcher and its options, with ``{ranks}`` for their number.
+    python : str or None
+        The Python whose GPAW the ranks run; None for this one.
+    limit_s : float or None
+        Time (s) after which everything is ended.
+    """
+
+    ranks: int = 1
+    command: str = "mpiexec --bind-to none -n {ranks}"
+    python: str | None = None
+    limit_s: float | None = None
+
+    def words(self, *program: str) -> list[str]:
+        """Return the command line that starts a program, the words after ``python``, on the ranks."""
+        if self.ranks == 1:
+            return [sys.executable, *program]
+        launcher = [word.replace(RANKS, str(self.ranks)) for word in shlex.split(self.command)]
+        return [*launcher, str(Path(self.python or sys.executable).expanduser()), *program]
+
+
+def run_gpaw(job: dict[str, Any], folder: Path, launch: Launch) -> dict[str, Any]:
+    """Return the answer of `gpaw_job` to a job that says which ``code`` and ``datasets`` it needs.
+
+    Raises
+    ------
+    NotConvergedError, CodeMismatchError, TaskFailure
+        What the ranks found.
+    RanksError
+        If they left no answer.
+    OutOfTimeError
+        If they took too long.
+    """
+    script = shutil.copy(gpaw_job.__file__, folder)
+    words = launch.words("-m", "gpaw", "python", str(script), str(folder))
+    answer = run({**job, "ranks": launch.ranks}, folder, words, launch)
+    gpaw_job.check_code(job["code"], answer["code"])
+    return answer
+
+
+def run(job: dict[str, Any], folder: Path, words: list[str], launch: Launch) -> dict[str, Any]:
+    """Write a job, run a command that answers it, and return the answer.
+
+    The command runs on a leash in a session of its own: neither it nor anything that it starts on this machine lives
+    longer than this process, this call or the limit.
+    """
+    (folder / ANSWER).unlink(missing_ok=True)
+    (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
+    leash = [sys.executable, "-P", "-m", "alloop.labelling.leash", str(os.getpid())]
+    with (folder / OUTPUT).open("wb") as output:
+        process = subprocess.Popen(
+            [*leash, *words],
+            cwd=folder,
+            env=_environment(words),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(launch.limit_s)
+        except subprocess.TimeoutExpired:
+            if not (folder / ANSWER).exists():
+                raise OutOfTimeError(_over(launch)) from None
+        finally:
+            _end(process)
+    return _answer(folder, words, process.returncode)
+
+
+def launch_problem(launch: Launch, code: dict[str, str], datasets: dict[str, str], folder: Path) -> str | None:
+    """Return why ranks cannot compute labels on this machine, in one line, or None; nothing is computed.
+
+    Parameters
+    ----------
+    launch : Launch
+        How they are started.
+    code, datasets : dict
+        What a label needs, see `gpaw_job.code_found`.
+    folder : pathlib.Path
+        An empty folder.
+    """
+    program = launch.words()[0]
+    if shutil.which(program) is None:
+        return f"there is no program `{program}`; install an MPI (Debian and Ubuntu: openmpi-bin)"
+    try:
+        run_gpaw({"code": code, "datasets": datasets, "rehearsal": True}, folder, launch)
+    except (*FORESEEN.values(), OutOfTimeError, TaskFailure) as error:
+        return str(error)
+    return None
+
+
+def _environment(words: list[str]) -> dict[str, str]:
+    """Return an environment of one thread per rank that knows of no other ranks.
+
+    Left with the variables of a batch system, ``mpiexec`` would start the ranks wherever the job has nodes, and wait
+    for ever inside ``srun``.
+    """
+    local = any(Path(word).name in _LOCAL_LAUNCHERS for word in words)
+    dropped = (*_OF_OTHER_RANKS, *_OF_BATCH_SYSTEM) if local else _OF_OTHER_RANKS
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(dropped)}
+    return kept | dict.fromkeys(_THREADS, "1") | {"PYTHONSAFEPATH": "1"}
+
+
+def _over(launch: Launch) -> str:
+    assert launch.limit_s is not None
+    cores = "1 core" if launch.ranks == 1 else f"{launch.ranks} ranks"
+    return f"no answer within {launch.limit_s / 60:g} min on {cores}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _answer(folder: Path, words: list[str], status: int) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RanksError(f"`{words[0]}` left no answer, exit status {status}{_last_words(folder)}") from None
+    if "error" not in answer:
+        return answer
+    kind, detail = answer["error"], answer["detail"]
+    if kind in FORESEEN:
+        raise FORESEEN[kind](detail)
+    raise TaskFailure("dft", f"{kind}: {detail}")
+
+
+def _last_words(folder: Path) -> str:
+    lines = []
+    with suppress(OSError):
+        lines = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()
+    spoken = [line.strip() for line in lines if any(letter.isalnum() for letter in line)]
+    if any("MPI parallelism is disabled" in line for line in spoken):
+        return ": the GPAW of the ranks was built without MPI; `make gpaw-mpi` builds one with it"
+    errors = [line for line in spoken if re.match(r"\w+(Error|Exception): .", line)]
+    signals = [line for line in spoken if "exited on signal" in line]
+    telling = [*errors[-1:], *signals, *spoken]
+    return f": {telling[0][:200]}" if telling else ""
