@@ -8,8 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ase.build import bulk
+from ase.io import write
 
 from alloop.commands.campaigns import folded
+from tests.support import mpi
 from tests.support.campaigns import attempts, processes_of, run, start, write_config
 from tests.support.slurm import NoSlurm, command, loopback_cluster, wait_for
 
@@ -181,3 +184,40 @@ def own(cluster, stranger):
 def kill(driver):
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
+
+
+LITHIUM = {
+    "systems": [{"name": "Li", "structure": "Li.extxyz"}],
+    "label": {"engine": "gpaw", "cutoff_eV": 150, "kpts": [2, 2, 2], "smearing_eV": 0.2, "isolated_atom_box_A": 10},
+    "initial": {"frames": 3, "rattle_A": 0.1},
+    "heldout": {"minimum": 2, "fraction": 0.1, "segment_fs": 20},
+    "ladder": {"rungs": [3, 5], "fits": 2},
+}
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_labels_run_on_two_ranks_wherever_their_worker_is(cluster, tmp_path, monkeypatch, nodes):
+    if why := mpi.missing():
+        pytest.skip(why)
+    for name, value in mpi.AS_ROOT.items():
+        monkeypatch.setenv(name, value)
+    ranks = {"ranks_per_label": 2, "mpi_command": mpi.COMMAND, "mpi_python": str(mpi.PYTHON)}
+    execution = slurm(nodes_per_block=nodes, heartbeat_limit_s=30, **ranks) | {"label_timeout_min": 5}
+    folder = tmp_path / "campaign"
+    config = write_config(tmp_path / "config", execution=execution, **LITHIUM)
+    write(tmp_path / "config" / "Li.extxyz", bulk("Li", "bcc", a=3.44, cubic=True))
+    driver = start(config, folder)
+    assert wait_for(cluster.jobs, 60)
+    assert command("squeue", "--noheader", "--format=%C").split() == [str(2 * nodes)]
+    output, _ = driver.communicate(timeout=400)
+    assert driver.returncode == 0, output
+    assert finished(folder)
+    labels = [task.finished for task in folded(folder).tasks.values() if task.task in ("label", "atom")]
+    assert {label.timing.cores for label in labels} == {2}
+    assert folded(folder).dft_core_s == pytest.approx(sum(2 * took(label) for label in labels), rel=1e-6)
+    assert mpi.programs_of(folder) == []
+
+
+def took(label):
+    """Return how long a label took (s)."""
+    return label.timing.finished_t - label.timing.started_t
