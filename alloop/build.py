@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from alloop.charter import Charter, Walker
-from alloop.records import FrameState, GenerationState, RungState
+from alloop.records import AskedSelection, FrameState, GenerationState, RungState
 from alloop.state import State
 from alloop.tasks.requests import (
     AtomRequest,
@@ -17,6 +17,7 @@ from alloop.tasks.requests import (
     InitialRequest,
     LabelRequest,
     ProbeRequest,
+    SelectRequest,
 )
 
 FIT_ATTEMPTS = 3
@@ -137,6 +138,24 @@ def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -
         seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
     )
     return request.model_copy(update={"train": tuple(state.pretraining), "energy_weight": 0.0, "stress_weight": 0.0})
+
+
+def select(charter: Charter, asked: AskedSelection) -> SelectRequest:
+    """Return the request for a selection among everything that was offered before it was asked for."""
+    settings, event = charter.config.select, asked.event
+    return SelectRequest(
+        before=asked.before,
+        segments=asked.segments,
+        generation=event.generation,
+        oldest=event.oldest,
+        policy=settings.policy,
+        options=dict(settings.options),
+        lower_eV_per_A=settings.lower_eV_per_A,
+        upper_eV_per_A=settings.upper_eV_per_A,
+        count=event.count,
+        per_walker=settings.per_walker,
+        seed=event.seed,
+    )
 
 
 def evaluate(charter: Charter, state: State, model: str) -> EvaluateRequest:

@@ -11,7 +11,6 @@ from ase.data import chemical_symbols
 from alloop.config.campaign import CampaignConfig
 from alloop.config.initial_data import read_initial_data
 from alloop.config.loading import LoadedConfig
-from alloop.config.machine import BatchExecutor, KubernetesExecutor
 from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
 from alloop.config.structures import read_systems
@@ -118,7 +117,7 @@ def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None
     )
     numbers = {z for structure in structures.values() for z in structure.numbers}
     numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers}
-    slots, core_hours = label_slots(config), _core_hours(systems)
+    slots, core_hours = config.label_slots, _core_hours(systems)
     wall_h = None if core_hours is None else core_hours / slots
     return Projection(
         systems=systems,
@@ -136,14 +135,6 @@ def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None
         dft_wall_h=wall_h,
         shortfalls=_shortfalls(config, training + heldout, core_hours, wall_h),
     )
-
-
-def label_slots(config: CampaignConfig) -> int:
-    """Return how many labels run at the same time when every block of the label executor runs."""
-    executor = config.execution.executors[config.execution.label]
-    blocks = executor.nodes_per_block * executor.max_blocks if isinstance(executor, BatchExecutor) else 1
-    pods = executor.max_blocks if isinstance(executor, KubernetesExecutor) else 1
-    return executor.workers * blocks * pods
 
 
 def _system(
@@ -199,6 +190,6 @@ def _shortfalls(config: CampaignConfig, labels: int, core_hours: float | None, w
         wants = f"the labels take about {core_hours:.3g} core-hours"
         found.append(f"budget.dft_core_hours: {wants}, the budget is {budget.dft_core_hours:g}")
     if wall_h is not None and budget.wall_h is not None and wall_h > budget.wall_h:
-        wants = f"the labels alone take about {wall_h:.3g} h on {label_slots(config)} workers"
+        wants = f"the labels alone take about {wall_h:.3g} h on {config.label_slots} workers"
         found.append(f"budget.wall_h: {wants}, the budget is {budget.wall_h:g} h")
     return tuple(found)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alloop.materials.structure import Structure
-from alloop.tasks.results import ProbeSummary, Timing
+from alloop.tasks.results import ChosenFrame, ProbeSummary, Timing
 
 
 class Event(BaseModel):
@@ -183,14 +183,27 @@ class AttemptLost(Event):
     cost: float = 1.0
 
 
-class ChosenFrame(BaseModel):
-    """One selected frame."""
+class SelectionAsked(Event):
+    """A selection is due: what is still to be chosen from everything offered so far.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Attributes
+    ----------
+    number : int
+        Counts the selections of the campaign.
+    generation : int
+        The present committee.
+    oldest : int
+        Frames offered by a generation before this one are stale.
+    count : int
+        Frames wanted.
+    """
 
-    id: str
-    rank: int
-    why: str
+    kind: Literal["selection_asked"] = "selection_asked"
+    number: int
+    generation: int
+    oldest: int
+    count: int
+    seed: int
 
 
 class FramesSelected(Event):
@@ -272,6 +285,7 @@ AnyEvent = Annotated[
     | TaskPlanned
     | TaskFinished
     | AttemptLost
+    | SelectionAsked
     | FramesSelected
     | HeldoutDrawn
     | GenerationOpened

@@ -20,12 +20,14 @@ from alloop.events import (
     LabelsImported,
     PolicyChanged,
     RungJudged,
+    SelectionAsked,
     TaskFinished,
     TaskPlanned,
     VerdictReached,
 )
 from alloop.journal import Entry
-from alloop.records import FrameState, GenerationState, RungState, TaskState, WalkerState
+from alloop.records import AskedSelection, FrameState, GenerationState, RungState, TaskState, WalkerState
+from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
@@ -51,6 +53,9 @@ class State:
         self.running: dict[str, TaskState] = {}
         self.frames: dict[str, FrameState] = {}
         self.pool: dict[str, FrameState] = {}
+        self.pool_initial: dict[str, FrameState] = {}
+        self.pool_heldout: dict[str, FrameState] = {}
+        self.to_label: dict[str, dict[str, FrameState]] = {"train": {}, "heldout": {}}
         self.train_order: list[str] = []
         self.heldout_order: list[str] = []
         self.pretraining: list[str] = []
@@ -66,6 +71,8 @@ class State:
         self.broken: Counter[str] = Counter()
         self.last_problem = ""
         self.selections = 0
+        self.asked: AskedSelection | None = None
+        self.last_selection: str | None = None
         self.stalled_segments = 0
         self.segments_since_selection = 0
         self.last_chosen = 0
@@ -75,6 +82,10 @@ class State:
         self._last_t: float | None = None
         self._pending: Counter[str] = Counter()
         self._labelled: Counter[str] = Counter()
+        self._ordered = 0
+        self._news: list[SegmentSource] = []
+        self._offered: Counter[int] = Counter()
+        self._asked_about: Counter[int] = Counter()
 
     @property
     def code(self) -> dict[str, str]:
@@ -93,7 +104,11 @@ class State:
 
     def labels_spent(self) -> int:
         """Return how many labels are bought or ordered, failed ones included, imported ones not."""
-        return sum(1 for frame in self._ordered() if frame.walker != "imported")
+        return self._ordered
+
+    def candidates(self, oldest: int) -> int:
+        """Return how many offered frames of a generation or later wait for a selection to be asked for."""
+        return sum(count for generation, count in self._offered.items() if generation >= oldest)
 
     def labelled_frames(self, use: str) -> list[FrameState]:
         """Return the labelled frames of a use in selection order."""
@@ -116,9 +131,6 @@ class State:
     def members(self) -> int:
         """Return the size of a committee."""
         return int(self.config["potential"]["committee"])
-
-    def _ordered(self) -> list[FrameState]:
-        return [self.frames[i] for i in (*self.train_order, *self.heldout_order)]
 
     # -- the fold --------------------------------------------------------------------------------------------
 
@@ -190,6 +202,9 @@ class State:
         self.codes.append(event.new)
         for task in [task for task in self.running.values() if self._outdated(task)]:
             del self.tasks[task.purpose], self.running[task.purpose]
+            if task.task == "label":
+                frame = self.frames[task.context["frame"]]
+                self.to_label[str(frame.use)][frame.id] = frame
         if not event.probes:
             self._forget_atoms()
 
@@ -227,6 +242,9 @@ class State:
         self.tasks[task.purpose] = self.running[task.purpose] = task
         if event.task == "explore":
             self._walker(event.context["walker"]).running = True
+        if event.task == "label":
+            frame = self.frames[event.context["frame"]]
+            self.to_label[str(frame.use)].pop(frame.id, None)
 
     def _lost(self, entry: Entry) -> None:
         event = _as(entry.event, AttemptLost)
@@ -274,6 +292,8 @@ class State:
         walker.fruitless = 0 if fruitful else walker.fruitless + 1
         self.stalled_segments += task.context["role"] == "train"
         self.segments_since_selection += task.context["role"] == "train"
+        if summary is not None and task.context["role"] == "train":
+            self._news.append(_segment_source(task))
 
     def _offer(self, task: TaskState, offer: Offer) -> None:
         context = task.context
@@ -286,7 +306,14 @@ class State:
             source=f"{task.task}/{task.key}#{offer.index}",
             offer=offer,
         )
-        self.frames[frame.id] = self.pool[frame.id] = frame
+        self.frames[frame.id] = frame
+        if offer.why == "initial":
+            self.pool_initial[frame.id] = frame
+        elif context["role"] == "train":
+            self.pool[frame.id] = frame
+            self._offered[int(context["generation"])] += 1
+        elif offer.why == "random":
+            self.pool_heldout[frame.id] = frame
 
     def _label_finished(self, task: TaskState, event: TaskFinished) -> None:
         frame = self.frames[task.context["frame"]]
@@ -319,31 +346,52 @@ class State:
             key = (task.context["model"], int(task.context["heldout"]))
             self.evaluations[key] = EvaluateSummary.model_validate(event.summary)
 
+    def _select_finished(self, task: TaskState, event: TaskFinished) -> None:
+        if event.status == "ok":
+            self.last_selection, self.asked = event.key, None
+
+    def _selection_asked(self, entry: Entry) -> None:
+        segments = tuple(sorted(self._news, key=lambda source: (source.walker, source.segment)))
+        self.asked = AskedSelection(_as(entry.event, SelectionAsked), segments, self.last_selection)
+        self._news, self.segments_since_selection = [], 0
+        self._asked_about, self._offered = self._offered, Counter()
+
     def _selected(self, entry: Entry) -> None:
         event = _as(entry.event, FramesSelected)
         self.selections += 1
-        self.segments_since_selection = 0
         self.stalled_segments = 0 if event.chosen else self.stalled_segments
         self.last_chosen = len(event.chosen)
         for choice in event.chosen:
-            frame = self._take(choice.id, "train")
+            frame = self._leave_pool(choice.id)
             frame.rank, frame.reason = choice.rank, choice.why
+            self._use(frame, "train")
             self.train_order.append(frame.id)
         for frame_id, reason in event.rejected.items():
-            frame = self.pool.pop(frame_id)
+            frame = self._leave_pool(frame_id)
             frame.status, frame.reason = "rejected", reason
             self.rejections[reason] += 1
+        self._offered.update(self._asked_about)
+        self._asked_about = Counter()
 
     def _drawn(self, entry: Entry) -> None:
         for frame_id in _as(entry.event, HeldoutDrawn).frames:
-            self._take(frame_id, "heldout").reason = "heldout"
+            frame = self.pool_heldout.pop(frame_id)
+            frame.reason = "heldout"
+            self._use(frame, "heldout")
             self.heldout_order.append(frame_id)
 
-    def _take(self, frame_id: str, use: str) -> FrameState:
+    def _leave_pool(self, frame_id: str) -> FrameState:
+        if frame_id in self.pool_initial:
+            return self.pool_initial.pop(frame_id)
         frame = self.pool.pop(frame_id)
-        frame.status, frame.use = "selected" if use == "train" else "heldout", use
-        self._pending[use] += 1
+        self._asked_about[int(frame.generation or 0)] -= 1
         return frame
+
+    def _use(self, frame: FrameState, use: str) -> None:
+        frame.status, frame.use = "selected" if use == "train" else "heldout", use
+        self.to_label[use][frame.id] = frame
+        self._pending[use] += 1
+        self._ordered += 1
 
     def _opened(self, entry: Entry) -> None:
         event = _as(entry.event, GenerationOpened)
@@ -377,6 +425,17 @@ def _as(event: Any, cls: type[T]) -> T:
     return event
 
 
+def _segment_source(task: TaskState) -> SegmentSource:
+    context = task.context
+    return SegmentSource(
+        key=task.key,
+        walker=context["walker"],
+        segment=int(context["segment"]),
+        system=context["system"],
+        generation=int(context["generation"]),
+    )
+
+
 _IMPORTED_OFFER = Offer(
     index=0, why="initial", step=0, temperature_K=None, disagreement_eV_per_A=None, min_contact=1.0, structure_sha256=""
 )
@@ -392,6 +451,7 @@ _FOLDS: dict[type, Any] = {
     TaskPlanned: State._planned,
     TaskFinished: State._finished,
     AttemptLost: State._lost,
+    SelectionAsked: State._selection_asked,
     FramesSelected: State._selected,
     HeldoutDrawn: State._drawn,
     GenerationOpened: State._opened,
@@ -407,6 +467,7 @@ _FINISHED: dict[str, Any] = {
     "atom": State._atom_finished,
     "fit": State._fit_finished,
     "evaluate": State._evaluate_finished,
+    "select": State._select_finished,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 from alloop.charter import Charter, Walker
 from alloop.events import GenerationOpened
@@ -63,38 +63,44 @@ def heldout_complete(state: State, charter: Charter) -> int | None:
     return state.labelled("heldout")
 
 
-def fresh_pool(state: State, charter: Charter) -> list[FrameState]:
-    """Return the offered frames of exploring walkers that the present committee may still judge, by id.
+def oldest_fresh(state: State, charter: Charter) -> int:
+    """Return the first generation whose offers the present committee may still judge.
 
     A disagreement found by an older committee says nothing about what the present one does not know; in overlap
     mode one generation of lag is accepted.
     """
-    return sorted(_fresh(state, charter), key=lambda frame: frame.id)
+    active = state.active()
+    number = active.number if active else 0
+    return number - 1 if charter.config.overlap else number
+
+
+def fresh_candidates(state: State, charter: Charter) -> int:
+    """Return how many candidates the present committee may judge."""
+    return state.candidates(oldest_fresh(state, charter))
 
 
 def pool_full(state: State, charter: Charter) -> bool:
     """Return whether there are as many candidates as a selection wants to see."""
-    select = charter.config.select
-    wanted = int(select.batch * select.pool_factor)
-    return len(state.pool) >= wanted and sum(1 for _ in _fresh(state, charter)) >= wanted
+    return fresh_candidates(state, charter) >= int(selection_size(charter) * charter.config.select.pool_factor)
 
 
-def _fresh(state: State, charter: Charter) -> Iterator[FrameState]:
-    active = state.active()
-    if active is None:
-        return
-    oldest = active.number - 1 if charter.config.overlap else active.number
-    exploring = {walker.id for walker in charter.walkers("train")}
-    for frame in state.pool.values():
-        if frame.generation is not None and frame.generation >= oldest and frame.walker in exploring:
-            yield frame
+def selection_size(charter: Charter) -> int:
+    """Return how many frames a selection chooses: with many label slots more than ``select.batch``."""
+    batch = charter.config.select.batch
+    return max(batch, math.ceil(charter.config.label_slots / 4)) if charter.config.overlap else batch
 
 
-def heldout_pool(state: State, charter: Charter) -> list[FrameState]:
-    """Return the frames of held-out walkers that may be drawn: taken at a random step, not for what they are."""
-    walkers = {walker.id for walker in charter.walkers("heldout")}
-    frames = (f for f in state.pool.values() if f.walker in walkers and f.offer.why == "random")
-    return sorted(frames, key=lambda frame: (frame.segment, frame.walker))
+def starving(state: State, charter: Charter) -> bool:
+    """Return whether so few frames wait for their label that label slots could run dry."""
+    enough = charter.config.select.batch
+    if charter.config.overlap:
+        enough = max(enough, charter.config.label_slots + math.ceil(selection_size(charter) / 2))
+    return state.pending("train") < enough
+
+
+def heldout_pool(state: State) -> list[FrameState]:
+    """Return the frames that may be drawn: taken at a random step of a held-out walker, not for what they are."""
+    return sorted(state.pool_heldout.values(), key=lambda frame: (frame.segment, frame.walker))
 
 
 def stalled(state: State, charter: Charter) -> bool:

@@ -3,9 +3,8 @@ import itertools
 import pytest
 
 from alloop.campaign import StopRequested
-from alloop.charter import PolicyError
 from alloop.events import AttemptLost, ConfigChanged, FramesSelected, LabelsImported, TaskFinished, TaskPlanned, Tick
-from alloop.failure import OutOfTimeError
+from alloop.failure import OutOfTimeError, PolicyError
 from alloop.journal import Journal
 from alloop.opening import open_state
 from alloop.tasks.results import Timing

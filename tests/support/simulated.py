@@ -13,6 +13,7 @@ from alloop.charter import stable_integer
 from alloop.durable import write_durably
 from alloop.execution import Completion
 from alloop.materials.structure import Structure
+from alloop.tasks.machine import Machine
 from alloop.tasks.requests import (
     AtomRequest,
     EvaluateRequest,
@@ -22,8 +23,10 @@ from alloop.tasks.requests import (
     LabelRequest,
     ProbeRequest,
     Request,
+    SelectRequest,
 )
 from alloop.tasks.results import Result, Timing
+from alloop.tasks.select import select
 from alloop.tasks.workspace import Workspace
 
 
@@ -188,6 +191,10 @@ def _evaluate(request: EvaluateRequest, workspace: Workspace):
     }, {}
 
 
+def _select(request: SelectRequest, workspace: Workspace):
+    return select(request, workspace, Machine())
+
+
 _ANSWERS = {
     InitialRequest: _initial,
     ExploreRequest: _explore,
@@ -196,4 +203,5 @@ _ANSWERS = {
     ProbeRequest: _probe,
     FitRequest: _fit,
     EvaluateRequest: _evaluate,
+    SelectRequest: _select,
 }
