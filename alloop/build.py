@@ -158,9 +158,9 @@ def select(charter: Charter, asked: AskedSelection) -> SelectRequest:
     )
 
 
-def evaluate(charter: Charter, state: State, model: str) -> EvaluateRequest:
-    """Return the request for a model's errors on the held-out set."""
-    frames = tuple(str(frame.label) for frame in state.labelled_frames("heldout"))
+def evaluate(charter: Charter, state: State, model: str, heldout: int) -> EvaluateRequest:
+    """Return the request for a model's errors on the first held-out frames."""
+    frames = tuple(str(frame.label) for frame in state.labelled_frames("heldout")[:heldout])
     return EvaluateRequest(model=model, frames=frames, dtype=charter.config.potential.dtype)
 
 
@@ -207,11 +207,11 @@ def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
 
 
 def _predecessor(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
-    """Return the member's model of the generation before, if refits start from there."""
-    before = state.generations[generation.number - 1] if generation.number else None
-    if charter.config.fit.warm_start and before is not None and not before.foundation:
-        return before.models.get(number)
-    return None
+    """Return the member's newest model of an earlier generation, if refits start from there."""
+    if not charter.config.fit.warm_start:
+        return None
+    earlier = (g for g in reversed(state.generations[: generation.number]) if not g.foundation)
+    return next((g.models[number] for g in earlier if number in g.models), None)
 
 
 def _origin(charter: Charter, state: State, number: int) -> str | None:

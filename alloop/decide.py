@@ -212,7 +212,7 @@ def _evidence(rung: RungState, state: State, heldout: int) -> RungEvidence:
         size=rung.size,
         energy_error=np.array([e.energy_error_eV_per_atom for e in evaluations]),
         forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
-        cluster=tuple(frame.walker for frame in state.labelled_frames("heldout")),
+        cluster=tuple(frame.walker for frame in state.labelled_frames("heldout")[:heldout]),
     )
 
 

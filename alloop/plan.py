@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from alloop import build
@@ -23,6 +24,7 @@ from alloop.wanted import (
     heldout_pool,
     heldout_walkers,
     label_allowance,
+    label_order,
     pool_full,
     stalled,
     training_need,
@@ -137,8 +139,7 @@ def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]
 def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if _pretraining_open(state, charter):
         return
-    generation = state.fitting()
-    if generation is not None:
+    for generation in state.fitting():
         yield from _members(state, charter, generation)
     for rung in state.rungs.values():
         for number in range(1, charter.config.ladder.fits):
@@ -181,7 +182,7 @@ def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     budget = charter.config.budget
     if budget.dft_core_hours is not None and state.dft_core_s >= 3600.0 * budget.dft_core_hours:
         return
-    for frame in (*state.to_label["train"].values(), *state.to_label["heldout"].values()):
+    for frame in chain.from_iterable(state.to_label[use].values() for use in label_order(state, charter)):
         yield Wanted(f"label/{frame.id}", "label", partial(build.label, charter, state, frame), {"frame": frame.id})
 
 
@@ -223,7 +224,7 @@ def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         purpose = f"evaluate/{name}/h{heldout}"
         if purpose not in state.tasks:
             context = {"model": model, "heldout": heldout, "of": name}
-            yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model), context)
+            yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model, heldout), context)
 
 
 def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:

@@ -79,10 +79,12 @@ class State:
         self.dft_core_s = 0.0
         self.wall_s = 0.0
         self.seq = 0
-        self._last_t: float | None = None
+        self.last_t: float | None = None
         self._pending: Counter[str] = Counter()
         self._labelled: Counter[str] = Counter()
         self._ordered = 0
+        self._unfitted: dict[int, GenerationState] = {}
+        self._settled_frames = self._settled_labels = 0
         self._news: list[SegmentSource] = []
         self._offered: Counter[int] = Counter()
         self._asked_about: Counter[int] = Counter()
@@ -123,10 +125,13 @@ class State:
                 return generation
         return None
 
-    def fitting(self) -> GenerationState | None:
-        """Return the generation being fitted."""
-        last = self.generations[-1] if self.generations else None
-        return last if last is not None and last is not self.active() else None
+    def fitting(self) -> list[GenerationState]:
+        """Return the generations that lack members, oldest first."""
+        return list(self._unfitted.values())
+
+    def heldout_settled(self) -> int:
+        """Return how many of the first held-out frames are labelled, up to the first whose label is still to come."""
+        return self._settled_labels
 
     def members(self) -> int:
         """Return the size of a committee."""
@@ -143,9 +148,9 @@ class State:
             fold(self, entry)
 
     def _pass_time(self, entry: Entry) -> None:
-        if self._last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
-            self.wall_s += max(0.0, min(entry.t - self._last_t, HEARTBEAT_GAP_S))
-        self._last_t = entry.t
+        if self.last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
+            self.wall_s += max(0.0, min(entry.t - self.last_t, HEARTBEAT_GAP_S))
+        self.last_t = entry.t
 
     def _created(self, entry: Entry) -> None:
         event = _as(entry.event, CampaignCreated)
@@ -182,6 +187,8 @@ class State:
         frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
         self._pending[str(frame.use)] += 1
         self.failures[reason] -= 1
+        self._settled_frames = self._settled_labels = 0
+        self._settle()
 
     def _policy_changed(self, entry: Entry) -> None:
         self.policies = _as(entry.event, PolicyChanged).policies
@@ -324,6 +331,16 @@ class State:
         else:
             frame.status, frame.reason = "failed", event.reason
             self.failures[event.reason] += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        """Move on over the held-out frames, in the order they were drawn, of which nothing is to come any more."""
+        for frame_id in self.heldout_order[self._settled_frames :]:
+            status = self.frames[frame_id].status
+            if status == "heldout":
+                return
+            self._settled_frames += 1
+            self._settled_labels += status == "labelled"
 
     def _probe_finished(self, task: TaskState, event: TaskFinished) -> None:
         """Nothing follows from one probe alone."""
@@ -339,7 +356,10 @@ class State:
         if context["rung"] is not None:
             self.rungs[context["rung"]].models[context["fit"]] = model
         if context["generation"] is not None:
-            self.generations[context["generation"]].models[context["member"]] = model
+            generation = self.generations[context["generation"]]
+            generation.models[context["member"]] = model
+            if len(generation.models) == self.members():
+                self._unfitted.pop(generation.number, None)
 
     def _evaluate_finished(self, task: TaskState, event: TaskFinished) -> None:
         if event.status == "ok":
@@ -402,6 +422,8 @@ class State:
         self._give_walkers_another_chance()
         if event.foundation and self.created is not None:
             generation.models[0] = f"foundation:{self.created.foundation}"
+        else:
+            self._unfitted[generation.number] = generation
         if event.rung is not None:
             self.rungs[event.rung] = RungState(event.rung, frames)
 

@@ -41,11 +41,22 @@ def training_need(state: State, charter: Charter) -> int:
 
 
 def heldout_need(state: State, charter: Charter) -> int:
-    """Return how many held-out frames are still to be drawn for the next rung."""
-    target = charter.heldout_target(next_rung(state, charter))
+    """Return how many held-out frames are still to be drawn.
+
+    The next rung needs its share at once; the set then grows with the training set, no further than labelling may run
+    ahead, so that a large rung does not wait for all of its held-out labels at the end.
+    """
+    training = min(state.labelled("train") + state.pending("train"), training_limit(state, charter))
+    target = charter.heldout_target(max(next_rung(state, charter), training))
     missing = max(0, target - state.labelled("heldout") - state.pending("heldout"))
     allowance = label_allowance(state, charter)
     return missing if allowance is None else min(missing, allowance)
+
+
+def label_order(state: State, charter: Charter) -> tuple[str, str]:
+    """Return which frames are labelled first: held-out ones while a rung with all its labels waits for them."""
+    waiting = state.labelled("train") >= next_rung(state, charter) and heldout_complete(state, charter) is None
+    return ("heldout", "train") if waiting else ("train", "heldout")
 
 
 def label_allowance(state: State, charter: Charter) -> int | None:
@@ -57,10 +68,16 @@ def label_allowance(state: State, charter: Charter) -> int | None:
 
 
 def heldout_complete(state: State, charter: Charter) -> int | None:
-    """Return the size of the held-out set once it is complete for the next rung, else None."""
-    if state.pending("heldout") or heldout_need(state, charter) or state.labelled("heldout") < 2:
+    """Return on how many held-out frames the next rung is judged, the first ones drawn, or None before they are there.
+
+    A set that cannot grow any more, for want of budget, is complete as it is.
+    """
+    target, settled = charter.heldout_target(next_rung(state, charter)), state.heldout_settled()
+    if settled >= target:
+        return target
+    if state.pending("heldout") or heldout_need(state, charter) or settled < 2:
         return None
-    return state.labelled("heldout")
+    return settled
 
 
 def oldest_fresh(state: State, charter: Charter) -> int:
@@ -123,7 +140,7 @@ def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
     active = state.active()
     if active is None or active.number >= charter.config.heldout.from_generation:
         return active
-    coming = training_need(state, charter) or state.pending("train") or state.fitting() is not None
+    coming = training_need(state, charter) or state.pending("train") or state.fitting()
     return None if coming else active
 
 
@@ -133,15 +150,19 @@ def worth_waiting_for(state: State) -> bool:
 
 
 def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
-    """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news."""
+    """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news.
+
+    In overlap mode a rung does not wait for the fits of the one before; a refit between rungs does.
+    """
     number = len(state.generations)
     if number == 0 and charter.foundation is not None:
         return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
-    if state.fitting() is not None or len(state.e0s_eV) < len(charter.elements):
+    fitting = bool(state.fitting())
+    if (fitting and not charter.config.overlap) or len(state.e0s_eV) < len(charter.elements):
         return None
     if number == 0 and state.pending("train"):
         return None
-    return _rung_generation(state, charter, number) or _refit(state, charter, number)
+    return _rung_generation(state, charter, number) or (None if fitting else _refit(state, charter, number))
 
 
 def _rung_generation(state: State, charter: Charter, number: int) -> GenerationOpened | None:
