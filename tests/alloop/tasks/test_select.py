@@ -83,6 +83,14 @@ def test_every_candidate_is_counted_once(workspace):
     assert summary.chosen + summary.waiting + sum(summary.rejected.values()) == 200
 
 
+def test_a_file_that_rotted_costs_its_frames_and_not_the_selection(workspace):
+    whole, rotten = put_segment(workspace, "A", 0, [0.2]), put_segment(workspace, "B", 0, [0.9])
+    workspace.result_path("explore", rotten.key).write_text("{")
+    result = compute(request(whole, rotten, before="gone"), workspace)
+    assert result.summary["unreadable"] == 2
+    assert [frame["id"] for frame in result.data["chosen"]] == ["A/0/0"]
+
+
 @pytest.mark.parametrize(("policy", "complaint"), [("Raises", "my bug"), ("TooMany", "chose 3 frames, 2 were wanted")])
 def test_a_policy_that_fails_is_named_and_leaves_no_result(workspace, monkeypatch, tmp_path, policy, complaint):
     (tmp_path / "mine.py").write_text(
