@@ -106,7 +106,7 @@ def test_code_that_comes_back_during_the_probes_ends_the_question(tmp_path):
 
 
 def test_without_labels_changed_code_is_accepted_and_the_isolated_atoms_are_computed_again(tmp_path):
-    before = live(tmp_path, writes=70)
+    before = live(tmp_path, writes=10)
     assert before.state.e0s_eV
     assert not labels(before.state)
     after = live(tmp_path, code=HARMFUL)
