@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alloop.materials.structure import Structure
-from alloop.tasks.results import ChosenFrame, ProbeSummary, Timing
+from alloop.tasks.results import ProbeSummary, Timing
 
 
 class Event(BaseModel):
@@ -111,12 +111,29 @@ class CodeRefused(Event):
 
 
 class LabelsImported(Event):
-    """Labelled frames that existed before the campaign, by label key."""
+    """Labelled frames that existed before the campaign.
+
+    Attributes
+    ----------
+    reference : str
+        ``same``: labels like any other; ``other``: to pre-train on.
+    source : str
+        File or campaign, as the config names it.
+    keys, structures : tuple of str
+        Key of each label, and digest of its structure.
+    campaign : str or None
+        Identity (`run_id`) of the campaign they come from; None for a file.
+    why : str
+        Why labels of a campaign are ``other``.
+    """
 
     kind: Literal["labels_imported"] = "labels_imported"
     reference: Literal["same", "other"]
     source: str
     keys: tuple[str, ...]
+    structures: tuple[str, ...] = ()
+    campaign: str | None = None
+    why: str = ""
 
 
 class DriverStarted(Event):
@@ -183,27 +200,14 @@ class AttemptLost(Event):
     cost: float = 1.0
 
 
-class SelectionAsked(Event):
-    """A selection is due: what is still to be chosen from everything offered so far.
+class ChosenFrame(BaseModel):
+    """One selected frame."""
 
-    Attributes
-    ----------
-    number : int
-        Counts the selections of the campaign.
-    generation : int
-        The present committee.
-    oldest : int
-        Frames offered by a generation before this one are stale.
-    count : int
-        Frames wanted.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["selection_asked"] = "selection_asked"
-    number: int
-    generation: int
-    oldest: int
-    count: int
-    seed: int
+    id: str
+    rank: int
+    why: str
 
 
 class FramesSelected(Event):
@@ -285,7 +289,6 @@ AnyEvent = Annotated[
     | TaskPlanned
     | TaskFinished
     | AttemptLost
-    | SelectionAsked
     | FramesSelected
     | HeldoutDrawn
     | GenerationOpened

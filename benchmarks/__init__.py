@@ -1,1 +1,0 @@
-"""Measurements, each run by hand and kept with its figures in the docs."""
