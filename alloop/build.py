@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from alloop.charter import Charter, Walker
-from alloop.labelling.identity import code_for
-from alloop.records import FrameState, GenerationState, RungState
+from alloop.records import AskedSelection, FrameState, GenerationState, RungState
 from alloop.state import State
 from alloop.tasks.requests import (
     AtomRequest,
@@ -18,6 +17,7 @@ from alloop.tasks.requests import (
     InitialRequest,
     LabelRequest,
     ProbeRequest,
+    SelectRequest,
 )
 
 FIT_ATTEMPTS = 3
@@ -25,7 +25,8 @@ FIT_ATTEMPTS = 3
 
 def atom(charter: Charter, state: State, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
-    return AtomRequest(element=element, settings=_label_settings(charter), code=code_for(state.code, [element]))
+    code = {name: value for name, value in state.code.items() if _concerns(name, element)}
+    return AtomRequest(element=element, settings=_label_settings(charter), code=code)
 
 
 def initial(charter: Charter, system: str) -> InitialRequest:
@@ -47,7 +48,7 @@ def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
         source=frame.source,
         structure_sha256=frame.offer.structure_sha256,
         settings=_label_settings(charter),
-        code=code_for(state.code, charter.systems[frame.system].elements()),
+        code=state.code,
     )
 
 
@@ -57,12 +58,13 @@ def probe(charter: Charter, label: str, code: dict[str, str]) -> ProbeRequest:
 
 
 def segment(
-    charter: Charter, generation: GenerationState, walker: Walker, seed: int, start: str | None, temperature_K: float
+    charter: Charter, generation: GenerationState, walker: Walker, purpose: str, start: str | None, temperature_K: float
 ) -> ExploreRequest:
     """Return the request for one segment of a walker; held-out walkers ask for one frame at a random step."""
     explore, select, heldout = charter.config.explore, charter.config.select, walker.role == "heldout"
     length_fs = charter.config.heldout.segment_fs if heldout else explore.segment_fs
     steps = max(1, round(length_fs / explore.timestep_fs))
+    seed = charter.seed(purpose)
     offers = 1 if heldout else min(explore.random_offers, steps)
     random_steps = np.random.default_rng(seed).choice(steps, size=offers, replace=False) + 1
     models = generation.models
@@ -138,9 +140,27 @@ def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -
     return request.model_copy(update={"train": tuple(state.pretraining), "energy_weight": 0.0, "stress_weight": 0.0})
 
 
-def evaluate(charter: Charter, state: State, model: str) -> EvaluateRequest:
-    """Return the request for a model's errors on the held-out set."""
-    frames = tuple(str(frame.label) for frame in state.labelled_frames("heldout"))
+def select(charter: Charter, asked: AskedSelection) -> SelectRequest:
+    """Return the request for a selection among everything that was offered before it was asked for."""
+    settings, event = charter.config.select, asked.event
+    return SelectRequest(
+        before=asked.before,
+        segments=asked.segments,
+        generation=event.generation,
+        oldest=event.oldest,
+        policy=settings.policy,
+        options=dict(settings.options),
+        lower_eV_per_A=settings.lower_eV_per_A,
+        upper_eV_per_A=settings.upper_eV_per_A,
+        count=event.count,
+        per_walker=settings.per_walker,
+        seed=event.seed,
+    )
+
+
+def evaluate(charter: Charter, state: State, model: str, heldout: int) -> EvaluateRequest:
+    """Return the request for a model's errors on the first held-out frames."""
+    frames = tuple(str(frame.label) for frame in state.labelled_frames("heldout")[:heldout])
     return EvaluateRequest(model=model, frames=frames, dtype=charter.config.potential.dtype)
 
 
@@ -187,11 +207,11 @@ def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
 
 
 def _predecessor(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
-    """Return the member's model of the generation before, if refits start from there."""
-    before = state.generations[generation.number - 1] if generation.number else None
-    if charter.config.fit.warm_start and before is not None and not before.foundation:
-        return before.models.get(number)
-    return None
+    """Return the member's newest model of an earlier generation, if refits start from there."""
+    if not charter.config.fit.warm_start:
+        return None
+    earlier = (g for g in reversed(state.generations[: generation.number]) if not g.foundation)
+    return next((g.models[number] for g in earlier if number in g.models), None)
 
 
 def _origin(charter: Charter, state: State, number: int) -> str | None:
@@ -206,3 +226,7 @@ def _foundation(charter: Charter) -> str | None:
 
 def _label_settings(charter: Charter) -> dict[str, Any]:
     return charter.config.label.model_dump(mode="json")
+
+
+def _concerns(name: str, element: str) -> bool:
+    return not name.startswith("setup_") or name == f"setup_{element}"

@@ -12,7 +12,7 @@ from alloop.charter import Charter
 from alloop.decide import decide
 from alloop.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.execution import Completion, wait
-from alloop.failure import OutOfTimeError
+from alloop.failure import OutOfTimeError, PolicyError
 from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal import Entry, Journal
@@ -208,6 +208,8 @@ class Campaign:
         self.workers.harvested(task.slot_kind)
         if self.harvest(task):
             return
+        if isinstance(error, PolicyError):
+            raise error
         dead = self.workers.broken()
         if dead is not None:
             self.leave(dead)
@@ -237,7 +239,7 @@ class Campaign:
 
     def harvest(self, task: TaskState) -> bool:
         """Record the result of a task if one stands."""
-        entries = harvest(self.journal, self.workspace, task)
+        entries = harvest(self.journal, self.workspace, task, self.state.pool)
         self._publish(entries)
         return bool(entries)
 

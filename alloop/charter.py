@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from alloop.config import CampaignConfig
 from alloop.events import CampaignCreated
@@ -15,21 +14,6 @@ from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.selection import SelectionPolicy
 from policies.stopping import StoppingPolicy
-
-
-class PolicyError(Exception):
-    """A policy of the user's failed; the message is one line that names it."""
-
-
-@contextmanager
-def blaming(key: str, policy: str) -> Iterator[None]:
-    """Turn whatever a policy raises into one line that names the config key and the policy."""
-    try:
-        yield
-    except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        mend = "mend it and go on: `alloop run CONFIG --accept-policy`"
-        raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 
 
 @dataclass(frozen=True)
@@ -75,14 +59,20 @@ class Charter:
 
     def walkers(self, role: str) -> tuple[Walker, ...]:
         """Return the walkers of a role (``train`` or ``heldout``), in a fixed order."""
+        return self._walkers[role]
+
+    @cached_property
+    def _walkers(self) -> dict[str, tuple[Walker, ...]]:
         explore = self.config.explore
-        mark = "heldout" if role == "heldout" else ""
-        return tuple(
-            Walker(f"{name}.{temperature:g}K.{mark}{replica}", name, temperature, role)
-            for replica in range(explore.replicas)
-            for temperature in explore.temperatures_K
-            for name in self.systems
-        )
+        return {
+            role: tuple(
+                Walker(f"{name}.{temperature:g}K.{mark}{replica}", name, temperature, role)
+                for replica in range(explore.replicas)
+                for temperature in explore.temperatures_K
+                for name in self.systems
+            )
+            for role, mark in (("train", ""), ("heldout", "heldout"))
+        }
 
     def heldout_target(self, rung: int) -> int:
         """Return how many held-out frames judge a rung of this size."""

@@ -169,9 +169,9 @@ def _tell(error: Exception) -> int:
 
 
 def _foreseen(error: Exception) -> bool:
-    from alloop.charter import PolicyError
     from alloop.config.errors import ConfigError
     from alloop.execution import ExecutionError
+    from alloop.failure import PolicyError
     from alloop.journal import JournalError
     from alloop.potential.foundation import FoundationError
 

@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ase.data import chemical_symbols
+
 from alloop.config.campaign import CampaignConfig
-from alloop.config.initial_data import Brought, read_initial_data
+from alloop.config.initial_data import read_initial_data
 from alloop.config.loading import LoadedConfig
-from alloop.config.machine import BatchExecutor, KubernetesExecutor
 from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
 from alloop.config.structures import read_systems
-from alloop.materials.structure import Structure, symbols_of
+from alloop.materials.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Projection:
     rungs : tuple of int
         Training labels of each rung.
     training_labels, heldout_labels, imported_labels : int
-        Labels of the top rung that DFT computes, held-out labels beside them, and labels brought by `data`.
+        Labels of the top rung that DFT computes, held-out labels beside them, and labels brought by ``data.initial``.
     labels : int
         DFT labels, held-out ones included.
     atom_energies : int
@@ -91,9 +92,7 @@ class Projection:
     shortfalls: tuple[str, ...]
 
 
-def project(
-    loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None = None, brought: Brought | None = None
-) -> Projection:
+def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None = None) -> Projection:
     """Return what a campaign that climbs its whole ladder would take.
 
     Parameters
@@ -102,8 +101,6 @@ def project(
         A config that passed its cross-check.
     label_s : mapping, float or None
         Measured time of one label on one core (s): by the name of the system, or one for all.
-    brought : Brought or None
-        The labels of the campaigns that the config names.
 
     Raises
     ------
@@ -112,21 +109,19 @@ def project(
     """
     config, structures, data = loaded.config, read_systems(loaded), read_initial_data(loaded)
     top = config.ladder.rungs[-1]
-    brought = brought or Brought()
     imported = sum(len(frames) for frames in data.values()) if config.data.reference == "same" else 0
-    imported += brought.labels
     training, heldout = max(0, top - imported), heldout_target(config, top)
     systems = tuple(
         _system(config, name, structure, (training + heldout) / len(structures), _seconds(label_s, name))
         for name, structure in structures.items()
     )
     numbers = {z for structure in structures.values() for z in structure.numbers}
-    numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers} | brought.numbers
-    slots, core_hours = label_slots(config), _core_hours(systems)
+    numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers}
+    slots, core_hours = config.label_slots, _core_hours(systems)
     wall_h = None if core_hours is None else core_hours / slots
     return Projection(
         systems=systems,
-        elements=symbols_of(numbers),
+        elements=_symbols(numbers),
         rungs=config.ladder.rungs,
         training_labels=training,
         heldout_labels=heldout,
@@ -142,14 +137,6 @@ def project(
     )
 
 
-def label_slots(config: CampaignConfig) -> int:
-    """Return how many labels run at the same time when every block of the label executor runs."""
-    executor = config.execution.executors[config.execution.label]
-    blocks = executor.nodes_per_block * executor.max_blocks if isinstance(executor, BatchExecutor) else 1
-    pods = executor.max_blocks if isinstance(executor, KubernetesExecutor) else 1
-    return executor.workers * blocks * pods
-
-
 def _system(
     config: CampaignConfig, name: str, structure: Structure, labels: float, seconds: float | None
 ) -> SystemProjection:
@@ -159,11 +146,15 @@ def _system(
         formula=structure.formula(),
         atoms=len(structure.numbers),
         electrons=round(sum(structure.numbers) - charge),
-        elements=structure.elements(),
+        elements=_symbols(set(structure.numbers)),
         walkers=len(config.explore.temperatures_K) * config.explore.replicas,
         labels=labels,
         label_s=seconds,
     )
+
+
+def _symbols(numbers: set[int]) -> tuple[str, ...]:
+    return tuple(chemical_symbols[z] for z in sorted(numbers))
 
 
 def _seconds(label_s: Mapping[str, float] | float | None, name: str) -> float | None:
@@ -199,6 +190,6 @@ def _shortfalls(config: CampaignConfig, labels: int, core_hours: float | None, w
         wants = f"the labels take about {core_hours:.3g} core-hours"
         found.append(f"budget.dft_core_hours: {wants}, the budget is {budget.dft_core_hours:g}")
     if wall_h is not None and budget.wall_h is not None and wall_h > budget.wall_h:
-        wants = f"the labels alone take about {wall_h:.3g} h on {label_slots(config)} workers"
+        wants = f"the labels alone take about {wall_h:.3g} h on {config.label_slots} workers"
         found.append(f"budget.wall_h: {wants}, the budget is {budget.wall_h:g} h")
     return tuple(found)

@@ -9,31 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from alloop.charter import Charter, blaming
+from alloop.charter import Charter
 from alloop.events import (
-    ChosenFrame,
     Event,
     FramesSelected,
     HeldoutDrawn,
     RungJudged,
+    SelectionAsked,
     VerdictReached,
 )
-from alloop.records import FrameState, RungState
+from alloop.failure import blaming
+from alloop.records import RungState
 from alloop.state import State
+from alloop.tasks.results import ChosenFrame
 from alloop.wanted import (
     fitted_rungs,
-    fresh_pool,
+    fresh_candidates,
     generation_due,
     heldout_complete,
     heldout_need,
     heldout_pool,
     heldout_walkers,
     label_allowance,
+    oldest_fresh,
     pool_full,
+    selection_size,
     stalled,
+    starving,
     training_need,
 )
-from policies.selection import Candidates, Window
 from policies.stopping import RungEvidence, compare_rungs, summarise
 
 Rule = Callable[[State, Charter], list[Event]]
@@ -84,9 +88,9 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
     if label_allowance(state, charter) == 0:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
         return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
-    pool = fresh_pool(state, charter)
+    pool = fresh_candidates(state, charter)
     if pool and training_need(state, charter):
-        return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {len(pool)} candidates")
+        return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {pool} candidates")
     if not heldout_walkers(state, charter):
         return _end("stopped", f"no held-out walker offers a frame any more{_last_problem(state)}")
     problems = _count(state.broken + state.failures)
@@ -110,67 +114,42 @@ def _count(reasons: dict[str, int]) -> str:
 
 
 def _select_initial(state: State, charter: Charter) -> list[Event]:
-    frames = [f for f in state.pool.values() if f.offer.why == "initial"]
-    waiting = any(task.task == "initial" for task in state.running.values())
-    if waiting or not frames:
+    frames = list(state.pool_initial.values())
+    if not frames or any(task.task == "initial" for task in state.running.values()):
         return []
-    known = {f.id: "imported" for f in frames if f.offer.structure_sha256 in state.imported_structures}
-    frames = sorted((f for f in frames if f.id not in known), key=lambda frame: (frame.offer.index, frame.system))
+    frames.sort(key=lambda frame: (frame.offer.index, frame.system))
     frames = frames[: label_allowance(state, charter)]
     chosen = tuple(ChosenFrame(id=frame.id, rank=rank, why="initial") for rank, frame in enumerate(frames, start=1))
-    if not chosen and not known:
+    if not chosen:
         return []
-    seed = charter.config.seed
-    return [FramesSelected(generation=None, policy="initial", seed=seed, chosen=chosen, rejected=known)]
+    return [FramesSelected(generation=None, policy="initial", seed=charter.config.seed, chosen=chosen)]
 
 
 def _draw_heldout(state: State, charter: Charter) -> list[Event]:
     need = heldout_need(state, charter)
-    frames = heldout_pool(state, charter)
+    frames = heldout_pool(state) if need else []
     return [HeldoutDrawn(frames=tuple(frame.id for frame in frames[:need]))] if need and frames else []
 
 
-def _select_batch(state: State, charter: Charter) -> list[Event]:
+def _ask_for_selection(state: State, charter: Charter) -> list[Event]:
     active, need = state.active(), training_need(state, charter)
-    starving = state.pending("train") < charter.config.select.batch
     news = state.segments_since_selection > 0 or state.last_chosen > 0
-    if active is None or not need or not starving or not news:
+    if active is None or state.asked is not None or not need or not news or not starving(state, charter):
         return []
-    if charter.config.overlap and not stalled(state, charter) and not pool_full(state, charter):
-        return []
-    pool = fresh_pool(state, charter)
-    seed = charter.seed(f"selection/{state.selections}")
-    select = charter.config.select
-    window = Window(select.lower_eV_per_A, select.upper_eV_per_A)
-    with blaming("select.policy", select.policy):
-        selection = charter.selection.select(
-            _candidates(pool), window, min(select.batch, need), select.per_walker, seed
-        )
-        chosen = tuple(ChosenFrame(id=pool[c.index].id, rank=c.rank, why=c.why) for c in selection.chosen)
-        rejected = {pool[index].id: reason for index, reason in selection.rejected.items()}
-    rejected.update({frame.id: "stale" for frame in _stale(state, charter, pool)})
-    if not chosen and stalled(state, charter) and not state.running:
+    tired = stalled(state, charter)
+    if tired and not state.last_chosen and not state.running:
         return _nothing_left(state, charter)
-    return [FramesSelected(generation=active.number, policy=select.policy, seed=seed, chosen=chosen, rejected=rejected)]
-
-
-def _stale(state: State, charter: Charter, fresh: list[FrameState]) -> list[FrameState]:
-    keep = {frame.id for frame in fresh}
-    exploring = {walker.id for walker in charter.walkers("train")}
-    return [f for f in state.pool.values() if f.walker in exploring and f.id not in keep]
-
-
-def _candidates(pool: list[FrameState]) -> Candidates:
-    offers = [frame.offer for frame in pool]
-    disagreement = [np.nan if o.disagreement_eV_per_A is None else o.disagreement_eV_per_A for o in offers]
-    return Candidates(
-        ids=tuple(frame.id for frame in pool),
-        walker=tuple(frame.walker for frame in pool),
-        composition=tuple(frame.system for frame in pool),
-        why=tuple(offer.why for offer in offers),
-        disagreement_eV_per_A=np.array(disagreement, dtype=float),
-        min_contact=np.array([offer.min_contact for offer in offers], dtype=float),
-    )
+    if charter.config.overlap and not tired and not pool_full(state, charter):
+        return []
+    return [
+        SelectionAsked(
+            number=state.selections,
+            generation=active.number,
+            oldest=oldest_fresh(state, charter),
+            count=min(selection_size(charter), need),
+            seed=charter.seed(f"selection/{state.selections}"),
+        )
+    ]
 
 
 # -- generations and rungs ---------------------------------------------------------------------------------------
@@ -233,8 +212,8 @@ def _evidence(rung: RungState, state: State, heldout: int) -> RungEvidence:
         size=rung.size,
         energy_error=np.array([e.energy_error_eV_per_atom for e in evaluations]),
         forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
-        cluster=tuple(frame.walker for frame in state.labelled_frames("heldout")),
+        cluster=tuple(frame.walker for frame in state.labelled_frames("heldout")[:heldout]),
     )
 
 
-_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, _draw_heldout, _judge, _select_batch)
+_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, _draw_heldout, _judge, _ask_for_selection)

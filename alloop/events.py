@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alloop.materials.structure import Structure
-from alloop.tasks.results import ProbeSummary, Timing
+from alloop.tasks.results import ChosenFrame, ProbeSummary, Timing
 
 
 class Event(BaseModel):
@@ -111,29 +111,12 @@ class CodeRefused(Event):
 
 
 class LabelsImported(Event):
-    """Labelled frames that existed before the campaign.
-
-    Attributes
-    ----------
-    reference : str
-        ``same``: labels like any other; ``other``: to pre-train on.
-    source : str
-        File or campaign, as the config names it.
-    keys, structures : tuple of str
-        Key of each label, and digest of its structure.
-    campaign : str or None
-        Identity (`run_id`) of the campaign they come from; None for a file.
-    why : str
-        Why labels of a campaign are ``other``.
-    """
+    """Labelled frames that existed before the campaign, by label key."""
 
     kind: Literal["labels_imported"] = "labels_imported"
     reference: Literal["same", "other"]
     source: str
     keys: tuple[str, ...]
-    structures: tuple[str, ...] = ()
-    campaign: str | None = None
-    why: str = ""
 
 
 class DriverStarted(Event):
@@ -200,14 +183,27 @@ class AttemptLost(Event):
     cost: float = 1.0
 
 
-class ChosenFrame(BaseModel):
-    """One selected frame."""
+class SelectionAsked(Event):
+    """A selection is due: what is still to be chosen from everything offered so far.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Attributes
+    ----------
+    number : int
+        Counts the selections of the campaign.
+    generation : int
+        The present committee.
+    oldest : int
+        Frames offered by a generation before this one are stale.
+    count : int
+        Frames wanted.
+    """
 
-    id: str
-    rank: int
-    why: str
+    kind: Literal["selection_asked"] = "selection_asked"
+    number: int
+    generation: int
+    oldest: int
+    count: int
+    seed: int
 
 
 class FramesSelected(Event):
@@ -289,6 +285,7 @@ AnyEvent = Annotated[
     | TaskPlanned
     | TaskFinished
     | AttemptLost
+    | SelectionAsked
     | FramesSelected
     | HeldoutDrawn
     | GenerationOpened

@@ -109,7 +109,7 @@ class Execution:
 
     def free(self) -> dict[str, int]:
         """Return the free slots of every executor."""
-        return {label: capacity(e) - self._busy[label] for label, e in self._config.executors.items()}
+        return {label: e.slots - self._busy[label] for label, e in self._config.executors.items()}
 
     def submit(self, purpose: str, request: Request) -> None:
         """Send a task to its executor; its end arrives in `completions`."""
@@ -157,15 +157,6 @@ class Execution:
 
     def _done(self, purpose: str, future: Future[str]) -> None:
         self.completions.put(Completion(purpose, future.exception()))
-
-
-def capacity(executor: ExecutorConfig) -> int:
-    """Return how many tasks an executor runs at once."""
-    if isinstance(executor, BatchExecutor):
-        return executor.workers * executor.nodes_per_block * executor.max_blocks
-    if isinstance(executor, KubernetesExecutor):
-        return executor.workers * executor.max_blocks
-    return executor.workers
 
 
 def machine_of(config: ExecutionConfig, label: str, locks: LockKind) -> Machine:

@@ -1,8 +1,25 @@
-"""Ends of a task that are not its result: an answer that there is none, and a machine that was too slow."""
+"""Ends of a task that are not its result: no answer exists, a machine was too slow, a policy of the user's failed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+
+class PolicyError(Exception):
+    """A policy of the user's failed; the message is one line that names it."""
+
+
+@contextmanager
+def blaming(key: str, policy: str) -> Iterator[None]:
+    """Turn whatever a policy raises into one line that names the config key and the policy."""
+    try:
+        yield
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        mend = "mend it and go on: `alloop run CONFIG --accept-policy`"
+        raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 
 
 class TaskFailure(Exception):

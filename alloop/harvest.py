@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from pydantic import ValidationError
 
 from alloop.durable import write_durably
-from alloop.events import AttemptLost, Event, TaskFinished
+from alloop.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.failure import OutOfTimeError
 from alloop.faults import Fault
 from alloop.journal import Entry, Journal
@@ -13,15 +15,29 @@ from alloop.plain_files import put_aside
 from alloop.records import TaskState
 from alloop.redaction import redacted
 from alloop.state import LOST, TIMEOUT
+from alloop.tasks.requests import SelectRequest
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
-def harvest(journal: Journal, workspace: Workspace, task: TaskState) -> list[Entry]:
-    """Journal the result of a task if a verified one stands; a damaged file is put aside and computed again."""
+def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates: Container[str]) -> list[Entry]:
+    """Journal the result of a task if a verified one stands; a damaged file is put aside and computed again.
+
+    Parameters
+    ----------
+    journal : Journal
+        Where to write.
+    workspace : Workspace
+        Where the result would stand.
+    task : TaskState
+        The task.
+    candidates : container of str
+        Names of the frames that a selection may speak of.
+    """
     try:
         found = _found(workspace, task)
+        decision = _decision(workspace, task, found[0], candidates) if found else []
     except DamagedResultError:
         workspace.put_aside(task.task, task.key)
         return []
@@ -38,7 +54,7 @@ def harvest(journal: Journal, workspace: Workspace, task: TaskState) -> list[Ent
         summary=result.summary,
         reused=result.timing is not None and result.timing.finished_t < task.planned_t,
     )
-    return journal.append([event], {task.key: content} if content else {})
+    return journal.append([event, *decision], {task.key: content} if content else {})
 
 
 def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None:
@@ -70,6 +86,28 @@ def _check_summary(task: TaskState, result: Result) -> None:
         fits = True
     if not fits:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
+
+
+def _decision(workspace: Workspace, task: TaskState, result: Result, candidates: Container[str]) -> list[Event]:
+    """Return the selection that a task came to; frames and reasons are journaled with it, before any label is."""
+    if task.task != "select" or result.status != "ok":
+        return []
+    request = SelectRequest.model_validate(task.request)
+    try:
+        data = workspace.selection(task.key)
+    except (FileNotFoundError, ValidationError) as error:
+        raise DamagedResultError(f"the selection {task.key} cannot be read") from error
+    if any(name not in candidates for name in (*(frame.id for frame in data.chosen), *data.rejected)):
+        raise DamagedResultError(f"the selection {task.key} names a frame that is no candidate")
+    return [
+        FramesSelected(
+            generation=request.generation,
+            policy=request.policy,
+            seed=request.seed,
+            chosen=data.chosen,
+            rejected=data.rejected,
+        )
+    ]
 
 
 def give_up_or_retry(task: TaskState, fault: Fault, retries: int) -> Event:

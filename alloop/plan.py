@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from alloop import build
-from alloop.charter import Charter, Walker, blaming
+from alloop.charter import Charter, Walker
+from alloop.failure import blaming
 from alloop.probes import probes_of
 from alloop.records import GenerationState
 from alloop.state import State
@@ -22,6 +24,7 @@ from alloop.wanted import (
     heldout_pool,
     heldout_walkers,
     label_allowance,
+    label_order,
     pool_full,
     stalled,
     training_need,
@@ -54,13 +57,19 @@ def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted
     free : mapping
         Free slots of every executor.
     """
-    room, chosen = Counter(free), []
+    room, execution = Counter(free), charter.config.execution
+    chosen: list[Wanted] = []
     for stage in _open_stages(state, charter):
-        for wanted in stage(state, charter, sum(room.values())):
-            executor = getattr(charter.config.execution, wanted.slot_kind)
+        executors = {getattr(execution, kind) for kind in _SLOT_KINDS[stage]}
+        if max(room[name] for name in executors) <= 0:
+            continue
+        for wanted in stage(state, charter, sum(room[name] for name in executors)):
+            executor = getattr(execution, wanted.slot_kind)
             if room[executor] > 0:
                 room[executor] -= 1
                 chosen.append(wanted)
+            if max(room[name] for name in executors) <= 0:
+                break
     return chosen
 
 
@@ -130,8 +139,7 @@ def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]
 def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if _pretraining_open(state, charter):
         return
-    generation = state.fitting()
-    if generation is not None:
+    for generation in state.fitting():
         yield from _members(state, charter, generation)
     for rung in state.rungs.values():
         for number in range(1, charter.config.ladder.fits):
@@ -171,14 +179,20 @@ def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapp
 
 
 def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    budget = charter.config.budget.dft_core_hours
-    if budget is not None and state.dft_core_s >= 3600.0 * budget:
+    budget = charter.config.budget
+    if budget.dft_core_hours is not None and state.dft_core_s >= 3600.0 * budget.dft_core_hours:
         return
-    for frame_id in (*state.train_order, *state.heldout_order):
-        frame = state.frames[frame_id]
-        purpose = f"label/{frame_id}"
-        if frame.status in ("selected", "heldout") and purpose not in state.tasks:
-            yield Wanted(purpose, "label", partial(build.label, charter, state, frame), {"frame": frame_id})
+    for frame in chain.from_iterable(state.to_label[use].values() for use in label_order(state, charter)):
+        yield Wanted(f"label/{frame.id}", "label", partial(build.label, charter, state, frame), {"frame": frame.id})
+
+
+def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    if state.asked is None:
+        return
+    purpose = f"select/{state.asked.event.number}"
+    if purpose not in state.tasks:
+        context = {"generation": state.asked.event.generation}
+        yield Wanted(purpose, "measure", partial(build.select, charter, state.asked), context)
 
 
 def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -187,11 +201,14 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
         return
     exploring = {task.context["walker"] for task in state.running.values() if task.task == "explore"}
     running = exploring & {walker.id for walker in charter.walkers("heldout")}
-    offered = heldout_pool(state, charter)
+    offered = heldout_pool(state)
+    missing = heldout_need(state, charter) - len(offered) - len(running)
+    if missing <= 0:
+        return
     frames = (*(state.frames[i] for i in state.heldout_order), *offered)
     have = Counter(frame.walker for frame in frames if frame.status != "failed")
     asked = []
-    for _ in range(heldout_need(state, charter) - len(offered) - len(running)):
+    for _ in range(missing):
         name = min(walkers, key=lambda w: have[w] + (w in running))
         have[name] += 1
         asked.append(name)
@@ -207,7 +224,7 @@ def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         purpose = f"evaluate/{name}/h{heldout}"
         if purpose not in state.tasks:
             context = {"model": model, "heldout": heldout, "of": name}
-            yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model), context)
+            yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model, heldout), context)
 
 
 def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -272,26 +289,37 @@ def _segment(
         "round": state.selections,
         "start": start,
     }
-    # Imported labels may be of frames that these very walkers offered in another campaign, close to what they would
-    # offer again: held-out walkers go other ways, so that no held-out frame has a twin among the training labels.
-    salt = state.brought if walker.role == "heldout" else ""
-    make = partial(build.segment, charter, active, walker, charter.seed(salt + purpose), start, temperature)
-    return Wanted(purpose, "explore", make, context)
+    return Wanted(
+        purpose, "explore", partial(build.segment, charter, active, walker, purpose, start, temperature), context
+    )
 
 
 _STAGES: tuple[Stage, ...] = (
     _beginnings,
     _pretraining,
     _fits,
+    _selections,
     _labels,
     _heldout_walkers,
     _evaluations,
     _walkers,
 )
+_SLOT_KINDS: dict[Stage, tuple[str, ...]] = {
+    _probes: ("label",),
+    _beginnings: ("label", "explore"),
+    _pretraining: ("fit",),
+    _fits: ("fit",),
+    _selections: ("measure",),
+    _labels: ("label",),
+    _heldout_walkers: ("explore",),
+    _evaluations: ("measure",),
+    _walkers: ("explore",),
+}
 _STAGE_OF_KIND: dict[str, Stage] = {
     "atom": _beginnings,
     "initial": _beginnings,
     "fit": _fits,
     "label": _labels,
+    "select": _selections,
     "evaluate": _evaluations,
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from alloop.events import TaskFinished
+from alloop.events import SelectionAsked, TaskFinished
+from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import Offer
 
 
@@ -62,6 +63,23 @@ class WalkerState:
     round: int = -1
     fruitless: int = 0
     running: bool = False
+
+
+@dataclass(frozen=True)
+class AskedSelection:
+    """A selection that is due or under way: what was asked, and the candidates.
+
+    Attributes
+    ----------
+    segments : tuple of SegmentSource
+        Segments that ended since the last selection was asked for, by walker and number.
+    before : str or None
+        Key of the last selection, whose waiting frames are candidates again.
+    """
+
+    event: SelectionAsked
+    segments: tuple[SegmentSource, ...]
+    before: str | None
 
 
 @dataclass

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from alloop.canonical import content_key
 from alloop.events import (
     AttemptLost,
     CampaignCreated,
@@ -21,12 +20,14 @@ from alloop.events import (
     LabelsImported,
     PolicyChanged,
     RungJudged,
+    SelectionAsked,
     TaskFinished,
     TaskPlanned,
     VerdictReached,
 )
 from alloop.journal import Entry
-from alloop.records import FrameState, GenerationState, RungState, TaskState, WalkerState
+from alloop.records import AskedSelection, FrameState, GenerationState, RungState, TaskState, WalkerState
+from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
@@ -52,12 +53,12 @@ class State:
         self.running: dict[str, TaskState] = {}
         self.frames: dict[str, FrameState] = {}
         self.pool: dict[str, FrameState] = {}
+        self.pool_initial: dict[str, FrameState] = {}
+        self.pool_heldout: dict[str, FrameState] = {}
+        self.to_label: dict[str, dict[str, FrameState]] = {"train": {}, "heldout": {}}
         self.train_order: list[str] = []
         self.heldout_order: list[str] = []
         self.pretraining: list[str] = []
-        self.imported_structures: set[str] = set()
-        self.imported_from: set[str] = set()
-        self.brought = ""
         self.walkers: dict[str, WalkerState] = {}
         self.generations: list[GenerationState] = []
         self.rungs: dict[int, RungState] = {}
@@ -70,15 +71,23 @@ class State:
         self.broken: Counter[str] = Counter()
         self.last_problem = ""
         self.selections = 0
+        self.asked: AskedSelection | None = None
+        self.last_selection: str | None = None
         self.stalled_segments = 0
         self.segments_since_selection = 0
         self.last_chosen = 0
         self.dft_core_s = 0.0
         self.wall_s = 0.0
         self.seq = 0
-        self._last_t: float | None = None
+        self.last_t: float | None = None
         self._pending: Counter[str] = Counter()
         self._labelled: Counter[str] = Counter()
+        self._ordered = 0
+        self._unfitted: dict[int, GenerationState] = {}
+        self._settled_frames = self._settled_labels = 0
+        self._news: list[SegmentSource] = []
+        self._offered: Counter[int] = Counter()
+        self._asked_about: Counter[int] = Counter()
 
     @property
     def code(self) -> dict[str, str]:
@@ -97,7 +106,11 @@ class State:
 
     def labels_spent(self) -> int:
         """Return how many labels are bought or ordered, failed ones included, imported ones not."""
-        return sum(1 for frame in self._ordered() if frame.walker != "imported")
+        return self._ordered
+
+    def candidates(self, oldest: int) -> int:
+        """Return how many offered frames of a generation or later wait for a selection to be asked for."""
+        return sum(count for generation, count in self._offered.items() if generation >= oldest)
 
     def labelled_frames(self, use: str) -> list[FrameState]:
         """Return the labelled frames of a use in selection order."""
@@ -112,17 +125,17 @@ class State:
                 return generation
         return None
 
-    def fitting(self) -> GenerationState | None:
-        """Return the generation being fitted."""
-        last = self.generations[-1] if self.generations else None
-        return last if last is not None and last is not self.active() else None
+    def fitting(self) -> list[GenerationState]:
+        """Return the generations that lack members, oldest first."""
+        return list(self._unfitted.values())
+
+    def heldout_settled(self) -> int:
+        """Return how many of the first held-out frames are labelled, up to the first whose label is still to come."""
+        return self._settled_labels
 
     def members(self) -> int:
         """Return the size of a committee."""
         return int(self.config["potential"]["committee"])
-
-    def _ordered(self) -> list[FrameState]:
-        return [self.frames[i] for i in (*self.train_order, *self.heldout_order)]
 
     # -- the fold --------------------------------------------------------------------------------------------
 
@@ -135,9 +148,9 @@ class State:
             fold(self, entry)
 
     def _pass_time(self, entry: Entry) -> None:
-        if self._last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
-            self.wall_s += max(0.0, min(entry.t - self._last_t, HEARTBEAT_GAP_S))
-        self._last_t = entry.t
+        if self.last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
+            self.wall_s += max(0.0, min(entry.t - self.last_t, HEARTBEAT_GAP_S))
+        self.last_t = entry.t
 
     def _created(self, entry: Entry) -> None:
         event = _as(entry.event, CampaignCreated)
@@ -174,6 +187,8 @@ class State:
         frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
         self._pending[str(frame.use)] += 1
         self.failures[reason] -= 1
+        self._settled_frames = self._settled_labels = 0
+        self._settle()
 
     def _policy_changed(self, entry: Entry) -> None:
         self.policies = _as(entry.event, PolicyChanged).policies
@@ -194,6 +209,9 @@ class State:
         self.codes.append(event.new)
         for task in [task for task in self.running.values() if self._outdated(task)]:
             del self.tasks[task.purpose], self.running[task.purpose]
+            if task.task == "label":
+                frame = self.frames[task.context["frame"]]
+                self.to_label[str(frame.use)][frame.id] = frame
         if not event.probes:
             self._forget_atoms()
 
@@ -215,16 +233,11 @@ class State:
 
     def _imported(self, entry: Entry) -> None:
         event = _as(entry.event, LabelsImported)
-        self.brought = content_key([self.brought, event.keys])
-        if event.campaign is not None:
-            self.imported_from.add(event.campaign)
         if event.reference == "other":
             self.pretraining.extend(event.keys)
             return
-        self.imported_structures.update(event.structures)
-        source = "" if event.campaign is None else f"campaign/{event.campaign}"
         for key in event.keys:
-            frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, source, _IMPORTED_OFFER)
+            frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, "", _IMPORTED_OFFER)
             frame.status, frame.use, frame.label = "labelled", "train", key
             self.frames[frame.id] = frame
             self.train_order.append(frame.id)
@@ -236,6 +249,9 @@ class State:
         self.tasks[task.purpose] = self.running[task.purpose] = task
         if event.task == "explore":
             self._walker(event.context["walker"]).running = True
+        if event.task == "label":
+            frame = self.frames[event.context["frame"]]
+            self.to_label[str(frame.use)].pop(frame.id, None)
 
     def _lost(self, entry: Entry) -> None:
         event = _as(entry.event, AttemptLost)
@@ -283,6 +299,8 @@ class State:
         walker.fruitless = 0 if fruitful else walker.fruitless + 1
         self.stalled_segments += task.context["role"] == "train"
         self.segments_since_selection += task.context["role"] == "train"
+        if summary is not None and task.context["role"] == "train":
+            self._news.append(_segment_source(task))
 
     def _offer(self, task: TaskState, offer: Offer) -> None:
         context = task.context
@@ -295,7 +313,14 @@ class State:
             source=f"{task.task}/{task.key}#{offer.index}",
             offer=offer,
         )
-        self.frames[frame.id] = self.pool[frame.id] = frame
+        self.frames[frame.id] = frame
+        if offer.why == "initial":
+            self.pool_initial[frame.id] = frame
+        elif context["role"] == "train":
+            self.pool[frame.id] = frame
+            self._offered[int(context["generation"])] += 1
+        elif offer.why == "random":
+            self.pool_heldout[frame.id] = frame
 
     def _label_finished(self, task: TaskState, event: TaskFinished) -> None:
         frame = self.frames[task.context["frame"]]
@@ -306,6 +331,16 @@ class State:
         else:
             frame.status, frame.reason = "failed", event.reason
             self.failures[event.reason] += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        """Move on over the held-out frames, in the order they were drawn, of which nothing is to come any more."""
+        for frame_id in self.heldout_order[self._settled_frames :]:
+            status = self.frames[frame_id].status
+            if status == "heldout":
+                return
+            self._settled_frames += 1
+            self._settled_labels += status == "labelled"
 
     def _probe_finished(self, task: TaskState, event: TaskFinished) -> None:
         """Nothing follows from one probe alone."""
@@ -321,38 +356,62 @@ class State:
         if context["rung"] is not None:
             self.rungs[context["rung"]].models[context["fit"]] = model
         if context["generation"] is not None:
-            self.generations[context["generation"]].models[context["member"]] = model
+            generation = self.generations[context["generation"]]
+            generation.models[context["member"]] = model
+            if len(generation.models) == self.members():
+                self._unfitted.pop(generation.number, None)
 
     def _evaluate_finished(self, task: TaskState, event: TaskFinished) -> None:
         if event.status == "ok":
             key = (task.context["model"], int(task.context["heldout"]))
             self.evaluations[key] = EvaluateSummary.model_validate(event.summary)
 
+    def _select_finished(self, task: TaskState, event: TaskFinished) -> None:
+        if event.status == "ok":
+            self.last_selection, self.asked = event.key, None
+
+    def _selection_asked(self, entry: Entry) -> None:
+        segments = tuple(sorted(self._news, key=lambda source: (source.walker, source.segment)))
+        self.asked = AskedSelection(_as(entry.event, SelectionAsked), segments, self.last_selection)
+        self._news, self.segments_since_selection = [], 0
+        self._asked_about, self._offered = self._offered, Counter()
+
     def _selected(self, entry: Entry) -> None:
         event = _as(entry.event, FramesSelected)
         self.selections += 1
-        self.segments_since_selection = 0
         self.stalled_segments = 0 if event.chosen else self.stalled_segments
         self.last_chosen = len(event.chosen)
         for choice in event.chosen:
-            frame = self._take(choice.id, "train")
+            frame = self._leave_pool(choice.id)
             frame.rank, frame.reason = choice.rank, choice.why
+            self._use(frame, "train")
             self.train_order.append(frame.id)
         for frame_id, reason in event.rejected.items():
-            frame = self.pool.pop(frame_id)
+            frame = self._leave_pool(frame_id)
             frame.status, frame.reason = "rejected", reason
             self.rejections[reason] += 1
+        self._offered.update(self._asked_about)
+        self._asked_about = Counter()
 
     def _drawn(self, entry: Entry) -> None:
         for frame_id in _as(entry.event, HeldoutDrawn).frames:
-            self._take(frame_id, "heldout").reason = "heldout"
+            frame = self.pool_heldout.pop(frame_id)
+            frame.reason = "heldout"
+            self._use(frame, "heldout")
             self.heldout_order.append(frame_id)
 
-    def _take(self, frame_id: str, use: str) -> FrameState:
+    def _leave_pool(self, frame_id: str) -> FrameState:
+        if frame_id in self.pool_initial:
+            return self.pool_initial.pop(frame_id)
         frame = self.pool.pop(frame_id)
-        frame.status, frame.use = "selected" if use == "train" else "heldout", use
-        self._pending[use] += 1
+        self._asked_about[int(frame.generation or 0)] -= 1
         return frame
+
+    def _use(self, frame: FrameState, use: str) -> None:
+        frame.status, frame.use = "selected" if use == "train" else "heldout", use
+        self.to_label[use][frame.id] = frame
+        self._pending[use] += 1
+        self._ordered += 1
 
     def _opened(self, entry: Entry) -> None:
         event = _as(entry.event, GenerationOpened)
@@ -363,6 +422,8 @@ class State:
         self._give_walkers_another_chance()
         if event.foundation and self.created is not None:
             generation.models[0] = f"foundation:{self.created.foundation}"
+        else:
+            self._unfitted[generation.number] = generation
         if event.rung is not None:
             self.rungs[event.rung] = RungState(event.rung, frames)
 
@@ -386,6 +447,17 @@ def _as(event: Any, cls: type[T]) -> T:
     return event
 
 
+def _segment_source(task: TaskState) -> SegmentSource:
+    context = task.context
+    return SegmentSource(
+        key=task.key,
+        walker=context["walker"],
+        segment=int(context["segment"]),
+        system=context["system"],
+        generation=int(context["generation"]),
+    )
+
+
 _IMPORTED_OFFER = Offer(
     index=0, why="initial", step=0, temperature_K=None, disagreement_eV_per_A=None, min_contact=1.0, structure_sha256=""
 )
@@ -401,6 +473,7 @@ _FOLDS: dict[type, Any] = {
     TaskPlanned: State._planned,
     TaskFinished: State._finished,
     AttemptLost: State._lost,
+    SelectionAsked: State._selection_asked,
     FramesSelected: State._selected,
     HeldoutDrawn: State._drawn,
     GenerationOpened: State._opened,
@@ -416,6 +489,7 @@ _FINISHED: dict[str, Any] = {
     "atom": State._atom_finished,
     "fit": State._fit_finished,
     "evaluate": State._evaluate_finished,
+    "select": State._select_finished,
 }
 
 

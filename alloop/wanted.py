@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 from alloop.charter import Charter, Walker
 from alloop.events import GenerationOpened
@@ -41,11 +41,22 @@ def training_need(state: State, charter: Charter) -> int:
 
 
 def heldout_need(state: State, charter: Charter) -> int:
-    """Return how many held-out frames are still to be drawn for the next rung."""
-    target = charter.heldout_target(next_rung(state, charter))
+    """Return how many held-out frames are still to be drawn.
+
+    The next rung needs its share at once; the set then grows with the training set, no further than labelling may run
+    ahead, so that a large rung does not wait for all of its held-out labels at the end.
+    """
+    training = min(state.labelled("train") + state.pending("train"), training_limit(state, charter))
+    target = charter.heldout_target(max(next_rung(state, charter), training))
     missing = max(0, target - state.labelled("heldout") - state.pending("heldout"))
     allowance = label_allowance(state, charter)
     return missing if allowance is None else min(missing, allowance)
+
+
+def label_order(state: State, charter: Charter) -> tuple[str, str]:
+    """Return which frames are labelled first: held-out ones while a rung with all its labels waits for them."""
+    waiting = state.labelled("train") >= next_rung(state, charter) and heldout_complete(state, charter) is None
+    return ("heldout", "train") if waiting else ("train", "heldout")
 
 
 def label_allowance(state: State, charter: Charter) -> int | None:
@@ -57,48 +68,56 @@ def label_allowance(state: State, charter: Charter) -> int | None:
 
 
 def heldout_complete(state: State, charter: Charter) -> int | None:
-    """Return the size of the held-out set once it is complete for the next rung, else None."""
-    if state.pending("heldout") or heldout_need(state, charter) or state.labelled("heldout") < 2:
+    """Return on how many held-out frames the next rung is judged, the first ones drawn, or None before they are there.
+
+    A set that cannot grow any more, for want of budget, is complete as it is.
+    """
+    target, settled = charter.heldout_target(next_rung(state, charter)), state.heldout_settled()
+    if settled >= target:
+        return target
+    if state.pending("heldout") or heldout_need(state, charter) or settled < 2:
         return None
-    return state.labelled("heldout")
+    return settled
 
 
-def fresh_pool(state: State, charter: Charter) -> list[FrameState]:
-    """Return the offered frames of exploring walkers that the present committee may still judge, by id.
+def oldest_fresh(state: State, charter: Charter) -> int:
+    """Return the first generation whose offers the present committee may still judge.
 
     A disagreement found by an older committee says nothing about what the present one does not know; in overlap
     mode one generation of lag is accepted.
     """
-    return sorted(_fresh(state, charter), key=lambda frame: frame.id)
+    active = state.active()
+    number = active.number if active else 0
+    return number - 1 if charter.config.overlap else number
+
+
+def fresh_candidates(state: State, charter: Charter) -> int:
+    """Return how many candidates the present committee may judge."""
+    return state.candidates(oldest_fresh(state, charter))
 
 
 def pool_full(state: State, charter: Charter) -> bool:
     """Return whether there are as many candidates as a selection wants to see."""
-    select = charter.config.select
-    wanted = int(select.batch * select.pool_factor)
-    return len(state.pool) >= wanted and sum(1 for _ in _fresh(state, charter)) >= wanted
+    return fresh_candidates(state, charter) >= int(selection_size(charter) * charter.config.select.pool_factor)
 
 
-def _fresh(state: State, charter: Charter) -> Iterator[FrameState]:
-    active = state.active()
-    if active is None:
-        return
-    oldest = active.number - 1 if charter.config.overlap else active.number
-    exploring = {walker.id for walker in charter.walkers("train")}
-    for frame in state.pool.values():
-        if frame.generation is not None and frame.generation >= oldest and frame.walker in exploring:
-            yield frame
+def selection_size(charter: Charter) -> int:
+    """Return how many frames a selection chooses: with many label slots more than ``select.batch``."""
+    batch = charter.config.select.batch
+    return max(batch, math.ceil(charter.config.label_slots / 4)) if charter.config.overlap else batch
 
 
-def heldout_pool(state: State, charter: Charter) -> list[FrameState]:
-    """Return the frames of held-out walkers that may be drawn: taken at a random step, not for what they are.
+def starving(state: State, charter: Charter) -> bool:
+    """Return whether so few frames wait for their label that label slots could run dry."""
+    enough = charter.config.select.batch
+    if charter.config.overlap:
+        enough = max(enough, charter.config.label_slots + math.ceil(selection_size(charter) / 2))
+    return state.pending("train") < enough
 
-    A frame whose label was imported is trained on, and judges nothing.
-    """
-    walkers = {walker.id for walker in charter.walkers("heldout")}
-    random = (f for f in state.pool.values() if f.walker in walkers and f.offer.why == "random")
-    frames = (f for f in random if f.offer.structure_sha256 not in state.imported_structures)
-    return sorted(frames, key=lambda frame: (frame.segment, frame.walker))
+
+def heldout_pool(state: State) -> list[FrameState]:
+    """Return the frames that may be drawn: taken at a random step of a held-out walker, not for what they are."""
+    return sorted(state.pool_heldout.values(), key=lambda frame: (frame.segment, frame.walker))
 
 
 def stalled(state: State, charter: Charter) -> bool:
@@ -121,7 +140,7 @@ def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
     active = state.active()
     if active is None or active.number >= charter.config.heldout.from_generation:
         return active
-    coming = training_need(state, charter) or state.pending("train") or state.fitting() is not None
+    coming = training_need(state, charter) or state.pending("train") or state.fitting()
     return None if coming else active
 
 
@@ -131,15 +150,19 @@ def worth_waiting_for(state: State) -> bool:
 
 
 def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
-    """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news."""
+    """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news.
+
+    In overlap mode a rung does not wait for the fits of the one before; a refit between rungs does.
+    """
     number = len(state.generations)
     if number == 0 and charter.foundation is not None:
         return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
-    if state.fitting() is not None or len(state.e0s_eV) < len(charter.elements):
+    fitting = bool(state.fitting())
+    if (fitting and not charter.config.overlap) or len(state.e0s_eV) < len(charter.elements):
         return None
     if number == 0 and state.pending("train"):
         return None
-    return _rung_generation(state, charter, number) or _refit(state, charter, number)
+    return _rung_generation(state, charter, number) or (None if fitting else _refit(state, charter, number))
 
 
 def _rung_generation(state: State, charter: Charter, number: int) -> GenerationOpened | None:

@@ -25,17 +25,23 @@ def write_outputs(journal: Journal, state: State, workspace: Workspace, console:
     """Write all outputs of a finished campaign and say where they are."""
     root = workspace.root
     export = _own(root, EXPORT_FOLDER)
-    paths = []
-    if state.labelled("train"):
-        write_dataset(workspace, state, export / DATASET_FILE)
-        paths.append(("dataset", export / DATASET_FILE))
-    if choose_models(state, committee=False):
-        models = export_models(workspace, state, export, committee=False)
-        paths.extend(("model", path) for path in models if path.suffix == ".model")
-    build_report(state, list(journal.entries()), root / REPORT_FILE)
-    paths.append(("report", root / REPORT_FILE))
-    for name, path in paths:
-        console.print(f"{name:>8}  {_short(path)}", markup=False, highlight=False, soft_wrap=True)
+    dataset, report = export / DATASET_FILE, root / REPORT_FILE
+    models = [export / chosen.file for chosen in choose_models(state, committee=False)]
+    if state.labelled("train") and not _is_current(dataset, state):
+        write_dataset(workspace, state, dataset)
+    if not all(_is_current(path, state) for path in models):
+        export_models(workspace, state, export, committee=False)
+    if not _is_current(report, state):
+        build_report(state, list(journal.entries()), report)
+    named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
+    for name, path in named:
+        if path.exists():
+            console.print(f"{name:>8}  {_short(path)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _is_current(path: Path, state: State) -> bool:
+    """Return whether a file was written after the last event of the campaign."""
+    return path.is_file() and path.stat().st_mtime > (state.last_t or 0.0)
 
 
 def write_report(root: Path, output: Path | None) -> Path:

@@ -43,3 +43,8 @@ class CampaignConfig(Section):
     budget: BudgetConfig = BudgetConfig()
     execution: ExecutionConfig = ExecutionConfig()
     monitor: MonitorConfig = MonitorConfig()
+
+    @property
+    def label_slots(self) -> int:
+        """How many labels run at the same time, when everything that the label executor may start runs."""
+        return self.execution.executors[self.execution.label].slots

@@ -39,6 +39,11 @@ class ExecutorCommon(Section):
     )
     mpi_python: str | None = Field(None, description="Python of a GPAW with MPI; null is the Python of the workers.")
 
+    @property
+    def slots(self) -> int:
+        """How many tasks run at the same time, when all that may be started is."""
+        return self.workers
+
 
 class LocalExecutor(ExecutorCommon):
     """Processes on this machine (Parsl's HighThroughputExecutor)."""
@@ -64,6 +69,11 @@ class BatchExecutor(ExecutorCommon):
     scheduler_options: str = Field("", description="Lines put at the head of the job script.")
     poll_s: Positive = Field(30.0, description="How often the batch system is asked how the jobs are.")
     address: str | None = Field(None, description="Address of the driver's host as the nodes see it.")
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at the same time, when all blocks run."""
+        return self.workers * self.nodes_per_block * self.max_blocks
 
 
 class SlurmExecutor(BatchExecutor):
@@ -108,6 +118,11 @@ class KubernetesExecutor(ExecutorCommon):
     group_id: Count | None = Field(None, description="Group the pods run as.")
     poll_s: Positive = Field(30.0, description="How often the cluster is asked how the pods are.")
     address: str | None = Field(None, description="Address of the driver's host as the pods see it.")
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at the same time, when all pods run."""
+        return self.workers * self.max_blocks
 
 
 ExecutorConfig = Annotated[

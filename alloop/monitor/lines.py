@@ -137,8 +137,7 @@ def _code_refused(event: CodeRefused, state: State) -> list[str]:
 
 
 def _imported(event: LabelsImported, state: State) -> list[str]:
-    why = f" ({event.why})" if event.why else ""
-    use = "used as labels" if event.reference == "same" else f"used to pre-train only{why}"
+    use = "used as labels" if event.reference == "same" else "used to pre-train only"
     return [f"{many(len(event.keys), 'label')} imported from {event.source}, {use}"]
 
 

@@ -25,6 +25,7 @@ COLOURS = {
     "MD": "#3a9d6e",
     "fitting": "#d9822b",
     "evaluating": "#8a63c7",
+    "selecting": "#b9a3df",
     IN_FLIGHT: "#9fb3c8",
     WAITING: "#e3e8ee",
 }

@@ -17,8 +17,9 @@ KINDS = {
     "explore": "MD",
     "fit": "fitting",
     "evaluate": "evaluating",
+    "select": "selecting",
 }
-WORK = ("DFT", "MD", "fitting", "evaluating")
+WORK = ("DFT", "MD", "fitting", "evaluating", "selecting")
 IN_FLIGHT, WAITING = "in_flight", "waiting"
 
 
@@ -48,10 +49,10 @@ class Run:
 def time_split(entries: Iterable[Entry]) -> dict[str, float]:
     """Return where the core time of a campaign went, in core-seconds.
 
-    ``DFT``, ``MD``, ``fitting`` and ``evaluating`` are the times of finished tasks, each with the cores it owned.
-    ``in_flight`` is the time of tasks that had not finished when the journal ends. ``waiting`` is the rest of what the
-    configured slots could have worked while a driver was there: idle slots, the start-up of workers, and attempts that
-    were lost.
+    ``DFT``, ``MD``, ``fitting``, ``evaluating`` and ``selecting`` are the times of finished tasks, each with the cores
+    it owned. ``in_flight`` is the time of tasks that had not finished when the journal ends. ``waiting`` is the
+    rest of what the configured slots could have worked while a driver was there: idle slots, the start-up of workers,
+    and attempts that were lost.
     """
     entries = list(entries)
     sessions, runs = driver_sessions(entries), task_runs(entries)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alloop.canonical import content_key
 from alloop.materials.structure import Structure
+from alloop.tasks.results import Record
 
 
 class Request(BaseModel):
@@ -201,6 +202,59 @@ class EvaluateRequest(Request):
     dtype: Literal["float32", "float64"]
 
 
+class SegmentSource(Record):
+    """One segment whose offers are candidates.
+
+    Attributes
+    ----------
+    key : str
+        Key of the segment's result.
+    walker, segment, system, generation
+        Where its frames come from; walker and segment begin their names.
+    """
+
+    key: str
+    walker: str
+    segment: int
+    system: str
+    generation: int
+
+
+class SelectRequest(Request):
+    """Which of all offered frames are labelled next.
+
+    Attributes
+    ----------
+    before : str or None
+        Key of the selection before, whose waiting frames are candidates again.
+    segments : tuple of SegmentSource
+        Segments that ended since then.
+    generation : int
+        The present committee.
+    oldest : int
+        Frames offered by a generation before this one are stale.
+    policy : str
+        Built-in name or ``module:Class``, made with `options`.
+    count, per_walker : int
+        Frames wanted, and the most of one walker.
+    """
+
+    kind: ClassVar[str] = "select"
+    slot_kind: ClassVar[str] = "measure"
+
+    before: str | None
+    segments: tuple[SegmentSource, ...]
+    generation: int
+    oldest: int
+    policy: str
+    options: dict[str, Any]
+    lower_eV_per_A: float
+    upper_eV_per_A: float
+    count: int
+    per_walker: int
+    seed: int
+
+
 REQUESTS: dict[str, type[Request]] = {
     cls.kind: cls
     for cls in (
@@ -211,6 +265,7 @@ REQUESTS: dict[str, type[Request]] = {
         ProbeRequest,
         FitRequest,
         EvaluateRequest,
+        SelectRequest,
     )
 }
 

@@ -160,6 +160,50 @@ class EvaluateSummary(Record):
     forces_squared_error: tuple[float, ...]
 
 
+class ChosenFrame(Record):
+    """One selected frame."""
+
+    id: str
+    rank: int
+    why: str
+
+
+class Candidate(Record):
+    """One offered frame, as a selection sees it; see `Offer`."""
+
+    id: str
+    walker: str
+    system: str
+    generation: int
+    why: str
+    disagreement_eV_per_A: float | None
+    min_contact: float
+
+
+class SelectSummary(Record):
+    """How many frames there were, and what became of them.
+
+    Attributes
+    ----------
+    unreadable : int
+        Results that should have held candidates and were damaged or gone: their frames are out.
+    """
+
+    candidates: int
+    unreadable: int
+    chosen: int
+    rejected: dict[str, int]
+    waiting: int
+
+
+class SelectData(Record):
+    """A selection: the chosen frames, the rejected ones with the reason by id, and those that wait for the next."""
+
+    chosen: tuple[ChosenFrame, ...]
+    rejected: dict[str, str]
+    waiting: tuple[Candidate, ...]
+
+
 class Timing(Record):
     """When, where and at what cost a task ran; times are seconds since the epoch."""
 
@@ -202,5 +246,6 @@ SUMMARIES: dict[str, type[Record]] = {
     "probe": ProbeSummary,
     "fit": FitSummary,
     "evaluate": EvaluateSummary,
+    "select": SelectSummary,
 }
 """What the summary of a task that went well must be."""

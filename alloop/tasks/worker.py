@@ -29,6 +29,7 @@ _TASKS = {
     "probe": "alloop.tasks.probe:probe",
     "fit": "alloop.tasks.fit:fit",
     "evaluate": "alloop.tasks.measure:evaluate",
+    "select": "alloop.tasks.select:select",
 }
 
 

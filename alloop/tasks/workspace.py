@@ -16,7 +16,7 @@ from alloop.locking import LockKind, lock_path, take
 from alloop.materials.structure import Structure
 from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
-from alloop.tasks.results import LabelData, OffersData, Result, Snapshot
+from alloop.tasks.results import LabelData, OffersData, Result, SelectData, Snapshot
 
 __all__ = ["DamagedResultError", "Workspace"]
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
@@ -159,6 +159,25 @@ class Workspace:
         kind, _, rest = source.partition("/")
         key, _, index = rest.partition("#")
         return OffersData.model_validate(self._data(kind, key)).structures[int(index)]
+
+    def summary(self, kind: str, key: str) -> dict[str, object]:
+        """Return the verified summary of a result, without its data.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such result.
+        DamagedResultError
+            If the file does not match its checksum.
+        """
+        result = self.read(kind, key)
+        if result is None:
+            raise FileNotFoundError(self.result_path(kind, key))
+        return result.summary
+
+    def selection(self, key: str) -> SelectData:
+        """Return the verified selection of a key."""
+        return SelectData.model_validate(self._data("select", key))
 
     def last_good(self, segment: str) -> Snapshot | None:
         """Return the state from which the walker of a segment continues."""

@@ -3,9 +3,17 @@ import itertools
 import pytest
 
 from alloop.campaign import StopRequested
-from alloop.charter import PolicyError
-from alloop.events import AttemptLost, ConfigChanged, FramesSelected, LabelsImported, TaskFinished, TaskPlanned, Tick
-from alloop.failure import OutOfTimeError
+from alloop.events import (
+    AttemptLost,
+    ConfigChanged,
+    FramesSelected,
+    LabelsImported,
+    RungJudged,
+    TaskFinished,
+    TaskPlanned,
+    Tick,
+)
+from alloop.failure import OutOfTimeError, PolicyError
 from alloop.journal import Journal
 from alloop.opening import open_state
 from alloop.tasks.results import Timing
@@ -353,7 +361,7 @@ def test_a_spent_budget_that_is_raised_continues_the_campaign(tmp_path):
     assert campaign.state.train_order[: len(first.state.train_order)] == first.state.train_order
 
 
-@pytest.mark.parametrize("lost", ["atom/", "initial/", "label/", "fit/r24/f1", "fit/g1/", "evaluate/r", "explore/"])
+@pytest.mark.parametrize("lost", ["atom/", "initial/", "label/", "fit/r24/f1", "fit/g", "evaluate/r", "explore/"])
 def test_what_broken_machines_stopped_goes_on_under_another_execution(tmp_path, lost):
     campaign = loop(tmp_path, config())
     campaign.workers.lose = (lost,)
@@ -411,3 +419,19 @@ def test_time_between_two_drivers_is_not_wall_time(tmp_path):
     for event in (STARTED, Tick(), ConfigChanged(config={}, changes=()), STARTED, Tick()):
         journal.append([event])
     assert open_state(journal).wall_s == 10.0 + 4.0
+
+
+def test_a_generation_that_never_completes_does_not_hold_up_later_rungs(tmp_path):
+    campaign = loop(tmp_path, config())
+    campaign.workers.lose = ("fit/g1/",)
+    verdict = campaign.run(STARTED)
+    assert verdict.verdict == "ladder_exhausted"
+    assert len(campaign.state.generations[1].models) < 3
+
+
+def test_held_out_frames_keep_up_with_the_training_set(tmp_path):
+    campaign, _ = run(tmp_path, heldout={"minimum": 2, "fraction": 0.5}, ladder={"rungs": [6, 12, 24], "fits": 2})
+    judged = [entry.event for entry in campaign.listeners[0].entries if isinstance(entry.event, RungJudged)]
+    first = {event.size: event.heldout for event in reversed(judged)}
+    assert first == {6: 3, 12: 6, 24: 12}
+    assert len(campaign.state.heldout_order) == 12

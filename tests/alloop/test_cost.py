@@ -2,7 +2,7 @@ import pytest
 from ase.build import bulk
 
 from alloop.config import load_config
-from alloop.cost import label_slots, project
+from alloop.cost import project
 from tests.support.configs import BASE, Folder, make_folder
 
 
@@ -62,4 +62,4 @@ def test_budget_that_does_not_suffice_is_told(folder, budget, told):
 def test_blocks_of_a_batch_system_count_as_slots(folder):
     batch = "local: {kind: slurm, workers: 8, nodes_per_block: 2, max_blocks: 3}"
     config = load_config(folder.broken("local: {kind: local, workers: 2}", batch)).config
-    assert label_slots(config) == 48
+    assert config.label_slots == 48

@@ -8,7 +8,7 @@ import pytest
 from ase.build import bulk
 
 from alloop.config.machine import ExecutionConfig
-from alloop.execution import Execution, capacity, wait
+from alloop.execution import Execution, wait
 from alloop.materials.structure import Structure
 from alloop.tasks.requests import InitialRequest
 from alloop.tasks.workspace import Workspace
@@ -111,5 +111,5 @@ def test_capacity_counts_every_worker_of_every_block():
             "label": "cpu",
         }
     ).executors
-    assert capacity(executors["local"]) == 3
-    assert capacity(executors["cpu"]) == 128
+    assert executors["local"].slots == 3
+    assert executors["cpu"].slots == 128

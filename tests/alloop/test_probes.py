@@ -61,7 +61,7 @@ def planned_code(folder):
 
 
 def test_changed_code_that_agrees_is_accepted_and_makes_the_labels_that_are_still_to_come(tmp_path):
-    before = live(tmp_path, writes=60)
+    before = live(tmp_path, writes=70)
     old = labels(before.state)
     assert len(old) >= 5
     after = live(tmp_path, code=HARMLESS)
@@ -77,7 +77,7 @@ def test_changed_code_that_agrees_is_accepted_and_makes_the_labels_that_are_stil
 
 
 def test_changed_code_that_disagrees_is_refused_each_time_and_the_former_code_goes_on(tmp_path):
-    before = live(tmp_path, writes=60)
+    before = live(tmp_path, writes=70)
     for _ in range(2):
         with pytest.raises(CodeRefusedError, match=r"5 of 5 labels made again disagree .*500 meV/Å of 10"):
             live(tmp_path, code=HARMFUL)
@@ -90,13 +90,13 @@ def test_changed_code_that_disagrees_is_refused_each_time_and_the_former_code_go
 
 
 def test_a_probe_that_cannot_be_made_refuses_the_code_with_its_reason(tmp_path):
-    live(tmp_path, writes=60)
+    live(tmp_path, writes=70)
     with pytest.raises(CodeRefusedError, match=r"could not be made again \(scf: simulated\)"):
         live(tmp_path, code=HARMLESS, fail={"probe/1/2": "scf"})
 
 
 def test_code_that_comes_back_during_the_probes_ends_the_question(tmp_path):
-    live(tmp_path, writes=60)
+    live(tmp_path, writes=70)
     live(tmp_path, code=HARMLESS, writes=4)
     assert fold(read_entries(tmp_path)).drift is not None
     state = live(tmp_path).state

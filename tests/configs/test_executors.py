@@ -7,7 +7,7 @@ from parsl.executors import HighThroughputExecutor
 from parsl.providers import KubernetesProvider, LocalProvider, PBSProProvider, SlurmProvider
 
 from alloop.config.machine import BatchExecutor, ExecutionConfig
-from alloop.execution import _executor, capacity
+from alloop.execution import _executor
 from alloop.pods import PodError
 from tests.support.kubernetes import kubeconfig
 
@@ -90,8 +90,8 @@ def test_dft_and_dynamics_are_apart_where_there_are_gpus():
 
 
 def test_a_cluster_runs_as_many_tasks_as_its_jobs_have_workers():
-    assert capacity(read("slurm").executors["cpu"]) == 8 * 32
-    assert capacity(read("kubernetes").executors["cpu"]) == 8 * 8
+    assert read("slurm").executors["cpu"].slots == 8 * 32
+    assert read("kubernetes").executors["cpu"].slots == 8 * 8
 
 
 def test_pods_that_would_not_see_the_campaign_are_refused(tmp_path, cluster):

@@ -42,7 +42,7 @@ def test_a_log_tells_the_story(plain_log):
         "generation 3 fitted on 20 labels; leader's watched RMSE",
         "rung 24: force RMSE 82.0 ± 1.2 meV/Å, energy RMSE 4.077 ± 0.035 meV/atom",
         "failed (scf): SCF not converged",
-        "attempt 1 lost (worker died (signal 9))",
+        "an attempt is lost and made again (worker died (signal 9))",
         "selected 6 frames by disagreement, rejected 14 (7 known, 7 walker_cap)",
         "verdict: converged",
     ):

@@ -81,12 +81,12 @@ def test_tasks_still_running_are_in_flight_since_their_driver_knows_them():
 def test_cores_count_and_a_reused_result_costs_nothing():
     split = time_split(
         entries_of(
-            (0, created(2)),
-            (0, started()),
-            (0, planned("fit/g0/m0")),
-            (0, planned("fit/g0/m1")),
-            (10, finished("fit/g0/m0", 0, 10, cores=2)),
-            (10, finished("fit/g0/m1", -500, -400, reused=True)),
+            (1000, created(2)),
+            (1000, started()),
+            (1000, planned("fit/g0/m0")),
+            (1000, planned("fit/g0/m1")),
+            (1010, finished("fit/g0/m0", 1000, 1010, cores=2)),
+            (1010, finished("fit/g0/m1", 500, 600, reused=True)),
         )
     )
     assert split["fitting"] == 20
