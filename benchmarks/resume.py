@@ -1,6 +1,6 @@
 """How long a finished campaign of 2,500 labels takes to open and resume.
 
-    python benchmarks/resume.py
+    python -m benchmarks.resume
 
 The campaign is simulated (see scale.py) on a real config and lies on disk. What is timed is the whole of `alloop run`
 on it, without the imports: the config and every file it names are checked, the journal is opened and folded, the label

@@ -1,7 +1,7 @@
 """From two workers to a thousand: the real plan, loop and journal on a virtual clock.
 
-    python benchmarks/scale.py                        the table of docs/scale.md
-    python benchmarks/scale.py --slots 128 --labels 500 --overlap
+    python -m benchmarks.scale                        the table of docs/scale.md
+    python -m benchmarks.scale --slots 128 --labels 500 --overlap
 
 Times of tasks were measured on one core (see DURATIONS); results are invented, decisions and journal are real. The
 journal lies in memory if there is /dev/shm, so that the driver's time holds no waiting for a disk.
