@@ -18,13 +18,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 require = $(if $(shell { $(1); } >/dev/null 2>&1 && echo yes),,$(error $(2)))
 python_has = $(PYTHON) -c '$(1)'
 
-.PHONY: help demo test slow gpaw-mpi clean
+.PHONY: help demo test slow chaos gpaw-mpi clean
+
+KILLS ?= 100
+SEED ?= 0
 
 help:
 	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (about ten minutes on two cores)"
 	@echo "make test   install what is missing and run linters, type checks and the fast tests"
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
 	@echo "make gpaw-mpi  build a second GPAW, with MPI, for labels on several ranks; needs mpicxx"
+	@echo "make chaos  campaigns whose processes are killed at random, until KILLS=$(KILLS) were; SEED=$(SEED); prints a table"
 	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
 
 demo: $(VENV)/.installed
@@ -50,6 +54,9 @@ $(VENV)/gpaw-mpi/python: constraints.txt tools/gpaw_siteconfig.py | $(VENV)/.ins
 	printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" "$$@"\n' \
 	  "$(abspath $(@D))/packages" "$(abspath $(BIN))/python" > $@.new
 	chmod +x $@.new && mv $@.new $@
+
+chaos: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.support.chaos --kills $(KILLS) --seed $(SEED)
 
 $(BIN)/python:
 	$(call require,$(call usable,$(PYTHON)),alloop needs Python 3.11 or newer and $(PYTHON) is not; name one: make PYTHON=/path/to/python3.11)

@@ -18,6 +18,7 @@ from parsl import python_app
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor, ThreadPoolExecutor
 from parsl.executors.high_throughput.errors import ManagerLost
+from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.launchers import SingleNodeLauncher
 
 from alloop.batch import pbs_jobs, slurm_jobs
@@ -190,6 +191,7 @@ def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, roo
     return HighThroughputExecutor(
         label=label,
         address="127.0.0.1" if local else getattr(executor, "address", None),
+        launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", "python -m alloop.worker_pool", 1),
         max_workers_per_node=executor.workers,
         provider=_provider(executor, root),
         available_accelerators=_accelerators(executor),

@@ -66,15 +66,8 @@ def write_config(folder: Path, **changes: Any) -> Path:
 def start(config: Path, folder: Path, **keywords: Any) -> subprocess.Popen[str]:
     """Start ``alloop run`` as a user would, in a session of its own."""
     command = [sys.executable, "-m", "alloop", "run", str(config), "--folder", str(folder), "--plain"]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env=environment() | {MARK: str(folder)},
-        **keywords,
-    )
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    return subprocess.Popen(command, env=environment() | {MARK: str(folder)}, **{**options, **keywords})
 
 
 def run(config: Path, folder: Path, timeout_s: float = 300) -> tuple[int, str]:

@@ -37,7 +37,7 @@ def kind_of(process: psutil.Process) -> str:
             return "driver"
         if "HTEX interchange" in command or "interchange.py" in command:
             return "interchange"
-        if "process_worker_pool.py" in command and "bash" not in command:
+        if "alloop.worker_pool" in command and "bash" not in command:
             return "manager"
         return "worker" if "multiprocessing.spawn" in command else ""
     except psutil.Error:
