@@ -101,18 +101,19 @@ def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool) ->
 @app.command()
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show where a campaign stands, a running one too."""
-    from alloop.commands.campaigns import folded, folder_of
+    from alloop.commands.campaigns import blaming_journal, folded, folder_of
     from alloop.journal import living_driver, read_entries
     from alloop.monitor.status import render, summary
     from alloop.report import time_split
 
     root = folder_of(where)
-    found = summary(folded(root), time.time(), time_split(read_entries(root)))
     driver = living_driver(root)
+    with blaming_journal(root):
+        found = summary(folded(root), time.time(), time_split(read_entries(root)))
+        shown = json.dumps(found.to_json() | {"driver": driver}) if as_json else render(found)
+        Console().print(shown, markup=False, highlight=False, soft_wrap=as_json)
     if as_json:
-        print(json.dumps(found.to_json() | {"driver": driver}))
         return
-    Console().print(render(found))
     if driver is None and found.verdict is None:
         print("No driver runs this campaign now; `alloop run` with its config continues it.")
 

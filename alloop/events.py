@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from alloop.materials.structure import Structure
 from alloop.tasks.results import ChosenFrame, ProbeSummary, Timing
 
+Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
+"""Key of a task or checksum of a file: it becomes the name of a file."""
+
 
 class Event(BaseModel):
     """Base of every event."""
@@ -39,8 +42,8 @@ class CampaignCreated(Event):
     elements: tuple[str, ...]
     code: dict[str, str]
     versions: dict[str, str]
-    foundation: str | None = None
-    run_id: str
+    foundation: Key | None = None
+    run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class ConfigChanged(Event):
@@ -89,7 +92,7 @@ class ProbeRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: str
-    key: str
+    key: Key
     deviation: ProbeSummary
 
 
@@ -116,7 +119,7 @@ class LabelsImported(Event):
     kind: Literal["labels_imported"] = "labels_imported"
     reference: Literal["same", "other"]
     source: str
-    keys: tuple[str, ...]
+    keys: tuple[Key, ...]
 
 
 class DriverStarted(Event):
@@ -146,8 +149,8 @@ class TaskPlanned(Event):
 
     kind: Literal["task_planned"] = "task_planned"
     purpose: str
-    key: str
-    task: str
+    key: Key
+    task: Key
     slot_kind: str
     request: dict[str, Any]
     context: dict[str, Any] = {}
@@ -158,7 +161,7 @@ class TaskFinished(Event):
 
     kind: Literal["task_finished"] = "task_finished"
     purpose: str
-    key: str
+    key: Key
     status: Literal["ok", "failed"]
     reason: str = ""
     detail: str = ""
@@ -178,7 +181,7 @@ class AttemptLost(Event):
 
     kind: Literal["attempt_lost"] = "attempt_lost"
     purpose: str
-    key: str
+    key: Key
     error: str
     cost: float = 1.0
 

@@ -10,7 +10,7 @@ from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.failure import OutOfTimeError
 from alloop.faults import Fault
-from alloop.journal import Entry, Journal
+from alloop.journal import Entry, Journal, JournalError
 from alloop.plain_files import put_aside
 from alloop.records import TaskState
 from alloop.redaction import redacted
@@ -18,7 +18,7 @@ from alloop.state import LOST, TIMEOUT
 from alloop.tasks.requests import SelectRequest
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
-from alloop.tasks.workspace import DamagedResultError, Workspace
+from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 
 
 def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates: Container[str]) -> list[Entry]:
@@ -75,7 +75,7 @@ def _check_summary(task: TaskState, result: Result) -> None:
     """Refuse a summary that the decisions could not read: it would be in the journal for good."""
     try:
         summary = SUMMARIES[task.task].model_validate(result.summary)
-    except ValidationError as error:
+    except (KeyError, ValidationError) as error:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} does not fit") from error
     if isinstance(summary, OffersSummary):
         fits = [offer.index for offer in summary.offers] == list(range(len(summary.offers)))
@@ -97,8 +97,9 @@ def _decision(workspace: Workspace, task: TaskState, result: Result, candidates:
         data = workspace.selection(task.key)
     except (FileNotFoundError, ValidationError) as error:
         raise DamagedResultError(f"the selection {task.key} cannot be read") from error
-    if any(name not in candidates for name in (*(frame.id for frame in data.chosen), *data.rejected)):
-        raise DamagedResultError(f"the selection {task.key} names a frame that is no candidate")
+    names = [*(frame.id for frame in data.chosen), *data.rejected]
+    if any(name not in candidates for name in names) or len(set(names)) < len(names):
+        raise DamagedResultError(f"the selection {task.key} names a frame that is no candidate, or twice")
     return [
         FramesSelected(
             generation=request.generation,
@@ -128,6 +129,8 @@ def restore_labels(journal: Journal, workspace: Workspace) -> int:
     """Write back every label file that is missing or damaged, from the journal; return how many."""
     restored = 0
     for key in journal.result_keys():
+        if not is_key(key):
+            raise JournalError("the journal holds a result under a name that is no key; restore it from a copy")
         content = journal.result(key) or b""
         if not _holds(workspace, key, content):
             path = workspace.result_path("label", key)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from alloop.config.errors import first_line
 from alloop.driver_lock import DriverError, DriverLock, cannot_write, living_driver
 from alloop.events import AnyEvent, Event, event_from_json
 from alloop.journal_file import (
@@ -17,6 +18,7 @@ from alloop.journal_file import (
     JournalError,
     Snapshot,
     check_format,
+    check_tables,
     open_local,
     open_reading,
     open_shared,
@@ -28,6 +30,8 @@ from alloop.mounts import mount_of
 __all__ = ["JOURNAL_FILE", "SNAPSHOT_FILE", "Entry", "Journal", "JournalError", "living_driver", "read_entries"]
 
 _TRIES = 3
+LATEST_T = 1e11
+"""A time (s since the epoch) later than any event."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,11 @@ class Journal:
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Yield the events with a larger sequence number, in order."""
-        return _entries(self._db, after)
+        path = self.folder / JOURNAL_FILE
+        try:
+            yield from _entries(self._db, path, after)
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{path}: not a readable journal ({error}); restore it from a copy") from error
 
     def result(self, key: str) -> bytes | None:
         """Return the stored result file of a label."""
@@ -174,11 +182,19 @@ def _read_entries(folder: Path, after: int) -> list[Entry]:
     database = open_reading(folder)
     try:
         check_format(database, folder / JOURNAL_FILE)
-        return list(_entries(database, after))
+        check_tables(database, folder / JOURNAL_FILE)
+        return list(_entries(database, folder / JOURNAL_FILE, after))
     finally:
         database.close()
 
 
-def _entries(database: sqlite3.Connection, after: int) -> Iterator[Entry]:
+def _entries(database: sqlite3.Connection, path: Path, after: int) -> Iterator[Entry]:
     for seq, t, body in database.execute("SELECT seq, t, body FROM event WHERE seq > ? ORDER BY seq", (after,)):
-        yield Entry(seq, t, event_from_json(body))
+        try:
+            entry = Entry(seq, t, event_from_json(body))
+        except (ValueError, RecursionError) as error:
+            what = f"event {seq} is none of this alloop's ({first_line(error)})"
+            raise JournalError(f"{path}: {what}; restore it from a copy, or use the alloop that wrote it") from error
+        if not 0 <= t < LATEST_T:
+            raise JournalError(f"{path}: event {seq} happened at no time; restore it from a copy")
+        yield entry

@@ -18,6 +18,7 @@ from types import TracebackType
 
 from alloop.driver_lock import living_driver
 from alloop.durable import replace_durably, sync_folder
+from alloop.journal_guard import disarm, foreign_object, replace_views, stranger_in_place_of
 from alloop.journal_views import VIEWS
 
 JOURNAL_FILE = "journal.sqlite"
@@ -55,6 +56,7 @@ def open_local(folder: Path) -> sqlite3.Connection:
         If the file is no journal of this format.
     """
     path = folder / JOURNAL_FILE
+    _refuse_stranger(folder / SNAPSHOT_FILE)
     database = _opened(path, "", ("journal_mode=WAL", "synchronous=FULL"))
     (folder / SNAPSHOT_FILE).unlink(missing_ok=True)
     return database
@@ -76,6 +78,7 @@ def open_shared(folder: Path, *, posix_locks: bool) -> sqlite3.Connection:
         If the file is no journal of this format.
     """
     path = folder / JOURNAL_FILE
+    _refuse_stranger(path)
     try:
         _without_log(path)
     except sqlite3.DatabaseError as error:
@@ -93,6 +96,8 @@ def open_reading(folder: Path) -> sqlite3.Connection:
         If the folder holds no journal, or none that can be read now.
     """
     snapshot, path = folder / SNAPSHOT_FILE, folder / JOURNAL_FILE
+    for file in (snapshot, path):
+        _refuse_stranger(file)
     if snapshot.is_file():
         return _connected(snapshot, "?mode=ro&immutable=1")
     if not path.is_file():
@@ -191,11 +196,35 @@ def _opened(path: Path, options: str, pragmas: tuple[str, ...]) -> sqlite3.Conne
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'event'").fetchone():
             database.execute(f"PRAGMA user_version={FORMAT}")
         check_format(database, path)
+        _refuse_foreign(database, path)
+        replace_views(database, _TABLES + VIEWS)
         database.executescript(_TABLES + VIEWS)
     except sqlite3.DatabaseError as error:
         database.close()
         raise _unusable(path, error) from error
+    except BaseException:
+        database.close()
+        raise
     return database
+
+
+def check_tables(database: sqlite3.Connection, path: Path) -> None:
+    """Refuse a journal for reading whose tables are something else.
+
+    Raises
+    ------
+    JournalError
+        With the table.
+    """
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'event' AND type = 'table'").fetchone():
+        raise JournalError(f"{path}: holds no events; restore it from a copy")
+    _refuse_foreign(database, path, tables_only=True)
+
+
+def _refuse_foreign(database: sqlite3.Connection, path: Path, *, tables_only: bool = False) -> None:
+    foreign = foreign_object(database, _TABLES + VIEWS, tables_only=tables_only)
+    if foreign is not None:
+        raise JournalError(f"{path}: holds a {foreign} that this alloop did not make; restore it from a copy")
 
 
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> JournalError:
@@ -203,7 +232,16 @@ def _unusable(path: Path, error: sqlite3.DatabaseError) -> JournalError:
 
 
 def _connected(path: Path, options: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}{options}", uri=True, isolation_level=None, timeout=30)
+    _refuse_stranger(path)
+    database = sqlite3.connect(f"{path.resolve().as_uri()}{options}", uri=True, isolation_level=None, timeout=30)
+    disarm(database)
+    return database
+
+
+def _refuse_stranger(path: Path) -> None:
+    stranger = stranger_in_place_of(path)
+    if stranger is not None:
+        raise JournalError(f"{stranger}: a link, pipe or folder stands in place of the journal; restore it from a copy")
 
 
 def _reading(path: Path) -> str:
@@ -230,6 +268,7 @@ def _without_log(path: Path) -> None:
             finally:
                 database.close()
             temporary = path.with_suffix(".tmp")
+            temporary.unlink(missing_ok=True)
             shutil.copyfile(copy, temporary)
         replace_durably(temporary, path)
     for suffix in (_WAL, "-shm"):

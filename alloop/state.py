@@ -25,7 +25,7 @@ from alloop.events import (
     TaskPlanned,
     VerdictReached,
 )
-from alloop.journal import Entry
+from alloop.journal import Entry, JournalError
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, TaskState, WalkerState
 from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, Offer, OffersSummary
@@ -494,8 +494,18 @@ _FINISHED: dict[str, Any] = {
 
 
 def fold(entries: Iterable[Entry]) -> State:
-    """Return the state after all entries."""
+    """Return the state after all entries.
+
+    Raises
+    ------
+    JournalError
+        If an event does not fit those before it, as in a journal that somebody changed.
+    """
     state = State()
     for entry in entries:
-        state.apply(entry)
+        try:
+            state.apply(entry)
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            what = f"event {entry.seq} ({entry.event.kind}) does not fit those before it ({type(error).__name__})"
+            raise JournalError(f"the journal's {what}; restore it from a copy") from error
     return state

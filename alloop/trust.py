@@ -10,14 +10,14 @@ from alloop.charter import Charter
 from alloop.journal import JournalError
 from alloop.labelling.singlepoint import label_settings
 from alloop.records import TaskState
-from alloop.tasks.requests import Request, request_from_json
+from alloop.tasks.requests import Request, SelectRequest, request_from_json
 
 
 def trusted_request(task: TaskState, charter: Charter) -> Request:
     """Return the request of a task that the journal holds, if it asks for nothing but what the config says.
 
-    The config of this run decides what runs: a label's engine and calculator, and the one foundation, a pickle, that
-    a worker may open.
+    The config of this run decides what runs: a label's engine and calculator, the selection policy, and the one
+    foundation, a pickle, that a worker may open.
 
     Raises
     ------
@@ -32,6 +32,9 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
         raise _refused(task, "cannot be read") from error
     if foreign:
         raise _refused(task, "asks for a label with other settings than the config's")
+    select = charter.config.select
+    if isinstance(request, SelectRequest) and (request.policy, request.options) != (select.policy, select.options):
+        raise _refused(task, "asks for another selection policy than the config's")
     own = f"foundation:{charter.foundation}"
     if any(model.startswith("foundation:") and model != own for model in _models(request)):
         raise _refused(task, "asks for another foundation than the config's")

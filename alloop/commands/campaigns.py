@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from alloop.config.errors import ConfigError, Problem
+from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.loading import load_config
-from alloop.journal import read_entries
+from alloop.journal import JournalError, read_entries
 from alloop.state import State, fold
 
 
@@ -39,6 +41,18 @@ def folder_of(where: Path) -> Path:
         If `where` is a file that is no config.
     """
     return where.resolve() if where.is_dir() else campaign_folder(load_config(where).config.name, None)
+
+
+@contextmanager
+def blaming_journal(root: Path) -> Iterator[None]:
+    """Turn what goes wrong while a journal is shown into one line: somebody else may have written it."""
+    try:
+        yield
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise JournalError(
+            f"{root}: its journal holds what cannot be shown ({what}); restore it from a copy"
+        ) from error
 
 
 def folded(root: Path) -> State:

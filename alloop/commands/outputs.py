@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from alloop.commands.campaigns import folded
+from alloop.commands.campaigns import blaming_journal, folded
 from alloop.dataset import write_dataset
 from alloop.export import ExportError, choose_models, export_models
 from alloop.journal import Journal, read_entries
@@ -53,7 +53,7 @@ def write_report(root: Path, output: Path | None) -> Path:
         If there is no campaign in the folder, or the file cannot be written.
     """
     target = output.resolve() if output else root / REPORT_FILE
-    with _told_where(target):
+    with _told_where(target), blaming_journal(root):
         build_report(folded(root), read_entries(root), target)
     return target
 
@@ -68,7 +68,7 @@ def write_export(root: Path, output: Path | None, *, committee: bool) -> list[Pa
     """
     state, workspace = folded(root), Workspace(root)
     folder = output.resolve() if output else _own(root, EXPORT_FOLDER)
-    with _told_where(folder):
+    with _told_where(folder), blaming_journal(root):
         paths = export_models(workspace, state, folder, committee=committee)
         write_dataset(workspace, state, folder / DATASET_FILE)
     return [*paths, folder / DATASET_FILE]

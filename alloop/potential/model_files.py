@@ -17,9 +17,9 @@ from alloop.durable import write_durably
 from alloop.plain_files import NotPlainError, open_below, read_below
 from alloop.potential.architecture import build_model, describe_model, load_state, rebuilt
 from alloop.potential.runtime import DTYPES
+from alloop.tasks.workspace import MAX_MODEL_BYTES
 
 FORMAT = 1
-MAX_BYTES = 4 << 30
 _HOT_MODELS = 24
 
 _hot: OrderedDict[tuple[str, str, str], torch.nn.Module] = OrderedDict()
@@ -77,7 +77,7 @@ def read_model(
 
 def _content(path: Path) -> bytes:
     try:
-        return read_below(path.parent, path, MAX_BYTES)
+        return read_below(path.parent, path, MAX_MODEL_BYTES)
     except NotPlainError as error:
         raise ModelFileError(f"{path} is not a model file of alloop: {error.strerror}") from error
 

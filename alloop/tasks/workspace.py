@@ -19,6 +19,7 @@ from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header
 from alloop.tasks.results import LabelData, OffersData, Result, SelectData, Snapshot
 
 __all__ = ["DamagedResultError", "Workspace"]
+MAX_MODEL_BYTES = 1 << 30
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
@@ -140,9 +141,13 @@ class Workspace:
         path = self.model_path(f"fit:{result.key}")
         try:
             with os.fdopen(open_below(self.root, path), "rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except (FileNotFoundError, NotPlainError) as error:
+                small = os.fstat(file.fileno()).st_size <= MAX_MODEL_BYTES
+                found = hashlib.file_digest(file, "sha256").hexdigest() if small else ""
+        except FileNotFoundError as error:
             raise DamagedResultError(f"the model of fit/{result.key} is missing") from error
+        except NotPlainError as error:
+            put_aside(self.root, path)
+            raise DamagedResultError(str(error)) from error
         if found != result.summary.get("model_sha256"):
             raise DamagedResultError(f"the model of fit/{result.key} is not the one that was fitted")
 
@@ -198,7 +203,12 @@ class Workspace:
             return open_below(self.root, path, flags)
 
 
+def is_key(name: str) -> bool:
+    """Return whether a text can be the key of a task, and so the name of a file."""
+    return _SAFE.fullmatch(name) is not None
+
+
 def _safe(name: str) -> str:
-    if not _SAFE.fullmatch(name):
+    if not is_key(name):
         raise ValueError(f"not a name of a result: {name!r}")
     return name

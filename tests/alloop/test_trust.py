@@ -4,7 +4,7 @@ import pytest
 
 from alloop.events import TaskPlanned
 from alloop.journal import JournalError
-from alloop.tasks.requests import AtomRequest, EvaluateRequest
+from alloop.tasks.requests import AtomRequest, EvaluateRequest, SelectRequest
 from alloop.trust import trusted_request
 from tests.support.loops import STARTED, config, found, loop
 
@@ -38,6 +38,22 @@ def tampered(folder, event, wanted):
             AtomRequest(element="Na", settings={"engine": "gpaw", "cutoff_eV": 900.0}, code={}),
             "atom/Na",
             {"element": "Na"},
+        ),
+        planned(
+            SelectRequest(
+                before=None,
+                segments=(),
+                generation=0,
+                oldest=0,
+                policy="os:system",
+                options={"command": "touch hit"},
+                lower_eV_per_A=0.0,
+                upper_eV_per_A=1.0,
+                count=1,
+                per_walker=1,
+                seed=1,
+            ),
+            "select/0",
         ),
         planned(EvaluateRequest(model=FOREIGN, frames=(), dtype="float32"), "evaluate/g0/h0"),
     ],

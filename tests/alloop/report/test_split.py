@@ -30,12 +30,12 @@ def started() -> DriverStarted:
 
 def planned(purpose: str) -> TaskPlanned:
     task = purpose.partition("/")[0]
-    return TaskPlanned(purpose=purpose, key=purpose, task=task, slot_kind=task, request={})
+    return TaskPlanned(purpose=purpose, key=purpose.replace("/", ""), task=task, slot_kind=task, request={})
 
 
 def finished(purpose: str, start: float, end: float, **fields) -> TaskFinished:
     timing = Timing(started_t=start, finished_t=end, cpu_s=end - start, cores=fields.pop("cores", 1), host="h", pid=2)
-    return TaskFinished(purpose=purpose, key=purpose, status="ok", timing=timing, **fields)
+    return TaskFinished(purpose=purpose, key=purpose.replace("/", ""), status="ok", timing=timing, **fields)
 
 
 def test_slots_that_do_nothing_are_waiting():
