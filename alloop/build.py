@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from alloop.charter import Charter, Walker
+from alloop.labelling.identity import code_for
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState
 from alloop.state import State
 from alloop.tasks.requests import (
@@ -25,8 +26,7 @@ FIT_ATTEMPTS = 3
 
 def atom(charter: Charter, state: State, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
-    code = {name: value for name, value in state.code.items() if _concerns(name, element)}
-    return AtomRequest(element=element, settings=_label_settings(charter), code=code)
+    return AtomRequest(element=element, settings=_label_settings(charter), code=code_for(state.code, [element]))
 
 
 def initial(charter: Charter, system: str) -> InitialRequest:
@@ -48,7 +48,7 @@ def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
         source=frame.source,
         structure_sha256=frame.offer.structure_sha256,
         settings=_label_settings(charter),
-        code=state.code,
+        code=code_for(state.code, charter.systems[frame.system].elements()),
     )
 
 
@@ -58,13 +58,12 @@ def probe(charter: Charter, label: str, code: dict[str, str]) -> ProbeRequest:
 
 
 def segment(
-    charter: Charter, generation: GenerationState, walker: Walker, purpose: str, start: str | None, temperature_K: float
+    charter: Charter, generation: GenerationState, walker: Walker, seed: int, start: str | None, temperature_K: float
 ) -> ExploreRequest:
     """Return the request for one segment of a walker; held-out walkers ask for one frame at a random step."""
     explore, select, heldout = charter.config.explore, charter.config.select, walker.role == "heldout"
     length_fs = charter.config.heldout.segment_fs if heldout else explore.segment_fs
     steps = max(1, round(length_fs / explore.timestep_fs))
-    seed = charter.seed(purpose)
     offers = 1 if heldout else min(explore.random_offers, steps)
     random_steps = np.random.default_rng(seed).choice(steps, size=offers, replace=False) + 1
     models = generation.models
@@ -226,7 +225,3 @@ def _foundation(charter: Charter) -> str | None:
 
 def _label_settings(charter: Charter) -> dict[str, Any]:
     return charter.config.label.model_dump(mode="json")
-
-
-def _concerns(name: str, element: str) -> bool:
-    return not name.startswith("setup_") or name == f"setup_{element}"

@@ -6,15 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ase.data import chemical_symbols
-
 from alloop.config.campaign import CampaignConfig
-from alloop.config.initial_data import read_initial_data
+from alloop.config.initial_data import Brought, read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
 from alloop.config.structures import read_systems
-from alloop.materials.structure import Structure
+from alloop.materials.structure import Structure, symbols_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Projection:
     rungs : tuple of int
         Training labels of each rung.
     training_labels, heldout_labels, imported_labels : int
-        Labels of the top rung that DFT computes, held-out labels beside them, and labels brought by ``data.initial``.
+        Labels of the top rung that DFT computes, held-out labels beside them, and labels brought by `data`.
     labels : int
         DFT labels, held-out ones included.
     atom_energies : int
@@ -92,7 +90,9 @@ class Projection:
     shortfalls: tuple[str, ...]
 
 
-def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None = None) -> Projection:
+def project(
+    loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None = None, brought: Brought | None = None
+) -> Projection:
     """Return what a campaign that climbs its whole ladder would take.
 
     Parameters
@@ -101,6 +101,8 @@ def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None
         A config that passed its cross-check.
     label_s : mapping, float or None
         Measured time of one label on one core (s): by the name of the system, or one for all.
+    brought : Brought or None
+        The labels of the campaigns that the config names.
 
     Raises
     ------
@@ -109,19 +111,21 @@ def project(loaded: LoadedConfig, *, label_s: Mapping[str, float] | float | None
     """
     config, structures, data = loaded.config, read_systems(loaded), read_initial_data(loaded)
     top = config.ladder.rungs[-1]
+    brought = brought or Brought()
     imported = sum(len(frames) for frames in data.values()) if config.data.reference == "same" else 0
+    imported += brought.labels
     training, heldout = max(0, top - imported), heldout_target(config, top)
     systems = tuple(
         _system(config, name, structure, (training + heldout) / len(structures), _seconds(label_s, name))
         for name, structure in structures.items()
     )
     numbers = {z for structure in structures.values() for z in structure.numbers}
-    numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers}
+    numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers} | brought.numbers
     slots, core_hours = config.label_slots, _core_hours(systems)
     wall_h = None if core_hours is None else core_hours / slots
     return Projection(
         systems=systems,
-        elements=_symbols(numbers),
+        elements=symbols_of(numbers),
         rungs=config.ladder.rungs,
         training_labels=training,
         heldout_labels=heldout,
@@ -146,15 +150,11 @@ def _system(
         formula=structure.formula(),
         atoms=len(structure.numbers),
         electrons=round(sum(structure.numbers) - charge),
-        elements=_symbols(set(structure.numbers)),
+        elements=structure.elements(),
         walkers=len(config.explore.temperatures_K) * config.explore.replicas,
         labels=labels,
         label_s=seconds,
     )
-
-
-def _symbols(numbers: set[int]) -> tuple[str, ...]:
-    return tuple(chemical_symbols[z] for z in sorted(numbers))
 
 
 def _seconds(label_s: Mapping[str, float] | float | None, name: str) -> float | None:

@@ -117,12 +117,14 @@ def _select_initial(state: State, charter: Charter) -> list[Event]:
     frames = list(state.pool_initial.values())
     if not frames or any(task.task == "initial" for task in state.running.values()):
         return []
-    frames.sort(key=lambda frame: (frame.offer.index, frame.system))
+    known = {f.id: "imported" for f in frames if f.offer.structure_sha256 in state.imported_structures}
+    frames = sorted((f for f in frames if f.id not in known), key=lambda frame: (frame.offer.index, frame.system))
     frames = frames[: label_allowance(state, charter)]
     chosen = tuple(ChosenFrame(id=frame.id, rank=rank, why="initial") for rank, frame in enumerate(frames, start=1))
-    if not chosen:
+    if not chosen and not known:
         return []
-    return [FramesSelected(generation=None, policy="initial", seed=charter.config.seed, chosen=chosen)]
+    seed = charter.config.seed
+    return [FramesSelected(generation=None, policy="initial", seed=seed, chosen=chosen, rejected=known)]
 
 
 def _draw_heldout(state: State, charter: Charter) -> list[Event]:

@@ -114,12 +114,29 @@ class CodeRefused(Event):
 
 
 class LabelsImported(Event):
-    """Labelled frames that existed before the campaign, by label key."""
+    """Labelled frames that existed before the campaign.
+
+    Attributes
+    ----------
+    reference : str
+        ``same``: labels like any other; ``other``: to pre-train on.
+    source : str
+        File or campaign, as the config names it.
+    keys, structures : tuple of str
+        Key of each label, and digest of its structure.
+    campaign : str or None
+        Identity (`run_id`) of the campaign they come from; None for a file.
+    why : str
+        Why labels of a campaign are ``other``.
+    """
 
     kind: Literal["labels_imported"] = "labels_imported"
     reference: Literal["same", "other"]
     source: str
     keys: tuple[Key, ...]
+    structures: tuple[Key, ...] = ()
+    campaign: str | None = None
+    why: str = ""
 
 
 class DriverStarted(Event):

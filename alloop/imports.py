@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
 
 from alloop.canonical import content_key
+from alloop.events import LabelsImported
 from alloop.materials.structure import Structure
+from alloop.tasks.result_files import result_to_bytes
 from alloop.tasks.results import LabelData, LabelSummary, Result
 from alloop.tasks.workspace import Workspace
 
@@ -49,11 +53,51 @@ def imported_label(atoms: Atoms, energy_key: str, forces_key: str, stress_key: s
     return Result(key=key, kind="label", status="ok", summary=summary.model_dump(mode="json"), data=data)
 
 
-def store(workspace: Workspace, results: Sequence[Result]) -> dict[str, bytes]:
-    """Write imported labels as result files and return their contents by key."""
-    for result in results:
-        workspace.write(result)
-    return {result.key: workspace.result_path("label", result.key).read_bytes() for result in results}
+@dataclass(frozen=True)
+class Batch:
+    """Labels of one source that serve one purpose; the fields are those of `LabelsImported`."""
+
+    reference: Literal["same", "other"]
+    source: str
+    results: tuple[Result, ...]
+    campaign: str | None = None
+    why: str = ""
+
+
+def take_over(batches: Iterable[Batch], workspace: Workspace) -> tuple[list[LabelsImported], dict[str, bytes]]:
+    """Write labels as result files of a campaign, and return what its journal says of them.
+
+    Returns
+    -------
+    events : list of LabelsImported
+        One for each batch. What an earlier batch brought is left out of a later one, and a structure gets one label.
+    contents : dict
+        The result files by key.
+    """
+    events: list[LabelsImported] = []
+    contents: dict[str, bytes] = {}
+    labelled: set[str] = set()
+    for batch in batches:
+        taken: dict[str, str] = {}
+        for result in batch.results:
+            digest = Structure.model_validate(result.data["structure"]).digest()
+            if result.key in contents or (batch.reference == "same" and digest in labelled):
+                continue
+            workspace.write(result)
+            contents[result.key], taken[result.key] = result_to_bytes(result), digest
+            if batch.reference == "same":
+                labelled.add(digest)
+        events.append(
+            LabelsImported(
+                reference=batch.reference,
+                source=batch.source,
+                keys=tuple(taken),
+                structures=tuple(taken.values()),
+                campaign=batch.campaign,
+                why=batch.why,
+            )
+        )
+    return events, contents
 
 
 def _voigt(stress: np.ndarray) -> tuple[float, float, float, float, float, float]:

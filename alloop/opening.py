@@ -6,11 +6,9 @@ import os
 import platform
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
-
-from ase.data import chemical_symbols
+from pathlib import Path
 
 from alloop import __version__
 from alloop.config.drift import differences, policy_digests, science_digest
@@ -22,16 +20,16 @@ from alloop.events import (
     ConfigChanged,
     DriverStarted,
     Event,
-    LabelsImported,
     PolicyChanged,
     SystemRecord,
 )
 from alloop.harvest import restore_labels
-from alloop.imports import imported_label, store
+from alloop.imports import Batch, imported_label, take_over
 from alloop.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
-from alloop.materials.structure import Structure
+from alloop.materials.structure import Structure, symbols_of
 from alloop.probes import due
+from alloop.reuse import Import, run_id_of, way_on
 from alloop.state import State, fold
 from alloop.tasks.workspace import Workspace
 
@@ -45,7 +43,11 @@ def open_state(journal: Journal) -> State:
 
 
 def create(
-    loaded: LoadedConfig, journal: Journal, workspace: Workspace, foundation: tuple[str, tuple[str, ...]] | None
+    loaded: LoadedConfig,
+    journal: Journal,
+    workspace: Workspace,
+    foundation: tuple[str, tuple[str, ...]] | None,
+    imports: Sequence[Import] = (),
 ) -> State:
     """Found a campaign: its config, structures, code and imported labels become the journal's first events.
 
@@ -59,10 +61,12 @@ def create(
         The campaign's files.
     foundation : tuple or None
         Checksum and elements of the foundation model.
+    imports : sequence of Import
+        What it takes from other campaigns.
     """
     systems = read_systems(loaded)
-    imported = _imported(loaded)
-    elements = elements_of(systems, imported_numbers(imported))
+    batches = [*(batch for taken in imports for batch in taken.batches()), *_files(loaded)]
+    elements = symbols_of({*_numbers(systems.values()), *_numbers_of_labels(batches)})
     created = CampaignCreated(
         name=loaded.config.name,
         config=loaded.config.model_dump(mode="json"),
@@ -75,13 +79,10 @@ def create(
         foundation=foundation[0] if foundation else None,
         run_id=uuid.uuid4().hex[:12],
     )
-    events: list[Event] = [created]
-    contents: dict[str, bytes] = {}
-    for source, results in imported.items():
-        keys = tuple(dict.fromkeys(result.key for result in results if result.key not in contents))
-        contents.update(store(workspace, results))
-        events.append(LabelsImported(reference=loaded.config.data.reference, source=source, keys=keys))
-    journal.append(events, contents)
+    events, contents = take_over(batches, workspace)
+    for atom in (atom for taken in imports for atom in taken.atoms):
+        workspace.write(atom)
+    journal.append([created, *events], contents)
     return open_state(journal)
 
 
@@ -110,7 +111,7 @@ def resume(
         If the config changes the science of the campaign, or a policy's source changed and that is not accepted.
     """
     state = open_state(journal)
-    changes = accepted_changes(loaded, state)
+    changes = accepted_changes(loaded, state, workspace.root)
     mended = _mended_policies(loaded, state, accept_policy)
     events: list[Event] = []
     if mended:
@@ -128,8 +129,8 @@ def installed_code(loaded: LoadedConfig, state: State) -> dict[str, str]:
     return code_identity(loaded.config.label, state.created.elements)
 
 
-def accepted_changes(loaded: LoadedConfig, state: State) -> tuple[str, ...]:
-    """Return the changes of machines, budgets and monitoring since the last run.
+def accepted_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str, ...]:
+    """Return the changes of machines, budgets and monitoring since the last run of the campaign in a folder.
 
     Raises
     ------
@@ -140,15 +141,23 @@ def accepted_changes(loaded: LoadedConfig, state: State) -> tuple[str, ...]:
     assert created is not None
     found = differences(state.config, loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
+    science += [f"data.campaigns: `{name}` is not where labels were taken from" for name in _strangers(loaded, state)]
     if not science and science_digest(loaded) != created.science_sha256:
         science = ["the content of a file that the config names (a structure, data or the foundation)"]
     if science:
         what = (
             f"this would change the science of campaign `{created.name}`: {'; '.join(science)}; "
-            "undo it, or start a new campaign under another `name`"
+            f"undo it, or {way_on(loaded, state, root)}"
         )
         raise ConfigError(loaded.path, Problem("", what))
     return tuple(str(difference) for difference in found)
+
+
+def _strangers(loaded: LoadedConfig, state: State) -> list[str]:
+    """Return the campaigns that moved in the config and are not those from which labels were taken."""
+    before = state.config["data"].get("campaigns", ())
+    moved = [name for name in loaded.config.data.campaigns if name not in before]
+    return [name for name in moved if run_id_of(loaded.resolve(name)) not in state.imported_from]
 
 
 def _mended_policies(loaded: LoadedConfig, state: State, accept: bool) -> tuple[str, ...]:
@@ -163,17 +172,6 @@ def _mended_policies(loaded: LoadedConfig, state: State, accept: bool) -> tuple[
         )
         raise loaded.error((section, "policy"), what)
     return mended
-
-
-def elements_of(systems: dict[str, Structure], more: set[int] | None = None) -> tuple[str, ...]:
-    """Return the chemical symbols of all systems, by atomic number."""
-    numbers = {z for structure in systems.values() for z in structure.numbers} | (more or set())
-    return tuple(chemical_symbols[z] for z in sorted(numbers))
-
-
-def imported_numbers(imported: dict[str, list[Any]]) -> set[int]:
-    """Return the atomic numbers in imported labels."""
-    return {z for results in imported.values() for result in results for z in result.data["structure"]["numbers"]}
 
 
 def driver_started() -> DriverStarted:
@@ -199,12 +197,17 @@ def _append(journal: Journal, state: State, events: list[Event]) -> list[Entry]:
     return entries
 
 
-def _imported(loaded: LoadedConfig) -> dict[str, list[Any]]:
+def _files(loaded: LoadedConfig) -> Iterator[Batch]:
     data = loaded.config.data
-    return {
-        name: [
-            imported_label(atoms, data.energy_key, data.forces_key, data.stress_key)
-            for atoms in read_frames(loaded, ("data", "initial", i), loaded.resolve(name), name, "extxyz")
-        ]
-        for i, name in enumerate(data.initial)
-    }
+    for i, name in enumerate(data.initial):
+        frames = read_frames(loaded, ("data", "initial", i), loaded.resolve(name), name, "extxyz")
+        results = (imported_label(atoms, data.energy_key, data.forces_key, data.stress_key) for atoms in frames)
+        yield Batch(data.reference, name, tuple(results))
+
+
+def _numbers(structures: Iterable[Structure]) -> set[int]:
+    return {z for structure in structures for z in structure.numbers}
+
+
+def _numbers_of_labels(batches: Iterable[Batch]) -> set[int]:
+    return {z for batch in batches for result in batch.results for z in result.data["structure"]["numbers"]}

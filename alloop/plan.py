@@ -289,9 +289,11 @@ def _segment(
         "round": state.selections,
         "start": start,
     }
-    return Wanted(
-        purpose, "explore", partial(build.segment, charter, active, walker, purpose, start, temperature), context
-    )
+    # Imported labels may be of frames that these very walkers offered in another campaign, close to what they would
+    # offer again: held-out walkers go other ways, so that no held-out frame has a twin among the training labels.
+    salt = state.brought if walker.role == "heldout" else ""
+    make = partial(build.segment, charter, active, walker, charter.seed(salt + purpose), start, temperature)
+    return Wanted(purpose, "explore", make, context)
 
 
 _STAGES: tuple[Stage, ...] = (

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from alloop.canonical import content_key
 from alloop.events import (
     AttemptLost,
     CampaignCreated,
@@ -59,6 +60,9 @@ class State:
         self.train_order: list[str] = []
         self.heldout_order: list[str] = []
         self.pretraining: list[str] = []
+        self.imported_structures: set[str] = set()
+        self.imported_from: set[str] = set()
+        self.brought = ""
         self.walkers: dict[str, WalkerState] = {}
         self.generations: list[GenerationState] = []
         self.rungs: dict[int, RungState] = {}
@@ -176,7 +180,7 @@ class State:
         assert task.finished is not None
         reason = task.finished.reason
         if self._outdated(task):
-            del self.tasks[task.purpose]
+            self._plan_again(task)
         else:
             task.status, task.finished, task.attempts = "running", None, 1
             self.running[task.purpose] = task
@@ -208,10 +212,8 @@ class State:
         self._end_drift()
         self.codes.append(event.new)
         for task in [task for task in self.running.values() if self._outdated(task)]:
-            del self.tasks[task.purpose], self.running[task.purpose]
-            if task.task == "label":
-                frame = self.frames[task.context["frame"]]
-                self.to_label[str(frame.use)][frame.id] = frame
+            del self.running[task.purpose]
+            self._plan_again(task)
         if not event.probes:
             self._forget_atoms()
 
@@ -226,6 +228,13 @@ class State:
             self.running.pop(purpose, None)
         self.e0s_eV.clear()
 
+    def _plan_again(self, task: TaskState) -> None:
+        """Forget a task that asked for former code."""
+        del self.tasks[task.purpose]
+        if task.task == "label":
+            frame = self.frames[task.context["frame"]]
+            self.to_label[str(frame.use)][frame.id] = frame
+
     def _outdated(self, task: TaskState) -> bool:
         """Return whether a task asks for other code than the present one."""
         asked: dict[str, str] = task.request.get("code", {})
@@ -233,11 +242,16 @@ class State:
 
     def _imported(self, entry: Entry) -> None:
         event = _as(entry.event, LabelsImported)
+        self.brought = content_key([self.brought, event.keys])
+        if event.campaign is not None:
+            self.imported_from.add(event.campaign)
         if event.reference == "other":
             self.pretraining.extend(event.keys)
             return
+        self.imported_structures.update(event.structures)
+        source = "" if event.campaign is None else f"campaign/{event.campaign}"
         for key in event.keys:
-            frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, "", _IMPORTED_OFFER)
+            frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, source, _IMPORTED_OFFER)
             frame.status, frame.use, frame.label = "labelled", "train", key
             self.frames[frame.id] = frame
             self.train_order.append(frame.id)
@@ -319,7 +333,7 @@ class State:
         elif context["role"] == "train":
             self.pool[frame.id] = frame
             self._offered[int(context["generation"])] += 1
-        elif offer.why == "random":
+        elif offer.why == "random" and offer.structure_sha256 not in self.imported_structures:
             self.pool_heldout[frame.id] = frame
 
     def _label_finished(self, task: TaskState, event: TaskFinished) -> None:

@@ -116,7 +116,10 @@ def starving(state: State, charter: Charter) -> bool:
 
 
 def heldout_pool(state: State) -> list[FrameState]:
-    """Return the frames that may be drawn: taken at a random step of a held-out walker, not for what they are."""
+    """Return the frames that may be drawn: taken at a random step of a held-out walker, not for what they are.
+
+    A frame whose label was imported is trained on and not among them.
+    """
     return sorted(state.pool_heldout.values(), key=lambda frame: (frame.segment, frame.walker))
 
 

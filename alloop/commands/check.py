@@ -11,14 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from alloop.commands.campaigns import campaign_folder
 from alloop.commands.probe import ProbeError, time_label
 from alloop.config.campaign import CampaignConfig
-from alloop.config.crosscheck import cross_check
 from alloop.config.drift import science_digest
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile, GpawLabel
 from alloop.config.structures import read_systems
 from alloop.cost import Projection, project
+from alloop.reuse import brought, checked
 
 
 def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:
@@ -42,8 +43,9 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     """
     console = console or Console()
     loaded = load_config(path)
-    cross_check(loaded)
-    projection = project(loaded, label_s=_probe(loaded, None if as_json else console) if probe else None)
+    imports = checked(loaded, campaign_folder(loaded.config.name, None))
+    label_s = _probe(loaded, None if as_json else console) if probe else None
+    projection = project(loaded, label_s=label_s, brought=brought(imports))
     if as_json:
         console.print(json.dumps(_as_json(loaded, projection)), soft_wrap=True, markup=False, highlight=False)
     else:

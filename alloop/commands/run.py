@@ -20,9 +20,11 @@ from alloop.commands.campaigns import campaign_folder, refuse_unusable_path
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
-from alloop.config.crosscheck import check_elements, cross_check
+from alloop.config.crosscheck import check_elements
 from alloop.config.errors import ConfigError, Problem
+from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig, load_config
+from alloop.events import LabelsImported
 from alloop.execution import Execution, ExecutionError
 from alloop.journal import JOURNAL_FILE, Entry, Journal
 from alloop.kernel import InterchangeDied, KernelStopped
@@ -33,6 +35,7 @@ from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
 from alloop.opening import create, driver_started, resume
 from alloop.probes import changed
+from alloop.reuse import brought, checked, way_on
 from alloop.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for
@@ -66,14 +69,15 @@ def run_campaign(
         If the driver should start again in place; everything is closed.
     """
     loaded = load_config(path)
-    cross_check(loaded)
     root = campaign_folder(loaded.config.name, folder)
     refuse_unusable_path(root)
-    foundation = _foundation(loaded, root, console)
+    imports = checked(loaded, root)
+    foundation = _foundation(loaded, root, brought(imports), console)
     with _open_journal(root, loaded, console) as journal:
         workspace = Workspace(root)
         if not any(True for _ in journal.entries()):
-            state = create(loaded, journal, workspace, foundation)
+            state = create(loaded, journal, workspace, foundation, imports)
+            _tell(console, state, (entry for entry in journal.entries() if isinstance(entry.event, LabelsImported)))
         else:
             state, changes = resume(loaded, journal, workspace, accept_policy=accept_policy)
             _same_foundation(loaded, state, foundation)
@@ -84,7 +88,7 @@ def run_campaign(
             return _drive(journal, state, loaded.config, workspace, console, plain)
         except CodeRefusedError as error:
             code = changed(state.code, error.refusal.code)
-            mend = "install the former code again, or start a new campaign under another `name`"
+            mend = f"install the former code again, or {way_on(loaded, state, root, error.refusal.code)}"
             what = f"the code of the labels changed ({code}), and {error.refusal.reason}; {mend}"
             raise ConfigError(loaded.path, Problem("", what)) from error
 
@@ -161,7 +165,9 @@ def _strangers(root: Path) -> bool:
     return any(entry.name not in ("foundation", "driver.lock", "driver.lease") for entry in root.iterdir())
 
 
-def _foundation(loaded: LoadedConfig, root: Path, console: Console) -> tuple[str, tuple[str, ...]] | None:
+def _foundation(
+    loaded: LoadedConfig, root: Path, labels: Brought, console: Console
+) -> tuple[str, tuple[str, ...]] | None:
     wanted = loaded.config.potential.foundation
     if wanted is None:
         return None
@@ -176,7 +182,7 @@ def _foundation(loaded: LoadedConfig, root: Path, console: Console) -> tuple[str
 
         found = resolve_foundation(wanted, config_folder=loaded.folder, campaign_root=root, progress=show)
     if found is not None:
-        check_elements(loaded, found[1])
+        check_elements(loaded, found[1], labels)
     return found
 
 

@@ -10,29 +10,36 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ase import Atoms
-from ase.data import chemical_symbols
 
 from alloop.config.errors import ConfigError, Problem, first_line
-from alloop.config.initial_data import read_initial_data
+from alloop.config.initial_data import Brought, read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
-from alloop.config.sanity import Finding, find
+from alloop.config.sanity import Finding, find, find_shortage
 from alloop.config.science import AseLabel, FoundationFile, GpawLabel
 from alloop.config.secrecy import secrets_in
 from alloop.config.structures import file_problem, read_systems
 from alloop.config.suggestions import did_you_mean
 from alloop.materials.electrons import is_odd
-from alloop.materials.structure import Structure
+from alloop.materials.structure import Structure, symbols_of
 
 T = TypeVar("T")
 _REHEARSAL_S = 120.0
+NOTHING = Brought()
 
 
-def cross_check(loaded: LoadedConfig) -> None:
+def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     """Refuse a config that could not run to its end.
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
     by importing them, GPAW's settings, a foundation file by its checksum, and the electrons of every system.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The config.
+    brought : Brought
+        The labels of the campaigns that it names.
 
     Raises
     ------
@@ -42,8 +49,8 @@ def cross_check(loaded: LoadedConfig) -> None:
     problems: list[Problem] = []
     structures = _kept(read_systems, loaded, problems)
     data = _kept(read_initial_data, loaded, problems)
-    elements = _elements(structures, data)
-    problems += _told(loaded, find(loaded.config, _labels_brought(loaded, data)))
+    elements = _elements(structures, data, brought)
+    problems += _told(loaded, find(loaded.config, _labels_brought(loaded, data) + brought.labels))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
     problems += _told(loaded, [*_foundation_file(loaded), *_devices(loaded)])
@@ -52,12 +59,33 @@ def cross_check(loaded: LoadedConfig) -> None:
     if not problems:
         problems += _told(loaded, _ranks(loaded, elements))
     if not problems:
-        problems += _unknown_to_foundation(loaded)
+        problems += _unknown_to_foundation(loaded, brought)
     if problems:
         raise ConfigError(loaded.path, sorted(problems, key=lambda problem: problem.line or 0))
 
 
-def check_elements(loaded: LoadedConfig, known_elements: Iterable[str]) -> None:
+def check_budget(loaded: LoadedConfig, labels: int) -> None:
+    """Refuse a config whose ladder takes more labels than its budget.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config that passed its cross-check.
+    labels : int
+        Labels of other campaigns that count as training labels.
+
+    Raises
+    ------
+    ConfigError
+        Naming the rung.
+    """
+    count = _labels_brought(loaded, read_initial_data(loaded)) + labels
+    problems = _told(loaded, find_shortage(loaded.config, count))
+    if problems:
+        raise ConfigError(loaded.path, problems)
+
+
+def check_elements(loaded: LoadedConfig, known_elements: Iterable[str], brought: Brought = NOTHING) -> None:
     """Refuse a config with elements that its foundation does not know.
 
     Parameters
@@ -66,6 +94,8 @@ def check_elements(loaded: LoadedConfig, known_elements: Iterable[str]) -> None:
         A config whose files can be read.
     known_elements : iterable of str
         Chemical symbols that the foundation knows.
+    brought : Brought
+        The labels of the campaigns that the config names.
 
     Raises
     ------
@@ -75,16 +105,20 @@ def check_elements(loaded: LoadedConfig, known_elements: Iterable[str]) -> None:
     known = set(known_elements)
     problems = []
     for i, (name, structure) in enumerate(read_systems(loaded).items()):
-        strange = [s for s in _symbols(structure.numbers) if s not in known]
+        strange = [s for s in structure.elements() if s not in known]
         if strange:
             what = f"the foundation does not know {_listed(strange)} of `{name}`"
             mend = "choose another foundation, or `foundation: null` to train from scratch"
             problems.append(loaded.problem(("systems", i, "structure"), f"{what}; {mend}"))
     for i, (name, frames) in enumerate(read_initial_data(loaded).items()):
-        strange = [s for s in _symbols(z for atoms in frames for z in atoms.numbers) if s not in known]
+        strange = [s for s in symbols_of(z for atoms in frames for z in atoms.numbers) if s not in known]
         if strange:
             what = f"the foundation does not know {_listed(strange)} in `{name}`; remove those frames"
             problems.append(loaded.problem(("data", "initial", i), what))
+    strange = [s for s in symbols_of(brought.numbers) if s not in known]
+    if strange:
+        what = f"the foundation does not know {_listed(strange)} in the labels of these campaigns"
+        problems.append(loaded.problem(("data", "campaigns"), f"{what}; take another foundation, or not those labels"))
     if problems:
         raise ConfigError(loaded.path, problems)
 
@@ -108,13 +142,12 @@ def _labels_brought(loaded: LoadedConfig, data: Mapping[str, list[Atoms]]) -> in
     return sum(len(frames) for frames in data.values()) if loaded.config.data.reference == "same" else 0
 
 
-def _symbols(numbers: Iterable[int]) -> list[str]:
-    return [chemical_symbols[z] for z in sorted({int(z) for z in numbers})]
-
-
-def _elements(structures: Mapping[str, Structure], data: Mapping[str, list[Atoms]]) -> tuple[str, ...]:
+def _elements(
+    structures: Mapping[str, Structure], data: Mapping[str, list[Atoms]], brought: Brought
+) -> tuple[str, ...]:
     of_systems = {z for structure in structures.values() for z in structure.numbers}
-    return tuple(_symbols(of_systems | {z for frames in data.values() for atoms in frames for z in atoms.numbers}))
+    of_data = {z for frames in data.values() for atoms in frames for z in atoms.numbers}
+    return symbols_of(of_systems | of_data | brought.numbers)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -210,7 +243,7 @@ def _foundation_file(loaded: LoadedConfig) -> Iterator[Finding]:
         yield (*key, "sha256"), f"{what}; get the right file, or correct this line if you trust it"
 
 
-def _unknown_to_foundation(loaded: LoadedConfig) -> tuple[Problem, ...]:
+def _unknown_to_foundation(loaded: LoadedConfig, brought: Brought) -> tuple[Problem, ...]:
     """Return the elements that a foundation file does not know, or what is wrong with the foundation."""
     foundation = loaded.config.potential.foundation
     if foundation is None:
@@ -220,7 +253,7 @@ def _unknown_to_foundation(loaded: LoadedConfig) -> tuple[Problem, ...]:
     try:
         if isinstance(foundation, FoundationFile):
             model = load_foundation_file(loaded.resolve(foundation.path), foundation.sha256)
-            check_elements(loaded, foundation_elements(model))
+            check_elements(loaded, foundation_elements(model), brought)
         else:
             _named_foundation(foundation)
     except ConfigError as error:

@@ -17,6 +17,7 @@ from alloop.config.errors import KeyPath, dotted
 from alloop.config.loading import LoadedConfig
 
 _NOT_SCIENCE = (*MACHINE_SECTIONS, "name")
+_PLACES = (("data", "initial"), ("data", "campaigns"))
 _ABSENT = object()
 
 
@@ -47,7 +48,8 @@ def science_digest(loaded: LoadedConfig) -> str:
     """Return the SHA-256 of everything in a config that decides a campaign's results.
 
     That is every science section and the contents of the files it names: structures and labelled data. The source of
-    policies is apart, see `policy_digests`. Machines, budgets, monitoring, the campaign's name and the places of files
+    policies is apart, see `policy_digests`, and so are campaigns that labels come from: they grow, and the journal
+    holds what was taken. Machines, budgets, monitoring, the campaign's name and the places of files
     are left out, and so are keys at their default, so that a key added later changes no digest.
 
     Parameters
@@ -101,7 +103,7 @@ def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
-    elif isinstance(value, list | tuple) and (path == ("data", "initial") or _holds_sections(value)):
+    elif isinstance(value, list | tuple) and (path in _PLACES or _holds_sections(value)):
         for i, inner in enumerate(value):
             yield from _leaves(inner, (*path, i))
     elif path:
@@ -127,7 +129,7 @@ def _is_place(path: KeyPath) -> bool:
     """Return whether a key only says where a file lies whose content is compared anyway."""
     if path[0] == "systems":
         return path[-1] == "structure"
-    return path[:2] == ("data", "initial") or path == ("potential", "foundation", "path")
+    return path[:2] in _PLACES or path == ("potential", "foundation", "path")
 
 
 def _shown(value: Any) -> str:

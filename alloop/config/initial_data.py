@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
@@ -12,6 +13,14 @@ from alloop.config.loading import LoadedConfig
 from alloop.config.science import DataConfig
 from alloop.config.structures import file_problem, read_frames
 from alloop.config.suggestions import did_you_mean
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Labels from other campaigns: how many count as training labels, and the atomic numbers in all of them."""
+
+    labels: int = 0
+    numbers: frozenset[int] = frozenset()
 
 
 def read_initial_data(loaded: LoadedConfig) -> dict[str, list[Atoms]]:

@@ -29,7 +29,7 @@ def find(config: CampaignConfig, imported_labels: int = 0) -> Iterator[Finding]:
     """
     for check in _CHECKS:
         yield from check(config)
-    yield from _budget(config, imported_labels)
+    yield from find_shortage(config, imported_labels)
 
 
 def heldout_target(config: CampaignConfig, rung: int) -> int:
@@ -42,7 +42,8 @@ def labels_needed(config: CampaignConfig, rung: int, imported_labels: int = 0) -
     return max(0, rung - imported_labels) + heldout_target(config, rung)
 
 
-def _budget(config: CampaignConfig, imported: int) -> Iterator[Finding]:
+def find_shortage(config: CampaignConfig, imported: int) -> Iterator[Finding]:
+    """Yield the largest rung if its labels are more than the budget."""
     top, budget = max(config.ladder.rungs), config.budget.labels
     if budget is None or labels_needed(config, top, imported) <= budget:
         return
@@ -73,9 +74,10 @@ def _rungs(config: CampaignConfig) -> Iterator[Finding]:
 
 
 def _beginning(config: CampaignConfig) -> Iterator[Finding]:
-    if config.initial.frames or config.potential.foundation is not None or config.data.initial:
+    brought = config.data.initial or config.data.campaigns
+    if config.initial.frames or config.potential.foundation is not None or brought:
         return
-    yield ("initial", "frames"), "0 leaves nothing to fit first; give initial frames, a foundation or data.initial"
+    yield ("initial", "frames"), "0 leaves nothing to fit first; give initial frames, a foundation or labels in `data`"
 
 
 def _systems(config: CampaignConfig) -> Iterator[Finding]:

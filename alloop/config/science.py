@@ -21,6 +21,11 @@ class DataConfig(Section):
     """Labelled frames that exist before the campaign."""
 
     initial: tuple[str, ...] = Field((), description="extxyz files of labelled frames.")
+    campaigns: tuple[str, ...] = Field(
+        (),
+        description="Folders of alloop campaigns whose labels are taken over when this one begins: as labels where "
+        "settings and code are the same, else to pre-train on forces only.",
+    )
     energy_key: str = Field("REF_energy", description="Key of the energy (eV) in `info`.")
     forces_key: str = Field("REF_forces", description="Key of the forces (eV/Å) in `arrays`.")
     stress_key: str = Field("REF_stress", description="Key of the stress (eV/Å³) in `info`.")

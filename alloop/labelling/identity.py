@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from alloop.config.science import AseLabel, GpawLabel
 from alloop.labelling.ase_engine import ase_code_identity
@@ -41,6 +41,20 @@ def dataset_names(label: GpawLabel, elements: Iterable[str]) -> dict[str, str]:
     setup, setups = setup_name(label.xc), label.gpaw.get("setups")
     named = {f"setup_{e}": dataset_name(e, setup_type(setups, e), setup) for e in sorted(set(elements))}
     return {key: name for key, name in named.items() if name is not None}
+
+
+def code_for(code: Mapping[str, str], elements: Iterable[str]) -> dict[str, str]:
+    """Return what of a code identity decides a label of these elements.
+
+    So the key of a label depends on nothing of the campaign's other elements.
+
+    Examples
+    --------
+    >>> code_for({"gpaw": "26.7.0", "setup_Li": "ab", "setup_Cl": "cd"}, {"Li"})
+    {'gpaw': '26.7.0', 'setup_Li': 'ab'}
+    """
+    wanted = {f"setup_{element}" for element in elements}
+    return {name: value for name, value in code.items() if not name.startswith("setup_") or name in wanted}
 
 
 def _gpaw_code_identity(label: GpawLabel, symbols: list[str]) -> dict[str, str]:

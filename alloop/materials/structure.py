@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from ase.formula import Formula
 from pydantic import BaseModel, ConfigDict
 
@@ -46,10 +47,25 @@ class Structure(BaseModel):
         """Return the SHA-256 of species, positions and cell, to the last bit of every float."""
         return sha256_text(canonical_json(self.model_dump(mode="json")))
 
+    def elements(self) -> tuple[str, ...]:
+        """Return the chemical symbols, by atomic number."""
+        return symbols_of(self.numbers)
+
     def formula(self) -> str:
         """Return the reduced formula, for instance ``Li3InCl6``."""
         counts = self.to_atoms().symbols.formula.reduce()[0].count()
         return str(Formula.from_dict({symbol: counts[symbol] for symbol in sorted(counts, key=_electronegativity)}))
+
+
+def symbols_of(numbers: Iterable[int]) -> tuple[str, ...]:
+    """Return the chemical symbols of atomic numbers, each once, in the order of the numbers.
+
+    Examples
+    --------
+    >>> symbols_of([17, 3, 17])
+    ('Li', 'Cl')
+    """
+    return tuple(chemical_symbols[z] for z in sorted({int(z) for z in numbers}))
 
 
 def _electronegativity(symbol: str) -> tuple[float, int]:

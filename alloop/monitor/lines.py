@@ -137,7 +137,8 @@ def _code_refused(event: CodeRefused, state: State) -> list[str]:
 
 
 def _imported(event: LabelsImported, state: State) -> list[str]:
-    use = "used as labels" if event.reference == "same" else "used to pre-train only"
+    why = f" ({event.why})" if event.why else ""
+    use = "used as labels" if event.reference == "same" else f"used to pre-train only{why}"
     return [f"{many(len(event.keys), 'label')} imported from {event.source}, {use}"]
 
 

@@ -240,9 +240,13 @@ def _drivers(entries: Sequence[Entry]) -> str:
 
 def _brought(entries: Sequence[Entry]) -> str:
     imports = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
-    uses = {"same": "used as labels", "other": "of another reference, used to pre-train on their forces"}
-    told = (f"{many(len(event.keys), 'label')} from {event.source}, {uses[event.reference]}" for event in imports)
-    return "<br>".join(text(line, 300) for line in told) or "none"
+    return "<br>".join(text(_taken(event), 600) for event in imports) or "none"
+
+
+def _taken(event: LabelsImported) -> str:
+    use = "used as labels" if event.reference == "same" else "of another reference, used to pre-train on their forces"
+    why = f" ({event.why})" if event.why else ""
+    return f"{many(len(event.keys), 'label')} from {event.source}, {use}{why}"
 
 
 def _former_code(entries: Sequence[Entry]) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.campaign import CodeRefusedError
-from alloop.events import CodeChanged, TaskPlanned
+from alloop.events import CodeChanged, ConfigChanged, TaskPlanned
 from alloop.journal import Journal, read_entries
 from alloop.opening import open_state
 from alloop.probes import agrees, due, probe_labels
@@ -23,10 +23,10 @@ class Died(Exception):
     """The driver was killed."""
 
 
-def live(folder, writes=None, changes=None, computed=None, **keywords):
+def live(folder, writes=None, changes=None, computed=None, lose=(), **keywords):
     """Drive a campaign to its verdict, or until the driver dies at a journal write."""
     campaign = loop(folder, config(**(changes or {})), **keywords)
-    campaign.tick_s = 0.0
+    campaign.tick_s, campaign.workers.lose = 0.0, lose
     hears, appends, append = itertools.count(), itertools.count(1), campaign.journal.append
 
     def stop():
@@ -113,6 +113,19 @@ def test_without_labels_changed_code_is_accepted_and_the_isolated_atoms_are_comp
     assert after.state.verdict is not None
     assert set(map(str, planned_code(tmp_path).values())) == {str(HARMFUL)}
     assert "probe" not in {task.task for task in after.state.tasks.values()}
+
+
+def test_a_label_that_machines_failed_at_is_ordered_from_the_new_code_when_they_are_replaced(tmp_path):
+    live(tmp_path, writes=60)
+    lost = live(tmp_path, writes=40, lose=("label/",)).state
+    failed = [frame.id for frame in lost.frames.values() if frame.status == "failed"]
+    assert failed
+    live(tmp_path, writes=30, code=HARMLESS, lose=("explore/",))
+    with Journal(tmp_path) as journal:
+        journal.append([ConfigChanged(config=lost.config, changes=("execution",))])
+    state = live(tmp_path).state
+    codes = planned_code(tmp_path)
+    assert all(state.frames[frame].status == "labelled" and codes[f"label/{frame}"] == HARMLESS for frame in failed)
 
 
 def test_a_finished_campaign_does_not_ask_for_the_code(tmp_path):

@@ -1,0 +1,275 @@
+"""Labels of one campaign for another: read without taking part in it, verified, told apart by how they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from alloop.config.crosscheck import check_budget, cross_check
+from alloop.config.drift import differences
+from alloop.config.errors import first_line
+from alloop.config.initial_data import Brought
+from alloop.config.loading import LoadedConfig
+from alloop.config.structures import read_systems
+from alloop.events import LabelsImported, TaskPlanned
+from alloop.imports import Batch
+from alloop.journal import JOURNAL_FILE, Entry, JournalError, read_entries
+from alloop.labelling.identity import code_for, code_identity
+from alloop.labelling.singlepoint import label_settings
+from alloop.materials.structure import Structure, symbols_of
+from alloop.probes import changed
+from alloop.state import State, fold
+from alloop.tasks.requests import AtomRequest
+from alloop.tasks.results import LabelData, Result
+from alloop.tasks.workspace import DamagedResultError, Workspace
+
+
+@dataclass(frozen=True)
+class KnownLabel:
+    """A verified label and how it was made; `settings` and `code` are None where that is not known."""
+
+    result: Result
+    structure: Structure
+    settings: dict[str, Any] | None
+    code: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Import:
+    """Labels of one campaign, as another campaign takes them.
+
+    Attributes
+    ----------
+    source : str
+        The campaign's folder, as the config names it.
+    run_id : str
+        Identity of the campaign.
+    same, other : tuple of Result
+        Labels like any other, and labels to pre-train on.
+    why : str
+        Why there are `other` ones; empty if there are none.
+    atoms : tuple of Result
+        Energies of isolated atoms that need not be computed again.
+    numbers : frozenset of int
+        Atomic numbers in all labels.
+    """
+
+    source: str
+    run_id: str
+    same: tuple[Result, ...]
+    other: tuple[Result, ...]
+    why: str
+    atoms: tuple[Result, ...]
+    numbers: frozenset[int]
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the labels by what they are for."""
+        yield Batch("same", self.source, self.same, self.run_id)
+        if self.other:
+            yield Batch("other", self.source, self.other, self.run_id, self.why)
+
+
+def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
+    """Cross-check a config, and return what a new campaign in a folder takes from others.
+
+    A campaign that stands has taken what it takes; the others may have grown, moved or gone since.
+
+    Raises
+    ------
+    ConfigError
+        If the config cannot be used, or a campaign it names cannot be read.
+    """
+    if not loaded.config.data.campaigns:
+        cross_check(loaded)
+        return ()
+    events = [entry.event for entry in read_entries(root)] if (root / JOURNAL_FILE).exists() else []
+    if events:
+        taken = [event for event in events if isinstance(event, LabelsImported) and event.campaign]
+        cross_check(loaded, Brought(labels=sum(len(event.keys) for event in taken if event.reference == "same")))
+        return ()
+    campaigns = [_read(loaded, i, name) for i, name in enumerate(loaded.config.data.campaigns)]
+    numbers = frozenset(z for campaign in campaigns for z in campaign.numbers())
+    cross_check(loaded, Brought(sum(len(campaign.labels) for campaign in campaigns), numbers))
+    imports = tuple(_sorted_out(campaign, loaded, numbers) for campaign in campaigns)
+    check_budget(loaded, brought(imports).labels)
+    return imports
+
+
+def brought(imports: Iterable[Import]) -> Brought:
+    """Return how many imported labels count as training labels, and the elements of all."""
+    imports = tuple(imports)
+    keys = {result.key for taken in imports for result in taken.same}
+    return Brought(len(keys), frozenset(z for taken in imports for z in taken.numbers))
+
+
+def run_id_of(folder: Path) -> str | None:
+    """Return the identity of the campaign in a folder, or None if there is none that can be read."""
+    try:
+        first = next(iter(read_entries(folder)), None)
+    except JournalError:
+        return None
+    return getattr(first.event, "run_id", None) if first else None
+
+
+def way_on(loaded: LoadedConfig, state: State, root: Path, code: Mapping[str, str] | None = None) -> str:
+    """Return how a new campaign would go on with the labels of one that refuses a change, in words.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The refused config.
+    state : State
+        The campaign.
+    root : pathlib.Path
+        Its folder.
+    code : mapping or None
+        Identity of the code that would make the labels of the new campaign; None for what is installed.
+    """
+    labels = state.labelled("train") + state.labelled("heldout")
+    begin = "start a new campaign under another `name`"
+    if not labels:
+        return begin
+    why = _why(state, loaded, code)
+    fate = f"for which its {labels} labels are pre-training only ({why})" if why else f"which takes its {labels} labels"
+    return f"{begin} with `data: {{campaigns: [{root}]}}`, {fate}"
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Campaign:
+    source: str
+    workspace: Workspace
+    state: State
+    labels: tuple[KnownLabel, ...]
+
+    def numbers(self) -> set[int]:
+        return {z for label in self.labels for z in label.structure.numbers}
+
+
+def _read(loaded: LoadedConfig, i: int, name: str) -> _Campaign:
+    folder, key = loaded.resolve(name), ("data", "campaigns", i)
+    try:
+        entries = read_entries(folder)
+        state, workspace = fold(entries), Workspace(folder)
+        if state.created is None:
+            raise JournalError("its journal is empty; run it first")
+        return _Campaign(name, workspace, state, tuple(_labels(entries, state, workspace)))
+    except (JournalError, DamagedResultError) as error:
+        raise loaded.error(key, f"`{name}`: {error}") from error
+    except Exception as error:  # the journal is anybody's
+        what = f"`{name}` is no campaign that this alloop can read ({type(error).__name__}: {first_line(error)})"
+        raise loaded.error(key, what) from error
+
+
+def _labels(entries: Sequence[Entry], state: State, workspace: Workspace) -> Iterator[KnownLabel]:
+    """Yield every label: training frames in the order of their selection, held-out ones, those not yet harvested."""
+    requests = {e.event.key: e.event.request for e in entries if isinstance(e.event, TaskPlanned)}
+    taken = _taken_before(entries, state)
+    frames = (*state.labelled_frames("train"), *state.labelled_frames("heldout"))
+    for key in dict.fromkeys(str(frame.label) for frame in frames):
+        result = _verified(workspace, key)
+        if result is None:
+            mend = "run that campaign once more, which writes it back from its journal"
+            raise DamagedResultError(f"the label {key[:12]} is missing or damaged; {mend}")
+        yield _known(result, requests.get(key) or taken.get(key, {}))
+    for task in state.running.values():
+        result = _verified(workspace, task.key) if task.task == "label" else None
+        if result is not None:
+            yield _known(result, task.request)
+
+
+def _taken_before(entries: Sequence[Entry], state: State) -> dict[str, dict[str, Any]]:
+    """Return how the labels were made that this campaign took from others as its own kind."""
+    events = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
+    kind = {"settings": state.config["label"], "code": state.codes[0]}
+    return {key: kind for event in events if event.campaign and event.reference == "same" for key in event.keys}
+
+
+def _verified(workspace: Workspace, key: str) -> Result | None:
+    try:
+        result = workspace.read("label", key, with_data=True)
+    except DamagedResultError:
+        return None
+    return result if result is not None and result.status == "ok" else None
+
+
+def _known(result: Result, request: Mapping[str, Any]) -> KnownLabel:
+    data = LabelData.model_validate(result.data)
+    digest = data.structure.digest()
+    if request.get("structure_sha256", digest) != digest or len(data.forces_eV_per_A) != len(data.structure.numbers):
+        raise DamagedResultError(f"the label {result.key[:12]} is not of the frame that was asked for")
+    return KnownLabel(result, data.structure, request.get("settings"), request.get("code"))
+
+
+# -- telling apart -----------------------------------------------------------------------------------------------
+
+
+def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int]) -> Import:
+    state = campaign.state
+    assert state.created is not None
+    mine = {z for structure in read_systems(loaded).values() for z in structure.numbers}
+    elements = symbols_of(mine | set(numbers))
+    code = code_identity(loaded.config.label, elements)
+    same = [_is_same(label, loaded, code, state.codes) for label in campaign.labels]
+    other = tuple(label.result for label, kept in zip(campaign.labels, same, strict=True) if not kept)
+    return Import(
+        source=campaign.source,
+        run_id=state.created.run_id,
+        same=tuple(label.result for label, kept in zip(campaign.labels, same, strict=True) if kept),
+        other=other,
+        why=(_why(state, loaded, code) or "it took them from a file") if other else "",
+        atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
+        numbers=frozenset(campaign.numbers()),
+    )
+
+
+def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted: list[dict[str, str]]) -> bool:
+    """Return whether a label has the settings of the config, and its code or one that probes found to agree with it."""
+    if label.code is None or not _same_settings(label.settings, loaded):
+        return False
+    elements = label.structure.elements()
+    wanted, found = code_for(code, elements), code_for(label.code, elements)
+    equivalent = [code_for(former, elements) for former in accepted]
+    return found == wanted or (wanted in equivalent and found in equivalent)
+
+
+def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> bool:
+    try:
+        return settings is not None and label_settings(settings) == loaded.config.label
+    except ValidationError:
+        return False
+
+
+def _why(state: State, loaded: LoadedConfig, code: Mapping[str, str] | None) -> str:
+    """Return what keeps a campaign's labels from being those of a config; empty if nothing does."""
+    assert state.created is not None
+    if not _same_settings(state.config["label"], loaded):
+        now = loaded.config.label.model_dump(mode="json")
+        found = [str(difference) for difference in differences({"label": state.config["label"]}, {"label": now})]
+        return "; ".join(found)
+    here = code if code is not None else code_identity(loaded.config.label, state.created.elements)
+    common = state.code.keys() & here.keys()
+    accepted = [{name: former.get(name) for name in common} for former in state.codes]
+    if {name: here[name] for name in common} in accepted:
+        return ""
+    return changed(*({name: c[name] for name in state.code if name in common} for c in (state.code, here)))
+
+
+def _atoms(
+    workspace: Workspace, loaded: LoadedConfig, code: dict[str, str], elements: Iterable[str]
+) -> Iterator[Result]:
+    settings = loaded.config.label.model_dump(mode="json")
+    for element in elements:
+        request = AtomRequest(element=element, settings=settings, code=code_for(code, [element]))
+        try:
+            result = workspace.read("atom", request.key(), with_data=True)
+        except DamagedResultError:
+            continue
+        if result is not None and result.status == "ok":
+            yield result
