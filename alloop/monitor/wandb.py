@@ -31,6 +31,7 @@ RECOVERIES = 3
 INSPECT_TIMEOUT_S = 60.0
 PUBLIC_SERVER = "https://api.wandb.ai"
 
+_VERBOSE = ("WANDB_DEBUG", "WANDB_CORE_DEBUG")
 Mode = Literal["online", "offline", "disabled"]
 log = logging.getLogger(__name__)
 
@@ -230,6 +231,7 @@ class _Sink:
             x_disable_stats=True,
             x_disable_meta=True,
             x_disable_machine_info=True,
+            x_log_level=logging.INFO,
             init_timeout=self.init_timeout_s,
             finish_timeout=self.finish_timeout_s,
             finish_timeout_raises=True,
@@ -339,8 +341,14 @@ def _mark_synced(folders: Iterable[Path]) -> None:
 
 
 def _quieten() -> None:
-    """Keep wandb from reporting about itself: with a silent server it waits for that and prints its troubles."""
+    """Keep wandb from reporting about itself.
+
+    With a silent server it waits for that and prints its troubles, and asked for all details, it writes the API key
+    into its log in the campaign's folder.
+    """
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    for name in _VERBOSE:
+        os.environ.pop(name, None)
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
 

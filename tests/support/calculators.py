@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ase.calculators.calculator import Calculator
+from ase.calculators.emt import EMT
 
 
 class LogsAndFails(Calculator):
@@ -17,3 +19,12 @@ class LogsAndFails(Calculator):
     def calculate(self, *words: Any) -> None:
         (Path(self.directory) / "log.txt").write_text("what happened")
         raise RuntimeError("no")
+
+
+class Leaks(EMT):
+    """EMT that sometimes fails, and tells a secret of the environment when it does."""
+
+    def calculate(self, atoms: Any = None, *words: Any, **keywords: Any) -> None:
+        if atoms is not None and len(atoms) > 1 and int(1e6 * abs(atoms.positions.sum())) % 3 == 0:
+            raise RuntimeError(f"no licence for {os.environ['WANDB_API_KEY']} {os.environ['LICENCE_TOKEN']}")
+        super().calculate(atoms, *words, **keywords)
