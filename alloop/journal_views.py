@@ -21,7 +21,8 @@ CREATE VIEW IF NOT EXISTS label AS
 SELECT substr(f.body ->> 'purpose', 7) AS frame, f.body ->> 'key' AS key, f.body ->> 'status' AS status,
        f.body ->> 'reason' AS reason, f.body ->> '$.summary.energy_eV' AS energy_eV,
        f.body ->> '$.summary.max_force_eV_per_A' AS max_force_eV_per_A,
-       f.body ->> '$.summary.scf_iterations' AS scf_iterations, f.body ->> '$.timing.cpu_s' AS cpu_s
+       f.body ->> '$.summary.scf_iterations' AS scf_iterations, f.body ->> '$.summary.scf_rung' AS scf_rung,
+       f.body ->> '$.timing.cpu_s' AS cpu_s
 FROM event AS f WHERE f.kind = 'task_finished' AND f.body ->> 'purpose' LIKE 'label/%'
   AND f.seq = (SELECT max(l.seq) FROM event AS l
                WHERE l.kind = 'task_finished' AND l.body ->> 'purpose' = f.body ->> 'purpose');

@@ -39,8 +39,8 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
     ----------
     job : dict
         ``numbers``, ``positions_A``, ``cell_A``, ``pbc`` and ``moments_muB`` of the atoms; ``keywords`` of GPAW;
-        ``ladder``, a list of changes of the keywords to try one after the other; ``derivatives``, whether forces and
-        stress are wanted.
+        ``ladder``, a list of changes of the keywords to try one after the other, see `climb`; ``derivatives``, whether
+        forces and stress are wanted.
     log : pathlib.Path
         Where GPAW writes what it does.
 
@@ -69,24 +69,62 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
 def climb(atoms: Any, keywords: dict[str, Any], ladder: list[dict[str, Any]], log: Any) -> tuple[Any, int, int]:
     """Return a converged calculator, the rung it stands on, and the SCF iterations of all rungs together.
 
+    A rung with ``start_width_eV`` converges the density at that smearing first, and goes on from there.
+
     Raises
     ------
     NotConvergedError
         If the last rung fails too.
     """
-    from gpaw import GPAW, ConvergenceError
-
     iterations = 0
     for rung, changes in enumerate(ladder):
-        calculator = GPAW(**{**keywords, **changes}, txt=log)
-        try:
-            calculator.get_potential_energy(atoms)
-        except ConvergenceError:
-            iterations += int(calculator.get_number_of_iterations())
+        changed = {**keywords, **changes}
+        start_width_eV = changed.pop("start_width_eV", None)
+        if start_width_eV is None:
+            calculator = _calculator(changed, log)
         else:
-            return calculator, rung, iterations + int(calculator.get_number_of_iterations())
-    tried = f"any of {len(ladder)} SCF settings" if len(ladder) > 1 else "the SCF settings"
-    raise NotConvergedError(f"no self-consistency with {tried}, {iterations} iterations")
+            calculator, spent = _warm_start(atoms, changed, start_width_eV, log)
+            iterations += spent
+        converged, spent = _converge(calculator, atoms)
+        iterations += spent
+        if converged:
+            return calculator, rung, iterations
+    raise NotConvergedError(f"no self-consistency on {len(ladder)} rungs of SCF settings, {iterations} iterations")
+
+
+def _warm_start(atoms: Any, keywords: dict[str, Any], width_eV: float, log: Any) -> tuple[Any, int]:
+    """Return a calculator whose density stems from a wider smearing, and the iterations that took.
+
+    A calculator takes its occupations when it is made, so those of the wanted width are put into it afterwards. The
+    total moment is held meanwhile, lest a wide smearing lose it.
+    """
+    from gpaw.dft import Parameters
+
+    wide = {**keywords["occupations"], "width": width_eV, **({"fixmagmom": True} if keywords["spinpol"] else {})}
+    calculator = _calculator({**keywords, "occupations": wide}, log)
+    _, iterations = _converge(calculator, atoms)
+    wanted = Parameters(**{key: value for key, value in keywords.items() if key != "legacy_gpaw"})
+    builder = wanted.dft_component_builder(atoms, log=calculator.log, comm=calculator.comm)
+    calculator.dft.scf_loop.occ_calc = builder.create_occupation_number_calculator()
+    calculator.dft.results.clear()
+    return calculator, iterations
+
+
+def _calculator(keywords: dict[str, Any], log: Any) -> Any:
+    from gpaw import GPAW
+
+    return GPAW(**keywords, txt=log)
+
+
+def _converge(calculator: Any, atoms: Any) -> tuple[bool, int]:
+    """Return whether the SCF converged, and the iterations it took."""
+    from gpaw import ConvergenceError
+
+    try:
+        calculator.get_potential_energy(atoms)
+    except ConvergenceError:
+        return False, int(calculator.get_number_of_iterations())
+    return True, int(calculator.get_number_of_iterations())
 
 
 def code_found(datasets: dict[str, str]) -> dict[str, str]:

@@ -9,10 +9,9 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alloop.config.science import GpawLabel
+from alloop.labelling.scf_ladder import ATOM_MAXITER, atom_ladder, frame_ladder
 
 FUNCTIONAL_ALIASES = {"r2SCAN": "MGGA_X_R2SCAN+MGGA_C_R2SCAN", "SCAN": "MGGA_X_SCAN+MGGA_C_SCAN"}
-ATOM_MAXITER = 300
-ATOM_FALLBACKS: tuple[dict[str, Any], ...] = ({}, {"mixer": {"beta": 0.02}}, {"mixer": {"name": "pulay", "beta": 0.02}})
 _BOX_RATIOS = (1.0, 1.05, 1.1)
 _OF_ONE_CELL = ("nbands", "gpts")
 
@@ -59,7 +58,7 @@ def gpaw_job(atoms: Atoms, label: GpawLabel, *, isolated: bool = False) -> dict[
         "pbc": atoms.pbc.tolist(),
         "moments_muB": None if isolated else initial_moments(label, atoms).tolist(),
         "keywords": keywords,
-        "ladder": list(ATOM_FALLBACKS) if isolated else [{}],
+        "ladder": atom_ladder() if isolated else frame_ladder(label),
         "derivatives": not isolated,
     }
 

@@ -1,5 +1,7 @@
 """A whole tiny campaign with nothing replaced: GPAW labels, MACE fits and MD, Parsl processes, an offline run."""
 
+import sqlite3
+
 import pytest
 from ase.build import bulk
 from ase.io import read, write
@@ -44,6 +46,8 @@ def test_labels_are_gpaws_with_forces_stress_and_a_counted_scf(finished):
     for task in state.tasks.values():
         if task.task == "label":
             assert 3 <= task.finished.summary["scf_iterations"] <= 80
+    view = sqlite3.connect(folder / "journal.sqlite").execute("SELECT DISTINCT scf_rung FROM label WHERE status = 'ok'")
+    assert view.fetchall() == [(0,)]
     for atoms in read(folder / "export" / "dataset.extxyz", ":"):
         assert abs(atoms.arrays["REF_forces"].sum(axis=0)).max() < 0.05
         assert atoms.info["REF_stress"].shape == (6,)

@@ -75,6 +75,7 @@ def test_a_gpaw_label_is_whole_and_leaves_nothing_behind(workspace):
     assert summary.energy_eV == data.energy_eV
     assert (summary.atoms, len(data.stress_eV_per_A3)) == (2, 6)
     assert 3 < summary.scf_iterations < 80
+    assert summary.scf_rung == 0
     assert data.structure.digest() == request.structure_sha256
     assert _scratch_is_clean(workspace)
     assert _logs(workspace) == []
@@ -111,7 +112,7 @@ def test_scf_that_does_not_converge_is_a_failure_whose_log_is_kept(workspace):
     request = _request(workspace, _crystal(), GpawLabel(**FAST, maxiter=2))
     result = compute(request, workspace)
     assert (result.status, result.reason) == ("failed", "scf")
-    assert "2 iterations" in result.detail
+    assert result.detail.startswith("no self-consistency on 4 rungs of SCF settings, 22 iterations (log: ")
     log = workspace.root / "logs" / "label" / f"{request.key()}.txt"
     assert str(log.relative_to(workspace.root)) in result.detail
     assert "iter:" in log.read_text()
@@ -138,7 +139,8 @@ def test_an_odd_electron_is_refused_unless_spin_or_charge_says_otherwise(workspa
     failure = _reason(workspace, vacancy, GpawLabel(**FAST))
     assert failure.reason == "odd_electrons"
     assert "label.spin" in failure.detail
-    for settings in (GpawLabel(**FAST, charge=-1, maxiter=1), GpawLabel(**FAST, spin=False, maxiter=1)):
+    small = {"cutoff_eV": 200, "kpts": (1, 1, 1), "maxiter": 1}
+    for settings in (GpawLabel(**small, charge=-1), GpawLabel(**small, spin=False)):
         assert _reason(workspace, vacancy, settings).reason == "scf"
 
 
