@@ -14,6 +14,7 @@ from alloop.events import CodeRefused, DriverStarted, DriverStopped, Event, Task
 from alloop.execution import Completion, wait
 from alloop.failure import OutOfTimeError, PolicyError
 from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
+from alloop.folding import apply
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal import Entry, Journal
 from alloop.plan import Wanted, plan
@@ -249,7 +250,7 @@ class Campaign:
 
     def _publish(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            self.state.apply(entry)
+            apply(self.state, entry)
             self._last_event_t = time.monotonic()
             for listener in self.listeners:
                 listener.on_entry(entry, self.state)

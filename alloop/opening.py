@@ -23,6 +23,7 @@ from alloop.events import (
     PolicyChanged,
     SystemRecord,
 )
+from alloop.folding import apply, fold
 from alloop.harvest import restore_labels
 from alloop.imports import Batch, imported_label, take_over
 from alloop.journal import Entry, Journal
@@ -30,7 +31,7 @@ from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure, symbols_of
 from alloop.probes import due
 from alloop.reuse import Import, run_id_of, way_on
-from alloop.state import State, fold
+from alloop.state import State
 from alloop.tasks.workspace import Workspace
 
 PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl")
@@ -193,7 +194,7 @@ def versions() -> dict[str, str]:
 def _append(journal: Journal, state: State, events: list[Event]) -> list[Entry]:
     entries = journal.append(events) if events else []
     for entry in entries:
-        state.apply(entry)
+        apply(state, entry)
     return entries
 
 

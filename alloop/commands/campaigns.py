@@ -9,8 +9,9 @@ from pathlib import Path
 
 from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.loading import load_config
+from alloop.folding import fold
 from alloop.journal import JournalError, read_entries
-from alloop.state import State, fold
+from alloop.state import State
 
 
 def campaign_folder(name: str, folder: Path | None) -> Path:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from alloop.config.machine import WandbConfig
+from alloop.folding import apply
 from alloop.journal import Entry
 from alloop.monitor.wandb_rows import STEP_METRIC, Publication, publication
 from alloop.state import State
@@ -325,7 +326,7 @@ def _meddled(folder: Path) -> Path | None:
 def _catch_up(history: Sequence[Entry]) -> list[Publication]:
     state, items = State(), []
     for entry in history:
-        state.apply(entry)
+        apply(state, entry)
         item = publication(entry, state)
         if item is not None:
             items.append(item)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from alloop.campaign import CodeRefusedError
 from alloop.events import CodeChanged, ConfigChanged, TaskPlanned
+from alloop.folding import fold
 from alloop.journal import Journal, read_entries
 from alloop.opening import open_state
 from alloop.probes import agrees, due, probe_labels
-from alloop.state import fold
 from alloop.tasks.results import ProbeSummary
 from tests.support.loops import CODE, STARTED, config, loop
 

@@ -14,11 +14,11 @@ from rich.console import Console
 from alloop import journal_guard
 from alloop.commands.campaigns import blaming_journal, folded
 from alloop.events import event_from_json
+from alloop.folding import fold
 from alloop.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
 from alloop.monitor.status import render, summary
 from alloop.report import time_split
 from alloop.report.page import page
-from alloop.state import fold
 from tests.support.journals import play
 
 

@@ -11,6 +11,7 @@ from alloop.campaign import Campaign
 from alloop.charter import Charter
 from alloop.config import CampaignConfig
 from alloop.events import CampaignCreated, DriverStarted, SystemRecord
+from alloop.folding import apply
 from alloop.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.opening import open_state
@@ -88,7 +89,7 @@ def loop(
     journal = found(folder, wanted, systems, foundation)
     state = open_state(journal)
     for entry in journal.append(due(state, code or state.code)):
-        state.apply(entry)
+        apply(state, entry)
     assert state.created is not None
     simulated = SimulatedWorkers(folder, **workers)
     return Campaign(

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from alloop.config.machine import WandbConfig
+from alloop.folding import apply
 from alloop.journal import read_entries
 from alloop.monitor.wandb import WandbView
 from alloop.state import State
@@ -31,11 +32,11 @@ def main(folder: Path, first: int, last: int, fate: str) -> None:
     slowest = time.monotonic() - started
     state = State()
     for entry in history:
-        state.apply(entry)
+        apply(state, entry)
     for number, entry in enumerate(live):
         if fate == "core-killed" and number == len(live) // 2:
             _kill_core()
-        state.apply(entry)
+        apply(state, entry)
         before = time.monotonic()
         view.on_entry(entry, state)
         slowest = max(slowest, time.monotonic() - before)

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from alloop.events import DriverStarted, LabelsImported
+from alloop.folding import apply
 from alloop.journal import Entry
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.listener import Listener
@@ -19,7 +20,7 @@ def watch(entries, plain: bool, file=None, width: int = 80) -> str:
     console = Console(file=file or io.StringIO(), width=width, force_terminal=not plain)
     view, state = ConsoleView(console, plain), State()
     for entry in entries:
-        state.apply(entry)
+        apply(state, entry)
         view.on_entry(entry, state)
         view.tick(state, entry.t + 0.5)
     view.close()
@@ -59,7 +60,7 @@ def test_a_log_never_goes_back_in_time(entries):
     console = Console(file=io.StringIO(), width=80)
     view, state = ConsoleView(console, plain=True, redraw_s=7.0, summary_s=10.0), State()
     for entry in entries:
-        state.apply(entry)
+        apply(state, entry)
         view.on_entry(entry, state)
         view.tick(state, entry.t + 0.1)
     times = [line[:11].split() for line in console.file.getvalue().splitlines() if line[9:13] == " s  "]
@@ -99,7 +100,7 @@ def test_a_silent_campaign_still_gives_signs_of_life(entries):
     console = Console(file=io.StringIO(), width=80)
     view, state = ConsoleView(console, plain=True), State()
     for entry in entries[:40]:
-        state.apply(entry)
+        apply(state, entry)
         view.on_entry(entry, state)
     before = console.file.getvalue().count("\n")
     for second in range(1, 601):
@@ -140,7 +141,7 @@ from alloop.state import State
 view, state = ConsoleView(Console(), plain=True), State()
 sys.stdin.readline()
 for entry in read_entries(sys.argv[1]):
-    state.apply(entry)
+    apply(state, entry)
     view.on_entry(entry, state)
 view.close()
 print(state.verdict.verdict, file=sys.stderr)

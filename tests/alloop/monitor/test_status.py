@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
+from alloop.folding import fold
 from alloop.monitor.status import render, summary
-from alloop.state import fold
 from tests.support.journals import START_T, play, variant
 
 

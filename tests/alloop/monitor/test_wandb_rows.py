@@ -6,6 +6,7 @@ import math
 import pytest
 
 from alloop.events import AttemptLost, DriverStarted, FramesSelected, RungJudged, TaskFinished, Tick, VerdictReached
+from alloop.folding import apply
 from alloop.journal import Entry
 from alloop.monitor.wandb_rows import Publication, publication, rows
 from alloop.state import State
@@ -16,7 +17,7 @@ from tests.support.journals import play, variant
 def campaign(tmp_path_factory) -> list[tuple[Entry, Publication | None]]:
     state, seen = State(), []
     for entry in play(tmp_path_factory.mktemp("campaign")):
-        state.apply(entry)
+        apply(state, entry)
         seen.append((entry, publication(entry, state)))
     return seen
 
@@ -91,7 +92,7 @@ def test_selection_and_verdict_are_published(campaign):
 def test_a_number_that_is_not_known_is_left_out(tmp_path):
     state = State()
     for entry in play(tmp_path, variant(rungs=(12,), heldout_fraction=0.09)):
-        state.apply(entry)
+        apply(state, entry)
         if isinstance(entry.event, RungJudged):
             row = rows(entry, state)
     assert "heldout/force_rmse_meV_per_A" in row
@@ -101,7 +102,7 @@ def test_a_number_that_is_not_known_is_left_out(tmp_path):
         0.0,
         RungJudged(size=12, heldout=2, table=({"size": 12, "rmse_forces_meV_per_A": math.nan},), judgements=()),
     )
-    state.apply(unknown)
+    apply(state, unknown)
     assert not any(name.startswith("heldout/force") for name in rows(unknown, state))
 
 

@@ -1,0 +1,122 @@
+"""Events of the campaign as a whole: its config, its imported labels, its generations, rungs and end."""
+
+from __future__ import annotations
+
+from alloop.canonical import content_key
+from alloop.events import (
+    CampaignCreated,
+    ConfigChanged,
+    GenerationOpened,
+    LabelsImported,
+    PolicyChanged,
+    RungJudged,
+    VerdictReached,
+)
+from alloop.folding.code import outdated, plan_again
+from alloop.folding.frames import settle
+from alloop.records import FrameState, GenerationState, RungState, TaskState
+from alloop.state import OF_MACHINES, OF_MEANS, State
+from alloop.tasks.results import Offer
+
+_IMPORTED_OFFER = Offer(
+    index=0, why="initial", step=0, temperature_K=None, disagreement_eV_per_A=None, min_contact=1.0, structure_sha256=""
+)
+
+
+def created(state: State, event: CampaignCreated) -> None:
+    """The campaign begins."""
+    state.created, state.config = event, event.config
+    state.policies, state.codes = event.policies, [event.code]
+
+
+def config_changed(state: State, event: ConfigChanged) -> None:
+    """Machines, budgets or monitoring changed: what was given up for them is tried again."""
+    state.config = event.config
+    _give_walkers_another_chance(state)
+    _lift_verdict(state)
+    newest = {task.purpose.partition("/again")[0]: task for task in state.tasks.values()}
+    for task in newest.values():
+        revived = task.finished is not None and task.finished.reason in OF_MACHINES
+        if revived and task.task not in ("explore", "probe"):
+            _revive(state, task)
+
+
+def _lift_verdict(state: State) -> None:
+    if state.verdict is not None and state.verdict.verdict in OF_MEANS:
+        state.verdict = None
+
+
+def _revive(state: State, task: TaskState) -> None:
+    """Let other machines try what machines failed at; what asks for former code is planned again."""
+    assert task.finished is not None
+    reason = task.finished.reason
+    if outdated(state, task):
+        plan_again(state, task)
+    else:
+        task.status, task.finished, task.attempts = "running", None, 1
+        state.running[task.purpose] = task
+    if task.task != "label":
+        state.broken[reason] -= 1
+        return
+    frame = state.frames[task.context["frame"]]
+    frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
+    state.waiting_labels[str(frame.use)] += 1
+    state.failures[reason] -= 1
+    state.settled_frames = state.settled_labels = 0
+    settle(state)
+
+
+def policy_changed(state: State, event: PolicyChanged) -> None:
+    """A policy of the user's was mended."""
+    state.policies = event.policies
+    _give_walkers_another_chance(state)
+    _lift_verdict(state)
+
+
+def labels_imported(state: State, event: LabelsImported) -> None:
+    """Labels that existed before the campaign."""
+    state.brought = content_key([state.brought, event.keys])
+    if event.campaign is not None:
+        state.imported_from.add(event.campaign)
+    if event.reference == "other":
+        state.pretraining.extend(event.keys)
+        return
+    state.imported_structures.update(event.structures)
+    source = "" if event.campaign is None else f"campaign/{event.campaign}"
+    for key in event.keys:
+        frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, source, _IMPORTED_OFFER)
+        frame.status, frame.use, frame.label = "labelled", "train", key
+        state.frames[frame.id] = frame
+        state.train_order.append(frame.id)
+        state.labels["train"] += 1
+
+
+def generation_opened(state: State, event: GenerationOpened) -> None:
+    """A refit of the committee begins."""
+    missing = set(event.missing)
+    frames = tuple(i for i in state.train_order[: event.upto] if i not in missing)
+    generation = GenerationState(event.number, frames, event.rung, event.foundation)
+    state.generations.append(generation)
+    _give_walkers_another_chance(state)
+    if event.foundation and state.created is not None:
+        generation.models[0] = f"foundation:{state.created.foundation}"
+    else:
+        state.unfitted[generation.number] = generation
+    if event.rung is not None:
+        state.rungs[event.rung] = RungState(event.rung, frames)
+
+
+def rung_judged(state: State, event: RungJudged) -> None:
+    """A rung was judged."""
+    state.judged.append(event)
+
+
+def verdict_reached(state: State, event: VerdictReached) -> None:
+    """The campaign's answer."""
+    state.verdict = event
+
+
+def _give_walkers_another_chance(state: State) -> None:
+    state.stalled_segments = 0
+    for walker in state.walkers.values():
+        walker.fruitless = 0

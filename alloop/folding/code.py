@@ -1,0 +1,57 @@
+"""Events of the code that makes the labels."""
+
+from __future__ import annotations
+
+from alloop.events import CodeChanged, CodeDriftFound, CodeRefused
+from alloop.records import TaskState
+from alloop.state import State
+
+
+def drift_found(state: State, event: CodeDriftFound) -> None:
+    """The code of the labels is not what it was: probes decide."""
+    _end_drift(state)
+    state.drift = event
+    state.drifts += 1
+
+
+def code_refused(state: State, event: CodeRefused) -> None:
+    """The changed code does not agree."""
+    _end_drift(state)
+
+
+def code_changed(state: State, event: CodeChanged) -> None:
+    """The changed code agrees and makes the labels from now on."""
+    _end_drift(state)
+    state.codes.append(event.new)
+    for task in [task for task in state.running.values() if outdated(state, task)]:
+        del state.running[task.purpose]
+        plan_again(state, task)
+    if not event.probes:
+        _forget_atoms(state)
+
+
+def _end_drift(state: State) -> None:
+    state.drift = None
+    state.running = {purpose: task for purpose, task in state.running.items() if task.task != "probe"}
+
+
+def _forget_atoms(state: State) -> None:
+    """Have the isolated atoms computed again: no label says whether their energies still belong to the code."""
+    for purpose in [task.purpose for task in state.tasks.values() if task.task == "atom"]:
+        del state.tasks[purpose]
+        state.running.pop(purpose, None)
+    state.e0s_eV.clear()
+
+
+def plan_again(state: State, task: TaskState) -> None:
+    """Forget a task that asked for former code."""
+    del state.tasks[task.purpose]
+    if task.task == "label":
+        frame = state.frames[task.context["frame"]]
+        state.to_label[str(frame.use)][frame.id] = frame
+
+
+def outdated(state: State, task: TaskState) -> bool:
+    """Return whether a task asks for other code than the present one."""
+    asked: dict[str, str] = task.request.get("code", {})
+    return any(state.code.get(name) != value for name, value in asked.items())

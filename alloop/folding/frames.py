@@ -1,0 +1,105 @@
+"""Events of frames: offered, selected, drawn, labelled."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from alloop.events import FramesSelected, HeldoutDrawn, SelectionAsked, TaskFinished
+from alloop.records import AskedSelection, FrameState, TaskState
+from alloop.state import State
+from alloop.tasks.results import Offer
+
+
+def offered(state: State, task: TaskState, offer: Offer) -> None:
+    """A task offers a frame."""
+    context = task.context
+    frame = FrameState(
+        id=f"{context['walker']}/{context['segment']}/{offer.index}",
+        system=context["system"],
+        walker=context["walker"],
+        segment=int(context["segment"]),
+        generation=context["generation"],
+        source=f"{task.task}/{task.key}#{offer.index}",
+        offer=offer,
+    )
+    state.frames[frame.id] = frame
+    if offer.why == "initial":
+        state.pool_initial[frame.id] = frame
+    elif context["role"] == "train":
+        state.pool[frame.id] = frame
+        state.offered[int(context["generation"])] += 1
+    elif offer.why == "random" and offer.structure_sha256 not in state.imported_structures:
+        state.pool_heldout[frame.id] = frame
+
+
+def label_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    """A label is there, or there will be none."""
+    frame = state.frames[task.context["frame"]]
+    state.waiting_labels[str(frame.use)] -= 1
+    if event.status == "ok":
+        frame.status, frame.label = "labelled", event.key
+        state.labels[str(frame.use)] += 1
+    else:
+        frame.status, frame.reason = "failed", event.reason
+        state.failures[event.reason] += 1
+    settle(state)
+
+
+def settle(state: State) -> None:
+    """Move on over the held-out frames, in the order they were drawn, of which nothing is to come any more."""
+    for frame_id in state.heldout_order[state.settled_frames :]:
+        status = state.frames[frame_id].status
+        if status == "heldout":
+            return
+        state.settled_frames += 1
+        state.settled_labels += status == "labelled"
+
+
+def selection_asked(state: State, event: SelectionAsked) -> None:
+    """All that was offered so far is put before the selection policy."""
+    segments = tuple(sorted(state.news, key=lambda source: (source.walker, source.segment)))
+    state.asked = AskedSelection(event, segments, state.last_selection)
+    state.news, state.segments_since_selection = [], 0
+    state.asked_about, state.offered = state.offered, Counter()
+
+
+def frames_selected(state: State, event: FramesSelected) -> None:
+    """The policy has chosen."""
+    state.selections += 1
+    state.stalled_segments = 0 if event.chosen else state.stalled_segments
+    state.last_chosen = len(event.chosen)
+    for choice in event.chosen:
+        frame = _leave_pool(state, choice.id)
+        frame.rank, frame.reason = choice.rank, choice.why
+        _use(state, frame, "train")
+        state.train_order.append(frame.id)
+    for frame_id, reason in event.rejected.items():
+        frame = _leave_pool(state, frame_id)
+        frame.status, frame.reason = "rejected", reason
+        state.rejections[reason] += 1
+    state.offered.update(state.asked_about)
+    state.asked_about = Counter()
+
+
+def heldout_drawn(state: State, event: HeldoutDrawn) -> None:
+    """Frames are drawn for the held-out set."""
+    for frame_id in event.frames:
+        frame = state.pool_heldout.pop(frame_id)
+        frame.reason = "heldout"
+        _use(state, frame, "heldout")
+        state.heldout_order.append(frame_id)
+
+
+def _leave_pool(state: State, frame_id: str) -> FrameState:
+    if frame_id in state.pool_initial:
+        return state.pool_initial.pop(frame_id)
+    frame = state.pool.pop(frame_id)
+    state.asked_about[int(frame.generation or 0)] -= 1
+    return frame
+
+
+def _use(state: State, frame: FrameState, use: str) -> None:
+    frame.status, frame.use = "selected" if use == "train" else "heldout", use
+    state.to_label[use][frame.id] = frame
+    state.waiting_labels[use] += 1
+    state.ordered += 1

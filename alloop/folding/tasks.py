@@ -1,0 +1,139 @@
+"""Events of tasks: planned, broken, finished."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alloop.events import AttemptLost, TaskFinished, TaskPlanned
+from alloop.folding.frames import label_finished, offered
+from alloop.records import TaskState, WalkerState
+from alloop.state import OF_MACHINES, State
+from alloop.tasks.requests import SegmentSource
+from alloop.tasks.results import EvaluateSummary, OffersSummary
+
+UNPHYSICAL = ("contact", "temperature", "volume", "nan")
+
+
+def task_planned(state: State, event: TaskPlanned) -> None:
+    """A task will be submitted."""
+    planned_t = state.last_t or 0.0
+    task = TaskState(event.purpose, event.key, event.task, event.slot_kind, event.request, event.context, planned_t)
+    state.tasks[task.purpose] = state.running[task.purpose] = task
+    if event.task == "explore":
+        _walker(state, event.context["walker"]).running = True
+    if event.task == "label":
+        frame = state.frames[event.context["frame"]]
+        state.to_label[str(frame.use)].pop(frame.id, None)
+
+
+def attempt_lost(state: State, event: AttemptLost) -> None:
+    """An attempt broke and is made again."""
+    state.tasks[event.purpose].attempts += event.cost
+    state.broken["lost worker"] += 1
+
+
+def task_finished(state: State, event: TaskFinished) -> None:
+    """A result was harvested, or a task was given up."""
+    task = state.tasks[event.purpose]
+    task.status, task.finished = event.status, event
+    task.request = task.request if event.reason in OF_MACHINES else {}
+    state.running.pop(event.purpose, None)
+    if task.slot_kind == "label" and event.timing is not None and not event.reused:
+        state.dft_core_s += event.timing.cpu_s
+    if event.status == "failed":
+        state.last_problem = f"{event.purpose}: {event.detail or event.reason}"
+        if task.task not in ("label", "probe"):
+            state.broken[event.reason] += 1
+    _FINISHED[task.task](state, task, event)
+
+
+def _offers_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    walker = _walker(state, task.context["walker"])
+    walker.running = False
+    walker.segments = max(walker.segments, int(task.context["segment"]) + 1)
+    summary = OffersSummary.model_validate(event.summary) if event.status == "ok" else None
+    if task.task == "explore":
+        _count_segment(state, walker, task, summary)
+    if summary is None:
+        walker.explosions += 1
+        walker.ended = event.reason
+        return
+    walker.explosions = walker.explosions + 1 if summary.ended in UNPHYSICAL else 0
+    walker.ended = summary.ended
+    state.rejections.update(summary.gated)
+    for offer in summary.offers:
+        offered(state, task, offer)
+
+
+def _count_segment(state: State, walker: WalkerState, task: TaskState, summary: OffersSummary | None) -> None:
+    """Count a segment, a failed one (None) too: what only ever fails must not be tried for ever."""
+    walker.last_generation = int(task.context["generation"])
+    walker.round = int(task.context["round"])
+    if summary is not None:
+        walker.continue_from = task.key
+    fruitful = summary is not None and any(offer.why == "random" for offer in summary.offers)
+    walker.fruitless = 0 if fruitful else walker.fruitless + 1
+    state.stalled_segments += task.context["role"] == "train"
+    state.segments_since_selection += task.context["role"] == "train"
+    if summary is not None and task.context["role"] == "train":
+        state.news.append(_segment_source(task))
+
+
+def _probe_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    """Nothing follows from one probe alone."""
+
+
+def _atom_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    if event.status == "ok":
+        state.e0s_eV[task.context["element"]] = float(event.summary["energy_eV"])
+
+
+def _fit_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    if event.status != "ok":
+        return
+    context, model = task.context, f"fit:{event.key}"
+    if context["rung"] is not None:
+        state.rungs[context["rung"]].models[context["fit"]] = model
+    if context["generation"] is not None:
+        generation = state.generations[context["generation"]]
+        generation.models[context["member"]] = model
+        if len(generation.models) == state.members():
+            state.unfitted.pop(generation.number, None)
+
+
+def _evaluate_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    if event.status == "ok":
+        key = (task.context["model"], int(task.context["heldout"]))
+        state.evaluations[key] = EvaluateSummary.model_validate(event.summary)
+
+
+def _select_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    if event.status == "ok":
+        state.last_selection, state.asked = event.key, None
+
+
+def _walker(state: State, walker_id: str) -> WalkerState:
+    return state.walkers.setdefault(walker_id, WalkerState(walker_id))
+
+
+def _segment_source(task: TaskState) -> SegmentSource:
+    context = task.context
+    return SegmentSource(
+        key=task.key,
+        walker=context["walker"],
+        segment=int(context["segment"]),
+        system=context["system"],
+        generation=int(context["generation"]),
+    )
+
+
+_FINISHED: dict[str, Any] = {
+    "initial": _offers_finished,
+    "explore": _offers_finished,
+    "label": label_finished,
+    "probe": _probe_finished,
+    "atom": _atom_finished,
+    "fit": _fit_finished,
+    "evaluate": _evaluate_finished,
+    "select": _select_finished,
+}
