@@ -136,6 +136,7 @@ import sys
 from rich.console import Console
 from alloop.journal import read_entries
 from alloop.monitor.console import ConsoleView
+from alloop.folding import apply
 from alloop.state import State
 
 view, state = ConsoleView(Console(), plain=True), State()
