@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -112,32 +113,48 @@ def resume(
         If the config changes the science of the campaign, or a policy's source changed and that is not accepted.
     """
     state = open_state(journal)
-    changes = accepted_changes(loaded, state, workspace.root)
-    mended = _mended_policies(loaded, state, accept_policy)
-    events: list[Event] = []
-    if mended:
-        events.append(PolicyChanged(policies=policy_digests(loaded), changed=mended))
-    if changes:
-        events.append(ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=changes))
-    entries = _append(journal, state, events)
+    entries = _append(journal, state, _changes(loaded, state, workspace.root, accept_policy))
     restore_labels(journal, workspace)
-    return state, [*entries, *_append(journal, state, due(state, installed_code(loaded, state)))]
+    return state, [*entries, *_append(journal, state, due(state, _installed_code(loaded, state)))]
 
 
-def installed_code(loaded: LoadedConfig, state: State) -> dict[str, str]:
-    """Return the identity of the code that would make a campaign's labels now."""
-    assert state.created is not None
-    return code_identity(loaded.config.label, state.created.elements)
-
-
-def accepted_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str, ...]:
-    """Return the changes of machines, budgets and monitoring since the last run of the campaign in a folder.
+def foresee(loaded: LoadedConfig, state: State, root: Path) -> list[Entry]:
+    """Return what `resume` would journal of changes, folded into a state that nobody else holds.
 
     Raises
     ------
     ConfigError
-        If anything else in the config changed, or a file that it names.
+        As `resume` does.
     """
+    entries = _foretold(state, _changes(loaded, state, root, accept_policy=False))
+    return [*entries, *_foretold(state, due(state, _installed_code(loaded, state)))]
+
+
+def _foretold(state: State, events: list[Event]) -> list[Entry]:
+    entries = [Entry(state.seq + i, time.time(), event) for i, event in enumerate(events, start=1)]  # type: ignore[arg-type]
+    for entry in entries:
+        state.apply(entry)
+    return entries
+
+
+def _changes(loaded: LoadedConfig, state: State, root: Path, accept_policy: bool) -> list[Event]:
+    config = _config_changes(loaded, state, root)
+    mended = _mended_policies(loaded, state, accept_policy)
+    events: list[Event] = []
+    if mended:
+        events.append(PolicyChanged(policies=policy_digests(loaded), changed=mended))
+    if config:
+        events.append(ConfigChanged(config=loaded.config.model_dump(mode="json"), changes=config))
+    return events
+
+
+def _installed_code(loaded: LoadedConfig, state: State) -> dict[str, str]:
+    assert state.created is not None
+    return code_identity(loaded.config.label, state.created.elements)
+
+
+def _config_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str, ...]:
+    """Return the changes of machines, budgets and monitoring; all others are refused."""
     created = state.created
     assert created is not None
     found = differences(state.config, loaded.config.model_dump(mode="json"))

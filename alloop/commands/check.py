@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,15 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alloop.commands.campaigns import campaign_folder
+from alloop.commands.campaigns import campaign_folder, folded
 from alloop.commands.probe import ProbeError, time_label
 from alloop.config.campaign import CampaignConfig
 from alloop.config.drift import science_digest
+from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile, GpawLabel
 from alloop.config.structures import read_systems
 from alloop.cost import Projection, project
-from alloop.reuse import brought, checked
+from alloop.journal import JOURNAL_FILE
+from alloop.monitor.lines import imported_text, lines
+from alloop.opening import foresee
+from alloop.reuse import Import, brought, checked
 
 
 def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:
@@ -43,13 +48,33 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     """
     console = console or Console()
     loaded = load_config(path)
-    imports = checked(loaded, campaign_folder(loaded.config.name, None))
+    root = campaign_folder(loaded.config.name, None)
+    imports = checked(loaded, root)
     label_s = _probe(loaded, None if as_json else console) if probe else None
     projection = project(loaded, label_s=label_s, brought=brought(imports))
     if as_json:
-        console.print(json.dumps(_as_json(loaded, projection)), soft_wrap=True, markup=False, highlight=False)
+        told = {**_as_json(loaded, projection), "resume": _resume(loaded, root)}
+        console.print(json.dumps(told), soft_wrap=True, markup=False, highlight=False)
     else:
-        _show(loaded, projection, console)
+        _show(loaded, projection, imports, console)
+        for line in _resume(loaded, root):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
+    """Return what ``alloop run`` would do with the campaign that stands in a folder, if one does."""
+    if not (root / JOURNAL_FILE).exists():
+        return []
+    state = folded(root)
+    if state.created is None:
+        return []
+    try:
+        entries = foresee(loaded, state, root)
+    except ConfigError as error:
+        return [f"A campaign stands in {root}, and `alloop run` would refuse to continue it: {error}"]
+    labels = state.labelled("train") + state.labelled("heldout")
+    told = [f"  {text}" for entry in entries for text in lines(entry, state)]
+    return [f"A campaign stands in {root}; `alloop run` would continue it with {labels} labels.", *told]
 
 
 def _probe(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
@@ -75,10 +100,13 @@ def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
     }
 
 
-def _show(loaded: LoadedConfig, projection: Projection, console: Console) -> None:
+def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import], console: Console) -> None:
     console.print(f"[bold]{escape(loaded.config.name)}[/]: {escape(str(loaded.path))} can run", highlight=False)
     console.print(_systems_table(projection))
     console.print(_work_table(loaded.config, projection))
+    for batch in (batch for taken in imports for batch in taken.batches() if batch.results):
+        told = imported_text(len(batch.results), batch.source, batch.reference, batch.why)
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
     for shortfall in projection.shortfalls:
         console.print(f"[yellow]does not suffice:[/] {escape(shortfall)}", highlight=False, soft_wrap=True)
     if projection.dft_core_hours is None:

@@ -85,6 +85,13 @@ def wrapped(text: str, width: int = WIDTH, indent: str = "  ") -> list[str]:
     return [one_line(part, width) for part in (*out, line) if part]
 
 
+def imported_text(labels: int, source: str, reference: str, why: str) -> str:
+    """Return what becomes of labels that were brought along, in words."""
+    reason = f" ({why})" if why else ""
+    use = "used as labels" if reference == "same" else f"used to pre-train only{reason}"
+    return f"{many(labels, 'label')} imported from {source}, {use}"
+
+
 def _rung_text(row: RungRow) -> str:
     note = f" (unmeasured: {row.unmeasured})" if row.unmeasured else ""
     sample = f"[{many(row.fits, 'fit')}, {many(row.frames, 'frame')}]"
@@ -137,9 +144,7 @@ def _code_refused(event: CodeRefused, state: State) -> list[str]:
 
 
 def _imported(event: LabelsImported, state: State) -> list[str]:
-    why = f" ({event.why})" if event.why else ""
-    use = "used as labels" if event.reference == "same" else f"used to pre-train only{why}"
-    return [f"{many(len(event.keys), 'label')} imported from {event.source}, {use}"]
+    return [imported_text(len(event.keys), event.source, event.reference, event.why)]
 
 
 def _started(event: DriverStarted, state: State) -> list[str]:

@@ -5,10 +5,11 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
+from alloop.commands.campaigns import folded
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
-from alloop.journal import Journal
-from alloop.opening import create, open_state, resume
+from alloop.journal import Journal, read_entries
+from alloop.opening import create, foresee, open_state, resume
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import write_config
 
@@ -75,3 +76,20 @@ def test_accepting_a_policy_accepts_no_other_science(own_policy):
     other = write_config(config.parent, select={"policy": f"{source.stem}:Mine"}, seed=9)
     with pytest.raises(ConfigError, match=r"science .* seed: 1 -> 9"):
         resumed(other, folder, accept_policy=True)
+
+
+def foreseen(config, folder):
+    return [entry.event.kind for entry in foresee(load_config(config), folded(folder), folder)]
+
+
+def test_what_a_resume_would_do_is_foreseen_and_nothing_is_written(own_policy, monkeypatch):
+    config, folder, source = own_policy
+    before = [entry.seq for entry in read_entries(folder)]
+    assert foreseen(config, folder) == []
+    mine = {"select": {"policy": f"{source.stem}:Mine"}}
+    assert foreseen(write_config(config.parent, **mine, budget={"labels": 50}), folder) == ["config_changed"]
+    monkeypatch.setattr("alloop.opening.code_identity", lambda *_: {"module": "ase 0.1"})
+    assert foreseen(write_config(config.parent, **mine), folder) == ["code_changed"]
+    with pytest.raises(ConfigError, match="seed: 1 -> 2"):
+        foreseen(write_config(config.parent, **mine, seed=2), folder)
+    assert [entry.seq for entry in read_entries(folder)] == before

@@ -193,8 +193,21 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
     enough = {"labels": 13 - count + heldout}
     config = second_config(tmp_path / "config", first, budget=enough)
     run_check(config)
-    assert f"beside {count} brought along" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"beside {count} brought along" in shown
+    assert f"{count} labels imported from {first}, used as labels" in shown
     assert brought(checked(load_config(config), tmp_path / "new")).labels == count
     label = {**TINY["label"], "min_contact": 0.65}
     with pytest.raises(ConfigError, match="takes 17 labels"):
         checked(load_config(second_config(tmp_path / "config", first, budget=enough, label=label)), tmp_path / "new")
+
+
+def test_check_says_what_a_resume_would_do(first, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(first, tmp_path / "runs" / "tiny")
+    for changes, told in (
+        ({"budget": {"labels": 60}}, "would continue it with 11 labels. config changed: budget.labels: not set -> 60"),
+        ({"seed": 2}, "would refuse to continue it"),
+    ):
+        run_check(write_config(tmp_path / "config", **changes))
+        assert told in " ".join(capsys.readouterr().out.split())
