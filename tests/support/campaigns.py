@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,17 @@ def run(config: Path, folder: Path, timeout_s: float = 300) -> tuple[int, str]:
     process = start(config, folder)
     output, _ = process.communicate(timeout=timeout_s)
     return process.returncode, output
+
+
+def kill_when(driver: subprocess.Popen[str], happened: Callable[[], bool], patience_s: float = 300) -> None:
+    """Kill a driver the hard way as soon as something has happened."""
+    deadline = time.monotonic() + patience_s
+    while not happened():
+        assert driver.poll() is None, driver.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.communicate()
 
 
 def environment() -> dict[str, str]:
