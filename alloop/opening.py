@@ -131,9 +131,9 @@ def foresee(loaded: LoadedConfig, state: State, root: Path) -> list[Entry]:
 
 
 def _foretold(state: State, events: list[Event]) -> list[Entry]:
-    entries = [Entry(state.seq + i, time.time(), event) for i, event in enumerate(events, start=1)]  # type: ignore[arg-type]
+    entries = [Entry(state.seq + place, time.time(), event) for place, event in enumerate(events, start=1)]  # type: ignore[arg-type]
     for entry in entries:
-        state.apply(entry)
+        apply(state, entry)
     return entries
 
 
