@@ -119,9 +119,11 @@ def launch_problem(launch: Launch, code: dict[str, str], datasets: dict[str, str
     folder : pathlib.Path
         An empty folder.
     """
-    program = launch.words()[0]
+    program, *_, python = launch.words()
     if shutil.which(program) is None:
         return f"there is no program `{program}`; install an MPI (Debian and Ubuntu: openmpi-bin)"
+    if shutil.which(python) is None:
+        return f"there is no Python `{python}`; correct mpi_python"
     try:
         run_gpaw({"code": code, "datasets": datasets, "rehearsal": True}, folder, launch)
     except (*FORESEEN.values(), OutOfTimeError, TaskFailure) as error:

@@ -189,9 +189,9 @@ def kill(driver):
 LITHIUM = {
     "systems": [{"name": "Li", "structure": "Li.extxyz"}],
     "label": {"engine": "gpaw", "cutoff_eV": 150, "kpts": [2, 2, 2], "smearing_eV": 0.2, "isolated_atom_box_A": 10},
-    "initial": {"frames": 3, "rattle_A": 0.1},
+    "initial": {"frames": 2, "rattle_A": 0.1},
     "heldout": {"minimum": 2, "fraction": 0.1, "segment_fs": 20},
-    "ladder": {"rungs": [3, 5], "fits": 2},
+    "ladder": {"rungs": [2, 3], "fits": 2},
 }
 
 

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from ase.build import bulk
 
@@ -108,6 +107,8 @@ def test_other_code_is_refused_before_anything_is_computed(tmp_path):
 def test_a_launcher_that_does_not_exist_is_named(tmp_path):
     why = launch_problem(Launch(2, "no_such_launcher -n {ranks}"), CODE, {}, tmp_path)
     assert why.startswith("there is no program `no_such_launcher`; install")
+    why = launch_problem(Launch(2, "env -n {ranks}", "/no/such/python"), CODE, {}, tmp_path)
+    assert why == "there is no Python `/no/such/python`; correct mpi_python"
 
 
 def test_a_program_that_dies_tells_its_last_words(tmp_path):
@@ -158,7 +159,7 @@ def test_a_timeout_leaves_no_rank(ranks, tmp_path):
     with pytest.raises(OutOfTimeError) as caught:
         run_gpaw(job(), tmp_path, two(limit_s=6.0))
     assert str(caught.value) == "no answer within 0.1 min on 2 ranks"
-    assert time.monotonic() - begin < 6 + 3
+    assert time.monotonic() - begin < 6 + 10
     assert mpi.programs_of(tmp_path) == []
 
 
@@ -171,7 +172,7 @@ def test_ranks_do_not_outlive_a_killed_worker(ranks, tmp_path):
         "run_gpaw(job, folder, Launch(2, sys.argv[2], sys.argv[3]))\n"
     )
     worker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), mpi.COMMAND, str(mpi.PYTHON)])
-    rank_processes(tmp_path)
+    assert {process.environ()["OMP_NUM_THREADS"] for process in rank_processes(tmp_path)} == {"1"}
     worker.kill()
     worker.wait()
     assert mpi.gone(tmp_path, 5)
@@ -213,18 +214,3 @@ def test_a_gpaw_without_mpi_is_told_and_so_is_the_mend(ranks, tmp_path):
     why = launch_problem(two(python=sys.executable), CODE, {}, tmp_path)
     assert "built without MPI; `make gpaw-mpi`" in why
     assert "\n" not in why
-
-
-@pytest.mark.slow
-def test_every_rank_has_one_thread(ranks, tmp_path):
-    threading.Thread(target=lambda: _ignore(run_gpaw, job(), tmp_path, two(limit_s=8)), daemon=True).start()
-    for process in rank_processes(tmp_path):
-        assert process.environ()["OMP_NUM_THREADS"] == "1"
-    assert mpi.gone(tmp_path, 20)
-
-
-def _ignore(function, *arguments):
-    try:
-        function(*arguments)
-    except (OutOfTimeError, RanksError, psutil.Error):
-        return
