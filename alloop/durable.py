@@ -30,7 +30,7 @@ def write_durably(path: Path, content: bytes, *, below: Path | None = None) -> N
     Raises
     ------
     OSError
-        If the file system refuses (a full disk, for instance); the target is then untouched.
+        If the file system refuses (a full disk, for instance), with the target's name; the target is then untouched.
     """
     with folder_below(below or path.parent, path.parent, make=True) as folder:
         temporary = f".{path.name}.{secrets.token_hex(8)}.tmp"
@@ -41,9 +41,11 @@ def write_durably(path: Path, content: bytes, *, below: Path | None = None) -> N
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
+        except BaseException as error:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
+            if isinstance(error, OSError):
+                raise type(error)(error.errno, error.strerror, str(path)) from error
             raise
         _sync_entries(folder)
 

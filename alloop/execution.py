@@ -145,8 +145,9 @@ class Execution:
         return None if dead is None else f"the interchange of executor {dead!r} died"
 
     def curable(self) -> bool:
-        """Return whether what broke would work again if it were started again."""
-        return all(isinstance(error, InterchangeDied) for error in self._errors().values())
+        """Return whether something broke that would work again if it were started again."""
+        errors = self._errors().values()
+        return self.broken() is not None and all(isinstance(error, InterchangeDied) for error in errors)
 
     def misconfigured(self) -> bool:
         """Return whether workers broke that never worked."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
+from alloop.failure import DISK_FULL
 from alloop.redaction import redacted
 
 SHARED_COST = 0.25
 """Attempts that a task is charged which was lost together with others: it is hardly to blame."""
 PAUSES_S = (2.0, 8.0, 32.0)
 """Times (s) before a task is tried again that the machine could not serve, the last for all further ones."""
-DISK_FULL_TRIES = 3
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL_TRIES = 2
+"""How often a task may meet a full disk, which its worker has waited for too, before the driver stops."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def find_fault(error: BaseException, losses: Counter[bytes]) -> Fault:
 
     Examples
     --------
-    >>> find_fault(OSError(errno.ENOSPC, "No space left on device"), Counter())
+    >>> find_fault(OSError(28, "No space left on device"), Counter())
     Fault(text='OSError: [Errno 28] No space left on device', cost=0.0, pause=True, disk_full=True)
     >>> find_fault(KeyError("x"), Counter()).cost
     1.0

@@ -120,6 +120,8 @@ def check_format(database: sqlite3.Connection, path: Path) -> None:
         With the format that was found.
     """
     found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found == 0:
+        raise JournalError(f"{path}: no campaign has begun here yet; start one with `alloop run CONFIG`")
     if found != FORMAT:
         raise JournalError(f"{path}: journal format {found}, this alloop reads {FORMAT}; use the alloop that wrote it")
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -111,18 +112,23 @@ def _drive(
         views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
         for view in reversed(views):
             opened.callback(view.close)
-        workers = None
+        workers, left = None, None
         try:
             workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks)
             opened.callback(workers.close)
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
             campaign.run(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:
-            if stop_reason() is not None:
-                return _interrupted(console, stop)
-            if workers is not None and workers.misconfigured():
+            if workers is not None and workers.misconfigured() and stop_reason() is None:
                 raise ExecutionError(str(stop)) from stop
-            return _broken(console, stop, state, curable=workers is None or workers.curable())
+            curable = workers is None or workers.curable()
+            left = (
+                partial(_interrupted, console, stop)
+                if stop_reason()
+                else partial(_broken, console, stop, state, curable)
+            )
+    if left is not None:
+        return left()
     if wandb.note:
         console.print(wandb.note, highlight=False, markup=False, soft_wrap=True)
     write_outputs(journal, state, workspace, console)
@@ -205,11 +211,12 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
 
 
 def _interrupted(console: Console, stop: Exception) -> int:
-    console.print(f"Stopped: {stop}. Nothing is lost; run the same command again to continue.", markup=False)
+    hint = "Nothing is lost; run the same command again to continue."
+    console.print(f"Stopped: {stop}. {hint}", markup=False, highlight=False, soft_wrap=True)
     return exit_codes.INTERRUPTED
 
 
-def _broken(console: Console, stop: Exception, state: State, *, curable: bool) -> int:
+def _broken(console: Console, stop: Exception, state: State, curable: bool) -> int:
     """Ask for a restart where it can help and has not just failed to; else leave that to the user."""
     finished = len(state.tasks) - len(state.running)
     before = restarts(finished, os.environ)

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.failure import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import Request, request_from_json
@@ -21,6 +21,8 @@ Answer = tuple[dict[str, Any], dict[str, Any]]
 Task = Callable[[Any, Workspace, Machine], Answer]
 
 ANY_MACHINE = Machine()
+WAIT_FOR_ROOM_S = (1.0, 3.0, 6.0)
+"""Times (s) a worker waits with a result in its hands for room on the disk."""
 _TASKS = {
     "initial": "alloop.tasks.initial:initial",
     "explore": "alloop.tasks.explore:explore",
@@ -63,8 +65,20 @@ def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
             workspace.note_attempt(kind, key)
             result = compute(request, workspace, told)
             if not _stands(workspace, kind, key):
-                workspace.write(result)
+                _write_patiently(workspace, result)
     return key
+
+
+def _write_patiently(workspace: Workspace, result: Result) -> None:
+    """Write a result; on a full disk wait a little for room before the work is thrown away."""
+    for pause_s in WAIT_FOR_ROOM_S:
+        try:
+            return workspace.write(result)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+        time.sleep(pause_s)
+    return workspace.write(result)
 
 
 def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHINE) -> Result:

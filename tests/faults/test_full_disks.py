@@ -1,0 +1,103 @@
+"""Disks that are full: one line, a pause or a stop, and the same command goes on when there is room again."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from alloop.commands.campaigns import folded
+from alloop.events import DriverStopped
+from alloop.journal import read_entries
+from tests.support.campaigns import attempts, write_config
+from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
+from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
+from tests.support.victims import wait_for
+
+LABELS = 8
+SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 0.4}}
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(tmp_path / "config", execution=QUICK, label=SLOW, **many_first_labels(LABELS))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    try:
+        with small_disk(tmp_path / "disk", 8):
+            yield tmp_path / "disk"
+    except NoSmallDisk as reason:
+        pytest.skip(str(reason))
+
+
+def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(config, disk):
+    folder = disk / "campaign"
+    with driving(config, folder) as driver:
+        driver.until(labelled(2))
+        fill(disk)
+        driver.end()
+    assert driver.code == 75, driver.output
+    assert driver.output.count("alloop: the journal cannot be read or written (database or disk is full)") == 1
+    last = driver.output.strip().splitlines()[-1]
+    assert last.endswith("nothing is lost: mend that and run the same command again")
+    assert "Traceback" not in driver.output
+    assert driver.left == []
+    make_room(disk)
+    standing = [path.stem for path in (folder / "results" / "label").glob("*.json")]
+    with driving(config, folder) as driver:
+        driver.until(labelled(LABELS))
+    counts = attempts(folder, "label")
+    assert {counts[key] for key in standing} == {1}
+    assert not folded(folder).failures
+
+
+@pytest.mark.slow
+def test_a_full_disk_of_the_results_alone_stops_the_driver_after_a_while_and_nothing_is_lost(config, tmp_path):
+    folder = tmp_path / "campaign"
+    with driving(config, folder) as driver:
+        driver.until(labelled(2))
+    results = folder / "results" / "label"
+    try:
+        with small_disk(results, 1):
+            with driving(config, folder) as driver:
+                driver.until(labelled(3))
+                fill(results)
+                driver.end()
+            finished = folded(folder).labelled("train")
+            make_room(results)
+            with driving(config, folder) as again:
+                again.until(labelled(LABELS))
+    except NoSmallDisk as reason:
+        pytest.skip(str(reason))
+    assert (driver.code, again.code) == (75, 130), driver.output
+    last = driver.output.strip().splitlines()[-1]
+    assert last.startswith("Stopped: the disk is full where label/")
+    assert "No space left on device" in last
+    assert last.endswith("make room. Nothing is lost; run the same command again to continue.")
+    assert "an attempt is lost and made again (OSError: [Errno 28] No space left on device" in driver.output
+    assert "Traceback" not in driver.output
+    assert {event.cost for event in losses(folder)} == {0.0}
+    assert f"Continuing with {finished} labels" in again.output
+    state = folded(folder)
+    assert not state.failures
+    assert state.labelled("train") == LABELS
+
+
+def test_a_full_disk_behind_the_output_stops_nothing(config, tmp_path):
+    folder = tmp_path / "campaign"
+    with Path("/dev/full").open("w") as full, driving(config, folder, stdout=full, stderr=full) as driver:
+        driver.until(labelled(LABELS))
+    assert driver.code == 130
+    stopped = [entry.event for entry in read_entries(folder) if isinstance(entry.event, DriverStopped)]
+    assert [event.reason for event in stopped] == ["SIGTERM"]
+
+
+def test_a_reader_who_leaves_stops_nothing(config, tmp_path):
+    folder = tmp_path / "campaign"
+    with driving(config, folder, stderr=subprocess.DEVNULL) as driver:
+        assert wait_for(lambda: attempts(folder, "atom"), 60)
+        driver.process.stdout.close()
+        driver.process.stdout = None
+        driver.until(labelled(LABELS))
+    assert driver.code == 130
