@@ -23,14 +23,18 @@ from tests.support.campaigns import TINY, attempts, run, write_config
 def first(tmp_path_factory):
     """A finished campaign: its folder."""
     home = tmp_path_factory.mktemp("first")
-    code, output = run(write_config(home / "config"), home / "campaign")
+    code, output = run(first_config(home / "config"), home / "campaign")
     assert code == 0, output
     return home / "campaign"
 
 
+def first_config(folder, **changes):
+    return write_config(folder, **{"ladder": {"rungs": [6], "fits": 2}, **changes})
+
+
 def second_config(folder, first, **changes):
     explore = {**TINY["explore"], "temperatures_K": [300, 500]}
-    wanted = {"name": "second", "explore": explore, "ladder": {"rungs": [8, 13], "fits": 2}, **changes}
+    wanted = {"name": "second", "explore": explore, "ladder": {"rungs": [8, 11], "fits": 2}, **changes}
     return write_config(folder, data={"campaigns": [str(first)]}, **wanted)
 
 
@@ -181,7 +185,7 @@ def test_a_refused_change_says_what_a_new_campaign_would_keep(first, tmp_path):
         ({"seed": 2}, rf"seed: 1 -> 2; undo it, or .*campaigns: \[{first}\].*, which takes its {count} labels"),
         ({"label": label}, rf"its {count} labels are pre-training only \(label\.min_contact: 0\.6 -> 0\.65\)"),
     ):
-        config = write_config(tmp_path / "config", **changes)
+        config = first_config(tmp_path / "config", **changes)
         with Journal(first) as journal, pytest.raises(ConfigError, match=fate):
             resume(load_config(config), journal, Workspace(first))
 
@@ -190,7 +194,7 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
     monkeypatch.chdir(tmp_path)
     count = len(keys_of(folded(first)))
     heldout = 4
-    enough = {"labels": 13 - count + heldout}
+    enough = {"labels": 11 - count + heldout}
     config = second_config(tmp_path / "config", first, budget=enough)
     run_check(config)
     shown = " ".join(capsys.readouterr().out.split())
@@ -198,7 +202,7 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
     assert f"{count} labels imported from {first}, used as labels" in shown
     assert brought(checked(load_config(config), tmp_path / "new")).labels == count
     label = {**TINY["label"], "min_contact": 0.65}
-    with pytest.raises(ConfigError, match="takes 17 labels"):
+    with pytest.raises(ConfigError, match="takes 15 labels"):
         checked(load_config(second_config(tmp_path / "config", first, budget=enough, label=label)), tmp_path / "new")
 
 
@@ -206,8 +210,8 @@ def test_check_says_what_a_resume_would_do(first, tmp_path, capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(first, tmp_path / "runs" / "tiny")
     for changes, told in (
-        ({"budget": {"labels": 60}}, "would continue it with 11 labels. config changed: budget.labels: not set -> 60"),
+        ({"budget": {"labels": 60}}, "would continue it with 9 labels. config changed: budget.labels: not set -> 60"),
         ({"seed": 2}, "would refuse to continue it"),
     ):
-        run_check(write_config(tmp_path / "config", **changes))
+        run_check(first_config(tmp_path / "config", **changes))
         assert told in " ".join(capsys.readouterr().out.split())
