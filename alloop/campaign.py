@@ -21,7 +21,7 @@ from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
 from alloop.records import TaskState
 from alloop.state import State
-from alloop.tasks.requests import Request, request_from_json
+from alloop.tasks.requests import Request
 from alloop.tasks.workspace import Workspace
 from alloop.trust import trusted_request
 from alloop.wanted import worth_waiting_for
@@ -231,7 +231,7 @@ class Campaign:
         due = [task for t, task in self._waiting if t <= time.monotonic()]
         self._waiting = [(t, task) for t, task in self._waiting if task not in due]
         for task in due:
-            self.workers.submit(task.purpose, request_from_json(task.task, task.request))
+            self.workers.submit(task.purpose, trusted_request(task, self.charter))
 
     def leave(self, reason: str) -> NoReturn:
         """Record why this driver stops, and stop."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from alloop.config.campaign import CampaignConfig
 from alloop.config.initial_data import Brought, read_initial_data
 from alloop.config.loading import LoadedConfig
+from alloop.config.machine import BatchExecutor
 from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
 from alloop.config.structures import read_systems
@@ -137,7 +138,7 @@ def project(
         label_slots=slots,
         dft_core_hours=core_hours,
         dft_wall_h=wall_h,
-        shortfalls=_shortfalls(config, training + heldout, core_hours, wall_h),
+        shortfalls=(*_shortfalls(config, training + heldout, core_hours, wall_h), *_short_jobs(config, systems)),
     )
 
 
@@ -193,3 +194,14 @@ def _shortfalls(config: CampaignConfig, labels: int, core_hours: float | None, w
         wants = f"the labels alone take about {wall_h:.3g} h on {config.label_slots} workers"
         found.append(f"budget.wall_h: {wants}, the budget is {budget.wall_h:g} h")
     return tuple(found)
+
+
+def _short_jobs(config: CampaignConfig, systems: tuple[SystemProjection, ...]) -> tuple[str, ...]:
+    """Return the jobs in which hardly a label has time: one that is cut off by the job's end has to begin again."""
+    executor = config.execution.executors[config.execution.label]
+    longest_s = max((system.label_s for system in systems if system.label_s is not None), default=0.0)
+    if not isinstance(executor, BatchExecutor) or 2 * longest_s <= executor.walltime_s * executor.ranks_per_label:
+        return ()
+    key = f"execution.executors.{config.execution.label}.walltime"
+    takes = f"a label takes about {longest_s / 60:.3g} core-minutes"
+    return (f"{key}: {takes}, a job of {executor.walltime} is less than twice that",)

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
+from alloop.drain import drain_s
 from alloop.kernel import InterchangeDied, Kernel, KernelStopped
 from alloop.leftovers import MARK, end_leftovers
 from alloop.locking import LockKind
@@ -42,6 +43,7 @@ from alloop.tasks.requests import Request
 from alloop.tasks.worker import perform
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+NOTHING: Mapping[str, float] = {}
 SETTLE_S = 0.2
 """Time (s) within which all tasks of a lost group of workers are heard of."""
 
@@ -71,6 +73,8 @@ class Execution:
         Returns a reason not to start, or None; asked while Parsl starts.
     locks : {"flock", "lease"}
         How workers hold a task.
+    longest_s : mapping
+        The longest time (s) of each kind of task so far.
 
     Raises
     ------
@@ -89,13 +93,16 @@ class Execution:
         stop: Callable[[], str | None] = lambda: None,
         *,
         locks: LockKind = "flock",
+        longest_s: Mapping[str, float] = NOTHING,
     ) -> None:
         self.root, self._config, self._locks = Path(root), config, locks
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()
         end_leftovers(self.root)
         try:
-            executors = [_executor(label, executor, config, self.root) for label, executor in config.executors.items()]
+            executors = [
+                _executor(label, executor, config, self.root, longest_s) for label, executor in config.executors.items()
+            ]
             self._kernel = Kernel(_parsl_config(executors, self.root), stop)
         except (InterchangeDied, KernelStopped):
             end_leftovers(self.root)
@@ -185,7 +192,9 @@ def _parsl_config(executors: list[Any], root: Path) -> Config:
     )
 
 
-def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, root: Path) -> Any:
+def _executor(
+    label: str, executor: ExecutorConfig, config: ExecutionConfig, root: Path, longest_s: Mapping[str, float] = NOTHING
+) -> Any:
     if isinstance(executor, ThreadExecutor):
         return ThreadPoolExecutor(label=label, max_threads=executor.workers)
     local = isinstance(executor, LocalExecutor)
@@ -195,6 +204,7 @@ def _executor(label: str, executor: ExecutorConfig, config: ExecutionConfig, roo
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", "python -m alloop.worker_pool", 1),
         max_workers_per_node=executor.workers,
         provider=_provider(executor, root),
+        drain_period=drain_s(config, label, longest_s),
         available_accelerators=_accelerators(executor),
         encrypted=True,
         heartbeat_period=int(max(1, config.heartbeat_s)),

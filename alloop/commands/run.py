@@ -25,6 +25,7 @@ from alloop.config.crosscheck import check_elements
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig, load_config
+from alloop.drain import longest_s
 from alloop.events import LabelsImported
 from alloop.execution import Execution, ExecutionError
 from alloop.journal import JOURNAL_FILE, Entry, Journal
@@ -114,7 +115,8 @@ def _drive(
             opened.callback(view.close)
         workers, left = None, None
         try:
-            workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks)
+            past_s = longest_s(state.tasks.values())
+            workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks, longest_s=past_s)
             opened.callback(workers.close)
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
             campaign.run(driver_started())

@@ -64,11 +64,22 @@ class BatchExecutor(ExecutorCommon):
     nodes_per_block: Count = Field(1, description="Nodes of one job.")
     max_blocks: Count = Field(1, description="Jobs at most at the same time.")
     walltime: Annotated[str, Field(pattern=WALLTIME)] = Field("01:00:00", description="Length of a job, as h:mm:ss.")
+    longest_task_min: Positive | None = Field(
+        None,
+        description="A job with less time left than this (min) takes no new task; null: than the longest one so far "
+        "took, known when the driver starts.",
+    )
     memory_GB: Count | None = Field(None, description="Memory of the workers of one node (GB); null leaves it open.")
     gpus_per_node: Count | None = Field(None, description="GPUs of one node; the workers share them evenly.")
     scheduler_options: str = Field("", description="Lines put at the head of the job script.")
     poll_s: Positive = Field(30.0, description="How often the batch system is asked how the jobs are.")
     address: str | None = Field(None, description="Address of the driver's host as the nodes see it.")
+
+    @property
+    def walltime_s(self) -> int:
+        """Length of a job (s)."""
+        hours, minutes, seconds = map(int, self.walltime.split(":"))
+        return 3600 * hours + 60 * minutes + seconds
 
     @property
     def slots(self) -> int:

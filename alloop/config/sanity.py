@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
+from alloop.config.machine import BatchExecutor
 from alloop.config.science import AseLabel, FoundationFile
 from alloop.config.suggestions import did_you_mean
 
@@ -189,6 +190,14 @@ def _executors(config: CampaignConfig) -> Iterator[Finding]:
         yield ("execution", "heartbeat_limit_s"), what
 
 
+def _walltimes(config: CampaignConfig) -> Iterator[Finding]:
+    for name, executor in config.execution.executors.items():
+        declared = executor.longest_task_min if isinstance(executor, BatchExecutor) else None
+        if declared is not None and isinstance(executor, BatchExecutor) and 60 * declared >= executor.walltime_s:
+            what = f"no job of {executor.walltime} has time for a task of {declared:g} min; raise walltime"
+            yield ("execution", "executors", name, "longest_task_min"), what
+
+
 def _ranks(config: CampaignConfig) -> Iterator[Finding]:
     execution = config.execution
     for name, executor in execution.executors.items():
@@ -239,6 +248,7 @@ _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _window,
     _fit,
     _executors,
+    _walltimes,
     _ranks,
     _foundation,
 )

@@ -63,3 +63,11 @@ def test_blocks_of_a_batch_system_count_as_slots(folder):
     batch = "local: {kind: slurm, workers: 8, nodes_per_block: 2, max_blocks: 3}"
     config = load_config(folder.broken("local: {kind: local, workers: 2}", batch)).config
     assert config.label_slots == 48
+
+
+def test_jobs_too_short_for_a_label_are_told(folder):
+    batch = "local: {kind: slurm, workers: 8, walltime: '00:10:00'}"
+    loaded = load_config(folder.broken("local: {kind: local, workers: 2}", batch))
+    assert project(loaded, label_s=200.0).shortfalls == ()
+    (shortfall,) = project(loaded, label_s=400.0).shortfalls
+    assert shortfall.startswith("execution.executors.local.walltime: a label takes about 6.67 core-minutes")
