@@ -1,14 +1,18 @@
 """A whole tiny campaign with nothing replaced: GPAW labels, MACE fits and MD, Parsl processes, an offline run."""
 
+import signal
 import sqlite3
+import time
 
+import psutil
 import pytest
 from ase.build import bulk
 from ase.io import read, write
 
 from alloop.commands.campaigns import folded
 from alloop.monitor.wandb import published_rows, segments
-from tests.support.campaigns import attempts, left_behind, run, write_config
+from tests.support.campaigns import attempts, left_behind, run, start, write_config
+from tests.support.victims import kill_one, living, wait_for
 
 SALT = {
     "systems": [{"name": "LiCl", "structure": "LiCl.extxyz"}],
@@ -64,3 +68,43 @@ def test_the_offline_run_holds_the_learning_curve_by_number_of_labels(finished):
     assert set(curve) == {3, 6}
     judged = {row["size"]: row["rmse_forces_meV_per_A"] for row in state.judged[-1].table}
     assert curve[6] == pytest.approx(judged[6])
+
+
+@pytest.mark.slow
+def test_a_kill_of_each_kind_while_labels_are_computed_loses_none_and_repeats_only_those(tmp_path):
+    config, folder = write_config(tmp_path / "config", **SALT), tmp_path / "campaign"
+    write(tmp_path / "config" / "LiCl.extxyz", bulk("LiCl", "rocksalt", a=5.15))
+    output, in_flight = (tmp_path / "output.txt").open("w+"), 0
+    driver = start(config, folder, stdout=output)
+    for victim in ("worker", "manager", "interchange", "driver"):
+        begun = sum(attempts(folder, "label").values())
+        assert wait_for(lambda begun=begun: sum(attempts(folder, "label").values()) > begun, 300)
+        time.sleep(0.3)
+        in_flight += sum(task.task == "label" for task in folded(folder).running.values())
+        process = _busiest(folder) if victim == "worker" else None
+        if process is not None:
+            process.kill()
+        else:
+            kill_one(folder, victim)
+    driver.wait()
+    assert driver.returncode == -signal.SIGKILL
+    code, rest = run(config, folder, timeout_s=500)
+    output.seek(0)
+    assert code == 0, output.read() + rest
+    state, labels = folded(folder), attempts(folder, "label")
+    assert state.labelled("train") == 6
+    assert {task.status for task in state.tasks.values()} == {"ok"}
+    assert 1 <= sum(labels.values()) - len(labels) <= in_flight
+    assert left_behind(folder, 20) == []
+
+
+def _busiest(folder):
+    """Return the worker that computes most."""
+    return max(living(folder, "worker"), key=_cpu_s)
+
+
+def _cpu_s(process):
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.Error:
+        return 0.0
