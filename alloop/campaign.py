@@ -20,6 +20,7 @@ from alloop.journal import Entry, Journal
 from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
 from alloop.records import TaskState
+from alloop.repair import Mender
 from alloop.state import State
 from alloop.tasks.requests import Request
 from alloop.tasks.workspace import Workspace
@@ -116,6 +117,7 @@ class Campaign:
         self._last_event_t = time.monotonic()
         self._waiting: list[tuple[float, TaskState]] = []
         self._waited: Counter[str] = Counter()
+        self._mender = Mender(state, journal, workspace, charter, workers.submit)
 
     def run(self, started: DriverStarted) -> VerdictReached:
         """Run to a verdict.
@@ -193,7 +195,12 @@ class Campaign:
             self.leave(reason)
         losses = common_losses(completion.error for completion in completions)
         for completion in completions:
-            self.finish(self.state.tasks[completion.purpose], completion.error, losses)
+            task = self.state.tasks[completion.purpose]
+            self.workers.harvested(task.slot_kind)
+            if self._mender.mends(task.purpose):
+                self._waiting += [(time.monotonic(), waiter) for waiter in self._mender.ended(task.purpose)]
+            else:
+                self.finish(task, completion.error, losses)
         self.try_again()
         dead = self.workers.broken()
         if dead is not None:
@@ -206,7 +213,6 @@ class Campaign:
 
     def finish(self, task: TaskState, error: BaseException | None, losses: Counter[bytes]) -> None:
         """Record the end of one task; a broken attempt has its cost, a standing result is taken anyway."""
-        self.workers.harvested(task.slot_kind)
         if self.harvest(task):
             return
         if isinstance(error, PolicyError):
@@ -222,9 +228,10 @@ class Campaign:
         if fault.disk_full and waited >= DISK_FULL_TRIES - 1:
             self.leave(f"the disk is full where {task.purpose} is computed ({fault.text}); make room")
         self.record([give_up_or_retry(task, fault, self.charter.config.budget.retries)])
-        if task.status == "running":
-            self._waited[task.purpose] += fault.pause
-            self._waiting.append((time.monotonic() + (pause_s(waited) if fault.pause else 0.0), task))
+        if task.status != "running" or (fault.inputs and self._mender.begin(task)):
+            return
+        self._waited[task.purpose] += fault.pause
+        self._waiting.append((time.monotonic() + (pause_s(waited) if fault.pause else 0.0), task))
 
     def try_again(self) -> None:
         """Start the tasks again whose pause is over."""

@@ -33,12 +33,15 @@ class Fault:
         Whether to wait before the task is tried again.
     disk_full : bool
         Whether it can only be tried again when somebody makes room.
+    inputs : bool
+        Whether what the task read may be at fault.
     """
 
     text: str
     cost: float = 1.0
     pause: bool = False
     disk_full: bool = False
+    inputs: bool = False
 
 
 def find_fault(error: BaseException, losses: Counter[bytes]) -> Fault:
@@ -54,7 +57,7 @@ def find_fault(error: BaseException, losses: Counter[bytes]) -> Fault:
     Examples
     --------
     >>> find_fault(OSError(28, "No space left on device"), Counter())
-    Fault(text='OSError: [Errno 28] No space left on device', cost=0.0, pause=True, disk_full=True)
+    Fault(text='OSError: [Errno 28] No space left on device', cost=0.0, pause=True, disk_full=True, inputs=False)
     >>> find_fault(KeyError("x"), Counter()).cost
     1.0
     """
@@ -67,7 +70,7 @@ def find_fault(error: BaseException, losses: Counter[bytes]) -> Fault:
     text = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return Fault(text, cost=0.0, pause=True, disk_full=True)
-    return Fault(text, pause=isinstance(error, OSError))
+    return Fault(text, pause=isinstance(error, OSError), inputs=not isinstance(error, MemoryError))
 
 
 def common_losses(errors: Iterable[BaseException | None]) -> Counter[bytes]:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from alloop.config.errors import first_line
 from alloop.driver_lock import DriverError, DriverLock, cannot_write, living_driver
-from alloop.events import AnyEvent, Event, event_from_json
+from alloop.events import AnyEvent, Event, TaskPlanned, event_from_json
 from alloop.journal_file import (
     JOURNAL_FILE,
     SNAPSHOT_FILE,
@@ -147,6 +148,13 @@ class Journal:
             yield from _entries(self._db, path, after)
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{path}: not a readable journal ({error}); restore it from a copy") from error
+
+    def planned(self, purpose: str) -> dict[str, Any] | None:
+        """Return the request of a task as it was planned."""
+        query = "SELECT body FROM event WHERE kind = 'task_planned' AND body ->> 'purpose' = ? ORDER BY seq DESC"
+        row = self._db.execute(query, (purpose,)).fetchone()
+        event = event_from_json(row[0]) if row else None
+        return event.request if isinstance(event, TaskPlanned) else None
 
     def result(self, key: str) -> bytes | None:
         """Return the stored result file of a label."""

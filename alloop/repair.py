@@ -1,0 +1,143 @@
+"""Results that vanished or rotted after they were harvested: found when a task stumbles over them, and made again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from alloop.charter import Charter
+from alloop.harvest import restore_labels
+from alloop.journal import Journal
+from alloop.records import TaskState
+from alloop.state import State
+from alloop.tasks.requests import (
+    EvaluateRequest,
+    ExploreRequest,
+    FitRequest,
+    LabelRequest,
+    ProbeRequest,
+    Request,
+    SelectRequest,
+)
+from alloop.tasks.workspace import DamagedResultError, Workspace
+from alloop.trust import trusted_request
+
+TRIES = 3
+"""How often one driver has the same result made again."""
+Input = tuple[str, str]
+"""Kind and key of a result that a task reads."""
+
+
+class Mender:
+    """Has damaged inputs of broken tasks computed again, each once, and knows who waits for them.
+
+    Parameters
+    ----------
+    state : State
+        Knows who computed what.
+    journal : Journal
+        Holds the labels, and the requests of finished tasks.
+    workspace : Workspace
+        Where the results should stand.
+    charter : Charter
+        What the journal may ask for.
+    submit : callable
+        Starts a task.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        journal: Journal,
+        workspace: Workspace,
+        charter: Charter,
+        submit: Callable[[str, Request], None],
+    ) -> None:
+        self._state, self._journal, self._workspace, self._charter = state, journal, workspace, charter
+        self._submit = submit
+        self._mending: dict[str, list[TaskState]] = {}
+        self._repairs: dict[str, TaskState] = {}
+        self._begun: Counter[str] = Counter()
+
+    def begin(self, task: TaskState) -> bool:
+        """Mend what a broken task reads, and return whether it has to wait for that.
+
+        Labels are not computed again: their files are written back from the journal.
+        """
+        inputs = set(_inputs(trusted_request(task, self._charter)))
+        if any(kind == "label" for kind, _ in inputs):
+            restore_labels(self._journal, self._workspace)
+        damaged = {one for one in inputs if not _stands(self._workspace, *one)}
+        for producer in self._producers(damaged):
+            if self._begun[producer.purpose] >= TRIES and producer.purpose not in self._mending:
+                continue
+            if producer.purpose not in self._mending:
+                self._workspace.put_aside(producer.task, producer.key)
+                self._begun[producer.purpose] += 1
+                self._repairs[producer.purpose] = producer
+                self._submit(producer.purpose, trusted_request(producer, self._charter))
+            self._mending.setdefault(producer.purpose, []).append(task)
+        return any(task in waiting for waiting in self._mending.values())
+
+    def mends(self, purpose: str) -> bool:
+        """Return whether the end of a task is the end of a repair."""
+        return purpose in self._mending
+
+    def ended(self, purpose: str) -> list[TaskState]:
+        """Take note of the end of a repair, and return the tasks that wait for nothing any more.
+
+        A repair that stumbled over damage itself is not at its end: it waits as others do.
+        """
+        repair = self._repairs[purpose]
+        if not _stands(self._workspace, repair.task, repair.key) and self.begin(repair):
+            return []
+        waited = self._mending.pop(purpose)
+        return [task for task in waited if not any(task in others for others in self._mending.values())]
+
+    def _producers(self, results: set[Input]) -> Iterator[TaskState]:
+        """Yield the finished tasks that computed some results, as they were planned."""
+        left = set(results)
+        for task in self._state.tasks.values():
+            if task.status == "ok" and (task.task, task.key) in left:
+                left.discard((task.task, task.key))
+                request = self._journal.planned(task.purpose)
+                if request is not None:
+                    yield replace(task, request=request)
+
+
+def _inputs(request: Request) -> Iterator[Input]:
+    """Yield what a task reads, but the foundation."""
+    models: tuple[str | None, ...] = ()
+    if isinstance(request, LabelRequest):
+        kind, _, rest = request.source.partition("/")
+        yield kind, rest.partition("#")[0]
+    elif isinstance(request, ProbeRequest):
+        yield "label", request.label
+    elif isinstance(request, ExploreRequest):
+        models = request.members
+        if request.start is not None:
+            yield "explore", request.start
+    elif isinstance(request, FitRequest):
+        models = (request.init,)
+        yield from (("label", key) for key in (*request.train, *request.valid))
+    elif isinstance(request, EvaluateRequest):
+        models = (request.model,)
+        yield from (("label", key) for key in request.frames)
+    elif isinstance(request, SelectRequest):
+        yield from (("explore", segment.key) for segment in request.segments)
+        if request.before is not None:
+            yield "select", request.before
+    for model in models:
+        if model is not None and model.startswith("fit:"):
+            yield "fit", model.removeprefix("fit:")
+
+
+def _stands(workspace: Workspace, kind: str, key: str) -> bool:
+    try:
+        result = workspace.read(kind, key, with_data=True)
+        if result is not None and kind == "fit":
+            workspace.check_model(result)
+    except DamagedResultError:
+        return False
+    return result is not None

@@ -1,0 +1,28 @@
+"""Every file of a campaign cut off between two runs: what later tasks read is made again, and labels are not bought."""
+
+import pytest
+
+from alloop.commands.campaigns import folded
+from tests.support.campaigns import attempts, run, write_config
+from tests.support.driving import QUICK, driving
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_campaign_whose_files_are_all_cut_off_goes_on_to_its_verdict(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, overlap=False), tmp_path / "campaign"
+    with driving(config, folder) as driver:
+        driver.until(lambda state: state.created and state.pending("train") and state.labelled("train") >= 4)
+        driver.until(lambda state: state.labelled("train") > 4)
+    assert driver.code == 130
+    bought = attempts(folder, "label")
+    for path in (folder / "results").glob("*/*.[jp]*"):
+        path.write_bytes(path.read_bytes()[:-50])
+    code, output = run(config, folder)
+    assert code == 0, output
+    state, labels = folded(folder), attempts(folder, "label")
+    assert {labels[key] for key in bought} == {1}
+    assert {task.status for task in state.tasks.values()} == {"ok"}
+    assert "an attempt is lost and made again (" in output
+    assert "Traceback" not in output
+    assert list((folder / "results" / "fit").glob("*damaged*"))
