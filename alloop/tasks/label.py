@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,7 +175,11 @@ def _single_point(
     check_code(code, code_identity(settings, set(atoms.symbols)))
     if launch is None:
         return ase_single_point(atoms, settings, folder)
-    job = {"structure": structure.model_dump(mode="json"), "settings": settings.model_dump(mode="json")}
+    job = {
+        "structure": structure.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
+        "path": [str(Path(place).resolve()) for place in sys.path],
+    }
     words = launch.words("-P", "-m", "alloop.labelling.ase_job", str(folder))
     return from_answer(run(job, folder, words, launch))
 

@@ -36,7 +36,7 @@ def test_ctrl_c_before_anything_was_started_is_one_line_at_most(tmp_path):
     assert wait_for(lambda: "pydantic_core" in Path(f"/proc/{driver.pid}/maps").read_text(), 30)
     driver.send_signal(signal.SIGINT)
     output, _ = driver.communicate(timeout=60)
-    assert driver.returncode == 130, output
+    assert driver.returncode in (130, -signal.SIGINT), output
     assert output in ("", "Stopped before anything was started; run the same command again.\n")
     assert left_behind(folder) == []
 
