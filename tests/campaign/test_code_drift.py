@@ -63,6 +63,7 @@ def labels(state):
     return {frame.id: frame.label for use in ("train", "heldout") for frame in state.labelled_frames(use)}
 
 
+@pytest.mark.slow
 def test_a_harmless_change_is_accepted_by_probes_that_a_kill_does_not_repeat(home, modules):
     folder, before = home / "campaign", labels(folded(home / "campaign"))
     write_engine(modules, comment="another comment", pause_s=0.5)
@@ -87,6 +88,7 @@ def test_a_harmless_change_is_accepted_by_probes_that_a_kill_does_not_repeat(hom
     assert left_behind(folder) == []
 
 
+@pytest.mark.slow
 def test_a_harmful_change_is_refused_in_one_line_and_the_former_code_goes_on(home, modules):
     folder, before = home / "campaign", folded(home / "campaign")
     made = attempts(folder, "label")

@@ -18,6 +18,8 @@ from alloop.reuse import brought, checked
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import TINY, attempts, run, write_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):

@@ -22,6 +22,7 @@ def wait_for(condition, timeout_s):
     return True
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_driver_loses_no_label_and_repeats_none(tmp_path):
     config, folder = write_config(tmp_path / "config", execution=_one_executor()), tmp_path / "campaign"
     moments = random.Random(4)

@@ -31,6 +31,7 @@ def disk(tmp_path):
         pytest.skip(str(reason))
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(config, disk):
     folder = disk / "campaign"
     with driving(config, folder) as driver:

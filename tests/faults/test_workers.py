@@ -71,6 +71,7 @@ def stopped(tmp_path_factory):
     return config, root / "campaign"
 
 
+@pytest.mark.slow
 def test_labels_that_rotted_between_two_runs_come_back_from_the_journal_and_are_not_bought_again(stopped):
     config, folder = stopped
     first, second, third = sorted((folder / "results" / "label").glob("*.json"))[:3]
