@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -147,6 +148,7 @@ def main() -> None:
     """Run the command line; foreseen errors end in one line on stderr and an exit code of their own."""
     from alloop.monitor.terminal import flush_or_forget
 
+    logging.raiseExceptions = False  # a log that cannot be written is not worth a word on the terminal
     try:
         app()
     except Exception as error:

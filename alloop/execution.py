@@ -201,7 +201,7 @@ def _executor(
     return HighThroughputExecutor(
         label=label,
         address="127.0.0.1" if local else getattr(executor, "address", None),
-        launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", "python -m alloop.worker_pool", 1),
+        launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", "python3 -m alloop.worker_pool", 1),
         max_workers_per_node=executor.workers,
         provider=_provider(executor, root),
         drain_period=drain_s(config, label, longest_s),
@@ -210,15 +210,23 @@ def _executor(
         heartbeat_period=int(max(1, config.heartbeat_s)),
         heartbeat_threshold=int(max(2, config.heartbeat_limit_s)),
         block_error_handler=give_up_unborn,
-        interchange_launch_cmd=[*_marked(root), *_die_with_parent(), str(_scripts() / "interchange.py")],
+        interchange_launch_cmd=_interchange(root),
         worker_logdir_root=str(root / "logs" / "workers"),
         worker_port_range=(54000, 55000),
     )
 
 
-def _marked(root: Path) -> list[str]:
-    """Return the command prefix that marks a process, and keeps its name from being written over the mark."""
-    return ["env", f"{MARK}={root}", "SPT_NOENV=1"]
+def _interchange(root: Path) -> list[str]:
+    """Return the command of the process between driver and workers.
+
+    It bears the campaign's mark, which its name would be written over without ``SPT_NOENV``, ends with the driver, and
+    complains into a file, where there is room for one, and not on the driver's terminal.
+    """
+    complaints = root / "logs" / "interchange.txt"
+    complaints.parent.mkdir(parents=True, exist_ok=True)
+    aside = 'if true 2>/dev/null >>"$0"; then exec 2>>"$0"; else exec 2>/dev/null; fi; exec "$@"'
+    marked = ["env", f"{MARK}={root}", "SPT_NOENV=1", "sh", "-c", aside, str(complaints)]
+    return [*marked, *_die_with_parent(), str(_scripts() / "interchange.py")]
 
 
 def _die_with_parent() -> list[str]:

@@ -225,7 +225,7 @@ def _broken(console: Console, stop: Exception, state: State, curable: bool) -> i
     if curable and before < LIMIT:
         again = f"The driver starts again in place ({before + 1} of at most {LIMIT} times without progress)."
         raise RestartWanted(f"{_sentence(stop)} Nothing is lost. {again}", finished)
-    often = f" {before} restarts did not help." if curable else ""
+    often = f" {before} restarts did not help; see logs/interchange.txt in the campaign's folder." if curable else ""
     hint = "Nothing is lost; run the same command again to continue."
     console.print(f"Stopped: {stop}.{often} {hint}", markup=False, highlight=False, soft_wrap=True)
     return exit_codes.RETRY

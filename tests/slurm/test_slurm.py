@@ -116,6 +116,7 @@ def test_a_cancelled_block_costs_only_what_it_computed(cluster, tmp_path):
     assert driver.returncode == 0, output
     assert finished(folder)
     assert 1 <= repeated(folder) <= len(before)
+    assert "an attempt is lost and made again (the workers on" in output
     assert cluster.jobs() == {}
 
 

@@ -66,10 +66,16 @@ def write_config(folder: Path, **changes: Any) -> Path:
 
 
 def start(config: Path, folder: Path, **keywords: Any) -> subprocess.Popen[str]:
-    """Start ``alloop run`` as a user would, in a session of its own."""
+    """Start ``alloop run`` as a user would, in a session of its own; `environ` adds to its environment."""
     command = [sys.executable, "-m", "alloop", "run", str(config), "--folder", str(folder), "--plain"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-    return subprocess.Popen(command, env=environment() | {MARK: str(folder)}, **{**options, **keywords})
+    options: dict[str, Any] = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "start_new_session": True,
+    }
+    options["env"] = environment() | {MARK: str(folder)} | keywords.pop("environ", {})
+    return subprocess.Popen(command, **{**options, **keywords})
 
 
 def run(config: Path, folder: Path, timeout_s: float = 300) -> tuple[int, str]:

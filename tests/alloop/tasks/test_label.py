@@ -157,6 +157,13 @@ def test_an_engine_that_gives_up_is_a_failure(workspace):
     assert _scratch_is_clean(workspace)
 
 
+def test_what_gpaw_raises_is_a_failure_with_its_words(workspace):
+    failure = _reason(workspace, _crystal(), GpawLabel(**FAST, gpaw={"nbands": 1}))
+    assert failure.reason == "dft"
+    assert "Too few bands" in failure.detail
+    assert _scratch_is_clean(workspace)
+
+
 def test_any_ase_calculator_labels(workspace):
     from ase.calculators.lj import LennardJones
 

@@ -1,0 +1,18 @@
+"""MACE that answers with what is no number: a counted outcome with the mend in it."""
+
+import pytest
+
+from tests.support.campaigns import TINY, run, write_config
+from tests.support.driving import QUICK
+
+
+@pytest.mark.slow
+def test_fits_that_become_no_number_are_tried_from_other_seeds_and_end_the_campaign_with_their_count(tmp_path):
+    fit = {**TINY["fit"], "forces_weight": 1e300}
+    code, output = run(write_config(tmp_path / "config", execution=QUICK, fit=fit), tmp_path / "campaign")
+    assert code == 3, output
+    told = " ".join(output.split())
+    assert "fit/r4/f0 failed (diverged): the watched loss is not a number" in told
+    assert "Verdict: stopped: nothing is left that could be done (9 diverged; last: fit/r4/" in told
+    assert "lower fit.learning_rate" in told
+    assert "Traceback" not in output

@@ -1,0 +1,57 @@
+"""Views that fail: the campaign goes its way, and its user is told once."""
+
+import socket
+
+import pytest
+
+from alloop.commands.campaigns import folded
+from alloop.monitor.wandb import segments
+from tests.support.campaigns import write_config
+from tests.support.driving import QUICK, driving
+from tests.support.small_disk import NoSmallDisk, fill, small_disk
+
+pytestmark = pytest.mark.slow
+
+ENABLED = {"wandb": {"enabled": True}}
+
+
+@pytest.fixture(params=["dead", "silent"])
+def server(request):
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        if request.param == "silent":
+            one.listen(64)
+        yield f"http://127.0.0.1:{one.getsockname()[1]}"
+
+
+def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path, server):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    account = {"WANDB_BASE_URL": server, "WANDB_API_KEY": "0123456789" * 4, "WANDB_MODE": "online"}
+    with driving(config, folder, environ=account) as driver:
+        driver.end()
+    assert driver.code == 0, driver.output
+    assert driver.output.count("W&B:") == 1
+    assert "W&B: offline; upload with `wandb sync" in driver.output
+    assert "Traceback" not in driver.output
+    assert "0123456789" not in driver.output
+    assert segments(folder, folded(folder).created.run_id)
+    assert driver.left == []
+
+
+def test_a_full_disk_under_the_run_changes_nothing(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    with driving(config, folder) as driver:
+        driver.until(lambda state: state.labelled("train") >= 4)
+    assert driver.code == 130, driver.output
+    try:
+        with small_disk(folder / "wandb", 1):
+            fill(folder / "wandb")
+            with driving(config, folder) as again:
+                again.end()
+    except NoSmallDisk as reason:
+        pytest.skip(str(reason))
+    assert again.code == 0, again.output
+    assert again.output.count("W&B:") == 1
+    assert "Verdict: ladder exhausted" in again.output
+    assert "Traceback" not in again.output
+    assert again.left == []
