@@ -52,19 +52,19 @@ def test_a_worker_killed_by_the_system_costs_its_task_one_attempt(disturbed):
     assert event.cost == 1.0
     assert f"{event.purpose}: an attempt is lost and made again (its worker on" in disturbed.output
     assert "died: killed, or out of memory)" in disturbed.output
-    assert attempts(disturbed.folder, "label")[event.key] == 2
+    assert attempts(disturbed.folder, "label")[event.key] >= 2
 
 
 def test_running_out_of_memory_is_told_and_tried_again(disturbed):
     (event,) = lost(disturbed, "Unable to allocate")
     assert event.cost == 1.0
-    assert attempts(disturbed.folder, "label")[event.key] == 2
+    assert attempts(disturbed.folder, "label")[event.key] >= 2
 
 
 def test_a_full_scratch_disk_costs_no_attempt(disturbed):
     (event,) = lost(disturbed, "No space left on device")
     assert event.cost == 0.0
-    assert attempts(disturbed.folder, "label")[event.key] == 2
+    assert attempts(disturbed.folder, "label")[event.key] >= 2
 
 
 def test_an_engine_that_gives_up_is_an_answer_and_not_asked_again(disturbed):

@@ -61,13 +61,13 @@ def test_a_second_and_a_third_ctrl_c_hurry_nothing_into_a_traceback(tmp_path):
 
 def test_a_driver_under_nohup_outlives_its_terminal(tmp_path):
     folder = tmp_path / "campaign"
-    config = write_config(tmp_path / "config", execution=QUICK, label=SLOW)
+    config = write_config(tmp_path / "config", execution=QUICK)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with driving(config, folder) as driver:
-            driver.until(lambda state: attempts(folder, "label"))
+            driver.until(lambda state: attempts(folder, "atom"))
             driver.process.send_signal(signal.SIGHUP)
-            time.sleep(2.0)
+            time.sleep(1.0)
             assert driver.process.poll() is None
     finally:
         signal.signal(signal.SIGHUP, before)

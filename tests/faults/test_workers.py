@@ -55,7 +55,9 @@ def test_a_result_that_is_cut_off_before_the_driver_reads_it_is_computed_again(t
         damaged = sorted(results.glob("[0-9a-f]*.json"))[0]
         damaged.write_bytes(damaged.read_bytes()[:-40])
         process.resume()
-        driver.until(labelled(LABELS))
+        driver.until(
+            lambda state: any(task.key == damaged.stem and task.status == "ok" for task in state.tasks.values())
+        )
     (event,) = [event for event in losses(folder) if event.key == damaged.stem]
     assert event.error == "RuntimeError: the worker left no result, or a damaged one"
     assert attempts(folder, "label")[damaged.stem] == 2

@@ -89,10 +89,9 @@ def chaos_config(folder: Path, seed: int) -> Path:
         folder,
         seed=seed,
         overlap=False,
-        initial={"frames": 8, "rattle_A": 0.08},
-        ladder={"rungs": [8, 16], "fits": 2},
-        select={**TINY["select"], "batch": 4},
-        fit={**TINY["fit"], "every_labels": 8},
+        initial={"frames": 6, "rattle_A": 0.08},
+        ladder={"rungs": [6, 12], "fits": 2},
+        fit={**TINY["fit"], "every_labels": 6},
         label={
             "engine": "ase",
             "calculator": "tests.support.slow_labels:SlowEMT",
@@ -169,8 +168,8 @@ def strike(folder: Path, driver: subprocess.Popen[str], victim: str, dice: rando
         wait_for(lambda: len(label_attempts(folder)) > before or driver.poll() is not None, 20)
         time.sleep(dice.uniform(0.0, 1.5 * PAUSE_S))
     else:
-        time.sleep(dice.uniform(0.0, 6.0))
-    halted_s = dice.uniform(0.5, 6.0) if dice.random() < HALTED_SHARE else 0.0
+        time.sleep(dice.uniform(0.0, 4.0))
+    halted_s = dice.uniform(0.5, 5.0) if dice.random() < HALTED_SHARE else 0.0
     wait_for(lambda: living(folder, victim) or driver.poll() is not None, 10)
     alive = living(folder, victim)
     if not alive or driver.poll() is not None:
