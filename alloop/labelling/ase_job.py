@@ -20,7 +20,7 @@ from alloop.materials.structure import Structure
 def main(folder: Path) -> None:
     """Answer the job of a folder; its `path` says where the calculator may lie."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    sys.path += [place for place in job["path"] if place not in sys.path]
+    sys.path[:] = [*job["path"], *(place for place in sys.path if place not in job["path"])]
     atoms = Structure.model_validate(job["structure"]).to_atoms()
     answer: dict[str, Any]
     try:
