@@ -1,13 +1,14 @@
-"""One rung of the ladder: the errors of its fits on the held-out frames, and its row in a table."""
+"""One rung of the ladder: what is known of its fits, and its row in a table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from policies.resampling import rmse, standard_error
+from policies.transport import TransportEvidence, TransportRow, transport_row
 
 UNITS = {"energy RMSE": "meV/atom", "force RMSE": "meV/Å"}
 """Unit of each held-out metric."""
@@ -15,14 +16,14 @@ UNITS = {"energy RMSE": "meV/atom", "force RMSE": "meV/Å"}
 
 @dataclass(frozen=True, eq=False)
 class RungEvidence:
-    """What is known of one rung: the errors of its fits on the held-out frames.
+    """What is known of one rung: the errors of its fits on the held-out frames, and the transport they predict.
 
     A rung whose fits failed is evidence too: pass empty arrays of shape (0, 0) and no clusters.
 
     Attributes
     ----------
     size : int
-        Labels each fit was trained on.
+        Labels each fit was trained on; 0 is the foundation, which stands in the table and is compared with nothing.
     energy_error : ndarray, shape (fits, frames)
         Predicted minus labelled energy per atom (eV/atom).
     forces_squared_error : ndarray, shape (fits, frames)
@@ -31,11 +32,15 @@ class RungEvidence:
         Walker each held-out frame comes from.
     physical : bool
         False if dynamics with the rung's fits turned unphysical.
+    transport : tuple of TransportEvidence
+        Transport of every system that is measured; empty in a campaign that measures none.
+    can_extend : bool
+        Whether more dynamics may still be run with the rung's fits.
 
     Raises
     ------
     ValueError
-        If the shapes do not belong together.
+        If the shapes do not belong together or a system occurs twice.
     """
 
     size: int
@@ -43,6 +48,8 @@ class RungEvidence:
     forces_squared_error: NDArray[np.float64]
     cluster: tuple[str, ...]
     physical: bool = True
+    transport: tuple[TransportEvidence, ...] = ()
+    can_extend: bool = False
 
     def __post_init__(self) -> None:
         for name in ("energy_error", "forces_squared_error"):
@@ -53,6 +60,8 @@ class RungEvidence:
                 f"rung {self.size}: need two (fits, frames) arrays and a walker per frame, got {shape}, "
                 f"{self.forces_squared_error.shape} and {len(self.cluster)} walkers"
             )
+        if len({evidence.system for evidence in self.transport}) != len(self.transport):
+            raise ValueError(f"rung {self.size}: a system has transport evidence twice")
 
     @property
     def fits(self) -> int:
@@ -81,7 +90,11 @@ class RungEvidence:
 
 @dataclass(frozen=True)
 class RungSummary:
-    """One row of the table of rungs; a standard error is NaN where there are fewer than two fits or walkers."""
+    """One row of the table of rungs; a standard error is NaN where there are fewer than two fits or walkers.
+
+    `transport` has one row for every system that is measured. It is a list, so that a row of the table is the same
+    before it is written as JSON and after it is read back.
+    """
 
     size: int
     rmse_energy_meV_per_atom: float
@@ -91,6 +104,7 @@ class RungSummary:
     fits: int
     frames: int
     unmeasured: str | None
+    transport: list[TransportRow] = field(default_factory=list)
 
 
 def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungSummary:
@@ -115,8 +129,9 @@ def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungS
         nothing = squared.size == 0
         error = float("nan") if nothing else standard_error(squared, rung.cluster, seed, resamples)
         values[metric] = (float("nan") if nothing else rmse(squared), error)
+    transport = [transport_row(evidence, alone=rung.size == 0) for evidence in rung.transport]
     return RungSummary(
-        rung.size, *values["energy RMSE"], *values["force RMSE"], rung.fits, rung.frames, rung.unmeasured()
+        rung.size, *values["energy RMSE"], *values["force RMSE"], rung.fits, rung.frames, rung.unmeasured(), transport
     )
 
 

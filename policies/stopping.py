@@ -17,18 +17,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from policies.resampling import paired_standard_error, rmse
 from policies.rungs import UNITS, RungEvidence, RungSummary, squared_errors, summarise
+from policies.transport import TransportEvidence, TransportRow
 
 __all__ = [
     "CRITICAL",
     "Judgement",
     "LadderStopping",
+    "MeasureMore",
     "RungEvidence",
     "RungSummary",
     "StoppingPolicy",
+    "TransportEvidence",
+    "TransportRow",
     "Verdict",
     "compare_rungs",
     "judge_change",
@@ -108,11 +112,28 @@ class Verdict:
     judgements: tuple[Judgement, ...] = ()
 
 
+@dataclass(frozen=True)
+class MeasureMore:
+    """What a policy answers when the dynamics are too short to see a change of the tolerance.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Rungs that need longer dynamics or more replicas before anything is decided.
+    reason : str
+        Why, in words and numbers.
+    """
+
+    sizes: tuple[int, ...]
+    reason: str
+    kind: ClassVar[Literal["measure_more"]] = "measure_more"
+
+
 @runtime_checkable
 class StoppingPolicy(Protocol):
     """Decides whether the ladder has been climbed far enough."""
 
-    def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | None:
+    def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | MeasureMore | None:
         """Judge the rungs so far.
 
         Parameters
@@ -126,8 +147,8 @@ class StoppingPolicy(Protocol):
 
         Returns
         -------
-        Verdict or None
-            None while the campaign should go on.
+        Verdict, MeasureMore or None
+            None while the campaign should go on; `MeasureMore` only for rungs that `can_extend`.
         """
         ...
 

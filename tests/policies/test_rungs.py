@@ -1,9 +1,12 @@
+import dataclasses
+import json
 import math
 
 import numpy as np
 import pytest
 
 from policies.rungs import RungEvidence, summarise
+from policies.transport import TransportEvidence
 
 WALKERS = ("a", "a", "b", "b")
 
@@ -65,3 +68,25 @@ def test_evidence_does_not_change_behind_its_back():
     rung = RungEvidence(12, array, np.zeros((2, 4)), WALKERS)
     array[:] = 1.0
     assert not rung.energy_error.any()
+
+
+def test_the_transport_of_a_rung_is_a_row_of_its_own_per_system():
+    evidence = TransportEvidence("Li3InCl6", [0.30, 0.32, 0.34], [0.01] * 3, [-3.0] * 3, [0.1] * 3)
+    silent = TransportEvidence("LiCl", [], [], [], [], unmeasured="the ions moved too little")
+    rung = RungEvidence(12, np.zeros((3, 4)), np.zeros((3, 4)), WALKERS, transport=(evidence, silent))
+    measured, unmeasured = summarise(rung).transport
+    assert measured.activation_energy_eV == pytest.approx(0.32)
+    assert (measured.spread_activation_energy_eV, measured.md_activation_energy_eV) == pytest.approx((0.02, 0.01))
+    assert measured.sigma_S_per_cm == pytest.approx(math.exp(-3.0))
+    assert (unmeasured.ln_sigma, unmeasured.unmeasured) == (None, "the ions moved too little")
+    row = dataclasses.asdict(summarise(rung))
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    with pytest.raises(ValueError, match="twice"):
+        dataclasses.replace(rung, transport=(evidence, evidence))
+
+
+def test_transport_evidence_is_one_number_per_fit():
+    with pytest.raises(ValueError, match="LiCl: need four arrays"):
+        TransportEvidence("LiCl", [0.3], [0.01], [-3.0, -3.1], [0.1, 0.1])
+    with pytest.raises(ValueError, match="LiCl: a standard error is negative"):
+        TransportEvidence("LiCl", [0.3], [-0.01], [-3.0], [0.1])
