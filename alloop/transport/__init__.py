@@ -1,0 +1,23 @@
+"""From trajectories to diffusivity, conductivity and activation energy, with error bars."""
+
+from __future__ import annotations
+
+from alloop.transport.results import (
+    ArrheniusTransport,
+    Measured,
+    SigmaAt,
+    TemperatureTransport,
+    TransportCurves,
+    TransportSummary,
+)
+from alloop.transport.settings import MeasureSettings
+
+__all__ = [
+    "ArrheniusTransport",
+    "MeasureSettings",
+    "Measured",
+    "SigmaAt",
+    "TemperatureTransport",
+    "TransportCurves",
+    "TransportSummary",
+]

@@ -1,0 +1,84 @@
+"""What is measured, and when a run counts as measured at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+PLANES: Mapping[str, tuple[int, int, int]] = MappingProxyType({"ab": (0, 0, 1), "ac": (0, 1, 0)})
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """Settings of `alloop.transport.measure`.
+
+    Attributes
+    ----------
+    mobile : str
+        Element whose diffusion is measured.
+    charge_e : float
+        Charge of one of its ions (e).
+    targets_K : tuple of float
+        Temperatures at which the conductivity is wanted (K).
+    planes : mapping of str to (int, int, int)
+        Names and Miller indices of planes, in the reciprocal lattice of the simulated cell; multiples of an index name
+        the same plane, so a diagonal supercell needs no other indices than its unit cell.
+    skip_ps : float
+        Time cut off the beginning of every run (ps).
+    min_displacement_A : float
+        Ions must have moved so far, as the root of the mean squared displacement at the longest lag used (Å); about one
+        hop.
+    min_independent : float
+        Independent displacements at that lag, over all ions and runs, that a diffusivity must rest on.
+    slope : (float, float)
+        Allowed slope of ln MSD against ln lag where the diffusivity is fitted; diffusion has 1, rattling 0.
+    max_framework_A : float
+        Root mean squared displacement of the other atoms beyond which, while it still grows, the framework melts (Å).
+    min_contact : float
+        Shortest distance ever seen, in sums of covalent radii, below which atoms have merged.
+    max_drift_meV_per_atom_ps : float
+        Drift of the conserved energy beyond which a run is not to be believed (meV/atom/ps).
+    max_kinetic_ratio : float
+        A kinetic temperature so many times its target says that a run exploded.
+    g_r_reach_A : float
+        Distance up to which g(r) is counted (Å).
+    g_r_bin_A : float
+        Width of its bins (Å).
+    snapshots : int
+        Snapshots of all atoms, over all replicas, that g(r) and contacts are counted in at most.
+    curve_points : int
+        Points of a curve at most.
+    seed : int
+        Seed of everything that is drawn.
+    """
+
+    mobile: str
+    charge_e: float = 1.0
+    targets_K: tuple[float, ...] = (300.0, 573.15)
+    planes: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: PLANES)
+    skip_ps: float = 0.0
+    min_displacement_A: float = 2.0
+    min_independent: float = 10.0
+    slope: tuple[float, float] = (0.7, 1.4)
+    max_framework_A: float = 1.5
+    min_contact: float = 0.5
+    max_drift_meV_per_atom_ps: float = 1.0
+    max_kinetic_ratio: float = 3.0
+    g_r_reach_A: float = 10.0
+    g_r_bin_A: float = 0.05
+    snapshots: int = 200
+    curve_points: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse planes without a direction.
+
+        Raises
+        ------
+        ValueError
+            If a plane's indices are all zero.
+        """
+        for name, miller in self.planes.items():
+            if not any(miller):
+                raise ValueError(f"plane {name}: Miller indices (0, 0, 0) name no plane; use (0, 0, 1) for ab")
