@@ -17,7 +17,7 @@ from alloop.redaction import redacted
 from alloop.state import LOST, TIMEOUT
 from alloop.tasks.requests import SelectRequest
 from alloop.tasks.result_files import result_from_bytes
-from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, Result
+from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, ProduceSummary, Result
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 
 
@@ -66,8 +66,7 @@ def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None
     if result is None or result.status != "ok":
         return None if result is None else (result, b"")
     _check_summary(task, result)
-    if task.task == "fit":
-        workspace.check_model(result)
+    workspace.check_files(result)
     return result, content
 
 
@@ -82,6 +81,8 @@ def _check_summary(task: TaskState, result: Result) -> None:
     elif isinstance(summary, EvaluateSummary):
         frames = len(task.request.get("frames", ()))
         fits = len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
+    elif isinstance(summary, ProduceSummary):
+        fits = len(summary.walkers) == len(task.request.get("walkers", ()))
     else:
         fits = True
     if not fits:

@@ -17,6 +17,7 @@ from alloop.tasks.requests import (
     FitRequest,
     LabelRequest,
     ProbeRequest,
+    ProduceRequest,
     Request,
     SelectRequest,
 )
@@ -124,6 +125,10 @@ def _inputs(request: Request) -> Iterator[Input]:
     elif isinstance(request, EvaluateRequest):
         models = (request.model,)
         yield from (("label", key) for key in request.frames)
+    elif isinstance(request, ProduceRequest):
+        models = (request.model,)
+        if request.start is not None:
+            yield "produce", request.start
     elif isinstance(request, SelectRequest):
         yield from (("explore", segment.key) for segment in request.segments)
         if request.before is not None:
@@ -136,8 +141,8 @@ def _inputs(request: Request) -> Iterator[Input]:
 def _stands(workspace: Workspace, kind: str, key: str) -> bool:
     try:
         result = workspace.read(kind, key, with_data=True)
-        if result is not None and kind == "fit":
-            workspace.check_model(result)
+        if result is not None:
+            workspace.check_files(result)
     except DamagedResultError:
         return False
     return result is not None

@@ -107,6 +107,8 @@ class Trajectory:
 def concatenate(segments: Sequence[Trajectory]) -> Trajectory:
     """Join consecutive segments; the first sample of each is the last one of the segment before.
 
+    Segments without samples, which follow the end of a walker that was stopped, are passed over.
+
     Raises
     ------
     ValueError
@@ -114,12 +116,15 @@ def concatenate(segments: Sequence[Trajectory]) -> Trajectory:
     """
     if not segments:
         raise ValueError("no segment to join")
+    segments = [segment for segment in segments if segment.samples] or segments[:1]
     first = segments[0]
     for before, after in pairwise(segments):
         if (before.samples - 1) % before.snapshot_every:
             raise ValueError("a segment that another follows must end with a snapshot")
         if not np.allclose(before.mobile_A[-1], after.mobile_A[0], atol=1e-4):
             raise ValueError("a segment does not begin where the one before ended")
+    if len(segments) == 1:
+        return first
     drifts, offset = [first.drift_A], first.drift_A[-1]
     for segment in segments[1:]:
         drifts.append(segment.drift_A[1:] + offset)

@@ -82,7 +82,7 @@ class Committee:
             raise ValueError("the members of a committee differ in elements, cutoff or head")
         self._numbers, self._cutoff_A, self._head = shapes.pop()
         self._device, self._dtype = device, dtype
-        self._members = tuple(_ready(model, device, dtype) for model in models)
+        self._members = tuple(ready(model, device, dtype) for model in models)
         self._species: tuple[bytes, np.ndarray] = (b"", np.zeros((0, 0)))
 
     def __len__(self) -> int:
@@ -195,7 +195,7 @@ def disagreement(forces_eV_per_A: np.ndarray) -> np.ndarray:
     return spread
 
 
-def _ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
+def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
     """Return a member as it shall be evaluated: here is the place for faster, equal forms of a model."""
     return model.to(device=device, dtype=DTYPES[dtype]).eval().requires_grad_(False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alloop.canonical import content_key
 from alloop.materials.structure import Structure
@@ -202,6 +202,68 @@ class EvaluateRequest(Request):
     dtype: Literal["float32", "float64"]
 
 
+class ProductionWalker(Record):
+    """One walker of a batch: its target temperature (K), and the seed of its momenta and noise."""
+
+    temperature_K: float = Field(gt=0)
+    seed: int = Field(ge=0, lt=2**63)
+
+
+class ProduceRequest(Request):
+    """One segment of production MD of a batch of walkers that begin in the same structure.
+
+    Attributes
+    ----------
+    structure : Structure
+        The supercell. It gives species and cell, and where the first segment begins.
+    model : str
+        ``fit:<key>`` or ``foundation:<sha256>``.
+    ensemble : str
+        ``nve``, ``bussi`` or ``nose_hoover``.
+    thermostat_fs : float
+        Time constant of the thermostat; its inverse is the friction of equilibration.
+    equilibration_steps : int
+        Steps of Langevin dynamics before the first sample of the first segment.
+    steps : int
+        Steps of the segment: a whole number of snapshots, so that segments can be joined.
+    sample_every_steps, snapshot_every : int
+        Steps from one sample to the next, and samples from one snapshot of all atoms to the next.
+    mobile : str
+        Element of the mobile ions.
+    stop_temperature_factor : float
+        Multiple of the target temperature that stops a walker.
+    stop_contact : float
+        Contact, in sums of covalent radii, that stops a walker.
+    start : str or None
+        Key of the segment that is continued; all else but `steps` must be as it was there.
+    """
+
+    kind: ClassVar[str] = "produce"
+    slot_kind: ClassVar[str] = "measure"
+
+    structure: Structure
+    model: str
+    dtype: Literal["float32", "float64"]
+    walkers: tuple[ProductionWalker, ...] = Field(min_length=1)
+    ensemble: Literal["nve", "bussi", "nose_hoover"]
+    timestep_fs: float = Field(gt=0)
+    thermostat_fs: float = Field(gt=0)
+    equilibration_steps: int = Field(ge=0)
+    steps: int = Field(gt=0)
+    sample_every_steps: int = Field(gt=0)
+    snapshot_every: int = Field(gt=0)
+    mobile: str
+    stop_temperature_factor: float
+    stop_contact: float
+    start: str | None = None
+
+    @model_validator(mode="after")
+    def _ends_with_a_snapshot(self) -> ProduceRequest:
+        if self.steps % (self.sample_every_steps * self.snapshot_every):
+            raise ValueError("steps must be a multiple of sample_every_steps * snapshot_every")
+        return self
+
+
 class SegmentSource(Record):
     """One segment whose offers are candidates.
 
@@ -265,6 +327,7 @@ REQUESTS: dict[str, type[Request]] = {
         ProbeRequest,
         FitRequest,
         EvaluateRequest,
+        ProduceRequest,
         SelectRequest,
     )
 }

@@ -160,6 +160,69 @@ class EvaluateSummary(Record):
     forces_squared_error: tuple[float, ...]
 
 
+class ProducedWalker(Record):
+    """What came of one walker of a segment of production MD; its trajectory stands in a file beside the result.
+
+    Attributes
+    ----------
+    ended : str
+        ``length``, or why it was stopped, here or in a segment before: ``nan``, ``temperature`` or ``contact``.
+    samples : int
+        Samples of this segment; 0 of a walker that was stopped before.
+    mean_kinetic_K : float or None
+        Mean kinetic temperature of the samples.
+    drift_meV_per_atom_per_ps : float or None
+        Slope of the conserved energy; None of fewer than three samples.
+    min_contact : float or None
+        Shortest contact of all steps, that of its end included, in sums of covalent radii; None where every contact
+        is beyond the cutoff of the model.
+    trajectory_sha256, file : str
+        Digest and name of the trajectory's file, in the folder of the result.
+    """
+
+    temperature_K: float
+    ended: Literal["length", "nan", "temperature", "contact"]
+    samples: int = Field(ge=0)
+    mean_kinetic_K: float | None
+    drift_meV_per_atom_per_ps: float | None
+    min_contact: float | None
+    trajectory_sha256: str
+    file: str
+
+
+class ProduceSummary(Record):
+    """Summary of a ``produce`` task, the walkers in the order of the request."""
+
+    walkers: tuple[ProducedWalker, ...]
+
+
+class WalkerPoint(Record):
+    """Where a walker continues, to the last bit: positions in Å, momenta in ASE units (sqrt(eV·amu)).
+
+    Attributes
+    ----------
+    step : int
+        Steps of production made, in all segments; with the walker's seed it decides the noise of the next one.
+    chain, chain_rate : tuple of float
+        Positions and velocities of a Nosé-Hoover chain.
+    heat_eV : float
+        Energy a stochastic thermostat has put in since production began.
+    """
+
+    step: int
+    positions_A: tuple[Vector, ...]
+    momenta: tuple[Vector, ...]
+    chain: tuple[float, ...]
+    chain_rate: tuple[float, ...]
+    heat_eV: float
+
+
+class ProduceData(Record):
+    """Where the walkers continue, in the order of the request; None for those that were stopped."""
+
+    points: tuple[WalkerPoint | None, ...]
+
+
 class ChosenFrame(Record):
     """One selected frame."""
 
@@ -246,6 +309,7 @@ SUMMARIES: dict[str, type[Record]] = {
     "probe": ProbeSummary,
     "fit": FitSummary,
     "evaluate": EvaluateSummary,
+    "produce": ProduceSummary,
     "select": SelectSummary,
 }
 """What the summary of a task that went well must be."""

@@ -31,6 +31,7 @@ _TASKS = {
     "probe": "alloop.tasks.probe:probe",
     "fit": "alloop.tasks.fit:fit",
     "evaluate": "alloop.tasks.measure:evaluate",
+    "produce": "alloop.tasks.produce:produce",
     "select": "alloop.tasks.select:select",
 }
 
@@ -122,8 +123,8 @@ def _stands(workspace: Workspace, kind: str, key: str) -> bool:
     """Return whether a verified result stands; a damaged one is put aside."""
     try:
         result = workspace.read(kind, key, with_data=True)
-        if result is not None and kind == "fit" and result.status == "ok":
-            workspace.check_model(result)
+        if result is not None:
+            workspace.check_files(result)
     except DamagedResultError:
         workspace.put_aside(kind, key)
         return False

@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from alloop.durable import write_durably
 from alloop.locking import LockKind, lock_path, take
 from alloop.materials.structure import Structure
 from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
-from alloop.tasks.results import LabelData, OffersData, Result, SelectData, Snapshot
+from alloop.tasks.results import LabelData, OffersData, ProduceData, ProduceSummary, Result, SelectData, Snapshot
 
 __all__ = ["DamagedResultError", "Workspace"]
 MAX_MODEL_BYTES = 1 << 30
+MAX_TRAJECTORY_BYTES = 4 << 30
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
@@ -47,6 +50,10 @@ class Workspace:
         if origin == "foundation":
             return self.root / "foundation" / f"{_safe(key)}.model"
         raise ValueError(f"unknown model {model!r}")
+
+    def trajectory_path(self, key: str, walker: int) -> Path:
+        """Return the file of the trajectory of a walker of a ``produce`` task."""
+        return self.root / "results" / "produce" / f"{_safe(key)}.{walker:d}.npz"
 
     def scratch(self, key: str) -> Path:
         """Return a new scratch folder for a task, of a name that nobody can foresee and for this user alone."""
@@ -136,20 +143,67 @@ class Workspace:
         result = self.read("fit", key)
         return None if result is None else str(result.summary.get("model_sha256"))
 
-    def check_model(self, result: Result) -> None:
-        """Raise DamagedResultError unless the model of a fit stands beside its result, unaltered."""
-        path = self.model_path(f"fit:{result.key}")
+    def check_files(self, result: Result) -> None:
+        """Raise DamagedResultError unless all that stands beside a result is there, unaltered.
+
+        What is no regular file is put aside.
+        """
+        for path, sha256 in self._companions(result):
+            if self._sha256(path) != sha256:
+                raise DamagedResultError(f"{path.name} of {result.kind}/{result.key} is not the file that was written")
+
+    def write_trajectory(self, key: str, walker: int, content: bytes) -> tuple[str, str]:
+        """Write the trajectory of a walker, and return the file's name and digest."""
+        path = self.trajectory_path(key, walker)
+        write_durably(path, content, below=self.root)
+        return path.name, hashlib.sha256(content).hexdigest()
+
+    def trajectory(self, key: str, walker: int) -> bytes:
+        """Return the verified file of a walker's trajectory.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such result.
+        DamagedResultError
+            If the result or the file is damaged.
+        """
+        told = self.summary("produce", key)
+        path = self.trajectory_path(key, walker)
+        try:
+            content = read_below(self.root, path, MAX_TRAJECTORY_BYTES)
+            expected = ProduceSummary.model_validate(told).walkers[walker].trajectory_sha256
+        except (FileNotFoundError, NotPlainError, ValidationError, IndexError) as error:
+            raise DamagedResultError(f"the trajectory {path.name} cannot be read") from error
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise DamagedResultError(f"the trajectory {path.name} is not the one that was written")
+        return content
+
+    def _companions(self, result: Result) -> Iterator[tuple[Path, str]]:
+        """Yield the files that must stand beside a result, with their digests."""
+        if result.status != "ok":
+            return
+        if result.kind == "fit":
+            yield self.model_path(f"fit:{result.key}"), str(result.summary.get("model_sha256"))
+        elif result.kind == "produce":
+            try:
+                walkers = ProduceSummary.model_validate(result.summary).walkers
+            except ValidationError as error:
+                raise DamagedResultError(f"the summary of produce/{result.key} does not fit") from error
+            for index, walker in enumerate(walkers):
+                yield self.trajectory_path(result.key, index), walker.trajectory_sha256
+
+    def _sha256(self, path: Path) -> str | None:
+        """Return the digest of a file beside a result, None of one that is missing or too large."""
         try:
             with os.fdopen(open_below(self.root, path), "rb") as file:
-                small = os.fstat(file.fileno()).st_size <= MAX_MODEL_BYTES
-                found = hashlib.file_digest(file, "sha256").hexdigest() if small else ""
-        except FileNotFoundError as error:
-            raise DamagedResultError(f"the model of fit/{result.key} is missing") from error
+                small = os.fstat(file.fileno()).st_size <= max(MAX_MODEL_BYTES, MAX_TRAJECTORY_BYTES)
+                return hashlib.file_digest(file, "sha256").hexdigest() if small else None
+        except FileNotFoundError:
+            return None
         except NotPlainError as error:
             put_aside(self.root, path)
             raise DamagedResultError(str(error)) from error
-        if found != result.summary.get("model_sha256"):
-            raise DamagedResultError(f"the model of fit/{result.key} is not the one that was fitted")
 
     def put_aside(self, kind: str, key: str) -> None:
         """Rename a damaged result, so that it is computed again and can still be looked at."""
@@ -187,6 +241,10 @@ class Workspace:
     def last_good(self, segment: str) -> Snapshot | None:
         """Return the state from which the walker of a segment continues."""
         return OffersData.model_validate(self._data("explore", segment)).last_good
+
+    def produced(self, segment: str) -> ProduceData:
+        """Return where the walkers of a segment of production continue."""
+        return ProduceData.model_validate(self._data("produce", segment))
 
     def _data(self, kind: str, key: str) -> dict[str, object]:
         result = self.read(kind, key, with_data=True)

@@ -1,0 +1,84 @@
+"""A batch of walkers in one evaluation of the potential; whoever stops leaves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from ase import units
+
+from alloop.dynamics.integrators import Integrator
+from alloop.dynamics.phase import Floats, ForceField, Phase
+
+Stop = Literal["nan", "temperature", "contact"]
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """Beyond what a walker is stopped.
+
+    Attributes
+    ----------
+    temperatures_K : ndarray, shape (all walkers,)
+        Highest kinetic temperature of each walker.
+    contact : float
+        Shortest contact, in sums of covalent radii.
+    """
+
+    temperatures_K: Floats
+    contact: float
+
+
+class Batch:
+    """Walkers of the same atoms that move together, each stopped for itself.
+
+    Every step is checked: numbers that are not finite, a kinetic temperature beyond the limit (now, or after the kick
+    that the present forces will give, so that no atom is thrown where no neighbour search ends) and a contact that is
+    too short.
+
+    Parameters
+    ----------
+    phase : Phase
+        Where the walkers are; it is moved.
+    field : ForceField
+        The potential.
+    limits : Limits
+        When to stop them.
+    """
+
+    def __init__(self, phase: Phase, field: ForceField, limits: Limits) -> None:
+        self.phase = phase
+        self.stopped: dict[int, Stop] = {}
+        self.shortest: dict[int, float] = {int(walker): float("inf") for walker in phase.walkers}
+        self._field, self._limits = field, limits
+        self._check(0.0)
+
+    def run(self, integrator: Integrator, timestep_fs: float, steps: int) -> None:
+        """Make steps, as long as any walker is left."""
+        for _ in range(steps):
+            if not len(self.phase.walkers):
+                return
+            with np.errstate(all="ignore"):
+                integrator.step(self.phase, self._field)
+            self._check(timestep_fs)
+
+    def _check(self, timestep_fs: float) -> None:
+        phase, limits = self.phase, self._limits
+        with np.errstate(all="ignore"):
+            kicked = phase.momenta + 0.5 * timestep_fs * float(units.fs) * phase.forces_eV_per_A
+            ahead_eV = 0.5 * np.einsum("wai,wai,a->w", kicked, kicked, 1.0 / phase.masses_amu)
+            ahead_K = 2.0 * ahead_eV / (phase.degrees_of_freedom * float(units.kB))
+            hottest_K = np.maximum(phase.temperatures(), ahead_K)
+        finite = np.isfinite(hottest_K) & np.isfinite(phase.energies_eV) & np.isfinite(phase.positions_A).all((1, 2))
+        hot = hottest_K > limits.temperatures_K[phase.walkers]
+        close = phase.contacts < limits.contact
+        for row in np.flatnonzero(~np.isnan(phase.contacts)):
+            walker = int(phase.walkers[row])
+            self.shortest[walker] = min(self.shortest[walker], float(phase.contacts[row]))
+        going = ~finite | hot | close
+        for row in np.flatnonzero(going):
+            why: Stop = "nan" if not finite[row] else "contact" if close[row] else "temperature"
+            self.stopped[int(phase.walkers[row])] = why
+        if going.any():
+            phase.keep(~going)

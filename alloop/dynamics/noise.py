@@ -1,0 +1,28 @@
+"""Random numbers that belong to a walker, a purpose and a step, and to nothing else."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Purpose = Literal["momenta", "equilibration", "thermostat", "chain"]
+_PURPOSES: tuple[Purpose, ...] = ("momenta", "equilibration", "thermostat", "chain")
+
+
+def generator(seed: int, purpose: Purpose, step: int = 0) -> np.random.Generator:
+    """Return the generator of one step of one walker.
+
+    The counter of Philox begins at the step, so there is no state of a generator that a segment would have to hand to
+    the next one, and what one walker draws depends on no other (Salmon et al., SC '11,
+    https://doi.org/10.1145/2063384.2063405).
+    """
+    bits = np.random.Philox(key=_key(seed, purpose), counter=[0, 0, step, 0])
+    return np.random.Generator(bits)
+
+
+@lru_cache(maxsize=4096)
+def _key(seed: int, purpose: Purpose) -> NDArray[np.unsignedinteger]:
+    return np.random.SeedSequence(seed, spawn_key=(_PURPOSES.index(purpose),)).generate_state(2, np.uint64)

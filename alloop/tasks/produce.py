@@ -1,0 +1,181 @@
+"""Production molecular dynamics: trajectories from which transport is measured."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from alloop.dynamics.phase import Point
+from alloop.dynamics.production import (
+    Ended,
+    ProductionSettings,
+    Run,
+    begin,
+    empty_trajectory,
+    energy_drift,
+)
+from alloop.dynamics.production import produce as run_segment
+from alloop.dynamics.trajectory import Trajectory
+from alloop.failure import TaskFailure
+from alloop.potential.batched import BatchedModel
+from alloop.potential.committee import load_member
+from alloop.potential.graphs import UnknownElementError
+from alloop.tasks.machine import Machine
+from alloop.tasks.requests import ProduceRequest
+from alloop.tasks.results import ProduceData, ProducedWalker, ProduceSummary, WalkerPoint
+from alloop.tasks.workspace import DamagedResultError, Workspace
+
+Answer = tuple[dict[str, Any], dict[str, Any]]
+
+
+def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> Answer:
+    """Run one segment of production of a batch of walkers and write their trajectories.
+
+    The files of the trajectories stand before this returns, so a result never lacks one.
+
+    Parameters
+    ----------
+    request : ProduceRequest
+        What to run, and from where.
+    workspace : Workspace
+        Holds the model and the segment before.
+    machine : Machine
+        Where to compute.
+
+    Returns
+    -------
+    tuple of dict
+        ProduceSummary and ProduceData as JSON.
+
+    Raises
+    ------
+    TaskFailure
+        With reason ``elements`` if the model lacks an element, or the structure has no mobile ion.
+    """
+    atoms, settings = request.structure.to_atoms(), _settings(request)
+    mobile = np.flatnonzero(atoms.numbers == atomic_numbers.get(request.mobile, 0))
+    if not len(mobile):
+        raise TaskFailure("elements", f"the structure has no {request.mobile}")
+    temperatures_K = [walker.temperature_K for walker in request.walkers]
+    seeds = [walker.seed for walker in request.walkers]
+    model = load_member(workspace, request.model, machine.device, request.dtype)
+    try:
+        field = BatchedModel(model, atoms, device=machine.device, dtype=request.dtype)
+    except UnknownElementError as error:
+        raise TaskFailure("elements", str(error)) from error
+    stopped: dict[int, Ended] = {}
+    if request.start is None:
+        points, ends = begin(atoms, temperatures_K, seeds, field, settings)
+        stopped.update(ends)
+    else:
+        points, stopped = _continued(request, workspace, request.start)
+    runs = run_segment(atoms, mobile, temperatures_K, seeds, points, field, settings)
+    for index, why in stopped.items():
+        nothing = empty_trajectory(atoms, mobile, temperatures_K[index], settings)
+        runs[index] = Run(why, nothing, math.inf, None)
+    return _written(request, workspace, [runs[index] for index in range(len(request.walkers))])
+
+
+def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
+    """Return the verified trajectory of one walker of a segment; without samples if it was stopped before.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Holds it.
+    key : str
+        Key of the segment.
+    walker : int
+        Index of the walker in the request.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such result.
+    DamagedResultError
+        If the result or the file is damaged.
+    """
+    try:
+        return Trajectory.load(io.BytesIO(workspace.trajectory(key, walker)))
+    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise DamagedResultError(f"the trajectory {walker} of produce/{key} cannot be read") from error
+
+
+def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> Answer:
+    key = request.key()
+    standing = workspace.read("produce", key, with_data=True)
+    if standing is not None and standing.status == "ok":
+        # Another worker finished while this one was suspended; the trajectories beside its result must stay.
+        return standing.summary, standing.data
+    walkers = []
+    for index, (run, asked) in enumerate(zip(runs, request.walkers, strict=True)):
+        name, sha256 = workspace.write_trajectory(key, index, run.trajectory.to_bytes())
+        kinetic_K = run.trajectory.kinetic_K
+        walkers.append(
+            ProducedWalker(
+                temperature_K=asked.temperature_K,
+                ended=run.ended,
+                samples=run.trajectory.samples,
+                mean_kinetic_K=float(kinetic_K.mean()) if len(kinetic_K) else None,
+                drift_meV_per_atom_per_ps=energy_drift(run.trajectory),
+                min_contact=run.shortest_contact if math.isfinite(run.shortest_contact) else None,
+                trajectory_sha256=sha256,
+                file=name,
+            )
+        )
+    summary = ProduceSummary(walkers=tuple(walkers))
+    data = ProduceData(points=tuple(run.last and _record(run.last) for run in runs))
+    return summary.model_dump(mode="json"), data.model_dump(mode="json")
+
+
+def _continued(request: ProduceRequest, workspace: Workspace, start: str) -> tuple[dict[int, Point], dict[int, Ended]]:
+    """Return where the walkers of the segment before are, and which of them were stopped."""
+    ends = ProduceSummary.model_validate(workspace.summary("produce", start)).walkers
+    kept = workspace.produced(start).points
+    if not len(ends) == len(kept) == len(request.walkers):
+        raise DamagedResultError(f"produce/{start} has other walkers than the segment that continues it")
+    points = {index: _point(record) for index, record in enumerate(kept) if record is not None}
+    return points, {index: end.ended for index, end in enumerate(ends) if index not in points}
+
+
+def _settings(request: ProduceRequest) -> ProductionSettings:
+    return ProductionSettings(
+        ensemble=request.ensemble,
+        timestep_fs=request.timestep_fs,
+        thermostat_fs=request.thermostat_fs,
+        equilibration_steps=request.equilibration_steps,
+        steps=request.steps,
+        sample_every_steps=request.sample_every_steps,
+        snapshot_every=request.snapshot_every,
+        stop_temperature_factor=request.stop_temperature_factor,
+        stop_contact=request.stop_contact,
+    )
+
+
+def _record(point: Point) -> WalkerPoint:
+    return WalkerPoint(
+        step=point.step,
+        positions_A=tuple(map(tuple, point.positions_A.tolist())),
+        momenta=tuple(map(tuple, point.momenta.tolist())),
+        chain=tuple(point.chain.tolist()),
+        chain_rate=tuple(point.chain_rate.tolist()),
+        heat_eV=point.heat_eV,
+    )
+
+
+def _point(record: WalkerPoint) -> Point:
+    return Point(
+        step=record.step,
+        positions_A=np.array(record.positions_A, dtype=float),
+        momenta=np.array(record.momenta, dtype=float),
+        chain=np.array(record.chain, dtype=float),
+        chain_rate=np.array(record.chain_rate, dtype=float),
+        heat_eV=record.heat_eV,
+    )
