@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from mace.calculators import MACECalculator
+
+from alloop.materials.contacts import min_contact
+from alloop.potential.batched import BatchedModel
+from alloop.potential.graphs import UnknownElementError
+from tests.support.models import lithium_chloride, small_foundation, small_model
+
+
+def crowd(walkers=3, atoms=None):
+    """Return walkers of one cell that have wandered, the last of them far."""
+    atoms = atoms or lithium_chloride(1).repeat((2, 1, 1))
+    rng = np.random.default_rng(0)
+    positions = atoms.positions + rng.normal(scale=0.12, size=(walkers, len(atoms), 3))
+    positions[-1, ::3] += np.array([3, -2, 40]) @ atoms.cell.array
+    return atoms, positions
+
+
+def truth(model, atoms, positions_A, dtype="float64"):
+    """Return energies and forces by MACE's own calculator."""
+    calculator = MACECalculator(models=[model], device="cpu", default_dtype=dtype)
+    energies, forces = [], []
+    for one in positions_A:
+        moved = atoms.copy()
+        moved.positions = one
+        moved.calc = calculator
+        energies.append(moved.get_potential_energy())
+        forces.append(moved.get_forces())
+    return np.array(energies), np.array(forces)
+
+
+def rms(forces):
+    return np.sqrt((forces**2).mean())
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("make", [small_model, lambda: small_foundation((3, 17))], ids=["ours", "foundation"])
+def test_a_batch_has_the_forces_of_mace(make, dtype, tolerance):
+    atoms, positions = crowd()
+    energies, forces = truth(make().double(), atoms, positions)
+    found = BatchedModel(make(), atoms, device="cpu", dtype=dtype)(positions, [0, 1, 2])
+    assert rms(found.forces_eV_per_A - forces) < tolerance * rms(forces)
+    np.testing.assert_allclose(found.energies_eV, energies, atol=tolerance * len(atoms))
+    contacts = [min_contact(_at(atoms, one)) for one in positions]
+    np.testing.assert_allclose(found.contacts, contacts, rtol=1e-12)
+
+
+def _at(atoms, positions_A):
+    moved = atoms.copy()
+    moved.positions = positions_A
+    return moved
+
+
+def test_how_a_list_of_pairs_came_about_changes_nothing():
+    atoms, positions = crowd(1)
+    old = BatchedModel(small_model(), atoms, device="cpu", dtype="float32", skin_A=1.5)
+    rng, there = np.random.default_rng(1), positions.copy()
+    for _ in range(30):
+        there = there + rng.normal(scale=0.03, size=there.shape)
+        found = old(there, [0])
+    fresh = BatchedModel(small_model(), atoms, device="cpu", dtype="float32", skin_A=0.0)(there, [0])
+    np.testing.assert_array_equal(found.forces_eV_per_A, fresh.forces_eV_per_A)
+    np.testing.assert_array_equal(found.energies_eV, fresh.energies_eV)
+
+
+def test_walkers_may_leave_and_only_those_that_moved_far_get_a_new_list(monkeypatch):
+    made = []
+    from alloop.potential import neighbours
+
+    real = neighbours.neighbour_list
+    monkeypatch.setattr(neighbours, "neighbour_list", lambda *a, **k: made.append(1) or real(*a, **k))
+    atoms, positions = crowd()
+    field = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    all_of_them = field(positions, [0, 1, 2])
+    assert len(made) == 3
+    some = field(positions[[0, 2]], [0, 2])
+    assert len(made) == 3
+    np.testing.assert_allclose(some.forces_eV_per_A, all_of_them.forces_eV_per_A[[0, 2]], atol=1e-12)
+    moved = positions[[0, 2]].copy()
+    moved[1, 0, 0] += 0.5
+    field(moved, [0, 2])
+    assert len(made) == 4
+    back = field(positions, [0, 1, 2])
+    np.testing.assert_allclose(back.forces_eV_per_A, all_of_them.forces_eV_per_A, atol=1e-12)
+
+
+def test_a_walker_that_is_not_finite_spoils_no_other():
+    atoms, positions = crowd()
+    field = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    clean = field(positions, [0, 1, 2])
+    positions[1, 0, 0] = np.nan
+    spoiled = field(positions, [0, 1, 2])
+    assert np.isnan(spoiled.forces_eV_per_A[1]).all()
+    assert np.isnan(spoiled.energies_eV[1])
+    np.testing.assert_allclose(spoiled.forces_eV_per_A[[0, 2]], clean.forces_eV_per_A[[0, 2]], atol=1e-12)
+
+
+def test_atoms_out_of_reach_of_each_other_have_an_infinite_contact():
+    atoms = lithium_chloride()[:1]
+    atoms.set_cell([30.0, 30.0, 30.0])
+    found = BatchedModel(small_model(), atoms, device="cpu", dtype="float32")(atoms.positions[None], [0])
+    assert np.isinf(found.contacts).all()
+    np.testing.assert_allclose(found.forces_eV_per_A, 0.0, atol=1e-7)
+
+
+def test_an_unknown_element_is_an_error():
+    atoms = lithium_chloride()
+    atoms.symbols[0] = "Na"
+    with pytest.raises(UnknownElementError, match="Na"):
+        BatchedModel(small_model(), atoms, device="cpu", dtype="float32")

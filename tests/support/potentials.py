@@ -1,0 +1,88 @@
+"""Cheap potentials for a batch of walkers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import Calculator
+
+from alloop.dynamics.phase import Evaluation, Floats
+
+SIGMA_A, EPSILON_EV = 3.4, 0.0104
+
+
+def argon(cells: int = 2, density: float = 0.7) -> Atoms:
+    """Argon on an fcc lattice of a reduced density."""
+    return bulk("Ar", "fcc", a=SIGMA_A * (4.0 / density) ** (1.0 / 3.0), cubic=True).repeat(cells)
+
+
+@dataclass
+class LennardJones:
+    """Argon, cut at half the cubic cell so that energy and force go to zero; every pair counts once."""
+
+    length_A: float
+
+    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+        rows, atoms = positions_A.shape[:2]
+        i, j = np.triu_indices(atoms, 1)
+        vectors = positions_A[:, i] - positions_A[:, j]
+        vectors -= self.length_A * np.rint(vectors / self.length_A)
+        distances = np.sqrt(np.einsum("wpi,wpi->wp", vectors, vectors))
+        cut = 0.5 * self.length_A
+        near = distances < cut
+        energies, slopes = _lennard_jones(distances)
+        energy_cut, slope_cut = _lennard_jones(np.array(cut))
+        energies = np.where(near, energies - energy_cut - slope_cut * (distances - cut), 0.0)
+        pull = np.where(near, (slopes - slope_cut) / distances, 0.0)[:, :, None] * vectors
+        matrix = np.zeros((rows, atoms, atoms, 3))
+        matrix[:, i, j], matrix[:, j, i] = -pull, pull
+        return Evaluation(energies.sum(axis=1), matrix.sum(axis=2), distances.min(axis=1) / (2 * 1.06))
+
+
+def _lennard_jones(distances_A: Floats) -> tuple[Floats, Floats]:
+    six = (SIGMA_A / distances_A) ** 6
+    return 4 * EPSILON_EV * (six**2 - six), 4 * EPSILON_EV * (6 * six - 12 * six**2) / distances_A
+
+
+@dataclass
+class Einstein:
+    """Atoms bound to their sites by springs (eV/Å²)."""
+
+    sites_A: Floats
+    spring: float = 2.0
+
+    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+        away = positions_A - self.sites_A
+        energies = 0.5 * self.spring * (away**2).sum(axis=(1, 2))
+        return Evaluation(energies, -self.spring * away, np.full(len(positions_A), np.inf))
+
+
+@dataclass
+class Free:
+    """No forces."""
+
+    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+        rows = len(positions_A)
+        return Evaluation(np.zeros(rows), np.zeros_like(positions_A), np.full(rows, np.inf))
+
+
+@dataclass
+class FromAse:
+    """An ASE calculator, walker by walker."""
+
+    atoms: Atoms
+    calculator: Calculator
+
+    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+        atoms = self.atoms.copy()
+        atoms.calc = self.calculator
+        energies, forces = [], []
+        for one in positions_A:
+            atoms.positions[:] = one
+            energies.append(atoms.get_potential_energy())
+            forces.append(atoms.get_forces())
+        return Evaluation(np.array(energies), np.array(forces), np.full(len(energies), np.inf))
