@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,11 +74,15 @@ class RungEvidence:
         """Number of held-out frames."""
         return len(self.cluster)
 
+    def transport_of(self, system: str) -> TransportEvidence | None:
+        """Return the evidence of a system, or None if there is none."""
+        return next((evidence for evidence in self.transport if evidence.system == system), None)
+
     def unmeasured(self) -> str | None:
         """Return why the rung says nothing, or None if it does."""
         if not self.physical:
             return "its dynamics turned unphysical"
-        if self.fits < 2:
+        if self.fits < 2 and not (self.size == 0 and self.fits == 1):
             return "it has fewer than two fits, so their spread is unknown"
         if self.frames < 2:
             return "it has fewer than two held-out frames, so it has no error bar"
@@ -108,7 +113,7 @@ class RungSummary:
 
 
 def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungSummary:
-    """Return a rung's row in a table: RMSEs with standard errors.
+    """Return a rung's row in a table: held-out errors and transport, with standard errors.
 
     Parameters
     ----------
@@ -126,6 +131,8 @@ def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungS
     """
     values: dict[str, tuple[float, float]] = {}
     for metric, squared in squared_errors(rung).items():
+        if rung.size == 0 and rung.fits == 1:  # there is one foundation: twice the same, its fits have no spread
+            squared = np.repeat(squared, 2, axis=0)
         nothing = squared.size == 0
         error = float("nan") if nothing else standard_error(squared, rung.cluster, seed, resamples)
         values[metric] = (float("nan") if nothing else rmse(squared), error)
@@ -133,6 +140,11 @@ def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungS
     return RungSummary(
         rung.size, *values["energy RMSE"], *values["force RMSE"], rung.fits, rung.frames, rung.unmeasured(), transport
     )
+
+
+def systems_of(rungs: Iterable[RungEvidence]) -> list[str]:
+    """Return the systems whose transport is measured on any of the rungs, in the order in which they come."""
+    return list(dict.fromkeys(evidence.system for rung in rungs for evidence in rung.transport))
 
 
 def squared_errors(rung: RungEvidence) -> dict[str, NDArray[np.float64]]:

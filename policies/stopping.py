@@ -1,15 +1,8 @@
 """Whether more data still changes the answer.
 
-Two rungs of the ladder agree on a metric when the difference, with its error bar, fits inside the tolerance::
-
-    |Δ| + 1.645 SE(Δ)  <=  tolerance
-
-These are the two one-sided tests of equivalence at the 5 % level (Schuirmann, J. Pharmacokinet. Biopharm. 15, 657
-(1987)): not seeing a difference is not enough, a wide error bar keeps a campaign going. The error bar holds the
-spread between fits and between held-out walkers (`policies.resampling`).
-
-A metric is any number of two rungs with a standard error and a tolerance; `judge_change` judges one, and a list of
-judgements makes the verdict.
+The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.judgement`) on the
+held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict; where
+only the error of the dynamics stands in its way, the policy asks for longer dynamics before more labels.
 """
 
 from __future__ import annotations
@@ -19,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from policies.resampling import paired_standard_error, rmse
-from policies.rungs import UNITS, RungEvidence, RungSummary, squared_errors, summarise
-from policies.transport import TransportEvidence, TransportRow
+from policies.comparison import compare_rungs
+from policies.judgement import CRITICAL, Judgement, judge_change
+from policies.rungs import RungEvidence, RungSummary, summarise, systems_of
+from policies.transport import TransportEvidence, TransportRow, transport_changes
 
 __all__ = [
     "CRITICAL",
@@ -38,59 +32,6 @@ __all__ = [
     "judge_change",
     "summarise",
 ]
-
-CRITICAL = 1.645
-"""95 % point of the standard normal distribution, one-sided."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """How one metric changed from one rung to the next.
-
-    Attributes
-    ----------
-    metric, unit : str
-        What was compared, and in which unit all values stand.
-    value_previous, value_last : float
-        The metric on the two rungs.
-    delta, se_delta : float
-        Last minus previous, and its standard error.
-    tolerance : float
-        Change that does not matter.
-    relative : float or None
-        The tolerance as a fraction of `value_previous`, if it was given so.
-    finding : str
-        ``equivalent`` (the change, error bar included, does not matter), ``different`` (it exceeds the tolerance by
-        more than its error bar) or ``undecided`` (the error bar is too wide to tell).
-    """
-
-    metric: str
-    unit: str
-    value_previous: float
-    value_last: float
-    delta: float
-    se_delta: float
-    tolerance: float
-    relative: float | None
-    finding: Literal["equivalent", "different", "undecided"]
-
-    @property
-    def equivalent(self) -> bool:
-        """Whether the two rungs agree."""
-        return self.finding == "equivalent"
-
-    @property
-    def bound(self) -> float:
-        """Largest change that the data allow: ``|delta| + 1.645 se_delta``."""
-        return abs(self.delta) + CRITICAL * self.se_delta
-
-    def __str__(self) -> str:
-        share = "" if self.relative is None else f" ({self.relative:.3g} of {self.value_previous:.4g})"
-        return (
-            f"{self.metric} {self.value_previous:.4g} → {self.value_last:.4g} {self.unit}, "
-            f"Δ = {self.delta:+.3g} ± {self.se_delta:.2g}, |Δ| + {CRITICAL} SE = {self.bound:.3g} "
-            f"{'≤' if self.equivalent else '>'} {self.tolerance:.3g}{share}: {self.finding}"
-        )
 
 
 @dataclass(frozen=True)
@@ -154,11 +95,16 @@ class StoppingPolicy(Protocol):
 
 
 class LadderStopping:
-    """Converged when the last two rungs agree on the held-out energy and force RMSE.
+    """Converged when the last two rungs agree on the held-out errors and on the transport of every system.
 
     The last rung is the largest one with evidence; it is compared with the one before it on the ladder, and nothing
-    is said until that one has evidence too. A rung without a measurement agrees with nothing. When the largest rung
-    of the ladder is judged and not converged, the ladder is exhausted.
+    is said until that one has evidence too. A rung without a measurement agrees with nothing: neither one whose fits
+    or held-out frames are too few, nor one on which a system is unphysical, unmeasured or missing that any rung has
+    transport of. Without transport on any rung the held-out errors alone decide. Rung 0 is compared with nothing.
+
+    Where only the error of the dynamics stands between the rungs and agreement, or the ions of a system moved too
+    little to say anything, and the rungs may be measured for longer, that is asked for. When the largest rung of the
+    ladder is judged and not converged, the ladder is exhausted.
 
     Parameters
     ----------
@@ -166,6 +112,9 @@ class LadderStopping:
         Change of the RMSE that does not matter, as a fraction of the previous rung's.
     resamples : int
         Bootstrap resamples of an error bar.
+    tolerance_activation_energy_eV, tolerance_ln_sigma : float
+        Change of the activation energy (eV), and of the natural logarithm of the conductivity at the target
+        temperature, that does not matter.
 
     Raises
     ------
@@ -173,17 +122,25 @@ class LadderStopping:
         If a tolerance is not positive and finite, or there are fewer than 100 resamples.
     """
 
-    def __init__(self, tolerance_energy: float = 0.10, tolerance_forces: float = 0.10, resamples: int = 1000) -> None:
-        for name, value in (("tolerance_energy", tolerance_energy), ("tolerance_forces", tolerance_forces)):
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be positive and finite, got {value}")
+    def __init__(
+        self,
+        tolerance_energy: float = 0.10,
+        tolerance_forces: float = 0.10,
+        resamples: int = 1000,
+        tolerance_activation_energy_eV: float = 0.03,
+        tolerance_ln_sigma: float = 0.35,
+    ) -> None:
+        self.tolerance_energy = _positive("tolerance_energy", tolerance_energy)
+        self.tolerance_forces = _positive("tolerance_forces", tolerance_forces)
+        self.tolerance_activation_energy_eV = _positive(
+            "tolerance_activation_energy_eV", tolerance_activation_energy_eV
+        )
+        self.tolerance_ln_sigma = _positive("tolerance_ln_sigma", tolerance_ln_sigma)
         if resamples < 100:
             raise ValueError(f"resamples must be at least 100, got {resamples}")
-        self.tolerance_energy = tolerance_energy
-        self.tolerance_forces = tolerance_forces
         self.resamples = resamples
 
-    def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | None:
+    def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | MeasureMore | None:
         """Judge the rungs so far; see `StoppingPolicy.judge`.
 
         Raises
@@ -191,7 +148,7 @@ class LadderStopping:
         ValueError
             If two rungs have one size, or the last two were evaluated on different held-out frames.
         """
-        sizes, evidence = sorted(set(ladder)), _by_size(rungs)
+        sizes, evidence = sorted({size for size in ladder if size > 0}), _by_size(rungs)
         reached = [size for size in sizes if size in evidence]
         if not reached:
             return None
@@ -205,118 +162,94 @@ class LadderStopping:
         unmeasured = [f"rung {rung.size} is unmeasured: {why}" for rung in pair if (why := rung.unmeasured())]
         if unmeasured:
             return _exhausted(last, "; ".join(unmeasured)) if at_end else None
+        silences = _silences(pair, systems_of(rungs))
         judgements = self.compare(*pair, seed)
-        reason = f"from {previous} to {last} labels: " + "; ".join(map(str, judgements))
-        if all(judgement.equivalent for judgement in judgements):
-            return Verdict("converged", f"converged {reason}", judgements)
-        return _exhausted(last, reason, judgements) if at_end else None
+        if not silences and all(judgement.equivalent for judgement in judgements):
+            return Verdict("converged", f"converged {_between(pair, judgements)}", judgements)
+        more = self._measure_more(pair, silences, judgements)
+        if more or not at_end:
+            return more
+        return _exhausted(last, "; ".join([*map(str, silences), _between(pair, judgements)]), judgements)
 
     def compare(self, previous: RungEvidence, last: RungEvidence, seed: int) -> tuple[Judgement, ...]:
         """Judge every metric of two rungs; see `compare_rungs`."""
-        return compare_rungs(previous, last, self.tolerance_energy, self.tolerance_forces, seed, self.resamples)
-
-
-def judge_change(
-    metric: str,
-    unit: str,
-    value_previous: float,
-    value_last: float,
-    se_delta: float,
-    *,
-    tolerance: float | None = None,
-    relative: float | None = None,
-) -> Judgement:
-    """Judge the change of one metric by two one-sided tests.
-
-    Parameters
-    ----------
-    metric, unit : str
-        Name of the metric, and the unit of its values.
-    value_previous, value_last : float
-        The metric on the two rungs.
-    se_delta : float
-        Standard error of their difference; one that is not finite can show nothing and leaves it undecided.
-    tolerance, relative : float, optional
-        Change that does not matter, in `unit` or as a fraction of `value_previous`: exactly one of the two.
-
-    Returns
-    -------
-    Judgement
-        The change, its error bar and what was found.
-
-    Raises
-    ------
-    ValueError
-        Unless exactly one of `tolerance` and `relative` is given.
-
-    Examples
-    --------
-    >>> print(judge_change("activation energy", "eV", 0.30, 0.29, 0.01, tolerance=0.03))
-    activation energy 0.3 → 0.29 eV, Δ = -0.01 ± 0.01, |Δ| + 1.645 SE = 0.0265 ≤ 0.03: equivalent
-    """
-    if relative is not None and tolerance is None:
-        limit = relative * abs(value_previous)
-    elif tolerance is not None and relative is None:
-        limit = tolerance
-    else:
-        raise ValueError("give either a tolerance or a relative one")
-    delta = value_last - value_previous
-    finding: Literal["equivalent", "different", "undecided"] = "undecided"
-    if abs(delta) + CRITICAL * se_delta <= limit:
-        finding = "equivalent"
-    elif abs(delta) - CRITICAL * se_delta > limit:
-        finding = "different"
-    return Judgement(metric, unit, value_previous, value_last, delta, se_delta, limit, relative, finding)
-
-
-def compare_rungs(
-    previous: RungEvidence,
-    last: RungEvidence,
-    tolerance_energy: float,
-    tolerance_forces: float,
-    seed: int,
-    resamples: int = 1000,
-) -> tuple[Judgement, ...]:
-    """Judge the held-out energy RMSE (meV/atom) and force RMSE (meV/Å) of two rungs, frame by frame paired.
-
-    Parameters
-    ----------
-    previous, last : RungEvidence
-        Rungs evaluated on the same held-out frames, in the same order.
-    tolerance_energy, tolerance_forces : float
-        Change that does not matter, as a fraction of the previous rung's RMSE.
-    seed : int
-        Seed of the resampling.
-    resamples : int
-        Bootstrap resamples.
-
-    Returns
-    -------
-    tuple of Judgement
-        Energy first. Their error bars are NaN, and nothing is found, if a rung has fewer than two fits or walkers.
-
-    Raises
-    ------
-    ValueError
-        If the held-out frames differ or there are none.
-    """
-    if previous.cluster != last.cluster:
-        raise ValueError(f"rungs {previous.size} and {last.size} were evaluated on different held-out frames")
-    if not (previous.fits and last.fits and last.frames):
-        raise ValueError(f"rungs {previous.size} and {last.size}: no errors to compare")
-    before, after = squared_errors(previous), squared_errors(last)
-    tolerances = {"energy RMSE": tolerance_energy, "force RMSE": tolerance_forces}
-    return tuple(
-        judge_change(
-            metric,
-            UNITS[metric],
-            rmse(before[metric]),
-            rmse(after[metric]),
-            paired_standard_error(before[metric], after[metric], last.cluster, seed, resamples),
-            relative=tolerance,
+        return compare_rungs(
+            previous,
+            last,
+            self.tolerance_energy,
+            self.tolerance_forces,
+            seed,
+            self.resamples,
+            tolerance_activation_energy_eV=self.tolerance_activation_energy_eV,
+            tolerance_ln_sigma=self.tolerance_ln_sigma,
         )
-        for metric, tolerance in tolerances.items()
-    )
+
+    def _measure_more(
+        self, pair: tuple[RungEvidence, RungEvidence], silences: list[_Silence], judgements: tuple[Judgement, ...]
+    ) -> MeasureMore | None:
+        """Return what longer dynamics are asked for, or None if the rungs cannot agree whatever they find."""
+        open_ones = [judgement for judgement in judgements if not judgement.equivalent]
+        wanted = [_longer(pair, judgement) for judgement in open_ones]
+        if not all(wanted) or not all(silence.mendable for silence in silences):
+            return None
+        sizes = {size for some in wanted for size in some} | {silence.size for silence in silences}
+        reason = "; ".join([*map(str, silences), *([_between(pair, tuple(open_ones))] if open_ones else [])])
+        return MeasureMore(tuple(sorted(sizes)), f"longer dynamics may decide it: {reason}") if sizes else None
+
+
+@dataclass(frozen=True)
+class _Silence:
+    """A system of which a rung says nothing, and whether longer dynamics may mend it."""
+
+    size: int
+    system: str
+    why: str
+    mendable: bool
+
+    def __str__(self) -> str:
+        return f"rung {self.size}, {self.system}: {self.why}"
+
+
+def _silences(pair: tuple[RungEvidence, RungEvidence], systems: Sequence[str]) -> list[_Silence]:
+    found = []
+    for rung in pair:
+        for system in systems:
+            evidence = rung.transport_of(system)
+            why = evidence.nothing() if evidence else "its transport is missing"
+            if why:
+                short = evidence is not None and bool(evidence.unmeasured) and not evidence.unphysical
+                found.append(_Silence(rung.size, system, why, short and rung.can_extend))
+    return found
+
+
+def _longer(pair: tuple[RungEvidence, RungEvidence], judgement: Judgement) -> list[int]:
+    """Return the rungs whose dynamics should be longer to decide a judgement; none if that cannot decide it."""
+    if judgement.system is None or judgement.finding != "undecided":
+        return []
+    before, after = (rung.transport_of(judgement.system) for rung in pair)
+    if before is None or after is None:
+        return []
+    change = transport_changes(before, after)[judgement.metric]
+    extend = (pair[0].can_extend, pair[1].can_extend)
+    if not change.within_reach(judgement.tolerance, extend):
+        return []
+    # a rung that adds little to the error is left as it is; of two shares, one is at least a half
+    shares = (change.previous.variance_md, change.last.variance_md)
+    return [
+        rung.size
+        for rung, longer, share in zip(pair, extend, shares, strict=True)
+        if longer and share >= 0.25 * sum(shares)
+    ]
+
+
+def _between(pair: tuple[RungEvidence, RungEvidence], judgements: tuple[Judgement, ...]) -> str:
+    return f"from {pair[0].size} to {pair[1].size} labels: " + "; ".join(map(str, judgements))
+
+
+def _positive(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return value
 
 
 def _by_size(rungs: Sequence[RungEvidence]) -> Mapping[int, RungEvidence]:

@@ -1,12 +1,21 @@
-"""What a rung knows of the transport of one system: a number per fit, with the error of its molecular dynamics."""
+"""The transport of one system on a rung, and how it changed from one rung to the next.
+
+Every fit of a rung predicts an activation energy and a conductivity with molecular dynamics of its own;
+`policies.combination` makes one number with an error bar of them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from policies.combination import Change, Combined, combine
+from policies.judgement import Judgement, Limit, judge_change
+
+QUANTITIES = {"activation energy": "activation_energy_eV", "ln σ": "ln_sigma"}
+"""Field of `TransportEvidence` that holds each quantity; σ is in S/cm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +67,28 @@ class TransportEvidence:
         """Number of fits."""
         return len(self.ln_sigma)
 
-    def nothing(self) -> str | None:
-        """Return why the evidence says nothing, or None if it does."""
+    def nothing(self, fewest: int = 2) -> str | None:
+        """Return why the evidence says nothing, or None if it does.
+
+        Parameters
+        ----------
+        fewest : int
+            Fits that must be there: two, so that their spread is known.
+        """
         if self.unphysical:
             return f"unphysical: {self.unphysical}"
         if self.unmeasured:
             return f"unmeasured: {self.unmeasured}"
-        if not self.fits:
-            return "unmeasured: no fit was measured"
+        if self.fits < fewest:
+            return f"unmeasured: {self.fits} of at least {fewest} fits have it"
         if not (np.isfinite(self.activation_energy_eV).all() and np.isfinite(self.ln_sigma).all()):
             return "unmeasured: its numbers are not all finite"
         return None
+
+    def combined(self, quantity: str) -> Combined:
+        """Return one of `QUANTITIES`, combined over the fits."""
+        field = QUANTITIES[quantity]
+        return combine(getattr(self, field), getattr(self, f"se_{field}"))
 
 
 @dataclass(frozen=True)
@@ -118,9 +138,9 @@ def transport_row(evidence: TransportEvidence, alone: bool = False) -> Transport
     alone : bool
         Whether there is only one such model (the foundation), so that the error of its dynamics is all of its error.
     """
-    energy = _numbers(evidence.activation_energy_eV, evidence.se_activation_energy_eV, alone)
-    sigma = _numbers(evidence.ln_sigma, evidence.se_ln_sigma, alone)
-    why = evidence.nothing()
+    energy = _numbers(evidence, "activation energy", alone)
+    sigma = _numbers(evidence, "ln σ", alone)
+    why = evidence.nothing(fewest=1 if alone else 2)
     return TransportRow(
         evidence.system,
         evidence.fits,
@@ -132,22 +152,74 @@ def transport_row(evidence: TransportEvidence, alone: bool = False) -> Transport
     )
 
 
+def judge_transport(
+    previous: TransportEvidence,
+    last: TransportEvidence,
+    tolerance_activation_energy_eV: float,
+    tolerance_ln_sigma: float,
+) -> tuple[Judgement, Judgement]:
+    """Judge how the activation energy (eV) and ln σ of one system changed.
+
+    Parameters
+    ----------
+    previous, last : TransportEvidence
+        The system on two rungs; both say something (`TransportEvidence.nothing` is None).
+    tolerance_activation_energy_eV, tolerance_ln_sigma : float
+        Change that does not matter (eV, and natural logarithm).
+
+    Returns
+    -------
+    tuple of Judgement
+        Activation energy first.
+    """
+    (energy, energy_change), (sigma, sigma_change) = transport_changes(previous, last).items()
+    return (
+        _judge(energy, "eV", last.system, energy_change, tolerance_activation_energy_eV),
+        _judge(sigma, "", last.system, sigma_change, tolerance_ln_sigma),
+    )
+
+
+def transport_changes(previous: TransportEvidence, last: TransportEvidence) -> dict[str, Change]:
+    """Return how each of `QUANTITIES` of one system changed, with its error bar, by the name of the metric."""
+    return {
+        f"{quantity} of {last.system}": Change(previous.combined(quantity), last.combined(quantity))
+        for quantity in QUANTITIES
+    }
+
+
+def _judge(metric: str, unit: str, system: str, change: Change, tolerance: float) -> Judgement:
+    judgement = judge_change(
+        metric,
+        unit,
+        change.previous.value,
+        change.last.value,
+        change.se,
+        tolerance=tolerance,
+        critical=change.critical,
+    )
+    limit = _limit(change, tolerance) if judgement.finding == "undecided" else None
+    return replace(judgement, system=system, se_md=change.se_md, limit=limit)
+
+
+def _limit(change: Change, tolerance: float) -> Limit:
+    if change.within_reach(tolerance):
+        return "dynamics"
+    return "fits" if change.critical * change.se > tolerance else "change"
+
+
 def _numbers(
-    values: NDArray[np.float64], md_error: NDArray[np.float64], alone: bool
+    evidence: TransportEvidence, quantity: str, alone: bool
 ) -> tuple[float | None, float | None, float | None, float | None]:
     """Return mean, standard error of the mean, spread between fits and error of the dynamics of one fit."""
-    known = np.isfinite(values)
-    values, md_error = values[known], md_error[known]
-    if not len(values):
+    if not np.isfinite(getattr(evidence, QUANTITIES[quantity])).any():
         return None, None, None, None
-    md = np.sqrt(np.mean(md_error**2))
-    spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
-    se = md if alone and len(values) == 1 else np.fmax(spread, md if len(values) > 1 else np.nan) / np.sqrt(len(values))
-    return float(values.mean()), _known(se), _known(spread), _known(md)
+    all_fits = evidence.combined(quantity)
+    se = all_fits.md if alone and all_fits.fits == 1 else all_fits.se
+    return all_fits.value, _known(se), _known(all_fits.spread), _known(all_fits.md)
 
 
-def _known(value: float | np.floating[Any]) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _vector(values: ArrayLike) -> NDArray[np.float64]:

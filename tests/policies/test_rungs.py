@@ -83,10 +83,3 @@ def test_the_transport_of_a_rung_is_a_row_of_its_own_per_system():
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     with pytest.raises(ValueError, match="twice"):
         dataclasses.replace(rung, transport=(evidence, evidence))
-
-
-def test_transport_evidence_is_one_number_per_fit():
-    with pytest.raises(ValueError, match="LiCl: need four arrays"):
-        TransportEvidence("LiCl", [0.3], [0.01], [-3.0, -3.1], [0.1, 0.1])
-    with pytest.raises(ValueError, match="LiCl: a standard error is negative"):
-        TransportEvidence("LiCl", [0.3], [-0.01], [-3.0], [0.1])

@@ -1,0 +1,148 @@
+"""Two one-sided tests of equivalence: whether a number changed by more than matters.
+
+Two rungs of the ladder agree on a metric when the difference, with its error bar, fits inside the tolerance::
+
+    |Δ| + c SE(Δ)  <=  tolerance
+
+with c = 1.645, or the 95 % point of Student's t distribution where SE(Δ) comes from a few fits. These are the two
+one-sided tests of equivalence at the 5 % level (Schuirmann, J. Pharmacokinet. Biopharm. 15, 657 (1987)): not seeing a
+difference is not enough, a wide error bar keeps a campaign going.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+CRITICAL = 1.645
+"""95 % point of the standard normal distribution, one-sided."""
+
+Limit = Literal["dynamics", "fits", "change"]
+"""What keeps a change undecided: the error of the dynamics, the spread between fits, or its closeness to the limit."""
+
+_IN_WORDS: dict[Limit, str] = {
+    "dynamics": "the dynamics are too short to tell",
+    "fits": "the fits differ too much, longer dynamics would not help",
+    "change": "it is too close to the tolerance, longer dynamics would not help",
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one metric changed from one rung to the next.
+
+    Attributes
+    ----------
+    metric, unit : str
+        What was compared, and in which unit all values stand.
+    value_previous, value_last : float
+        The metric on the two rungs.
+    delta, se_delta : float
+        Last minus previous, and its standard error.
+    tolerance : float
+        Change that does not matter.
+    relative : float or None
+        The tolerance as a fraction of `value_previous`, if it was given so.
+    finding : str
+        ``equivalent`` (the change, error bar included, does not matter), ``different`` (it exceeds the tolerance by
+        more than its error bar) or ``undecided`` (the error bar is too wide to tell).
+    critical : float
+        How many standard errors the error bar is wide.
+    system : str or None
+        The system whose transport was compared; None for held-out errors.
+    se_md : float or None
+        Standard error of `delta` from the dynamics alone, which longer runs can shrink; None for held-out errors.
+    limit : str or None
+        What keeps a change of transport undecided: ``dynamics`` (longer runs may decide it), ``fits`` (their spread
+        makes the error bar wider than the tolerance) or ``change`` (it is too close to the tolerance).
+    """
+
+    metric: str
+    unit: str
+    value_previous: float
+    value_last: float
+    delta: float
+    se_delta: float
+    tolerance: float
+    relative: float | None
+    finding: Literal["equivalent", "different", "undecided"]
+    critical: float = CRITICAL
+    system: str | None = None
+    se_md: float | None = None
+    limit: Limit | None = None
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the two rungs agree."""
+        return self.finding == "equivalent"
+
+    @property
+    def bound(self) -> float:
+        """Largest change that the data allow: ``|delta| + critical se_delta``."""
+        return abs(self.delta) + self.critical * self.se_delta
+
+    def __str__(self) -> str:
+        share = "" if self.relative is None else f" ({self.relative:.3g} of {self.value_previous:.4g})"
+        dynamics = "" if self.se_md is None else f" ({self.se_md:.2g} of it from the dynamics)"
+        why = "" if self.limit is None else f", {_IN_WORDS[self.limit]}"
+        return (
+            f"{self.metric} {self.value_previous:.4g} → {self.value_last:.4g}{' ' * bool(self.unit)}{self.unit}, "
+            f"Δ = {self.delta:+.3g} ± {self.se_delta:.2g}{dynamics}, |Δ| + {self.critical:.4g} SE = {self.bound:.3g} "
+            f"{'≤' if self.equivalent else '>'} {self.tolerance:.3g}{share}: {self.finding}{why}"
+        )
+
+
+def judge_change(
+    metric: str,
+    unit: str,
+    value_previous: float,
+    value_last: float,
+    se_delta: float,
+    *,
+    tolerance: float | None = None,
+    relative: float | None = None,
+    critical: float = CRITICAL,
+) -> Judgement:
+    """Judge the change of one metric by two one-sided tests.
+
+    Parameters
+    ----------
+    metric, unit : str
+        Name of the metric, and the unit of its values.
+    value_previous, value_last : float
+        The metric on the two rungs.
+    se_delta : float
+        Standard error of their difference; one that is not finite can show nothing and leaves it undecided.
+    tolerance, relative : float, optional
+        Change that does not matter, in `unit` or as a fraction of `value_previous`: exactly one of the two.
+    critical : float
+        How many standard errors the error bar is wide.
+
+    Returns
+    -------
+    Judgement
+        The change, its error bar and what was found.
+
+    Raises
+    ------
+    ValueError
+        Unless exactly one of `tolerance` and `relative` is given.
+
+    Examples
+    --------
+    >>> print(judge_change("activation energy", "eV", 0.30, 0.29, 0.01, tolerance=0.03))
+    activation energy 0.3 → 0.29 eV, Δ = -0.01 ± 0.01, |Δ| + 1.645 SE = 0.0265 ≤ 0.03: equivalent
+    """
+    if relative is not None and tolerance is None:
+        limit = relative * abs(value_previous)
+    elif tolerance is not None and relative is None:
+        limit = tolerance
+    else:
+        raise ValueError("give either a tolerance or a relative one")
+    delta = value_last - value_previous
+    finding: Literal["equivalent", "different", "undecided"] = "undecided"
+    if abs(delta) + critical * se_delta <= limit:
+        finding = "equivalent"
+    elif abs(delta) - critical * se_delta > limit:
+        finding = "different"
+    return Judgement(metric, unit, value_previous, value_last, delta, se_delta, limit, relative, finding, critical)

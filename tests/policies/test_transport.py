@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from policies.transport import TransportEvidence, judge_transport, transport_row
+
+
+def licl(energies, ln_sigmas=None, md=0.001, **why):
+    sigmas = [-3.0] * len(energies) if ln_sigmas is None else ln_sigmas
+    return TransportEvidence("LiCl", energies, [md] * len(energies), sigmas, [md] * len(sigmas), **why)
+
+
+def test_evidence_is_one_number_per_fit():
+    with pytest.raises(ValueError, match="LiCl: need four arrays"):
+        TransportEvidence("LiCl", [0.3], [0.01], [-3.0, -3.1], [0.1, 0.1])
+    with pytest.raises(ValueError, match="LiCl: a standard error is negative"):
+        TransportEvidence("LiCl", [0.3], [-0.01], [-3.0], [0.1])
+
+
+def test_evidence_does_not_change_behind_its_back():
+    array = np.array([0.3, 0.31])
+    evidence = licl(array)
+    array[:] = 9.0
+    assert evidence.activation_energy_eV.tolist() == [0.3, 0.31]
+
+
+def test_what_says_nothing_says_why():
+    assert licl([0.30, 0.31]).nothing() is None
+    assert licl([0.30, 0.31], unmeasured="too short").nothing() == "unmeasured: too short"
+    both = licl([0.30, 0.31], unmeasured="too short", unphysical="it melted")
+    assert both.nothing() == "unphysical: it melted"
+    assert licl([0.30]).nothing() == "unmeasured: 1 of at least 2 fits have it"
+    assert licl([0.30]).nothing(fewest=1) is None
+    assert "finite" in licl([0.30, np.nan]).nothing()
+
+
+def test_a_row_keeps_what_is_known_beside_why_it_does_not_count():
+    row = transport_row(licl([0.30, np.nan, 0.34], unphysical="fit 1 melted"))
+    assert (row.activation_energy_eV, row.unphysical, row.unmeasured) == (pytest.approx(0.32), "fit 1 melted", None)
+    assert transport_row(licl([0.30], unmeasured="too short")).se_activation_energy_eV is None
+    assert transport_row(licl([0.30]), alone=True).se_activation_energy_eV == 0.001
+
+
+@pytest.mark.parametrize(
+    ("last", "md", "finding", "limit"),
+    [
+        ([0.30, 0.301, 0.302], 0.001, "equivalent", None),
+        ([0.40, 0.401, 0.402], 0.001, "different", None),
+        ([0.30, 0.301, 0.302], 0.03, "undecided", "dynamics"),
+        ([0.26, 0.30, 0.34], 0.001, "undecided", "fits"),
+        ([0.32, 0.33, 0.34], 0.001, "undecided", "change"),
+    ],
+)
+def test_an_undecided_change_says_what_keeps_it_so(last, md, finding, limit):
+    energy, sigma = judge_transport(licl([0.30, 0.301, 0.302], md=md), licl(last, md=md), 0.03, 0.35)
+    assert (energy.finding, energy.limit) == (finding, limit)
+    assert (energy.unit, energy.system, sigma.finding) == ("eV", "LiCl", "equivalent")
