@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +13,10 @@ from alloop.journal import Entry
 from alloop.monitor.numbers import duration, finite, one_line
 from alloop.monitor.status import RungRow, rung_rows
 from alloop.records import FrameState
+from alloop.report.looks import Figure, axis, layout_of, text, ticks
 from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state import State
 from alloop.tasks.results import EvaluateSummary
-
-Figure = dict[str, Any]
 
 COLOURS = {
     "DFT": "#2f6db5",
@@ -38,13 +36,7 @@ OUTCOMES = {
 }
 DRAWN_FIRST = ("rejected", "waiting", "held out", "chosen", "failed")
 LOG_TICKS = tuple(digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5))
-INK, GRID = "#243240", "#e6ebf0"
 MOST_LANES, MOST_BARS, MOST_POINTS = 48, 1500, 6000
-
-
-def text(value: object, width: int = 160) -> str:
-    """Return a value as escaped text of one line, for HTML and for plotly, which reads HTML too."""
-    return html.escape(one_line(str(value), width), quote=True)
 
 
 def learning_curve(state: State) -> Figure | None:
@@ -62,13 +54,13 @@ def learning_curve(state: State) -> Figure | None:
     if leaders:
         traces.append(_points("generation leaders", [(n, f) for n, f, _ in leaders], "meV/Å", ""))
         traces.append(_points("generation leaders", [(n, e) for n, _, e in leaders], "meV/atom", "2", legend=False))
-    layout = _layout(360, legend=bool(leaders))
+    layout = layout_of(360, legend=bool(leaders))
     sizes = sorted({row.size for row in rows} | {n for n, _, _ in leaders})
     for suffix, title, domain in (("", "force RMSE (meV/Å)", [0, 0.46]), ("2", "energy RMSE (meV/atom)", [0.56, 1])):
-        layout[f"xaxis{suffix}"] = _axis("training labels", type="log", domain=domain, anchor=f"y{suffix}") | _ticks(
+        layout[f"xaxis{suffix}"] = axis("training labels", type="log", domain=domain, anchor=f"y{suffix}") | ticks(
             [row.size for row in rows] or sizes
         )
-        layout[f"yaxis{suffix}"] = _axis(title, rangemode="tozero", anchor=f"x{suffix}")
+        layout[f"yaxis{suffix}"] = axis(title, rangemode="tozero", anchor=f"x{suffix}")
     return {"data": traces, "layout": layout}
 
 
@@ -159,9 +151,9 @@ def frames_by_reason(state: State) -> Figure | None:
         "marker": {"color": [OUTCOMES[outcome] for outcome, _ in order]},
         "hovertemplate": "%{y}: %{x} frames<extra></extra>",
     }
-    layout = _layout(90 + 30 * len(order)) | {"bargap": 0.3}
-    layout["xaxis"] = _axis("frames", rangemode="tozero")
-    layout["yaxis"] = _axis("", autorange="reversed", automargin=True)
+    layout = layout_of(90 + 30 * len(order)) | {"bargap": 0.3}
+    layout["xaxis"] = axis("frames", rangemode="tozero")
+    layout["yaxis"] = axis("", autorange="reversed", automargin=True)
     return {"data": [bars], "layout": layout}
 
 
@@ -200,9 +192,9 @@ def disagreement(state: State, entries: Sequence[Entry]) -> Figure | None:
         for name in DRAWN_FIRST
         if (points := groups[name])
     ]
-    layout = _layout(360, legend=True)
-    layout["xaxis"] = _axis(f"time with a driver ({unit})", rangemode="tozero")
-    layout["yaxis"] = _axis("disagreement (eV/Å)", type="log") | _ticks(LOG_TICKS)
+    layout = layout_of(360, legend=True)
+    layout["xaxis"] = axis(f"time with a driver ({unit})", rangemode="tozero")
+    layout["yaxis"] = axis("disagreement (eV/Å)", type="log") | ticks(LOG_TICKS)
     layout["shapes"] = [_line(value) for value in _window(state)]
     return {"data": traces, "layout": layout}
 
@@ -264,10 +256,10 @@ def timeline(entries: Sequence[Entry]) -> Figure | None:
         for kind in WORK
         if bars[kind]
     ]
-    layout = _layout(130 + 26 * len(shown), legend=True) | {"barmode": "overlay", "bargap": 0.25}
-    layout["xaxis"] = _axis(f"time with a driver ({unit})", rangemode="tozero")
+    layout = layout_of(130 + 26 * len(shown), legend=True) | {"barmode": "overlay", "bargap": 0.25}
+    layout["xaxis"] = axis(f"time with a driver ({unit})", rangemode="tozero")
     order = [text(lane) for lane in shown]
-    layout["yaxis"] = _axis("", automargin=True, categoryorder="array", categoryarray=order[::-1])
+    layout["yaxis"] = axis("", automargin=True, categoryorder="array", categoryarray=order[::-1])
     return {"data": traces, "layout": layout}
 
 
@@ -335,38 +327,13 @@ def where_time_went(split: dict[str, float]) -> Figure | None:
         for kind, seconds in split.items()
         if seconds > 0
     ]
-    layout = _layout(150, legend=False) | {"barmode": "stack"}
-    layout["xaxis"] = _axis("share of core time (%)", range=[0, 100])
-    layout["yaxis"] = _axis("", showticklabels=False)
+    layout = layout_of(150, legend=False) | {"barmode": "stack"}
+    layout["xaxis"] = axis("share of core time (%)", range=[0, 100])
+    layout["yaxis"] = axis("", showticklabels=False)
     return {"data": traces, "layout": layout}
-
-
-# -- looks -------------------------------------------------------------------------------------------------------
 
 
 def _time_unit(seconds: float) -> tuple[str, float]:
     if seconds > 3 * 86400:
         return "days", 86400.0
     return ("h", 3600.0) if seconds > 2 * 3600 else ("min", 60.0)
-
-
-def _ticks(sizes: Sequence[float]) -> dict[str, Any]:
-    return {"tickvals": list(sizes), "ticktext": [f"{size:g}" for size in sizes]}
-
-
-def _axis(title: str, **more: Any) -> dict[str, Any]:
-    look = {"gridcolor": GRID, "zeroline": False, "linecolor": "#b8c2cc", "ticks": "outside", "tickcolor": "#b8c2cc"}
-    return {"title": {"text": title, "font": {"size": 13}}, **look, **more}
-
-
-def _layout(height: int, legend: bool = False) -> dict[str, Any]:
-    return {
-        "height": height,
-        "margin": {"l": 64, "r": 24, "t": 36 if legend else 12, "b": 52},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "showlegend": legend,
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
-        "hovermode": "closest",
-    }

@@ -13,7 +13,7 @@ from alloop.durable import write_durably
 from alloop.journal import Entry
 from alloop.monitor.status import Status, summary
 from alloop.report import figures, sections
-from alloop.report.figures import Figure, text
+from alloop.report.looks import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.state import State

@@ -13,7 +13,7 @@ from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many
 from alloop.monitor.status import Status
 from alloop.probes import changed
-from alloop.report.figures import text
+from alloop.report.looks import text
 from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state import State
 
