@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -32,6 +33,23 @@ def plus_minus(value: float | None, error: float | None, unit: str) -> str:
         return f"{value:.4g} {unit} (error bar unknown)"
     decimals = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 3
     return f"{value:.{decimals}f} ± {error:.{decimals}f} {unit}"
+
+
+def powers(value: float, error: float | None = None) -> str:
+    """Return a number with its standard error and a power of ten.
+
+    Examples
+    --------
+    >>> powers(1.2361e-6, 3.2e-8), powers(0.0612, 0.0093), powers(4e-9)
+    ('(1.236 ± 0.032) × 10⁻⁶', '0.0612 ± 0.0093', '4 × 10⁻⁹')
+    """
+    power = math.floor(math.log10(abs(value))) if value else 0
+    if -3 < power < 4:
+        return f"{value:.3g}" if error is None else plus_minus(value, error, "").strip()
+    scale = f" × 10{str(power).translate(_RAISED)}"
+    if error is None:
+        return f"{value / 10.0**power:.3g}{scale}"
+    return f"({plus_minus(value / 10.0**power, error / 10.0**power, '').strip()}){scale}"
 
 
 def duration(seconds: float) -> str:

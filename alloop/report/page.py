@@ -16,10 +16,11 @@ from alloop.report import figures, sections
 from alloop.report.looks import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
+from alloop.report.transport_sections import TransportData, TransportPart, transport_part
 from alloop.state import State
 
 
-def build_report(state: State, entries: Sequence[Entry], path: Path) -> None:
+def build_report(state: State, entries: Sequence[Entry], path: Path, transport: TransportData | None = None) -> None:
     """Write the report of a campaign.
 
     Parameters
@@ -30,12 +31,15 @@ def build_report(state: State, entries: Sequence[Entry], path: Path) -> None:
         The journal.
     path : pathlib.Path
         The HTML file, written whole or not at all.
+    transport : TransportData or None
+        What production runs of the rungs gave.
     """
-    write_durably(Path(path), page(state, entries).encode())
+    write_durably(Path(path), page(state, entries, transport).encode())
 
 
-def page(state: State, entries: Sequence[Entry]) -> str:
+def page(state: State, entries: Sequence[Entry], transport: TransportData | None = None) -> str:
     """Return the report as HTML, plotly.js included."""
+    measured = transport_part(transport or TransportData())
     status = summary(state, entries[-1].t if entries else 0.0, time_split(entries))
     drawn = {
         "learning-curve": figures.learning_curve(state),
@@ -44,18 +48,20 @@ def page(state: State, entries: Sequence[Entry]) -> str:
         "disagreement": figures.disagreement(state, entries),
         "timeline": figures.timeline(entries),
     }
-    body = _body(state, entries, status, drawn)
+    body = _body(state, entries, status, drawn, measured)
     return Template(PAGE).substitute(
         title=text(f"{status.name or 'campaign'} · alloop"),
         style=STYLE,
         plotly=get_plotlyjs(),
         body=body,
-        figures=_script_json({name: figure for name, figure in drawn.items() if figure is not None}),
+        figures=_script_json({name: figure for name, figure in (drawn | dict(measured.figures)).items() if figure}),
         script=SCRIPT,
     )
 
 
-def _body(state: State, entries: Sequence[Entry], status: Status, drawn: dict[str, Figure | None]) -> str:
+def _body(
+    state: State, entries: Sequence[Entry], status: Status, drawn: dict[str, Figure | None], measured: TransportPart
+) -> str:
     def plot(name: str, missing: str) -> str:
         return f'<div class="plot" id="{name}"></div>' if drawn[name] else f'<p class="none">{missing}</p>'
 
@@ -68,6 +74,7 @@ def _body(state: State, entries: Sequence[Entry], status: Status, drawn: dict[st
             + sections.judgement_table(status),
             sections.HOW_ERRORS,
         ),
+        measured.html,
         sections.section("Frames by reason", plot("frames", "No frame was offered yet."), sections.HOW_FRAMES),
         sections.section(
             "Disagreement over the campaign",
@@ -82,7 +89,7 @@ def _body(state: State, entries: Sequence[Entry], status: Status, drawn: dict[st
         ),
         sections.section("Settings and provenance", sections.provenance(state, entries), ""),
     ]
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def _script_json(value: object) -> str:

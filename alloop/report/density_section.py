@@ -1,0 +1,92 @@
+"""The section of the report about where mobile ions are, as HTML. Every text is escaped. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from alloop.monitor.numbers import many, powers
+from alloop.report.density_figure import DensityView, density_figure
+from alloop.report.looks import text
+from alloop.report.places import Places, number
+from alloop.report.sections import section, table
+from alloop.transport.results import Measured
+
+HOW_DENSITY = (
+    "The number density n of the mobile ions: its integral over the cell shown is the number of ions in it. P = n / "
+    "N is the probability density, with integral 1. Both are in Å⁻³; an isosurface level in Å⁻¹, as it stands in "
+    "the literature, can be neither, and read as P it is the default here. Positions are relative to the framework "
+    "at rest, counted on a grid and smeared with the Gaussian that is stated. Host sites (green) are where the "
+    "starting structure has mobile ions; interstitial sites (white) are maxima of the density that are no host "
+    "site. Occupancy: ions within the radius of a site, averaged over time and over the sites of a kind. A jump "
+    "ends at another site than the last one; rates are per ps that an ion belongs to a site of the first kind, with "
+    "the error of a Poisson count, which is too small where ions jump back and forth. < is the limit at 95 % where "
+    "no jump was seen."
+)
+
+
+def density_section(densities: Sequence[DensityView], places: Places) -> str:
+    """Return the section about densities, sites and jumps; nothing without any."""
+    parts = []
+    for index, view in enumerate(densities):
+        plot = places.plot(density_figure(view), f"density-{index}")
+        parts.append(f"<h3>{text(view.title)}</h3>{plot}{_density_words(view)}{sites_table(view)}{jumps_table(view)}")
+    return section("Where the mobile ions are", "".join(parts), HOW_DENSITY) if parts else ""
+
+
+def _density_words(view: DensityView) -> str:
+    density = view.result.density
+    floor = density.one_position_per_A3
+    words = (
+        f"Isosurface: n = {density.level_per_A3:.3g} Å⁻³ (P = {density.level_probability_per_A3:.3g} Å⁻³); it holds "
+        f"{100 * density.ions_inside:.3g} % of the ions in {100 * density.volume_inside:.3g} % of the volume. Mean n = "
+        f"{density.mean_per_A3:.3g} Å⁻³, highest {density.highest_per_A3:.3g} Å⁻³. N = {density.ions:g} "
+        f"{density.element} in the cell shown; {many(density.positions, 'position')} from "
+        f"{many(density.replicas, 'run')}, {density.length_ps:.4g} ps in all; Gaussian of {density.smear_A:g} Å. "
+    )
+    if density.level_per_A3 < floor:
+        words += (
+            f"A single position alone makes {floor:.2g} Å⁻³, more than the level: the surface shows where ions ever "
+            "went, not how often."
+        )
+    return f"<p>{text(words, 1000)}</p>"
+
+
+def sites_table(view: DensityView) -> str:
+    """Return how many sites of each kind there are, and how full they are."""
+    rows = []
+    for kind in ("host", "interstitial"):
+        held = [site.occupancy for site in view.result.sites.sites if site.kind == kind]
+        if not held:
+            continue
+        errors = [value.se for value in held if value.se is not None]
+        se = math.sqrt(sum(error**2 for error in errors)) / len(held) if len(errors) == len(held) else None
+        mean = sum(value.value for value in held) / len(held)
+        values = [value.value for value in held]
+        span = f"{min(values):.3g} to {max(values):.3g}"
+        rows.append([f"{kind} sites", str(len(held)), number(Measured(value=mean, se=se)), span])
+    sites = view.result.sites
+    note = f"Radius of a site {sites.radius_A:.3g} Å; ions are on no site {100 * sites.outside:.3g} % of the time."
+    return table(("Kind", "In the simulated cell", "Mean occupancy (ions)", "Range"), rows, numeric=(1, 2, 3)) + (
+        f"<p>{text(note)}</p>"
+    )
+
+
+def jumps_table(view: DensityView) -> str:
+    """Return jumps between kinds of sites with their rates."""
+    sites = view.result.sites
+    rows = []
+    for jump in sites.jumps:
+        rate = "–"
+        if jump.rate_per_ps:
+            rate = number(jump.rate_per_ps) + " /ps"
+        elif jump.below_per_ps is not None:
+            rate = f"&lt; {jump.below_per_ps:.2g} /ps"
+        length = f"{jump.distance_A:.2f} Å" if jump.distance_A is not None else "–"
+        rows.append([f"{jump.start} to {jump.end}", str(jump.jumps), rate, length])
+    total = sites.jumps_per_ion_ps
+    note = (
+        f"All jumps: {powers(total.value, total.se)} per ion and ps, looked at every {sites.interval_fs:g} fs; "
+        "what goes there and back in between is not seen."
+    )
+    return table(("Jumps", "Seen", "Rate", "Mean distance"), rows, numeric=(1, 2, 3)) + f"<p>{text(note, 300)}</p>"

@@ -1,0 +1,222 @@
+"""The part of the report about transport, as HTML with its figures. Every text is escaped. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alloop.monitor.numbers import powers
+from alloop.report.density_figure import DensityView
+from alloop.report.density_section import density_section
+from alloop.report.looks import Figure, text
+from alloop.report.places import Places, number
+from alloop.report.sections import section, table
+from alloop.report.transport_figures import (
+    activation_energy,
+    arrhenius_figure,
+    contact_gate,
+    curves_at,
+    diffusivity,
+    g_r_figure,
+    hottest,
+    largest_rungs,
+    msd_figure,
+    planar_figure,
+    plane_names,
+    stability_figure,
+    with_curves,
+)
+from alloop.report.transport_tables import (
+    CombinedSigma,
+    ErrorKey,
+    HeldoutErrors,
+    RungTransport,
+    combine_rungs,
+)
+from alloop.transport.results import Measured
+
+HOW_RUNGS = (
+    "Every fit of a rung runs production molecular dynamics; D is the tracer diffusivity of the mobile ions from "
+    "their mean squared displacement, with the drift of the framework removed. Filled symbols enter the weighted "
+    "fit of ln D against 1/T that gives the activation energy; open ones do not, and say why. Error bars are one "
+    "standard error: in the figure of the dynamics of that one fit, in the table of the mean over the fits, from "
+    "the spread between them and the error of their dynamics. σ is Nernst–Einstein's: it takes ions to move "
+    "independently. Simulated: dynamics at that very temperature; interpolated or extrapolated: from the fit, with "
+    "the volume of the simulated cell that is named. ×/÷ gives the factor of one standard error of ln σ where that "
+    "is more than 0.3. Acquired rungs are the first labels of the campaign in the order of their selection, so the "
+    "early ones come from worse models; random subsets are drawn, nested, from the final set, and differ in size "
+    "alone. The foundation is one model, so its error bar is that of its dynamics."
+)
+HOW_DIFFUSION = (
+    "Largest rung of each system. Mean squared displacement of the ions (bars: one standard error) and of the "
+    "framework (dotted) against the lag; where diffusion rules it rises with slope 1, and a framework that rises "
+    "has melted. Within a plane: displacements are projected on the crystallographic plane, D = MSD/(4t); ab is the "
+    "plane of the lattice vectors a and b. Temperatures whose runs count as unmeasured or unphysical are left out "
+    "of the table."
+)
+HOW_STRUCTURE = (
+    "g(r) per pair from snapshots of all atoms at the highest temperature that all rungs have, first fit of each "
+    "rung; it counts every periodic image and tends to 1. Dashed: half the sum of the covalent radii; atoms closer "
+    "than that have merged, the runs count as unphysical, and so does the rung. Shortest contact: the smallest "
+    "distance in any snapshot, an extreme value without an error bar. The energy is the conserved one of the "
+    "integrator: it drifts where the time step or the model is not to be trusted."
+)
+
+
+@dataclass(frozen=True)
+class TransportData:
+    """What the report shows of transport.
+
+    Attributes
+    ----------
+    rungs : sequence of RungTransport
+        Every fit of every rung that was measured.
+    densities : sequence of DensityView
+        Densities to show.
+    errors : mapping
+        Held-out errors by kind and size of rung.
+    """
+
+    rungs: Sequence[RungTransport] = ()
+    densities: Sequence[DensityView] = ()
+    errors: Mapping[ErrorKey, HeldoutErrors] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TransportPart:
+    """Sections of the report, and the figures whose places are in them, by the id of the place."""
+
+    html: str = ""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+def transport_part(data: TransportData) -> TransportPart:
+    """Return the sections about transport; nothing at all without data."""
+    places = Places()
+    systems = list(dict.fromkeys(rung.system for rung in data.rungs))
+    sections = [
+        _rungs_section(data, places) if data.rungs else "",
+        _diffusion_section(data.rungs, systems, places),
+        _structure_section(data.rungs, systems, places),
+        density_section(data.densities, places),
+    ]
+    return TransportPart("\n".join(part for part in sections if part), places.figures)
+
+
+def _rungs_section(data: TransportData, places: Places) -> str:
+    content = places.plot(arrhenius_figure(data.rungs), "arrhenius") + rung_table(data.rungs, data.errors)
+    return section("Conductivity and activation energy by dataset size", content, HOW_RUNGS)
+
+
+def rung_table(rungs: Sequence[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None) -> str:
+    """Return a row per rung: held-out errors, activation energy, conductivities, and why numbers are missing."""
+    rows = combine_rungs(rungs)
+    targets = sorted({sigma.temperature_K for row in rows for sigma in row.sigma}, reverse=True)
+    head = [
+        "System",
+        "Rung",
+        "Chosen",
+        "Fits",
+        "Force RMSE (meV/Å)",
+        "Energy RMSE (meV/atom)",
+        "Activation energy (eV)",
+    ]
+    head += [f"σ at {_kelvin(target)} (S/cm)" for target in targets]
+    lines = []
+    for row in rows:
+        found = (errors or {}).get((row.kind, row.size))
+        line = [text(row.system), "foundation" if row.size == 0 else str(row.size)]
+        line += ["–" if row.size == 0 else text(row.kind), str(len(row.fits))]
+        line += [
+            number(found.forces_meV_per_A if found else None),
+            number(found.energy_meV_per_atom if found else None),
+        ]
+        line += [number(row.activation_energy_eV)]
+        line += [_sigma(row.sigma_at(target)) for target in targets]
+        lines.append([*line, "<br>".join(text(flag, 300) for flag in row.flags) or "measured"])
+    return table([*head, "Verdict on the runs"], lines, numeric=range(3, 7 + len(targets)))
+
+
+def _kelvin(temperature_K: float) -> str:
+    celsius = temperature_K - 273.15
+    return f"{temperature_K:g} K" + (f" ({celsius:g} °C)" if abs(celsius - round(celsius)) < 1e-6 else "")
+
+
+def _sigma(sigma: CombinedSigma | None) -> str:
+    if sigma is None:
+        return "–"
+    se, value = sigma.ln_sigma.se, sigma.sigma_S_per_cm
+    if se is None:
+        shown = f"{powers(value)} (error bar unknown)"
+    elif se > 0.3:
+        shown = f"{powers(value)} ×/÷ {math.exp(se):.2g}"
+    else:
+        shown = powers(value, value * se)
+    cells = ", ".join(f"{kelvin:g} K" for kelvin in sigma.volumes_from_K)
+    return f"{text(shown)}<br><small>{text(' and '.join(sigma.how))}, volume of {text(cells)}</small>"
+
+
+# -- diffusion and structure -------------------------------------------------------------------------------------
+
+
+def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str], places: Places) -> str:
+    parts = [places.plot(msd_figure(rungs, system), f"msd-{index}") for index, system in enumerate(systems)]
+    parts += [places.plot(planar_figure(rungs), "planes"), plane_table(rungs)]
+    return section("Diffusion", "".join(parts), HOW_DIFFUSION) if any(parts) else ""
+
+
+def plane_table(rungs: Sequence[RungTransport]) -> str:
+    """Return D and activation energy of the largest rung of each system, in all directions and within planes."""
+    planes, rows = plane_names(rungs), []
+    for rung in largest_rungs(rungs):
+        kelvins = sorted({at.temperature_K for fit in rung.fits for at in fit.summary.temperatures})
+        for kelvin in kelvins:
+            values = [diffusivity(rung, kelvin, plane) for plane in ("", *planes)]
+            if any(values):
+                rows.append([text(rung.system), text(rung.label), f"D at {kelvin:g} K", *map(_cm2_s, values)])
+        energies = [activation_energy(rung, plane) for plane in ("", *planes)]
+        if any(energies):
+            words = [f"{number(energy)} eV" if energy else "–" for energy in energies]
+            rows.append([text(rung.system), text(rung.label), "Activation energy", *words])
+    head = ["System", "Rung", "Quantity", "All directions", *(f"{plane} plane" for plane in planes)]
+    return table(head, rows, numeric=range(3, 4 + len(planes))) if rows else ""
+
+
+def _cm2_s(value: Measured | None) -> str:
+    if value is None:
+        return "–"
+    unknown = " (error bar unknown)" if value.se is None else ""
+    return text(f"{powers(value.value, value.se)} cm²/s{unknown}")
+
+
+def _structure_section(rungs: Sequence[RungTransport], systems: Sequence[str], places: Places) -> str:
+    parts = []
+    for index, system in enumerate(systems):
+        drawn = places.plot(g_r_figure(rungs, system), f"g-r-{index}")
+        drawn += places.plot(stability_figure(rungs, system), f"stability-{index}")
+        if drawn:
+            parts.append(f"<h3>{text(system)}</h3>{drawn}")
+    contacts = contact_table(rungs, systems)
+    if contacts:
+        parts.append(f"<h3>Shortest contacts</h3>{contacts}")
+    return section("Structure during the dynamics", "".join(parts), HOW_STRUCTURE) if parts else ""
+
+
+def contact_table(rungs: Sequence[RungTransport], systems: Sequence[str]) -> str:
+    """Return the shortest distance of each pair ever seen, for each rung with curves, at the highest temperature."""
+    rows = []
+    for system in systems:
+        for rung in with_curves(rungs, system):
+            at = curves_at(rung, hottest([rung]))
+            seen = {pair: min(curve.y) for pair, curve in at.shortest_A.items() if curve.y} if at else {}
+            for pair, shortest in sorted(seen.items()):
+                assert at is not None
+                gate = contact_gate(pair)
+                merged = gate is not None and shortest < gate
+                words = f'<span class="different">{shortest:.2f} Å</span>' if merged else f"{shortest:.2f} Å"
+                label = combine_rungs([rung])[0].label
+                whose = [text(system), text(f"{label}, fit {rung.fit}"), text(pair), f"{at.temperature_K:g} K"]
+                rows.append([*whose, words, f"{gate:.2f} Å" if gate else "–"])
+    head = ["System", "Rung", "Pair", "Temperature", "Shortest distance seen", "Merged below"]
+    return table(head, rows, numeric=(3, 4, 5)) if rows else ""

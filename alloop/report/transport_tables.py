@@ -1,0 +1,276 @@
+"""What the fits of a rung say together about transport, as rows and as CSV. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TransportCurves, TransportSummary
+from policies.transport import TransportEvidence, transport_row
+
+Chosen = Literal["acquired", "random subset"]
+RungKey = tuple[str, Chosen, int]
+ErrorKey = tuple[Chosen, int]
+
+TABLE_FILE = "transport.csv"
+TEMPERATURES_FILE = "transport_temperatures.csv"
+
+
+@dataclass(frozen=True)
+class RungTransport:
+    """What one fit of a rung predicts for one system.
+
+    Attributes
+    ----------
+    size : int
+        Labels it was fitted on; 0 is the foundation as it is.
+    kind : str
+        How those labels were chosen: ``acquired``, the first ones of the campaign in the order of their selection, or
+        ``random subset``, drawn from the final set.
+    system : str
+        Name of the system.
+    fit : int
+        Number of the fit.
+    summary : TransportSummary
+        What was measured.
+    curves : TransportCurves or None
+        The curves behind it, if they are to be shown.
+    """
+
+    size: int
+    kind: Chosen
+    system: str
+    fit: int
+    summary: TransportSummary
+    curves: TransportCurves | None = None
+
+    @property
+    def key(self) -> RungKey:
+        """What the fits of one rung on one system have in common."""
+        return self.system, self.kind, self.size
+
+
+@dataclass(frozen=True)
+class HeldoutErrors:
+    """Held-out errors of a rung: force RMSE (meV/Å) and energy RMSE (meV/atom)."""
+
+    forces_meV_per_A: Measured
+    energy_meV_per_atom: Measured
+
+
+@dataclass(frozen=True)
+class CombinedSigma:
+    """Conductivity of a rung at a target temperature.
+
+    Attributes
+    ----------
+    temperature_K : float
+        The target (K).
+    ln_sigma : Measured
+        Natural logarithm of the conductivity in S/cm, mean over the fits.
+    sigma_S_per_cm : float
+        Its exponential (S/cm).
+    how : tuple of str
+        ``simulated``, ``interpolated``, ``extrapolated``: those that occur among the fits.
+    volumes_from_K : tuple of float
+        Temperatures of the simulated cells whose volumes were used (K).
+    """
+
+    temperature_K: float
+    ln_sigma: Measured
+    sigma_S_per_cm: float
+    how: tuple[str, ...]
+    volumes_from_K: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class CombinedRung:
+    """What the fits of a rung say together.
+
+    Attributes
+    ----------
+    system, kind, size
+        Which rung; see `RungTransport`.
+    fits : tuple of RungTransport
+        Its fits.
+    activation_energy_eV : Measured or None
+        Mean over the fits that have one (eV).
+    sigma : tuple of CombinedSigma
+        Conductivities at the target temperatures.
+    flags : tuple of str
+        Why fits count as unmeasured or unphysical.
+    """
+
+    system: str
+    kind: Chosen
+    size: int
+    fits: tuple[RungTransport, ...]
+    activation_energy_eV: Measured | None
+    sigma: tuple[CombinedSigma, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Return what the rung is called in a legend."""
+        return rung_label(self.kind, self.size)
+
+    def sigma_at(self, temperature_K: float) -> CombinedSigma | None:
+        """Return the conductivity at a target temperature."""
+        return next((sigma for sigma in self.sigma if sigma.temperature_K == temperature_K), None)
+
+
+def rung_label(kind: Chosen, size: int) -> str:
+    """Return what a rung is called in a legend."""
+    if size == 0:
+        return "foundation"
+    return f"{size} labels" + (", random subset" if kind == "random subset" else "")
+
+
+def combine_rungs(rungs: Iterable[RungTransport]) -> tuple[CombinedRung, ...]:
+    """Return the rungs by system, acquired ones first, by size."""
+    groups: dict[RungKey, list[RungTransport]] = {}
+    for rung in rungs:
+        groups.setdefault(rung.key, []).append(rung)
+    return tuple(_combine(key, sorted(groups[key], key=lambda rung: rung.fit)) for key in sorted(groups))
+
+
+def _combine(key: RungKey, fits: Sequence[RungTransport]) -> CombinedRung:
+    system, kind, size = key
+    arrhenius = [fit.summary.arrhenius for fit in fits if fit.summary.arrhenius]
+    return CombinedRung(
+        system=system,
+        kind=kind,
+        size=size,
+        fits=tuple(fits),
+        activation_energy_eV=combined([item.activation_energy_eV for item in arrhenius], alone=size == 0),
+        sigma=_sigmas(arrhenius, alone=size == 0),
+        flags=_flags(fits),
+    )
+
+
+def combined(values: Sequence[Measured], *, alone: bool) -> Measured | None:
+    """Return the mean over fits and its standard error, by the rule that stop decisions use.
+
+    The error holds the spread between the fits and the error of their dynamics. One fit alone has none, unless it is
+    the only model of its kind.
+    """
+    if not values:
+        return None
+    numbers = np.array([item.value for item in values])
+    errors = np.array([np.nan if item.se is None else item.se for item in values])
+    row = transport_row(TransportEvidence("", numbers, errors, numbers, errors), alone)
+    return Measured(value=float(numbers.mean()), se=row.se_activation_energy_eV)
+
+
+def _sigmas(arrhenius: Sequence[ArrheniusTransport], *, alone: bool) -> tuple[CombinedSigma, ...]:
+    found: dict[float, list[SigmaAt]] = {}
+    for item in arrhenius:
+        for target in item.targets:
+            found.setdefault(target.temperature_K, []).append(target)
+    return tuple(_sigma(temperature, targets, alone) for temperature, targets in sorted(found.items()))
+
+
+def _sigma(temperature_K: float, targets: Sequence[SigmaAt], alone: bool) -> CombinedSigma:
+    mean = combined([target.ln_sigma for target in targets], alone=alone)
+    assert mean is not None
+    return CombinedSigma(
+        temperature_K=temperature_K,
+        ln_sigma=mean,
+        sigma_S_per_cm=float(np.exp(mean.value)),
+        how=tuple(sorted({target.how for target in targets})),
+        volumes_from_K=tuple(sorted({target.volume_from_K for target in targets})),
+    )
+
+
+def _flags(fits: Sequence[RungTransport]) -> tuple[str, ...]:
+    said: dict[str, list[int]] = {}
+    for fit in fits:
+        for word, why in (("unphysical", fit.summary.unphysical), ("unmeasured", fit.summary.unmeasured)):
+            if why:
+                said.setdefault(f"{word}: {why}", []).append(fit.fit)
+    return tuple(
+        why if len(numbers) == len(fits) else f"fit {', '.join(map(str, numbers))} {why}"
+        for why, numbers in said.items()
+    )
+
+
+# -- CSV ---------------------------------------------------------------------------------------------------------
+
+
+def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None) -> str:
+    """Return the table of rungs: a row per fit, and one named ``all`` per rung. An empty cell is an unknown number.
+
+    Errors are one standard error; that of a conductivity is one of its natural logarithm.
+    """
+    combined_rungs = combine_rungs(rungs)
+    targets = sorted({sigma.temperature_K for rung in combined_rungs for sigma in rung.sigma})
+    head = ["system", "labels", "chosen", "fit", "force_rmse_meV_per_A", "force_rmse_se_meV_per_A"]
+    head += ["energy_rmse_meV_per_atom", "energy_rmse_se_meV_per_atom"]
+    head += ["activation_energy_eV", "activation_energy_se_eV"]
+    for target in targets:
+        head += [f"sigma_{target:g}K_S_per_cm", f"ln_sigma_{target:g}K_se", f"sigma_{target:g}K_how"]
+    lines: list[list[object]] = []
+    for rung in combined_rungs:
+        for fit in rung.fits:
+            lines.append(_line(_alone(fit), str(fit.fit), targets, None))
+        lines.append(_line(rung, "all", targets, (errors or {}).get((rung.kind, rung.size))))
+    return _csv([*head, "flags"], lines)
+
+
+def _alone(fit: RungTransport) -> CombinedRung:
+    """Return a fit with the error of its own dynamics, nothing else."""
+    arrhenius = [fit.summary.arrhenius] if fit.summary.arrhenius else []
+    energy = arrhenius[0].activation_energy_eV if arrhenius else None
+    sigma = _sigmas(arrhenius, alone=True)
+    return CombinedRung(fit.system, fit.kind, fit.size, (fit,), energy, sigma, _flags([fit]))
+
+
+def _line(rung: CombinedRung, fit: str, targets: Sequence[float], errors: HeldoutErrors | None) -> list[object]:
+    line: list[object] = [rung.system, rung.size, rung.kind, fit]
+    line += _two(errors.forces_meV_per_A if errors else None) + _two(errors.energy_meV_per_atom if errors else None)
+    line += _two(rung.activation_energy_eV)
+    for target in targets:
+        sigma = rung.sigma_at(target)
+        line += [sigma.sigma_S_per_cm, sigma.ln_sigma.se, " ".join(sigma.how)] if sigma else [None] * 3
+    return [*line, "; ".join(rung.flags)]
+
+
+def temperatures_csv(rungs: Iterable[RungTransport]) -> str:
+    """Return what was measured at every simulated temperature, a row per fit and temperature."""
+    rungs = sorted(rungs, key=lambda rung: (rung.key, rung.fit))
+    planes = sorted({plane for rung in rungs for at in rung.summary.temperatures for plane in at.planes_cm2_s})
+    head = ["system", "labels", "chosen", "fit", "temperature_K", "kinetic_temperature_K", "volume_A3", "ions"]
+    head += ["length_ps", "replicas"]
+    for name in ("D_tracer", "D_charge", *(f"D_{plane}" for plane in planes)):
+        head += [f"{name}_cm2_per_s", f"{name}_se_cm2_per_s"]
+    head += ["haven_ratio", "haven_ratio_se", "sigma_nernst_einstein_S_per_cm", "sigma_nernst_einstein_se_S_per_cm"]
+    head += ["sigma_collective_S_per_cm", "sigma_collective_se_S_per_cm", "unmeasured", "unphysical"]
+    lines: list[list[object]] = []
+    for rung in rungs:
+        for at in rung.summary.temperatures:
+            line: list[object] = [rung.system, rung.size, rung.kind, rung.fit, at.temperature_K, at.kinetic_K]
+            line += [at.volume_A3, at.ions, at.length_ps, at.replicas]
+            values = [at.D_tracer_cm2_s, at.D_charge_cm2_s, *(at.planes_cm2_s.get(plane) for plane in planes)]
+            values += [at.haven, at.sigma_ne_S_per_cm, at.sigma_collective_S_per_cm]
+            for value in values:
+                line += _two(value)
+            lines.append([*line, at.unmeasured or "", at.unphysical or ""])
+    return _csv(head, lines)
+
+
+def _two(value: Measured | None) -> list[object]:
+    return [None, None] if value is None else [value.value, value.se]
+
+
+def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(head)
+    for line in lines:
+        writer.writerow(["" if cell is None else f"{cell:.8g}" if isinstance(cell, float) else cell for cell in line])
+    return file.getvalue()

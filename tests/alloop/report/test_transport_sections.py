@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+
+import pytest
+
+from alloop.report.density_figure import DensityView
+from alloop.report.page import page
+from alloop.report.transport_sections import TransportData, transport_part
+from alloop.state import State
+from alloop.transport.density import DensitySettings
+from alloop.transport.sites import analyse_density
+from tests.support.hoppers import hopping
+from tests.support.transports import ERRORS, LADDER, curves_of, rung
+
+
+def words(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+@pytest.fixture(scope="module")
+def data() -> TransportData:
+    story = hopping()
+    result, grid = analyse_density([story.run], DensitySettings(resolution_A=0.4, smear_A=0.4), story.start)
+    return TransportData(LADDER, [DensityView("Li3InCl6", "acquired", 100, 0, result, grid)], ERRORS)
+
+
+@pytest.fixture(scope="module")
+def part(data):
+    return transport_part(data)
+
+
+def test_nothing_measured_nothing_said():
+    assert transport_part(TransportData()).html == ""
+    assert transport_part(TransportData()).figures == {}
+
+
+def test_the_table_has_a_row_per_rung_with_units_and_error_bars(part):
+    told = words(part.html)
+    for heading in (
+        "Activation energy (eV)",
+        "σ at 573.15 K (300 °C) (S/cm)",
+        "σ at 300 K (S/cm)",
+        "Force RMSE (meV/Å)",
+    ):
+        assert heading in told
+    assert "50 acquired 3 81.9 ± 2.2 4.31 ± 0.37 0.2800 ± 0.0058" in told
+    assert "0.150 ± 0.010" in told  # the foundation, with the error of its dynamics
+    assert "3.9 (error bar unknown)" in told
+    assert "extrapolated, volume of 600 K" in told
+    assert "×/÷" in told
+    assert "50 random subset 3" in told
+
+
+def test_every_section_says_how_its_numbers_came_about(part):
+    assert part.html.count("How:") == 4
+    assert "Acquired rungs are the first labels" in words(part.html)
+
+
+def test_a_rung_that_failed_says_so():
+    melted = rung(50, arrhenius=None, unphysical="framework <melted> at 800 K")
+    html = transport_part(TransportData([melted])).html
+    assert "unphysical: framework &lt;melted&gt; at 800 K" in html
+    assert "–" in words(html)
+
+
+def test_atoms_that_merged_stand_out():
+    html = transport_part(TransportData([rung(50, curves=curves_of(shortest_A=0.7))])).html
+    assert '<span class="different">0.70 Å</span>' in html
+    assert "1.28 Å" in html
+
+
+def test_planes_and_diffusivities_stand_in_their_units(part):
+    told = words(part.html)
+    assert "ab plane" in told
+    assert re.search(r"D at 600 K \(3\.0\d ± 0\.\d+\) × 10⁻⁶ cm²/s", told)
+    assert "0.3200 ± 0.0087 eV" in told
+
+
+def test_density_states_level_normalisation_and_jumps(data, part):
+    told, density = words(part.html), data.densities[0].result.density
+    assert f"n = {density.level_per_A3:.3g} Å⁻³ (P = 0.0001 Å⁻³)" in told
+    assert "N = 32 Li in the cell shown" in told
+    assert "its integral over the cell shown is the number of ions" in told
+    jumps = {f"{jump.start} to {jump.end}": jump for jump in data.densities[0].result.sites.jumps}
+    out = jumps["host to interstitial"]
+    assert f"host to interstitial {out.jumps} {out.rate_per_ps.value:.3f} ± " in told
+    assert re.search(r"host to host 0 < 0\.\d+ /ps", told)
+
+
+def test_every_figure_has_its_place_in_the_page(data, part):
+    html = page(State(), [], data)
+    drawn = json.loads(re.search(r"const figures = (.*?);\n", html, re.DOTALL).group(1))
+    assert set(part.figures) <= set(drawn)
+    assert all(f'id="{name}"' in html for name in part.figures)
+    assert "transport-density-0" in drawn
+    assert "transport-arrhenius" in drawn
+
+
+def test_figures_stay_small(part):
+    for name, figure in part.figures.items():
+        assert len(json.dumps(figure)) < 1_500_000, name
