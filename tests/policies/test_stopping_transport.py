@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.stopping import Production, heldout
 from policies.stopping import LadderStopping, MeasureMore, TransportEvidence, Verdict, summarise
 from policies.transport import judge_transport
-from tests.support.ladders import SIZES, Production, evidence_of, heldout_of, ladder_of
+from tests.support.ladders import SIZES, evidence_of, ladder_of
 
 POLICY = LadderStopping(resamples=100)
 LN, EA = 0.35, 0.03
 STILL = [-4.0] * 5
-HELD_OUT = {size: heldout_of(size, np.random.default_rng(size)) for size in SIZES}
+HELD_OUT = {size: heldout(size, np.random.default_rng(size)) for size in SIZES}
 
 
 def energies(ln_sigmas):
@@ -107,7 +108,7 @@ def test_no_time_is_spent_on_rungs_that_cannot_agree():
     assert POLICY.judge(two, SIZES, seed=1) is None, "one system is different: the other need not be known"
     errors = np.random.default_rng(0)
     worse = [
-        replace(heldout_of(rung.size, errors, scale=scale, can_extend=True), transport=short(rung).transport)
+        replace(heldout(rung.size, errors, scale=scale), can_extend=True, transport=short(rung).transport)
         for rung, scale in zip(moving, (2, 1), strict=True)
     ]
     assert POLICY.judge(worse, SIZES, seed=1) is None
@@ -153,7 +154,7 @@ def test_a_number_that_is_none_is_no_agreement(broken):
 def test_the_foundation_stands_in_the_table_and_is_compared_with_nothing():
     rng = np.random.default_rng(4)
     rungs = quiet(STILL)
-    foundation = replace(heldout_of(0, rng, fits=1), transport=(evidence_of(0.3, -4.0, rng, fits=1),))
+    foundation = replace(heldout(0, rng, fits=1), transport=(evidence_of(0.3, -4.0, rng, fits=1),))
     assert said([foundation, *rungs], (0, *SIZES)) == [None, None] + ["converged"] * 4
     assert POLICY.judge([foundation, rungs[0]], (0, 50), seed=1).kind == "ladder_exhausted"
     row = summarise(foundation)
@@ -164,12 +165,12 @@ def test_the_foundation_stands_in_the_table_and_is_compared_with_nothing():
 
 
 def test_only_the_rung_whose_dynamics_are_short_is_measured_again():
-    rungs = quiet(STILL[:2], can_extend=True)
-    long, brief = rungs[0].transport[0], evidence_of(0.3, -4.0, np.random.default_rng(2), md=0.4)
-    pair = [rungs[0], replace(rungs[1], transport=(brief,))]
-    assert POLICY.judge(pair, SIZES, seed=1).sizes == (100,)
-    assert POLICY.judge([pair[0], replace(pair[1], can_extend=False)], SIZES, seed=1) is None, "50 cannot mend it"
-    assert long.fits == 3
+    long, brief = quiet(STILL[:2], can_extend=True)
+    (measured,) = long.transport
+    vague = replace(measured, ln_sigma=[-4.3, -4.0, -3.7], se_ln_sigma=[0.4, 0.4, 0.4])
+    brief = replace(brief, transport=(vague,))
+    assert POLICY.judge([long, brief], SIZES, seed=1).sizes == (100,)
+    assert POLICY.judge([long, replace(brief, can_extend=False)], SIZES, seed=1) is None, "50 cannot mend it"
 
 
 # -- error rates ---------------------------------------------------------------------------------------------------
