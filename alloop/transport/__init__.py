@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alloop.transport.measure import measure
 from alloop.transport.results import (
     ArrheniusTransport,
     Measured,
@@ -20,4 +21,5 @@ __all__ = [
     "TemperatureTransport",
     "TransportCurves",
     "TransportSummary",
+    "measure",
 ]

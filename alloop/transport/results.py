@@ -62,7 +62,7 @@ class TemperatureTransport(Record):
     se_ln_D : float or None
         Standard error of ln D_tracer.
     msd_end_A2 : float or None
-        Mean squared displacement at the longest lag that the diffusivity is fitted to (Å²).
+        Mean squared displacement at the longest lag used, half of the shortest run (Å²).
     unmeasured : str or None
         Why the runs say nothing about diffusion; None when they do. Diffusivities may be given all the same.
     unphysical : str or None
@@ -134,6 +134,8 @@ class ArrheniusTransport(Record):
         Temperatures that were fitted (K).
     rejected : dict of str
         Why each other temperature was not fitted, by its name such as ``800 K``.
+    notes : tuple of str
+        What a reader should know of the fit.
     """
 
     activation_energy_eV: Measured
@@ -141,6 +143,7 @@ class ArrheniusTransport(Record):
     targets: tuple[SigmaAt, ...] = ()
     used_K: tuple[float, ...]
     rejected: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
 
 
 class TransportSummary(Record):

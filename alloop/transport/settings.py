@@ -27,18 +27,21 @@ class MeasureSettings:
     skip_ps : float
         Time cut off the beginning of every run (ps).
     min_displacement_A : float
-        Ions must have moved so far, as the root of the mean squared displacement at the longest lag used (Å); about one
-        hop.
+        About one hop (Å). Diffusivities are fitted to lags over which ions move at least so far on root mean square.
     min_independent : float
-        Independent displacements at that lag, over all ions and runs, that a diffusivity must rest on.
+        Independent displacements of at least a hop, over all ions and runs, that a diffusivity must rest on.
     slope : (float, float)
         Allowed slope of ln MSD against ln lag where the diffusivity is fitted; diffusion has 1, rattling 0.
+    max_relative_se : float
+        Standard error, in parts of the diffusivity, beyond which it is not known.
     max_framework_A : float
-        Root mean squared displacement of the other atoms beyond which, while it still grows, the framework melts (Å).
+        Root mean squared displacement of every other element beyond which, while it still grows, the framework melts
+        (Å). Any one of them may move 2.5 times as far, as groups like PS4 turn.
     min_contact : float
         Shortest distance ever seen, in sums of covalent radii, below which atoms have merged.
     max_drift_meV_per_atom_ps : float
-        Drift of the conserved energy beyond which a run is not to be believed (meV/atom/ps).
+        Drift of the conserved energy beyond which a run is not to be believed (meV/atom/ps), if it stands out from
+        what the energy fluctuates by.
     max_kinetic_ratio : float
         A kinetic temperature so many times its target says that a run exploded.
     g_r_reach_A : float
@@ -61,13 +64,14 @@ class MeasureSettings:
     min_displacement_A: float = 2.0
     min_independent: float = 10.0
     slope: tuple[float, float] = (0.7, 1.4)
+    max_relative_se: float = 0.5
     max_framework_A: float = 1.5
     min_contact: float = 0.5
-    max_drift_meV_per_atom_ps: float = 1.0
+    max_drift_meV_per_atom_ps: float = 0.2
     max_kinetic_ratio: float = 3.0
-    g_r_reach_A: float = 10.0
+    g_r_reach_A: float = 8.0
     g_r_bin_A: float = 0.05
-    snapshots: int = 200
+    snapshots: int = 100
     curve_points: int = 200
     seed: int = 0
 

@@ -1,0 +1,68 @@
+"""Runs in, transport out: every temperature answers with numbers, or with why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from alloop.dynamics.trajectory import Trajectory
+from alloop.transport.arrhenius import transport_of
+from alloop.transport.results import TemperatureTransport, TransportCurves, TransportSummary
+from alloop.transport.settings import MeasureSettings
+from alloop.transport.temperature import AtTemperature, at_temperature
+
+
+def measure(
+    runs: Mapping[float, Sequence[Trajectory]], settings: MeasureSettings
+) -> tuple[TransportSummary, TransportCurves]:
+    """Return what production runs of one model on one structure say about transport.
+
+    Parameters
+    ----------
+    runs : mapping of float to sequence of Trajectory
+        Independent replicas by target temperature (K).
+    settings : MeasureSettings
+        What is wanted, and what counts as measured.
+
+    Returns
+    -------
+    TransportSummary
+        Numbers with error bars. A temperature that cannot be measured carries its reason; nothing is raised for it.
+    TransportCurves
+        Thinned curves for plots.
+    """
+    answers = [at_temperature(temperature_K, list(runs[temperature_K]), settings) for temperature_K in sorted(runs)]
+    points = [answer.numbers for answer in answers]
+    usable = [point for point in points if point.unmeasured is None and point.unphysical is None]
+    rejected = {_name(p): p.unphysical or p.unmeasured or "" for p in points if p not in usable}
+    arrhenius = transport_of(usable, rejected, settings.targets_K)
+    return (
+        TransportSummary(
+            temperatures=tuple(points),
+            arrhenius=arrhenius,
+            unmeasured=None if arrhenius else _too_few(points, usable, rejected),
+            unphysical=_unphysical(answers),
+        ),
+        TransportCurves(temperatures=tuple(answer.curves for answer in answers)),
+    )
+
+
+def _name(point: TemperatureTransport) -> str:
+    return f"{point.temperature_K:g} K"
+
+
+def _too_few(
+    points: Sequence[TemperatureTransport], usable: Sequence[TemperatureTransport], rejected: Mapping[str, str]
+) -> str:
+    if not points:
+        return "no temperature was simulated"
+    count = f"{len(usable)} of {len(points)} temperatures can be used, and an activation energy needs two"
+    return "; ".join([count, *(f"{name}: {why}" for name, why in rejected.items())])
+
+
+def _unphysical(answers: Sequence[AtTemperature]) -> str | None:
+    """Return why the model is not to be believed. A solid may melt, but not at every temperature."""
+    broken = [answer for answer in answers if answer.numbers.unphysical]
+    serious = [answer for answer in broken if not answer.melted]
+    if not serious and len(broken) < len(answers):
+        return None
+    return "; ".join(f"{_name(a.numbers)}: {a.numbers.unphysical}" for a in serious or broken) or None

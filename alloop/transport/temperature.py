@@ -1,0 +1,243 @@
+"""The runs at one temperature: from samples to numbers, and whether these can be believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from alloop.dynamics.trajectory import Trajectory
+from alloop.transport.conductivity import conductivity, projector
+from alloop.transport.curves import curves_of, taken_snapshots
+from alloop.transport.diffusion import (
+    EVERYWHERE,
+    Diffusivity,
+    Floats,
+    Walks,
+    diffusivity,
+    first_lag,
+    summed,
+    walks_of,
+)
+from alloop.transport.pairs import PairStatistics, pair_statistics
+from alloop.transport.results import Measured, TemperatureCurves, TemperatureTransport
+from alloop.transport.settings import MeasureSettings
+from alloop.transport.stability import contact, energy_drift, exploded, framework, melted
+
+_FEWEST_SAMPLES = 33
+_STILL_A2 = 1e-6
+_DISAGREE = 2.0
+
+
+@dataclass(frozen=True)
+class AtTemperature:
+    """What was measured at one temperature; `melted` says that a molten framework is all that is unphysical."""
+
+    numbers: TemperatureTransport
+    curves: TemperatureCurves
+    melted: bool = False
+
+
+def at_temperature(temperature_K: float, runs: Sequence[Trajectory], settings: MeasureSettings) -> AtTemperature:
+    """Return what replicas at one temperature say; never raises for odd data."""
+    kept, notes = _comparable([without_start(run, settings.skip_ps) for run in runs])
+    bare = _bare(temperature_K, kept, settings)
+    empty = TemperatureCurves(temperature_K=temperature_K)
+    if not kept:
+        return AtTemperature(TemperatureTransport(**bare, unmeasured="there is no run"), empty)
+    broken = next((why for run in kept if (why := exploded(run, settings))), None)
+    if broken:
+        return AtTemperature(TemperatureTransport(**bare, unmeasured=broken, unphysical=broken), empty)
+    pairs = _pairs(kept, settings)
+    frames = [framework(run) for run in kept]
+    melt = melted([path for path, _ in frames], frames[0][1], settings)
+    worse = contact(pairs, settings) or next((why for run in kept if (why := energy_drift(run, settings))), None)
+    walks = _walks(kept, settings)
+    found = _diffusion(walks, kept[0], bare, settings) if isinstance(walks, Walks) else {"unmeasured": walks}
+    notes += found.pop("notes", [])
+    numbers = TemperatureTransport(**bare, **found, unphysical=worse or melt, notes=tuple(notes))
+    curves = curves_of(kept, walks if isinstance(walks, Walks) else None, [path for path, _ in frames], pairs, settings)
+    return AtTemperature(numbers, curves, melted=worse is None and melt is not None)
+
+
+def without_start(run: Trajectory, skip_ps: float) -> Trajectory:
+    """Return the run from its first snapshot at or after `skip_ps` on; all of it where there is none."""
+    per_snapshot_ps = run.interval_fs * run.snapshot_every / 1000.0
+    skipped = math.ceil(skip_ps / per_snapshot_ps - 1e-9) if skip_ps > 0 and per_snapshot_ps > 0 else 0
+    first = skipped * run.snapshot_every
+    if first >= run.samples or not skipped:
+        return run
+    return replace(
+        run,
+        mobile_A=run.mobile_A[first:],
+        drift_A=run.drift_A[first:] - run.drift_A[first],
+        snapshots_A=run.snapshots_A[skipped:],
+        kinetic_K=run.kinetic_K[first:],
+        conserved_eV=run.conserved_eV[first:],
+    )
+
+
+def _comparable(runs: Sequence[Trajectory]) -> tuple[list[Trajectory], list[str]]:
+    """Return the runs that can be averaged: sampled alike, and at least half as long as the longest."""
+    longest = max((run.samples for run in runs), default=0)
+    kept: list[Trajectory] = []
+    for run in runs:
+        if run.samples and 2 * run.samples >= longest and (not kept or _alike(run, kept[0])):
+            kept.append(run)
+    left = len(runs) - len(kept)
+    why = f"{left} of {len(runs)} runs left out: shorter than half of the longest, or sampled otherwise"
+    return kept, [why] if left else []
+
+
+def _alike(run: Trajectory, other: Trajectory) -> bool:
+    return (
+        run.interval_fs == other.interval_fs
+        and run.snapshot_every == other.snapshot_every
+        and np.array_equal(run.numbers, other.numbers)
+        and np.array_equal(run.mobile, other.mobile)
+    )
+
+
+def _bare(temperature_K: float, runs: Sequence[Trajectory], settings: MeasureSettings) -> dict[str, Any]:
+    """Return the fields that need no diffusion."""
+    kinetic = np.concatenate([run.kinetic_K for run in runs]) if runs else np.array([])
+    mean = float(np.mean(kinetic)) if kinetic.size else math.nan
+    volume = float(np.mean([run.volume for run in runs])) if runs else math.nan
+    return {
+        "temperature_K": temperature_K,
+        "kinetic_K": mean if math.isfinite(mean) and mean > 0 else None,
+        "volume_A3": volume if math.isfinite(volume) else 0.0,
+        "ions": int(_ions(runs[0], settings).sum()) if runs else 0,
+        "charge_e": settings.charge_e,
+        "length_ps": sum(run.length_ps for run in runs),
+        "replicas": len(runs),
+    }
+
+
+def _ions(run: Trajectory, settings: MeasureSettings) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.asarray(run.numbers[run.mobile] == atomic_numbers[settings.mobile])
+
+
+def _pairs(runs: Sequence[Trajectory], settings: MeasureSettings) -> PairStatistics:
+    def snapshots() -> Iterator[tuple[Floats, Floats]]:
+        for run in runs:
+            for index in taken_snapshots(len(run.snapshots_A), settings.snapshots, len(runs)):
+                yield run.snapshots_A[index].astype(float), run.cell_A
+
+    return pair_statistics(snapshots(), runs[0].numbers, settings.g_r_reach_A, settings.g_r_bin_A)
+
+
+def _walks(runs: Sequence[Trajectory], settings: MeasureSettings) -> Walks | str:
+    """Return the ions' walks without the framework's drift, or why there are none."""
+    ions = _ions(runs[0], settings)
+    fewest = min(run.samples for run in runs)
+    if not ions.any():
+        return f"there is no mobile {settings.mobile}"
+    if fewest < _FEWEST_SAMPLES:
+        return f"{fewest} samples are too few, {_FEWEST_SAMPLES} is the least"
+    paths = [run.mobile_A[:, ions] - run.drift_A[:, None].astype(np.float32) for run in runs]
+    return walks_of(paths, runs[0].interval_fs / 1000.0)
+
+
+def _diffusion(walks: Walks, run: Trajectory, bare: dict[str, Any], settings: MeasureSettings) -> dict[str, Any]:
+    """Return the fields of diffusion, and why they say nothing where they do not."""
+    msd = walks.msd()
+    found: dict[str, Any] = {"msd_end_A2": float(msd[-1])}
+    if not _moves(walks, EVERYWHERE):
+        return found | {"unmeasured": "the ions did not move"}
+    first = first_lag(walks, settings.min_displacement_A)
+    start = max(1, min(first or walks.longest, walks.longest // 2))
+    tracer = _fit(walks, start)
+    if tracer is None or tracer.D_cm2_s <= 0:
+        return found | {"unmeasured": "the mean squared displacement does not grow with time"}
+    begin = round(tracer.start_ps / walks.interval_ps)
+    total = summed(walks)
+    charge = _fit(total, begin, single=False)
+    planes = {name: projector(miller, run.cell_A) for name, miller in settings.planes.items()}
+    within = {name: fit for name, plane in planes.items() if (fit := _fit(walks, begin, plane)) and fit.D_cm2_s > 0}
+    fits = {"D_tracer": tracer, **{f"D in plane {name}": fit for name, fit in within.items()}}
+    found |= {
+        "D_tracer_cm2_s": _measured(tracer),
+        "se_ln_D": tracer.se_cm2_s / tracer.D_cm2_s,
+        "planes_cm2_s": {name: _measured(fit) for name, fit in within.items()},
+        "sigma_ne_S_per_cm": _sigma(tracer, bare),
+        "unmeasured": _unmeasured(walks, first, tracer, settings),
+        "notes": [note for name, fit in fits.items() for note in _notes(name, fit)],
+    }
+    if charge is not None and charge.D_cm2_s > 0:
+        haven = tracer.D_cm2_s / charge.D_cm2_s
+        found["D_charge_cm2_s"] = _measured(charge)
+        found["haven"] = Measured(value=haven, se=haven * math.hypot(_relative(tracer), _relative(charge)))
+        found["sigma_collective_S_per_cm"] = _sigma(charge, bare)
+        found["notes"] += _notes("D_charge", charge)
+    else:
+        found["notes"].append("D_charge not measured: the summed displacement of the ions does not grow with time")
+    return found
+
+
+def _moves(walks: Walks, within: Floats) -> bool:
+    return float(walks.msd(within)[1:].min()) > _STILL_A2
+
+
+def _fit(walks: Walks, start: int, within: Floats = EVERYWHERE, *, single: bool = True) -> Diffusivity | None:
+    if not _moves(walks, within):
+        return None
+    try:
+        return diffusivity(walks, start, within, single=single)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _relative(fit: Diffusivity) -> float:
+    return fit.se_cm2_s / fit.D_cm2_s
+
+
+def _measured(fit: Diffusivity) -> Measured:
+    return Measured(value=fit.D_cm2_s, se=fit.se_cm2_s)
+
+
+def _sigma(fit: Diffusivity, bare: dict[str, Any]) -> Measured:
+    reached = bare["kinetic_K"] or bare["temperature_K"]
+    per_D = conductivity(1.0, bare["ions"], bare["charge_e"], bare["volume_A3"], reached)
+    return Measured(value=per_D * fit.D_cm2_s, se=per_D * fit.se_cm2_s)
+
+
+def _unmeasured(walks: Walks, first: int | None, fit: Diffusivity, settings: MeasureSettings) -> str | None:
+    """Return why a diffusivity says nothing, or None."""
+    hop_A, half_ps = settings.min_displacement_A, walks.longest * walks.interval_ps
+    if first is None:
+        moved = math.sqrt(float(walks.msd()[-1]))
+        return f"ions moved {moved:.2f} Å on root mean square in {half_ps:.3g} ps, less than a hop of {hop_A:g} Å"
+    quarter = walks.longest // 2
+    if first > quarter:
+        return (
+            f"the run is too short: ions need {first * walks.interval_ps:.3g} ps for a hop of {hop_A:g} Å, more than "
+            f"a quarter of it ({quarter * walks.interval_ps:.3g} ps)"
+        )
+    independent = walks.walkers * walks.frames * walks.interval_ps / fit.start_ps
+    if independent < settings.min_independent:
+        return f"only {independent:.1f} independent displacements of a hop, fewer than {settings.min_independent:g}"
+    low, high = settings.slope
+    if fit.exponent + 2 * fit.se_exponent < low or fit.exponent - 2 * fit.se_exponent > high:
+        return (
+            f"no diffusion: the mean squared displacement grows as t^{fit.exponent:.2f}±{fit.se_exponent:.2f} from "
+            f"{fit.start_ps:.3g} to {fit.end_ps:.3g} ps"
+        )
+    if _relative(fit) > settings.max_relative_se:
+        return f"the diffusivity is uncertain by {100 * _relative(fit):.0f} %"
+    return None
+
+
+def _notes(name: str, fit: Diffusivity) -> Iterator[str]:
+    if not fit.linear:
+        yield f"{name}: the mean squared displacement is not straight within its noise, even from {fit.start_ps:.3g} ps"
+    if fit.se_groups_cm2_s is None:
+        yield f"{name}: too short for five independent parts, so the error is that of ions that move independently"
+        return
+    ratio = fit.se_groups_cm2_s / fit.se_model_cm2_s
+    if not 1 / _DISAGREE <= ratio <= _DISAGREE:
+        yield f"{name}: {fit.groups} parts of the runs scatter {ratio:.1f} times as much as independent ions would"
