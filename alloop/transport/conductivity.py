@@ -47,7 +47,7 @@ def conductivity(D_cm2_s: float, ions: int, charge_e: float, volume_A3: float, t
     Examples
     --------
     >>> round(conductivity(1e-5, 24, 1.0, 1000.0, 600.0), 4)
-    0.7438
+    0.7437
     """
     density = ions / (volume_A3 * _CM3_PER_A3)
     return density * (charge_e * _ELEMENTARY_C) ** 2 * D_cm2_s / (_BOLTZMANN_J_PER_K * temperature_K)
