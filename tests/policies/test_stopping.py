@@ -136,7 +136,7 @@ def test_rungs_on_different_frames_are_not_compared():
         POLICY.judge([rungs[0], rungs[0]], LADDER, seed=1)
 
 
-def stops(scale, *, repeats=1000, **shape):
+def stops(scale, *, repeats=600, **shape):
     """Fraction of two-rung ladders judged converged when the truth moves from 1 to `scale`."""
     rng, policy = np.random.default_rng(12), LadderStopping(0.10, 0.10, resamples=200)
     said = [policy.judge(ladder_of([1, scale], rng, **shape), LADDER, seed) for seed in range(repeats)]
