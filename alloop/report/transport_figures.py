@@ -17,6 +17,7 @@ COLOURS = ("#8c99a6", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#d
 HOT = ("#3b5bb5", "#5f8fd6", "#8fb7a0", "#d9b02b", "#d9822b", "#c8443c", "#8b1a1a")
 PLANES = ("#2f6db5", "#3a9d6e", "#d9822b", "#8a63c7")
 GATE = "#c8443c"
+LOG = {"type": "log", "dtick": "D2", "exponentformat": "power"}
 MIN_CONTACT = 0.5
 MOST_PANELS_WIDE = 3
 
@@ -33,8 +34,9 @@ def panels(names: Sequence[str], height: int, wide: int = MOST_PANELS_WIDE) -> t
     columns = min(wide, len(names))
     rows = -(-len(names) // columns)
     layout = layout_of(rows * height + 60, legend=True)
-    layout["legend"] = {"orientation": "h", "x": 0, "y": 1 + 46 / layout["height"], "yanchor": "bottom"}
-    layout["margin"]["t"] = 84
+    layout["margin"] |= {"t": 72, "l": 84}
+    drawn = layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]
+    layout["legend"] = {"orientation": "h", "x": 0, "y": 1 + 26 / drawn, "yanchor": "bottom", "traceorder": "normal"}
     layout["annotations"] = []
     suffixes = []
     for number, name in enumerate(names):
@@ -42,7 +44,7 @@ def panels(names: Sequence[str], height: int, wide: int = MOST_PANELS_WIDE) -> t
         left, width = column / columns, 1 / columns
         top, tall = 1 - row / rows, 1 / rows
         suffix = "" if number == 0 else str(number + 1)
-        x = [left + (0.05 if column else 0.0), left + width - 0.015]
+        x = [left + (0.075 if column else 0.0), left + width - 0.015]
         y = [top - tall + (0.16 / rows if row < rows - 1 else 0.0), top - 0.04 * tall]
         layout[f"xaxis{suffix}"] = {"domain": x, "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = {"domain": y, "anchor": f"x{suffix}"}
@@ -101,7 +103,7 @@ def arrhenius_figure(rungs: Sequence[RungTransport]) -> Figure | None:
         named.add(key)
         traces += drawn
     for suffix in suffixes:
-        set_axes(layout, suffix, axis("1000 / T (1/K)"), axis("D (cm²/s)", type="log", exponentformat="power"))
+        set_axes(layout, suffix, axis("1000 / T (1/K)"), axis("D (cm²/s)", **LOG))
     return {"data": traces, "layout": layout}
 
 
@@ -116,12 +118,12 @@ def _arrhenius_traces(rung: RungTransport, colour: str, looks: Figure) -> list[F
     up, down, values, words = [], [], [], []
     for at in temperatures:
         assert at.D_tracer_cm2_s is not None
-        D, se = at.D_tracer_cm2_s.value, at.se_ln_D or 0.0
+        D, se = at.D_tracer_cm2_s.value, at.se_ln_D
         values.append(D)
-        up.append(D * float(np.expm1(se)))
-        down.append(-D * float(np.expm1(-se)))
+        up.append(None if se is None else D * float(np.expm1(se)))
+        down.append(None if se is None else -D * float(np.expm1(-se)))
         why = at.unphysical or at.unmeasured or ("" if at.temperature_K in used else "not in the fit")
-        known = f"± {se:.2g}" if at.se_ln_D is not None else "(error bar unknown)"
+        known = f"± {se:.2g}" if se is not None else "(error bar unknown)"
         words.append(
             text(f"fit {rung.fit}, {at.temperature_K:g} K: D = {D:.3g} cm²/s, ln D {known}; {at.length_ps:g} ps")
             + (f"<br>{text(why)}" if why else "")
@@ -226,7 +228,7 @@ def _bars(label: str, names: list[str], values: Sequence[Measured | None], unit:
         "legendgroup": label,
         "x": names,
         "y": [value.value if value else None for value in values],
-        "error_y": {"type": "data", "array": [(value and value.se) or 0.0 for value in values], "thickness": 1.3},
+        "error_y": {"type": "data", "array": [value.se if value else None for value in values], "thickness": 1.3},
         "hovertemplate": f"%{{x}}, {label}: %{{y:.3g}} {unit}<extra></extra>",
         "marker": {"color": colour},
     }
@@ -345,7 +347,7 @@ def msd_figure(rungs: Sequence[RungTransport], system: str) -> Figure | None:
             bars = {"type": "data", "array": rounded(points.se), "thickness": 0.8, "width": 0, "color": colour}
             trace = _line(points, label, colour, suffix, "Å²", error_y=bars)
             traces.append(trace | {"line": {"color": colour, "width": width, "dash": "solid" if width > 1 else "dot"}})
-    set_axes(layout, suffix, axis("time (ps)", type="log"), axis("mean squared displacement (Å²)", type="log"))
+    set_axes(layout, suffix, axis("lag (ps)", **LOG), axis("mean squared displacement (Å²)", **LOG))
     return {"data": traces, "layout": layout} if traces else None
 
 

@@ -28,11 +28,13 @@ from alloop.report.transport_figures import (
     with_curves,
 )
 from alloop.report.transport_tables import (
+    CombinedRung,
     CombinedSigma,
     ErrorKey,
     HeldoutErrors,
     RungTransport,
     combine_rungs,
+    rung_label,
 )
 from alloop.transport.results import Measured
 
@@ -110,37 +112,38 @@ def _rungs_section(data: TransportData, places: Places) -> str:
 
 
 def rung_table(rungs: Sequence[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None) -> str:
-    """Return a row per rung: held-out errors, activation energy, conductivities, and why numbers are missing."""
+    """Return a table per system with a row per rung, and below it why numbers are missing."""
     rows = combine_rungs(rungs)
     targets = sorted({sigma.temperature_K for row in rows for sigma in row.sigma}, reverse=True)
-    head = [
-        "System",
-        "Rung",
-        "Chosen",
-        "Fits",
-        "Force RMSE (meV/Å)",
-        "Energy RMSE (meV/atom)",
-        "Activation energy (eV)",
-    ]
-    head += [f"σ at {_kelvin(target)} (S/cm)" for target in targets]
+    return "".join(
+        f"<h3>{text(system)}</h3>" + _system_table([row for row in rows if row.system == system], targets, errors or {})
+        for system in dict.fromkeys(row.system for row in rows)
+    )
+
+
+def _system_table(
+    rows: Sequence[CombinedRung], targets: Sequence[float], errors: Mapping[ErrorKey, HeldoutErrors]
+) -> str:
+    head = ["Rung", "Fits", "Force RMSE, meV/Å", "Energy RMSE, meV/atom", "Activation energy, eV"]
+    head += [f"σ at {_kelvin(target)}, S/cm" for target in targets]
     lines = []
     for row in rows:
-        found = (errors or {}).get((row.kind, row.size))
-        line = [text(row.system), "foundation" if row.size == 0 else str(row.size)]
-        line += ["–" if row.size == 0 else text(row.kind), str(len(row.fits))]
-        line += [
-            number(found.forces_meV_per_A if found else None),
-            number(found.energy_meV_per_atom if found else None),
-        ]
-        line += [number(row.activation_energy_eV)]
-        line += [_sigma(row.sigma_at(target)) for target in targets]
-        lines.append([*line, "<br>".join(text(flag, 300) for flag in row.flags) or "measured"])
-    return table([*head, "Verdict on the runs"], lines, numeric=range(3, 7 + len(targets)))
+        found = errors.get((row.kind, row.size))
+        held_out = (found.forces_meV_per_A, found.energy_meV_per_atom) if found else (None, None)
+        label = text(rung_label(row.kind, row.size)) + ("<br><small>acquired</small>" if _acquired(row) else "")
+        line = [label, str(len(row.fits)), *(number(value) for value in (*held_out, row.activation_energy_eV))]
+        lines.append([*line, *(_sigma(row.sigma_at(target)) for target in targets)])
+    flags = [f"<li>{text(row.label)}: {text(flag, 400)}</li>" for row in rows for flag in row.flags]
+    return table(head, lines, numeric=range(1, 5 + len(targets))) + (f"<ul>{''.join(flags)}</ul>" if flags else "")
+
+
+def _acquired(row: CombinedRung) -> bool:
+    return row.kind == "acquired" and row.size > 0
 
 
 def _kelvin(temperature_K: float) -> str:
     celsius = temperature_K - 273.15
-    return f"{temperature_K:g} K" + (f" ({celsius:g} °C)" if abs(celsius - round(celsius)) < 1e-6 else "")
+    return f"{celsius:g} °C" if abs(celsius - round(celsius)) < 1e-6 else f"{temperature_K:g} K"
 
 
 def _sigma(sigma: CombinedSigma | None) -> str:
@@ -154,7 +157,7 @@ def _sigma(sigma: CombinedSigma | None) -> str:
     else:
         shown = powers(value, value * se)
     cells = ", ".join(f"{kelvin:g} K" for kelvin in sigma.volumes_from_K)
-    return f"{text(shown)}<br><small>{text(' and '.join(sigma.how))}, volume of {text(cells)}</small>"
+    return f"{text(shown)}<br><small>{text(' and '.join(sigma.how))}<br>volume of {text(cells)}</small>"
 
 
 # -- diffusion and structure -------------------------------------------------------------------------------------

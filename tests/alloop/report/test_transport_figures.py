@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,8 +73,7 @@ def test_temperatures_outside_the_fit_are_open_symbols_and_say_why():
     cold = summary.temperatures[0].model_copy(update={"unmeasured": "ions moved 0.3 Å"})
     arrhenius = summary.arrhenius.model_copy(update={"used_K": TEMPERATURES_K[1:]})
     changed = summary.model_copy(update={"temperatures": (cold, *summary.temperatures[1:]), "arrhenius": arrhenius})
-    broken = rung(50)
-    points, line = arrhenius_figure([type(broken)(50, "acquired", "A", 0, changed)])["data"]
+    points, line = arrhenius_figure([replace(rung(50), summary=changed)])["data"]
     assert points["marker"]["symbol"] == ["circle-open", "circle", "circle"]
     assert "ions moved 0.3 Å" in points["text"][0]
     assert line["x"] == pytest.approx([1000 / 700, 1000 / 800])
@@ -144,10 +144,24 @@ def test_the_isosurface_lies_where_the_density_has_the_level():
     assert isosurface(grid, 2.0, cell) is None
 
 
-def test_coarsening_keeps_the_mean():
-    grid = np.random.default_rng(0).random((60, 30, 50))
-    assert coarse(grid).shape == (40, 30, 40)
-    assert coarse(grid).mean() == pytest.approx(grid.mean())
+def test_coarsening_rings_nowhere():
+    grid = np.zeros((60, 30, 80))
+    grid[30, 10, 40] = 1.0
+    thin = coarse(grid)
+    assert thin.shape == (40, 30, 40)
+    assert thin.min() == 0.0
+    assert np.argwhere(thin > 0).tolist() == [[20, 10, 20]]
+
+
+def test_an_unknown_error_bar_is_no_bar_of_length_zero():
+    points = arrhenius_figure([rung(50, se_ln_D=0.0)])["data"][0]
+    assert points["error_y"]["array"] == [0.0, 0.0, 0.0]
+    summary = summary_of()
+    unknown = [at.model_copy(update={"se_ln_D": None}) for at in summary.temperatures]
+    whole = summary.model_copy(update={"temperatures": tuple(unknown)})
+    points = valid(arrhenius_figure([replace(rung(50), summary=whole)]))["data"][0]
+    assert points["error_y"]["array"] == [None, None, None]
+    assert "error bar unknown" in points["text"][0]
 
 
 def test_density_figure_has_surface_and_sites_in_one_unit_cell(view):
