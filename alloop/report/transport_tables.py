@@ -1,4 +1,4 @@
-"""What the fits of a rung say together about transport, as rows and as CSV. Pure."""
+"""What the fits of a rung say together about transport, as rows and as CSV files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from alloop.durable import write_durably
 from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TransportCurves, TransportSummary
 from policies.transport import TransportEvidence, transport_row
 
@@ -200,6 +202,18 @@ def _flags(fits: Sequence[RungTransport]) -> tuple[str, ...]:
 
 
 # -- CSV ---------------------------------------------------------------------------------------------------------
+
+
+def write_tables(
+    folder: Path, rungs: Sequence[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None
+) -> tuple[Path, ...]:
+    """Write ``transport.csv`` and ``transport_temperatures.csv`` and return their paths; nothing without rungs."""
+    if not rungs:
+        return ()
+    contents = {TABLE_FILE: transport_csv(rungs, errors), TEMPERATURES_FILE: temperatures_csv(rungs)}
+    for name, content in contents.items():
+        write_durably(folder / name, content.encode())
+    return tuple(folder / name for name in contents)
 
 
 def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None) -> str:

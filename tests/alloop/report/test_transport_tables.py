@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from alloop.report.transport_tables import combine_rungs, combined, temperatures_csv, transport_csv
+from alloop.report.transport_tables import combine_rungs, combined, temperatures_csv, transport_csv, write_tables
 from alloop.transport.results import Measured
 from tests.support.transports import ERRORS, LADDER, TEMPERATURES_K, rung
 
@@ -81,3 +81,12 @@ def test_every_temperature_has_a_row():
     assert float(first["D_tracer_se_cm2_per_s"]) == pytest.approx(D.se)
     assert float(first["D_ab_cm2_per_s"]) == pytest.approx(1.2 * D.value)
     assert first["D_charge_se_cm2_per_s"] == ""
+
+
+def test_tables_are_written_where_there_is_something_to_write(tmp_path):
+    assert write_tables(tmp_path / "nothing", []) == ()
+    assert not (tmp_path / "nothing").exists()
+    table, temperatures = write_tables(tmp_path, LADDER, ERRORS)
+    assert table.name == "transport.csv"
+    assert rows(table.read_text())[0]["system"] == "Li3InCl6"
+    assert len(rows(temperatures.read_text())) == len(LADDER) * len(TEMPERATURES_K)

@@ -51,6 +51,18 @@ def test_a_still_ion_stands_on_its_grid_point():
     assert apart.min(axis=1).max() <= 0.5 * np.sqrt(3) * 0.56
 
 
+def test_the_probability_density_is_that_of_pymatgen():
+    from pymatgen.analysis.diffusion.aimd.pathway import ProbabilityDensityAnalysis
+    from pymatgen.core import Structure
+
+    story = hopping(samples=20, seed=4)
+    paths, grid = density_of([story.run], replace(PLAIN, resolution_A=18 / 16), story.start)
+    structure = Structure(paths.cell_A, ["Li"] * paths.ions, paths.hosts)
+    oracle = ProbabilityDensityAnalysis(structure, paths.scaled[0], interval=18 / 16, species=("Li",)).Pr
+    assert grid.shape == oracle.shape
+    assert np.allclose(grid / paths.ions, oracle)
+
+
 def test_framework_drift_does_not_smear():
     still = hopping(seed=3)
     drifting = hopping(seed=3, drift_A=(4.0, -3.0, 2.0))
