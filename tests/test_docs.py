@@ -181,7 +181,13 @@ def test_dependencies_are_pinned_and_each_import_is_a_dependency():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     listed = {name.lower().replace("_", "-") for name in re.findall(r'^  "([A-Za-z0-9_-]+)>=', project, re.MULTILINE)}
     assert listed - {"dftd3"} <= set(pins)
-    distributions = {"yaml": "pyyaml", "sklearn": "scikit-learn", "mace": "mace-torch", "torch_ema": "torch-ema"}
+    distributions = {
+        "yaml": "pyyaml",
+        "sklearn": "scikit-learn",
+        "skimage": "scikit-image",
+        "mace": "mace-torch",
+        "torch_ema": "torch-ema",
+    }
     with_others = {"gpaw_data": "gpaw", "pydantic_core": "pydantic", "scipy": "gpaw", "click": "typer"}
     ours = [path for folder in ("alloop", "policies") for path in (ROOT / folder).rglob("*.py")]
     for module in {name for path in ours for name in imported(path)}:
