@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -13,11 +14,14 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from alloop.potential.architecture import cutoff_of, head_of, numbers_of
+from alloop.potential.contraction import frozen
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import Graph, geometry, one_hot
 from alloop.potential.model_files import hot, hot_model
 from alloop.potential.runtime import DTYPES
 from alloop.tasks.workspace import Workspace
+
+_ready: WeakKeyDictionary[torch.nn.Module, tuple[object, torch.nn.Module]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,8 +200,16 @@ def disagreement(forces_eV_per_A: np.ndarray) -> np.ndarray:
 
 
 def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
-    """Return a member as it shall be evaluated: here is the place for faster, equal forms of a model."""
-    return model.to(device=device, dtype=DTYPES[dtype]).eval().requires_grad_(False)
+    """Return a model as it shall be evaluated: on its device, in its precision, in its fastest equal form.
+
+    That form is kept as long as the model is, and made anew where weights were changed.
+    """
+    model = model.to(device=device, dtype=DTYPES[dtype]).eval().requires_grad_(False)
+    weights = tuple((weight.data_ptr(), weight._version) for weight in model.parameters())
+    kept = _ready.get(model)
+    if kept is None or kept[0] != weights:
+        kept = _ready[model] = (weights, frozen(model))
+    return kept[1]
 
 
 def _evaluate(model: torch.nn.Module, graph: Graph, stress: bool) -> Prediction:
@@ -206,7 +218,7 @@ def _evaluate(model: torch.nn.Module, graph: Graph, stress: bool) -> Prediction:
     forces = output["forces"].detach().cpu().numpy().astype(float)
     virial = output["stress"].detach().cpu().numpy().astype(float)[0] if stress else None
     return Prediction(
-        energy_eV=float(output["energy"][0]),
+        energy_eV=float(output["energy"].detach()[0]),
         forces_eV_per_A=forces,
         stress_eV_per_A3=None if virial is None else full_3x3_to_voigt_6_stress(virial),
     )

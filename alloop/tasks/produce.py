@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -100,11 +99,10 @@ def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
     DamagedResultError
         If the result or the file is damaged.
     """
+    content = workspace.trajectory(key, walker)
     try:
-        return Trajectory.load(io.BytesIO(workspace.trajectory(key, walker)))
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+        return Trajectory.load(io.BytesIO(content))
+    except Exception as error:  # a hostile file may make numpy and zip raise anything
         raise DamagedResultError(f"the trajectory {walker} of produce/{key} cannot be read") from error
 
 

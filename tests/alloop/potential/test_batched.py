@@ -109,3 +109,20 @@ def test_an_unknown_element_is_an_error():
     atoms.symbols[0] = "Na"
     with pytest.raises(UnknownElementError, match="Na"):
         BatchedModel(small_model(), atoms, device="cpu", dtype="float32")
+
+
+def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
+    from alloop.potential import batched
+
+    atoms, positions = crowd(5)
+    at_once = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    monkeypatch.setitem(batched.ATOMS_AT_ONCE, "cpu", 2 * len(atoms) + 1)
+    in_parts = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    sizes = []
+    monkeypatch.setattr(
+        in_parts, "_evaluate", lambda p, j: sizes.append(len(p)) or type(in_parts)._evaluate(in_parts, p, j)
+    )
+    one, other = at_once(positions, range(5)), in_parts(positions, range(5))
+    assert sizes == [2, 2, 1]
+    np.testing.assert_allclose(other.forces_eV_per_A, one.forces_eV_per_A, atol=1e-12)
+    np.testing.assert_array_equal(other.contacts, one.contacts)
