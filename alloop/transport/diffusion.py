@@ -161,14 +161,11 @@ def diffusivity(walks: Walks, start: int, within: Floats = EVERYWHERE, *, single
     single : bool
         Whether walkers are single ions, which hop; sums of many move smoothly.
     """
-    starts = _starts(walks, start)
-    fits = [_Fit.with_own_noise(walks, begin, within, single=single) for begin in starts]
-    chosen, linear = _straight(fits, 1.0)
-    scatter = _group_error(walks, chosen)
-    excess = 1.0 if scatter is None else max(1.0, scatter[0] / chosen.se) ** 2
-    if not linear and excess > 1.0:
-        chosen, linear = _straight(fits, excess)
-        scatter = _group_error(walks, chosen)
+    fits = [_Fit.with_own_noise(walks, begin, within, single=single) for begin in _starts(walks, start)]
+    # Parts are most where lags are shortest, so whether walkers move independently is asked there first.
+    earliest = _excess(walks, fits[0])
+    chosen, linear = _straight(fits, 1.0 if earliest is None else max(1.0, earliest[0]))
+    scatter = earliest if chosen is fits[0] else _excess(walks, chosen) or earliest
     return _result(walks, chosen, scatter, linear)
 
 
@@ -249,11 +246,12 @@ def _hop_area(walks: Walks, lag: int, within: Floats) -> float:
     return float(max(excess, 0.0) / max(np.trace(second), 1e-30))
 
 
-def _group_error(walks: Walks, fit: _Fit) -> tuple[float, int] | None:
-    """Return the standard error of the slope by the scatter of independent parts of the runs, and their number.
+def _excess(walks: Walks, fit: _Fit) -> tuple[float, int] | None:
+    """Return the variance of the slopes of independent parts of the runs, over that of its model, and their number.
 
     Each part has a line of its own, from the same shortest lag to half of the part. How much more, or less, these
-    slopes scatter than with free diffusion is how much the error of the whole differs from its model.
+    slopes scatter than with free diffusion is how much the error of the whole differs from its model. Five replicas or
+    more are the parts; fewer are cut.
     """
     start = int(fit.lags[0])
     replicas = len(walks.paths_A)
@@ -273,18 +271,19 @@ def _group_error(walks: Walks, fit: _Fit) -> tuple[float, int] | None:
     weights = 1 / np.array(variances)
     mean = np.average(slopes, weights=weights)
     excess = np.sum(weights * (np.array(slopes) - mean) ** 2) / (len(slopes) - 1)
-    return fit.se * float(np.sqrt(excess)), len(slopes)
+    return float(excess), len(slopes)
 
 
 def _result(walks: Walks, fit: _Fit, scatter: tuple[float, int] | None, linear: bool) -> Diffusivity:
     to_D = CM2_PER_S / (2 * np.trace(fit.within) * walks.interval_ps)
-    se = fit.se if scatter is None else max(fit.se, scatter[0])
+    groups = None if scatter is None else fit.se * float(np.sqrt(scatter[0]))
+    se = max(fit.se, groups or 0.0)
     exponent, se_exponent = _exponent(fit)
     return Diffusivity(
         D_cm2_s=float(fit.line.slope * to_D),
         se_cm2_s=float(se * to_D),
         se_model_cm2_s=float(fit.se * to_D),
-        se_groups_cm2_s=None if scatter is None else float(scatter[0] * to_D),
+        se_groups_cm2_s=None if groups is None else float(groups * to_D),
         groups=0 if scatter is None else scatter[1],
         start_ps=float(fit.lags[0] * walks.interval_ps),
         end_ps=float(fit.lags[-1] * walks.interval_ps),
