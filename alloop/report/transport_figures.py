@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from alloop.report.looks import Figure, axis, layout_of, text
 from alloop.report.transport_tables import CombinedRung, RungTransport, combine_rungs, combined
-from alloop.transport.results import Curve, Measured, TemperatureCurves, TransportSummary
+from alloop.transport.results import Curve, Measured, TemperatureCurves, TemperatureTransport, TransportSummary
 
 BOLTZMANN_eV_K = 8.617333262e-5
 COLOURS = ("#8c99a6", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#d9822b", "#c8443c")
@@ -185,9 +185,17 @@ def common_temperature(rungs: Sequence[CombinedRung]) -> float | None:
 
 def diffusivity(rung: CombinedRung, temperature_K: float, plane: str = "") -> Measured | None:
     """Return the diffusivity of a rung (cm²/s), in all directions or within a plane, combined over its fits."""
+    if plane:
+        return over_fits(rung, temperature_K, lambda at: at.planes_cm2_s.get(plane))
+    return over_fits(rung, temperature_K, lambda at: at.D_tracer_cm2_s)
+
+
+def over_fits(
+    rung: CombinedRung, temperature_K: float, of: Callable[[TemperatureTransport], Measured | None]
+) -> Measured | None:
+    """Return a number at a temperature, combined over the fits of a rung whose runs are to be believed."""
     found = [at for fit in rung.fits for at in fit.summary.temperatures if at.temperature_K == temperature_K]
-    believed = [at for at in found if not at.unmeasured and not at.unphysical]
-    values = [at.planes_cm2_s.get(plane) if plane else at.D_tracer_cm2_s for at in believed]
+    values = [of(at) for at in found if not at.unmeasured and not at.unphysical]
     return combined([value for value in values if value], alone=rung.size == 0)
 
 

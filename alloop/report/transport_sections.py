@@ -13,6 +13,7 @@ from alloop.report.looks import Figure, text
 from alloop.report.places import Places, number
 from alloop.report.sections import section, table
 from alloop.report.transport_figures import (
+    MIN_CONTACT,
     activation_energy,
     arrhenius_figure,
     contact_gate,
@@ -22,6 +23,7 @@ from alloop.report.transport_figures import (
     hottest,
     largest_rungs,
     msd_figure,
+    over_fits,
     planar_figure,
     plane_names,
     stability_figure,
@@ -53,16 +55,17 @@ HOW_RUNGS = (
 HOW_DIFFUSION = (
     "Largest rung of each system. Mean squared displacement of the ions (bars: one standard error) and of the "
     "framework (dotted) against the lag; where diffusion rules it rises with slope 1, and a framework that rises "
-    "has melted. Within a plane: displacements are projected on the crystallographic plane, D = MSD/(4t); ab is the "
-    "plane of the lattice vectors a and b. Temperatures whose runs count as unmeasured or unphysical are left out "
-    "of the table."
+    "has melted. Haven ratio: D over the diffusivity of the summed displacement; collective σ stands on the latter, "
+    "so it sees ions that move together, with a wider error bar. Within a plane: displacements are projected on the "
+    "crystallographic plane, D = MSD/(4t); ab is the plane of the lattice vectors a and b. Temperatures whose runs "
+    "count as unmeasured or unphysical are left out of the numbers."
 )
 HOW_STRUCTURE = (
     "g(r) per pair from snapshots of all atoms at the highest temperature that all rungs have, first fit of each "
-    "rung; it counts every periodic image and tends to 1. Dashed: half the sum of the covalent radii; atoms closer "
-    "than that have merged, the runs count as unphysical, and so does the rung. Shortest contact: the smallest "
-    "distance in any snapshot, an extreme value without an error bar. The energy is the conserved one of the "
-    "integrator: it drifts where the time step or the model is not to be trusted."
+    "rung; it counts every periodic image and tends to 1. Dashed: the share of the sum of covalent radii below "
+    "which atoms have merged; such runs count as unphysical, and so does the rung. Shortest contact: the smallest "
+    "distance in the snapshots of the first run, an extreme value without an error bar. The energy is the conserved "
+    "one of the integrator: it drifts where the time step or the model is not to be trusted."
 )
 
 
@@ -78,11 +81,14 @@ class TransportData:
         Densities to show.
     errors : mapping
         Held-out errors by kind and size of rung.
+    min_contact : float
+        Share of the sum of covalent radii below which atoms have merged, as it was when the runs were measured.
     """
 
     rungs: Sequence[RungTransport] = ()
     densities: Sequence[DensityView] = ()
     errors: Mapping[ErrorKey, HeldoutErrors] = field(default_factory=dict)
+    min_contact: float = MIN_CONTACT
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def transport_part(data: TransportData) -> TransportPart:
     sections = [
         _rungs_section(data, places) if data.rungs else "",
         _diffusion_section(data.rungs, systems, places),
-        _structure_section(data.rungs, systems, places),
+        _structure_section(data, systems, places),
         density_section(data.densities, places),
     ]
     return TransportPart("\n".join(part for part in sections if part), places.figures)
@@ -165,19 +171,46 @@ def _sigma(sigma: CombinedSigma | None) -> str:
 
 def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str], places: Places) -> str:
     parts = [places.plot(msd_figure(rungs, system), f"msd-{index}") for index, system in enumerate(systems)]
-    parts += [places.plot(planar_figure(rungs), "planes"), plane_table(rungs)]
+    parts += [temperature_table(rungs), places.plot(planar_figure(rungs), "planes"), plane_table(rungs)]
     return section("Diffusion", "".join(parts), HOW_DIFFUSION) if any(parts) else ""
+
+
+def temperature_table(rungs: Sequence[RungTransport]) -> str:
+    """Return diffusivity, Haven ratio and both conductivities of the largest rung of each system by temperature."""
+    rows = []
+    for rung in largest_rungs(rungs):
+        temperatures = [at for fit in rung.fits for at in fit.summary.temperatures]
+        for kelvin in sorted({at.temperature_K for at in temperatures}):
+            D = over_fits(rung, kelvin, lambda at: at.D_tracer_cm2_s)
+            haven = over_fits(rung, kelvin, lambda at: at.haven)
+            sigmas = [over_fits(rung, kelvin, lambda at: at.sigma_ne_S_per_cm)]
+            sigmas.append(over_fits(rung, kelvin, lambda at: at.sigma_collective_S_per_cm))
+            length = sum(at.length_ps for at in temperatures if at.temperature_K == kelvin)
+            numbers = [_with_unit(D, "cm²/s"), number(haven), *(_with_unit(sigma, "S/cm") for sigma in sigmas)]
+            rows.append([text(rung.system), text(rung.label), f"{kelvin:g} K", *numbers, f"{length:.4g} ps"])
+    head = ["System", "Rung", "Temperature", "D", "Haven ratio", "σ, Nernst–Einstein", "σ, collective", "Simulated"]
+    return table(head, rows, numeric=range(2, 8)) if rows else ""
 
 
 def plane_table(rungs: Sequence[RungTransport]) -> str:
     """Return D and activation energy of the largest rung of each system, in all directions and within planes."""
     planes, rows = plane_names(rungs), []
+    if not planes:
+        return ""
     for rung in largest_rungs(rungs):
         kelvins = sorted({at.temperature_K for fit in rung.fits for at in fit.summary.temperatures})
         for kelvin in kelvins:
             values = [diffusivity(rung, kelvin, plane) for plane in ("", *planes)]
+            words = [_with_unit(value, "cm²/s") for value in values]
             if any(values):
-                rows.append([text(rung.system), text(rung.label), f"D at {kelvin:g} K", *map(_cm2_s, values)])
+                rows.append(
+                    [
+                        text(rung.system),
+                        text(rung.label),
+                        f"D at {kelvin:g} K",
+                        *(_with_unit(value, "cm²/s") for value in values),
+                    ]
+                )
         energies = [activation_energy(rung, plane) for plane in ("", *planes)]
         if any(energies):
             words = [f"{number(energy)} eV" if energy else "–" for energy in energies]
@@ -186,27 +219,27 @@ def plane_table(rungs: Sequence[RungTransport]) -> str:
     return table(head, rows, numeric=range(3, 4 + len(planes))) if rows else ""
 
 
-def _cm2_s(value: Measured | None) -> str:
+def _with_unit(value: Measured | None, unit: str) -> str:
     if value is None:
         return "–"
     unknown = " (error bar unknown)" if value.se is None else ""
-    return text(f"{powers(value.value, value.se)} cm²/s{unknown}")
+    return text(f"{powers(value.value, value.se)} {unit}{unknown}")
 
 
-def _structure_section(rungs: Sequence[RungTransport], systems: Sequence[str], places: Places) -> str:
-    parts = []
+def _structure_section(data: TransportData, systems: Sequence[str], places: Places) -> str:
+    rungs, parts = data.rungs, []
     for index, system in enumerate(systems):
-        drawn = places.plot(g_r_figure(rungs, system), f"g-r-{index}")
+        drawn = places.plot(g_r_figure(rungs, system, data.min_contact), f"g-r-{index}")
         drawn += places.plot(stability_figure(rungs, system), f"stability-{index}")
         if drawn:
             parts.append(f"<h3>{text(system)}</h3>{drawn}")
-    contacts = contact_table(rungs, systems)
+    contacts = contact_table(rungs, systems, data.min_contact)
     if contacts:
         parts.append(f"<h3>Shortest contacts</h3>{contacts}")
     return section("Structure during the dynamics", "".join(parts), HOW_STRUCTURE) if parts else ""
 
 
-def contact_table(rungs: Sequence[RungTransport], systems: Sequence[str]) -> str:
+def contact_table(rungs: Sequence[RungTransport], systems: Sequence[str], min_contact: float = MIN_CONTACT) -> str:
     """Return the shortest distance of each pair ever seen, for each rung with curves, at the highest temperature."""
     rows = []
     for system in systems:
@@ -215,7 +248,7 @@ def contact_table(rungs: Sequence[RungTransport], systems: Sequence[str]) -> str
             seen = {pair: min(curve.y) for pair, curve in at.shortest_A.items() if curve.y} if at else {}
             for pair, shortest in sorted(seen.items()):
                 assert at is not None
-                gate = contact_gate(pair)
+                gate = contact_gate(pair, min_contact)
                 merged = gate is not None and shortest < gate
                 words = f'<span class="different">{shortest:.2f} Å</span>' if merged else f"{shortest:.2f} Å"
                 label = combine_rungs([rung])[0].label

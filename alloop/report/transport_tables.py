@@ -190,11 +190,13 @@ def _sigma(temperature_K: float, targets: Sequence[SigmaAt], alone: bool) -> Com
 
 
 def _flags(fits: Sequence[RungTransport]) -> tuple[str, ...]:
+    """Return why fits count for nothing; one that is unphysical need not be unmeasured besides."""
     said: dict[str, list[int]] = {}
     for fit in fits:
-        for word, why in (("unphysical", fit.summary.unphysical), ("unmeasured", fit.summary.unmeasured)):
-            if why:
-                said.setdefault(f"{word}: {why}", []).append(fit.fit)
+        unphysical, unmeasured = fit.summary.unphysical, fit.summary.unmeasured
+        if unphysical or unmeasured:
+            why = f"unphysical: {unphysical}" if unphysical else f"unmeasured: {unmeasured}"
+            said.setdefault(why, []).append(fit.fit)
     return tuple(
         why if len(numbers) == len(fits) else f"fit {', '.join(map(str, numbers))} {why}"
         for why, numbers in said.items()

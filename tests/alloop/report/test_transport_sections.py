@@ -74,6 +74,18 @@ def test_planes_and_diffusivities_stand_in_their_units(part):
     assert "0.3200 ± 0.0087 eV" in told
 
 
+def test_collective_conductivity_stands_beside_that_of_nernst_and_einstein(part):
+    told = words(part.html)
+    assert "Haven ratio σ, Nernst–Einstein σ, collective" in told
+    assert re.search(r"100 labels 600 K \(3\.0\d ± 0\.\d+\) × 10⁻⁶ cm²/s 0\.500 ± 0\.000 .*? S/cm – 600 ps", told)
+
+
+def test_the_share_of_covalent_radii_is_that_of_the_measurement():
+    html = transport_part(TransportData([rung(50, curves=curves_of(shortest_A=1.2))], min_contact=0.4)).html
+    assert '<span class="different">' not in html
+    assert "1.02 Å" in html
+
+
 def test_density_states_level_normalisation_and_jumps(data, part):
     told, density = words(part.html), data.densities[0].result.density
     assert f"n = {density.level_per_A3:.3g} Å⁻³ (P = 0.0001 Å⁻³)" in told

@@ -71,6 +71,11 @@ def test_unmeasured_fits_are_named_and_leave_cells_empty():
     assert table[2]["flags"] == "fit 1 unmeasured: ions moved 0.4 Å, less than 2 Å"
 
 
+def test_what_is_unphysical_is_not_said_to_be_unmeasured_besides():
+    (row,) = combine_rungs([rung(50, arrhenius=None, unmeasured="nothing to fit", unphysical="melted")])
+    assert row.flags == ("unphysical: melted",)
+
+
 def test_every_temperature_has_a_row():
     table = rows(temperatures_csv(LADDER))
     assert len(table) == len(LADDER) * len(TEMPERATURES_K)
