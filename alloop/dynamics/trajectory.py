@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+
+MAX_BYTES = 2 << 30
+"""What a trajectory may take in memory: about a million samples of 200 ions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +96,12 @@ class Trajectory:
         Raises
         ------
         KeyError, OSError, ValueError, zipfile.BadZipFile
-            If the file is something else. Pickled objects in it are refused.
+            If the file is something else, or unpacks to more than `MAX_BYTES`. Pickled objects in it are refused.
         """
+        with zipfile.ZipFile(file) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                raise ValueError("a trajectory is too large")
+        file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             values = {field.name: arrays[field.name] for field in fields(cls)}
         plain = {

@@ -22,7 +22,7 @@ from alloop.tasks.results import LabelData, OffersData, ProduceData, ProduceSumm
 
 __all__ = ["DamagedResultError", "Workspace"]
 MAX_MODEL_BYTES = 1 << 30
-MAX_TRAJECTORY_BYTES = 4 << 30
+MAX_TRAJECTORY_BYTES = 2 << 30
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 

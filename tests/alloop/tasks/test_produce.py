@@ -126,3 +126,13 @@ def test_missing_elements_are_a_failure_with_a_reason(workspace):
     for wanted in (request(mobile="Na"), request(structure=sodium, mobile="Cl")):
         result = compute(wanted, workspace)
         assert (result.status, result.reason) == ("failed", "elements")
+
+
+def test_a_file_that_unpacks_without_end_is_not_unpacked(workspace, monkeypatch):
+    from alloop.dynamics import trajectory
+
+    wanted = request(walkers=WALKERS[:1])
+    run(workspace, wanted)
+    monkeypatch.setattr(trajectory, "MAX_BYTES", 100)
+    with pytest.raises(DamagedResultError, match="cannot be read"):
+        read_trajectory(workspace, wanted.key(), 0)
