@@ -8,7 +8,10 @@ import numpy as np
 
 from alloop.charter import Charter, Walker
 from alloop.labelling.identity import code_for
-from alloop.records import AskedSelection, FrameState, GenerationState, RungState
+from alloop.materials.structure import Structure
+from alloop.materials.supercell import repeated, repeats_for
+from alloop.measuring import Measurement, ProductionWalkerId, Segment, batches
+from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState
 from alloop.state import State
 from alloop.tasks.requests import (
     AtomRequest,
@@ -17,7 +20,11 @@ from alloop.tasks.requests import (
     FitRequest,
     InitialRequest,
     LabelRequest,
+    MeasureRequest,
     ProbeRequest,
+    ProduceRequest,
+    ProductionRun,
+    ProductionWalker,
     SelectRequest,
 )
 
@@ -158,9 +165,87 @@ def select(charter: Charter, asked: AskedSelection) -> SelectRequest:
 
 
 def evaluate(charter: Charter, state: State, model: str, heldout: int) -> EvaluateRequest:
-    """Return the request for a model's errors on the first held-out frames."""
-    frames = tuple(str(frame.label) for frame in state.labelled_frames("heldout")[:heldout])
-    return EvaluateRequest(model=model, frames=frames, dtype=charter.config.potential.dtype)
+    """Return the request for a model's errors on the first held-out frames, or on those drawn for random subsets."""
+    frames = state.labelled_frames("heldout")[:heldout]
+    if heldout < 0:
+        assert state.drawn is not None
+        frames = [state.frames[name] for name in state.drawn.heldout]
+    labels = tuple(str(frame.label) for frame in frames)
+    return EvaluateRequest(model=model, frames=labels, dtype=charter.config.potential.dtype)
+
+
+def produce(charter: Charter, segment: Segment) -> ProduceRequest:
+    """Return the request for one segment of production runs.
+
+    A segment ends with a snapshot, so that the next one can be joined to it. Runs of one fit, temperature and replica
+    have the same seed on every rung and in every ladder.
+    """
+    settings = charter.config.measure
+    assert settings is not None
+    every = max(1, round(settings.sample_fs / settings.timestep_fs))
+    snapshot_fs = settings.snapshot_samples * every * settings.timestep_fs
+    snapshots = max(1, round(1000.0 * settings.segment_ps / snapshot_fs))
+    return ProduceRequest(
+        structure=supercell(charter, segment.system),
+        model=segment.rung.models[segment.fit],
+        dtype=charter.config.potential.dtype,
+        walkers=tuple(
+            ProductionWalker(temperature_K=walker.temperature_K, seed=_run_seed(charter, segment, walker))
+            for walker in segment.walkers
+        ),
+        ensemble=settings.ensemble,
+        timestep_fs=settings.timestep_fs,
+        thermostat_fs=settings.thermostat_fs,
+        equilibration_steps=round(1000.0 * settings.equilibration_ps / settings.timestep_fs),
+        steps=snapshots * settings.snapshot_samples * every,
+        sample_every_steps=every,
+        snapshot_every=settings.snapshot_samples,
+        mobile=settings.mobile,
+        stop_temperature_factor=settings.stop_temperature_factor,
+        stop_contact=settings.stop_contact,
+        start=segment.start,
+    )
+
+
+def _run_seed(charter: Charter, segment: Segment, walker: ProductionWalkerId) -> int:
+    return charter.seed(f"produce/f{segment.fit}/{segment.system}/{walker.temperature_K:g}K/{walker.replica}")
+
+
+def supercell(charter: Charter, system: str) -> Structure:
+    """Return the cell in which a system's transport is measured."""
+    settings, structure = charter.config.measure, charter.systems[system]
+    assert settings is not None
+    return repeated(structure, settings.repeat or repeats_for(structure, settings.min_width_A))
+
+
+def measure(charter: Charter, state: State, measurement: Measurement) -> MeasureRequest:
+    """Return the request for the transport of one fit in one system."""
+    settings = charter.config.measure
+    assert settings is not None
+    rung, fit, system = measurement.rung, measurement.fit, measurement.system
+    structure = charter.systems[system]
+    runs = []
+    for number, walkers in enumerate(batches(settings)):
+        run = state.runs.get((rung.name, fit, system, number), RunState())
+        runs += [
+            ProductionRun(temperature_K=walker.temperature_K, segments=tuple(run.segments), walker=place)
+            for place, walker in enumerate(walkers)
+        ]
+    middle = sorted(settings.temperatures_K)[len(settings.temperatures_K) // 2]
+    density_K = settings.density_at_K or middle
+    return MeasureRequest(
+        system=system,
+        structure=structure,
+        repeat=settings.repeat or repeats_for(structure, settings.min_width_A),
+        runs=tuple(runs),
+        mobile=settings.mobile,
+        charge_e=settings.charge_e,
+        targets_K=tuple(sorted({*settings.targets_K, charter.config.ladder.conductivity_at_K})),
+        planes=dict(settings.planes),
+        min_width_A=settings.min_width_A,
+        density_at_K=density_K if fit == 0 else None,
+        density_resolution_A=settings.density_resolution_A,
+    )
 
 
 def _fit(

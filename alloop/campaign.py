@@ -17,6 +17,7 @@ from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 from alloop.folding import apply
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal import Entry, Journal
+from alloop.judging import rungs_left
 from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
 from alloop.records import TaskState
@@ -136,6 +137,21 @@ class Campaign:
         self.record([DriverStopped(reason="verdict")])
         assert self.state.verdict is not None
         return self.state.verdict
+
+    def measure(self, started: DriverStarted) -> None:
+        """Measure what is asked for and not measured yet: random subsets, or the rungs that stand.
+
+        Raises
+        ------
+        StopRequested
+            If a stop was asked for; measuring again continues it.
+        """
+        self.record([started])
+        if self.charter.measuring_only:
+            self.work(lambda: bool(self.state.running) or rungs_left(self.state, self.charter))
+        else:
+            self.work(lambda: bool(self.state.running) or self.state.subsets_open())
+        self.record([DriverStopped(reason="measured")])
 
     def settle_code(self) -> None:
         """Make some labels again with changed code, and go on with it or refuse it."""

@@ -6,6 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from alloop.config import CampaignConfig
 from alloop.events import CampaignCreated
@@ -13,7 +14,7 @@ from alloop.materials.structure import Structure
 from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.selection import SelectionPolicy
-from policies.stopping import StoppingPolicy
+from policies.stopping import LadderStopping, StoppingPolicy
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Charter:
     selection: SelectionPolicy
     exploration: ExplorationPolicy
     stopping: StoppingPolicy
+    measuring_only: bool = False
+    """Whether nothing is explored, labelled or fitted: the rungs that stand are measured."""
 
     @classmethod
     def of(cls, created: CampaignCreated, config: CampaignConfig) -> Charter:
@@ -56,6 +59,12 @@ class Charter:
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
             stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
         )
+
+    @cached_property
+    def yardstick(self) -> LadderStopping:
+        """What compares two rungs for the tables, whatever policy decides."""
+        tolerances: dict[str, Any] = dict(self.config.ladder.tolerances())
+        return LadderStopping(**tolerances)
 
     def walkers(self, role: str) -> tuple[Walker, ...]:
         """Return the walkers of a role (``train`` or ``heldout``), in a fixed order."""

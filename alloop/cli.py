@@ -14,12 +14,15 @@ import traceback
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from alloop import __version__, exit_codes
+
+if TYPE_CHECKING:
+    from alloop.commands.run import Goal
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -86,7 +89,27 @@ def run(
     raise typer.Exit(code)
 
 
-def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool) -> int:
+@app.command()
+def measure(
+    config: Config,
+    folder: Folder = None,
+    ladder: Annotated[bool, typer.Option(help="Fit and measure random nested subsets of all labels.")] = False,
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
+) -> None:
+    """Measure the transport of the rungs that stand; nothing is explored or labelled.
+
+    With --ladder, fit and measure random nested subsets of the labels, which differ in nothing but their size.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = _run(config, folder, plain, False, goal="subsets" if ladder else "transport")
+    except KeyboardInterrupt:
+        print("Stopped before anything was started; run the same command again.", flush=True)
+        code = exit_codes.INTERRUPTED
+    raise typer.Exit(code)
+
+
+def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool, goal: Goal = "verdict") -> int:
     from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.commands.run import run_campaign
     from alloop.monitor.terminal import Terminal
@@ -94,7 +117,7 @@ def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool) ->
     console = Terminal()
     try:
         lines = plain or not console.is_terminal
-        return run_campaign(config, folder, console, plain=lines, accept_policy=accept_policy)
+        return run_campaign(config, folder, console, plain=lines, accept_policy=accept_policy, goal=goal)
     except RestartWanted as wanted:
         restart_in_place(wanted)
 

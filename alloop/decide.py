@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
-
-import numpy as np
 
 from alloop.charter import Charter
 from alloop.events import (
     Event,
     FramesSelected,
     HeldoutDrawn,
-    RungJudged,
     SelectionAsked,
     VerdictReached,
 )
-from alloop.failure import blaming
-from alloop.records import RungState
+from alloop.judging import judge_rungs, judge_subsets
 from alloop.state import State
 from alloop.tasks.results import ChosenFrame
 from alloop.wanted import (
-    fitted_rungs,
     fresh_candidates,
     generation_due,
-    heldout_complete,
     heldout_need,
     heldout_pool,
     heldout_walkers,
@@ -38,7 +29,6 @@ from alloop.wanted import (
     starving,
     training_need,
 )
-from policies.stopping import RungEvidence, compare_rungs, summarise
 
 Rule = Callable[[State, Charter], list[Event]]
 
@@ -56,7 +46,13 @@ def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
         Whether no task runs and none is planned. In lockstep nothing but an emergency is decided before that;
         an idle campaign without a decision has nothing left to do and ends.
     """
-    if state.verdict is not None or state.drift is not None:
+    if state.drift is not None:
+        return []
+    if state.subsets_open():
+        return judge_subsets(state, charter, idle=idle)
+    if charter.measuring_only:
+        return judge_rungs(state, charter) if state.verdict is None else []
+    if state.verdict is not None:
         return []
     emergency = _emergency(state, charter)
     if emergency or not (idle or charter.config.overlap):
@@ -154,7 +150,7 @@ def _ask_for_selection(state: State, charter: Charter) -> list[Event]:
     ]
 
 
-# -- generations and rungs ---------------------------------------------------------------------------------------
+# -- generations -------------------------------------------------------------------------------------------------
 
 
 def _open_generation(state: State, charter: Charter) -> list[Event]:
@@ -162,60 +158,4 @@ def _open_generation(state: State, charter: Charter) -> list[Event]:
     return [due] if due else []
 
 
-def _judge(state: State, charter: Charter) -> list[Event]:
-    heldout, rungs = heldout_complete(state, charter), fitted_rungs(state, charter)
-    if heldout is None or not rungs:
-        return []
-    judged = {(event.size, event.heldout) for event in state.judged}
-    evaluated = all((model, heldout) in state.evaluations for rung in rungs for model in rung.models.values())
-    if (rungs[-1].size, heldout) in judged or not evaluated:
-        return []
-    evidence = [_evidence(rung, state, heldout) for rung in rungs]
-    ladder = charter.config.ladder
-    with blaming("ladder.policy", ladder.policy):
-        verdict = charter.stopping.judge(evidence, ladder.rungs, charter.seed("judge"))
-    events = [
-        _judged(evidence[: place + 1], charter, heldout)
-        for place, rung in enumerate(rungs)
-        if (rung.size, heldout) not in judged
-    ]
-    return [*events, *(_end(verdict.kind, verdict.reason) if verdict else [])]
-
-
-def _judged(evidence: list[RungEvidence], charter: Charter, heldout: int) -> RungJudged:
-    """Return the table up to a rung, with what changed since the one before."""
-    return RungJudged(
-        size=evidence[-1].size,
-        heldout=heldout,
-        table=tuple(_plain(asdict(summarise(rung))) for rung in evidence),
-        judgements=_changes(evidence, charter),
-    )
-
-
-def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
-    """Compare the last two rungs on the held-out errors, whatever the stopping policy looks at."""
-    if len(evidence) < 2 or any(rung.unmeasured() for rung in evidence[-2:]):
-        return ()
-    ladder = charter.config.ladder
-    judgements = compare_rungs(
-        evidence[-2], evidence[-1], ladder.tolerance_energy, ladder.tolerance_forces, charter.seed("judge")
-    )
-    return tuple({**_plain(asdict(j)), "text": str(j)} for j in judgements)
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row in which what is not a number is None, as it will be read back from the journal."""
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
-
-
-def _evidence(rung: RungState, state: State, heldout: int) -> RungEvidence:
-    evaluations = [state.evaluations[model, heldout] for _, model in sorted(rung.models.items())]
-    return RungEvidence(
-        size=rung.size,
-        energy_error=np.array([e.energy_error_eV_per_atom for e in evaluations]),
-        forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
-        cluster=tuple(frame.walker for frame in state.labelled_frames("heldout")[:heldout]),
-    )
-
-
-_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, _draw_heldout, _judge, _ask_for_selection)
+_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, _draw_heldout, judge_rungs, _ask_for_selection)

@@ -269,13 +269,80 @@ class GenerationOpened(Event):
 
 
 class RungJudged(Event):
-    """All rungs so far on one held-out set: the table and the comparison of the last two."""
+    """All rungs so far on one held-out set: the table and the comparison of the last two.
+
+    Attributes
+    ----------
+    production_ps : float
+        Length of the rung's production runs (ps); 0 where none is measured.
+    final : bool
+        False if longer runs are asked for before the rung counts as judged.
+    """
 
     kind: Literal["rung_judged"] = "rung_judged"
     size: int
     heldout: int
     table: tuple[dict[str, Any], ...]
     judgements: tuple[dict[str, Any], ...]
+    production_ps: float = 0.0
+    final: bool = True
+
+
+class ProductionExtended(Event):
+    """The error bars of some rungs are too wide: their production runs are made longer before more is labelled.
+
+    Attributes
+    ----------
+    rungs : tuple of str
+        Names of the rungs.
+    production_ps : float
+        Length that is now wanted (ps).
+    """
+
+    kind: Literal["production_extended"] = "production_extended"
+    rungs: tuple[str, ...]
+    production_ps: float
+    reason: str
+
+
+class SubsetRecord(BaseModel):
+    """One rung of a ladder of random nested subsets: its size and its frames."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int
+    frames: tuple[str, ...]
+
+
+class SubsetsDrawn(Event):
+    """A ladder of random nested subsets is asked for.
+
+    Attributes
+    ----------
+    number : int
+        Counts these ladders.
+    rungs : tuple of SubsetRecord
+        Smallest first; each holds the one before.
+    heldout : tuple of str
+        Frames that judge them: the campaign's held-out ones, or drawn from the training frames where it has none.
+    """
+
+    kind: Literal["subsets_drawn"] = "subsets_drawn"
+    number: int
+    rungs: tuple[SubsetRecord, ...]
+    heldout: tuple[str, ...]
+    seed: int
+
+
+class SubsetsJudged(Event):
+    """The ladder of random nested subsets is done: its table, what changed at its last step, and the answer."""
+
+    kind: Literal["subsets_judged"] = "subsets_judged"
+    number: int
+    table: tuple[dict[str, Any], ...]
+    judgements: tuple[dict[str, Any], ...]
+    converged: bool
+    reason: str
 
 
 class VerdictReached(Event):
@@ -310,6 +377,9 @@ AnyEvent = Annotated[
     | HeldoutDrawn
     | GenerationOpened
     | RungJudged
+    | ProductionExtended
+    | SubsetsDrawn
+    | SubsetsJudged
     | VerdictReached
     | Tick,
     Field(discriminator="kind"),

@@ -10,8 +10,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from alloop import __version__
+from alloop.config.campaign import CampaignConfig
 from alloop.config.drift import differences, policy_digests, science_digest
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
@@ -157,7 +161,7 @@ def _config_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str
     """Return the changes of machines, budgets and monitoring; all others are refused."""
     created = state.created
     assert created is not None
-    found = differences(state.config, loaded.config.model_dump(mode="json"))
+    found = differences(_as_read_now(state.config), loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
     science += [f"data.campaigns: `{name}` is not where labels were taken from" for name in _strangers(loaded, state)]
     if not science and science_digest(loaded) != created.science_sha256:
@@ -169,6 +173,14 @@ def _config_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str
         )
         raise ConfigError(loaded.path, Problem("", what))
     return tuple(str(difference) for difference in found)
+
+
+def _as_read_now(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a journaled config with the defaults of keys that were added since."""
+    try:
+        return CampaignConfig.model_validate(config).model_dump(mode="json")
+    except ValidationError:
+        return config
 
 
 def _strangers(loaded: LoadedConfig, state: State) -> list[str]:

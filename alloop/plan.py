@@ -12,12 +12,14 @@ from typing import Any
 from alloop import build
 from alloop.charter import Charter, Walker
 from alloop.failure import blaming
+from alloop.measuring import measurements, next_segments
 from alloop.probes import probes_of
-from alloop.records import GenerationState
+from alloop.records import GenerationState, RungState
 from alloop.state import State
 from alloop.tasks.requests import Request
 from alloop.wanted import (
     evaluations_wanted,
+    fitted_subsets,
     generation_due,
     heldout_leader,
     heldout_need,
@@ -25,6 +27,7 @@ from alloop.wanted import (
     heldout_walkers,
     label_allowance,
     label_order,
+    ladder_rungs,
     pool_full,
     stalled,
     training_need,
@@ -80,10 +83,14 @@ def _open_stages(state: State, charter: Charter) -> tuple[Stage, ...]:
     """
     if state.drift is not None:
         return (_probes,)
+    if state.subsets_open():
+        return _SUBSET_STAGES
+    if charter.measuring_only:
+        return _MEASURING_STAGES
     if state.verdict is not None:
         return ()
     if charter.config.overlap:
-        return _STAGES
+        return _STAGES_IN_OVERLAP
     running = {_stage_of(task.purpose, task.context) for task in state.running.values()}
     for stage in _STAGES:
         if stage in running or next(stage(state, charter, 10**6), None) is not None:
@@ -109,11 +116,15 @@ def _probes(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
             yield Wanted(purpose, "label", make, {"label": label})
 
 
-def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _atoms(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     for element in charter.elements:
         purpose = f"atom/{element}"
         if purpose not in state.tasks:
             yield Wanted(purpose, "label", partial(build.atom, charter, state, element), {"element": element})
+
+
+def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    yield from _atoms(state, charter, room)
     if not charter.config.initial.frames:
         return
     for name in charter.systems:
@@ -142,10 +153,21 @@ def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     for generation in state.fitting():
         yield from _members(state, charter, generation)
     for rung in state.rungs.values():
-        for number in range(1, charter.config.ladder.fits):
-            context: dict[str, Any] = {"rung": rung.size, "fit": number, "generation": None}
-            make = partial(build.rung_fit, charter, state, rung, number)
-            yield from _fit(state, f"fit/r{rung.size}/f{number}", make, context)
+        yield from _rung_fits(state, charter, rung, range(1, charter.config.ladder.fits))
+
+
+def _subset_fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    if len(state.e0s_eV) < len(charter.elements):
+        return
+    for rung in state.subsets.values():
+        yield from _rung_fits(state, charter, rung, range(charter.config.ladder.fits))
+
+
+def _rung_fits(state: State, charter: Charter, rung: RungState, numbers: range) -> Iterator[Wanted]:
+    for number in numbers:
+        context = {"rung": rung.size, "fit": number, "generation": None, "subset": rung.kind == "random"}
+        make = partial(build.rung_fit, charter, state, rung, number)
+        yield from _fit(state, f"fit/{rung.name}/f{number}", make, context)
 
 
 def _pretraining_open(state: State, charter: Charter) -> bool:
@@ -227,6 +249,45 @@ def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
             yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model, heldout), context)
 
 
+def _productions(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    for segment in next_segments(state, charter, _measured_rungs(state, charter)):
+        name = f"{segment.rung.name}/f{segment.fit}/{segment.system}/b{segment.batch}/{segment.number}"
+        purpose = f"produce/{name}{_measuring(state)}"
+        if purpose not in state.tasks:
+            context = {
+                "rung": segment.rung.name,
+                "fit": segment.fit,
+                "system": segment.system,
+                "batch": segment.batch,
+                "measuring": state.measurings,
+            }
+            yield Wanted(purpose, "measure", partial(build.produce, charter, segment), context)
+
+
+def _measurements(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    for one in measurements(state, charter, _measured_rungs(state, charter)):
+        name = f"{one.rung.name}/f{one.fit}/{one.system}/{one.production_ps:g}ps"
+        purpose = f"measure/{name}{_measuring(state)}"
+        if purpose not in state.tasks:
+            context = {
+                "rung": one.rung.name,
+                "fit": one.fit,
+                "system": one.system,
+                "production_ps": one.production_ps,
+                "measuring": state.measurings,
+            }
+            yield Wanted(purpose, "measure", partial(build.measure, charter, state, one), context)
+
+
+def _measured_rungs(state: State, charter: Charter) -> list[RungState]:
+    return fitted_subsets(state, charter) if state.subsets_open() else ladder_rungs(state, charter)
+
+
+def _measuring(state: State) -> str:
+    """Return what tells the purposes of measurements apart after their settings changed."""
+    return f"@{state.measurings}" if state.measurings else ""
+
+
 def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     active = state.active()
     if active is None or not training_need(state, charter) or label_allowance(state, charter) == 0:
@@ -304,8 +365,13 @@ _STAGES: tuple[Stage, ...] = (
     _labels,
     _heldout_walkers,
     _evaluations,
+    _measurements,
+    _productions,
     _walkers,
 )
+_STAGES_IN_OVERLAP = (*(stage for stage in _STAGES if stage is not _productions), _productions)
+_MEASURING_STAGES: tuple[Stage, ...] = (_evaluations, _measurements, _productions)
+_SUBSET_STAGES: tuple[Stage, ...] = (_atoms, _subset_fits, *_MEASURING_STAGES)
 _SLOT_KINDS: dict[Stage, tuple[str, ...]] = {
     _probes: ("label",),
     _beginnings: ("label", "explore"),
@@ -315,7 +381,11 @@ _SLOT_KINDS: dict[Stage, tuple[str, ...]] = {
     _labels: ("label",),
     _heldout_walkers: ("explore",),
     _evaluations: ("measure",),
+    _measurements: ("measure",),
+    _productions: ("measure",),
     _walkers: ("explore",),
+    _atoms: ("label",),
+    _subset_fits: ("fit",),
 }
 _STAGE_OF_KIND: dict[str, Stage] = {
     "atom": _beginnings,
@@ -324,4 +394,6 @@ _STAGE_OF_KIND: dict[str, Stage] = {
     "label": _labels,
     "select": _selections,
     "evaluate": _evaluations,
+    "measure": _measurements,
+    "produce": _productions,
 }

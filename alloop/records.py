@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from alloop.events import SelectionAsked, TaskFinished
 from alloop.tasks.requests import SegmentSource
@@ -95,8 +95,41 @@ class GenerationState:
 
 @dataclass
 class RungState:
-    """One rung: its frames and its fits."""
+    """One rung: its frames, its fits, and how long their production runs shall be (ps).
+
+    Attributes
+    ----------
+    kind : str
+        ``acquired``: the first labels in selection order; ``random``: a random subset of a finished set;
+        ``foundation``: the foundation itself, without a label.
+    """
 
     size: int
     frames: tuple[str, ...]
     models: dict[int, str] = field(default_factory=dict)
+    kind: Literal["acquired", "random", "foundation"] = "acquired"
+    ladder: int = 0
+    production_ps: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the rung in purposes: ``r50``; ``s50`` or, of a later ladder, ``s50.1`` for a random subset."""
+        if self.kind == "random":
+            return f"s{self.size}" + (f".{self.ladder}" if self.ladder else "")
+        return f"r{self.size}"
+
+
+@dataclass
+class RunState:
+    """Production runs of one task's walkers.
+
+    Attributes
+    ----------
+    segments : list of str
+        Keys of the finished segments, in order.
+    over : bool
+        Whether every walker has ended, or the segment after the last failed: there is no next one.
+    """
+
+    segments: list[str] = field(default_factory=list)
+    over: bool = False

@@ -16,6 +16,7 @@ from alloop.tasks.requests import (
     ExploreRequest,
     FitRequest,
     LabelRequest,
+    MeasureRequest,
     ProbeRequest,
     ProduceRequest,
     Request,
@@ -125,6 +126,8 @@ def _inputs(request: Request) -> Iterator[Input]:
     elif isinstance(request, EvaluateRequest):
         models = (request.model,)
         yield from (("label", key) for key in request.frames)
+    elif isinstance(request, MeasureRequest):
+        yield from (("produce", key) for run in request.runs for key in run.segments)
     elif isinstance(request, ProduceRequest):
         models = (request.model,)
         if request.start is not None:

@@ -9,11 +9,14 @@ from alloop.events import (
     CampaignCreated,
     CodeDriftFound,
     RungJudged,
+    SubsetsDrawn,
+    SubsetsJudged,
     VerdictReached,
 )
-from alloop.records import AskedSelection, FrameState, GenerationState, RungState, TaskState, WalkerState
+from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
 from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary
+from alloop.transport.results import TransportSummary
 
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)
@@ -47,6 +50,13 @@ class State:
         self.walkers: dict[str, WalkerState] = {}
         self.generations: list[GenerationState] = []
         self.rungs: dict[int, RungState] = {}
+        self.foundation_rung: RungState | None = None
+        self.subsets: dict[int, RungState] = {}
+        self.drawn: SubsetsDrawn | None = None
+        self.subsets_judged: SubsetsJudged | None = None
+        self.runs: dict[tuple[str, int, str, int], RunState] = {}
+        self.transports: dict[tuple[str, int, str, float], TransportSummary | None] = {}
+        self.measurings = 0
         self.e0s_eV: dict[str, float] = {}
         self.evaluations: dict[tuple[str, int], EvaluateSummary] = {}
         self.judged: list[RungJudged] = []
@@ -117,6 +127,24 @@ class State:
     def heldout_settled(self) -> int:
         """Return how many of the first held-out frames are labelled, up to the first whose label is still to come."""
         return self.settled_labels
+
+    def subsets_open(self) -> bool:
+        """Return whether a ladder of random subsets is asked for and not judged yet."""
+        return self.drawn is not None and self.subsets_judged is None
+
+    def rung(self, name: str) -> RungState:
+        """Return the rung of a name.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        first = [self.foundation_rung] if self.foundation_rung is not None else []
+        for rung in (*first, *self.rungs.values(), *self.subsets.values()):
+            if rung.name == name:
+                return rung
+        raise KeyError(name)
 
     def members(self) -> int:
         """Return the size of a committee."""

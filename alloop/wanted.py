@@ -12,9 +12,14 @@ from alloop.state import State
 STALLED_SEGMENTS_PER_WALKER = 20
 
 
+SUBSETS = -1
+"""Stands for the number of held-out frames where models of random subsets are evaluated on the frames drawn for it."""
+
+
 def judged_size(state: State) -> int:
-    """Return the size of the largest judged rung, or 0."""
-    return max((event.size for event in state.judged), default=0)
+    """Return the size of the largest judged rung, or 0; a rung that waits for longer production runs is not."""
+    final = {event.size: event.final for event in state.judged}
+    return max((size for size, is_final in final.items() if is_final), default=0)
 
 
 def next_rung(state: State, charter: Charter) -> int:
@@ -204,18 +209,39 @@ def fitted_rungs(state: State, charter: Charter) -> list[RungState]:
     return [rung for _, rung in sorted(state.rungs.items()) if len(rung.models) == fits]
 
 
+def ladder_rungs(state: State, charter: Charter) -> list[RungState]:
+    """Return the rungs that are fitted and in the table: the foundation, then the acquired ones, smallest first."""
+    first = [state.foundation_rung] if state.foundation_rung is not None else []
+    return [*first, *fitted_rungs(state, charter)]
+
+
+def fitted_subsets(state: State, charter: Charter) -> list[RungState]:
+    """Return the random subsets whose fits are all done, smallest first."""
+    fits = charter.config.ladder.fits
+    return [rung for _, rung in sorted(state.subsets.items()) if len(rung.models) == fits]
+
+
+def subsets_heldout(state: State) -> int:
+    """Return what stands for the held-out frames of the present ladder of random subsets."""
+    assert state.drawn is not None
+    return SUBSETS - state.drawn.number
+
+
 def evaluations_wanted(state: State, charter: Charter) -> list[tuple[str, str, int]]:
     """Return (name, model, held-out size) of every evaluation that is possible and not yet done."""
-    heldout = heldout_complete(state, charter)
-    if heldout is None:
+    if state.subsets_open():
+        subsets, heldout = _named(fitted_subsets(state, charter)), subsets_heldout(state)
+        return [(name, model, heldout) for name, model in subsets if (model, heldout) not in state.evaluations]
+    complete = heldout_complete(state, charter)
+    if complete is None:
         return []
-    models = [
-        (f"r{rung.size}/f{fit}", rung.models[fit])
-        for rung in fitted_rungs(state, charter)
-        for fit in sorted(rung.models)
-    ]
+    models = _named(ladder_rungs(state, charter))
     models += [(f"g{g.number}", g.models[0]) for g in _leaders(state)]
-    return [(name, model, heldout) for name, model in models if (model, heldout) not in state.evaluations]
+    return [(name, model, complete) for name, model in models if (model, complete) not in state.evaluations]
+
+
+def _named(rungs: list[RungState]) -> list[tuple[str, str]]:
+    return [(f"{rung.name}/f{fit}", rung.models[fit]) for rung in rungs for fit in sorted(rung.models)]
 
 
 def _leaders(state: State) -> list[GenerationState]:

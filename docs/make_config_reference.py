@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from alloop.config.base import IMPORT_PATH, SHA256, WALLTIME, Section
-from alloop.config.campaign import MACHINE_SECTIONS, CampaignConfig
+from alloop.config.campaign import FREE_SECTIONS, CampaignConfig
 from alloop.config.fields import alternatives, sections, tag_of
 
 REFERENCE = Path(__file__).with_name("config.md")
@@ -23,7 +23,7 @@ Written by `docs/make_config_reference.py` from the models; do not edit. The uni
 key: `_K`, `_fs`, `_eV`, `_A` (Å), `_eV_per_A` (eV/Å), `_GPa`, `_h`, `_s`. An unknown key is an error. Relative paths
 start at the folder of the config.
 
-Sections marked *machine* may change when a campaign resumes; a change anywhere else is a new campaign.
+Sections marked *free* may change when a campaign resumes; a change anywhere else is a new campaign.
 """
 
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "anything"}
@@ -60,10 +60,10 @@ def _held(annotation: Any, path: str) -> tuple[Any, str]:
 def _section(title: str, section: type[Section]) -> str:
     tags = "".join(f", {key}: {value}" for key, value in tag_of(section).items())
     heading = f"`{title}{tags}`" if title else "Top level"
-    machine = " (*machine*)" if title.partition(".")[0] in MACHINE_SECTIONS else ""
+    free = " (*free*)" if title.partition(".")[0] in FREE_SECTIONS else ""
     about = " ".join((section.__doc__ or "").split())
     rows = [_row(name, info) for name, info in section.model_fields.items()]
-    lines = [f"## {heading}{machine}", "", about, "", "| key | value | default | meaning |", "|---|---|---|---|", *rows]
+    lines = [f"## {heading}{free}", "", about, "", "| key | value | default | meaning |", "|---|---|---|---|", *rows]
     return "\n".join([*lines, ""])
 
 

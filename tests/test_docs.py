@@ -13,7 +13,7 @@ import yaml
 
 from alloop import exit_codes
 from alloop.cli import app
-from alloop.config import MACHINE_SECTIONS, CampaignConfig
+from alloop.config import FREE_SECTIONS, CampaignConfig
 from alloop.config.fields import every_section
 from alloop.events import AnyEvent
 from alloop.journal import Journal
@@ -95,10 +95,10 @@ def test_config_keys_named_in_text_exist(page):
     assert meant <= KEYS
 
 
-def test_machine_sections_of_the_readme():
-    said = re.search(r"\| `(\w+)`, `(\w+)`, `(\w+)`, the place of a file", README)
+def test_free_sections_of_the_readme():
+    said = re.search(r"\| `(\w+)`, `(\w+)`, `(\w+)`, `(\w+)`, the place of a file", README)
     assert said is not None
-    assert sorted(said.groups()) == sorted(MACHINE_SECTIONS)
+    assert sorted(said.groups()) == sorted(FREE_SECTIONS)
 
 
 @pytest.mark.parametrize("page", PAGES)

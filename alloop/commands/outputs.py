@@ -13,6 +13,7 @@ from alloop.dataset import write_dataset
 from alloop.export import ExportError, choose_models, export_models
 from alloop.journal import Journal, read_entries
 from alloop.report import build_report
+from alloop.report.transport_data import transport_data
 from alloop.state import State
 from alloop.tasks.workspace import Workspace
 
@@ -32,7 +33,7 @@ def write_outputs(journal: Journal, state: State, workspace: Workspace, console:
     if not all(_is_current(path, state) for path in models):
         export_models(workspace, state, export, committee=False)
     if not _is_current(report, state):
-        build_report(state, list(journal.entries()), report)
+        build_report(state, list(journal.entries()), report, transport_data(state, workspace))
     named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
     for name, path in named:
         if path.exists():
@@ -54,7 +55,8 @@ def write_report(root: Path, output: Path | None) -> Path:
     """
     target = output.resolve() if output else root / REPORT_FILE
     with _told_where(target), blaming_journal(root):
-        build_report(folded(root), read_entries(root), target)
+        state = folded(root)
+        build_report(state, read_entries(root), target, transport_data(state, Workspace(root)))
     return target
 
 

@@ -7,9 +7,11 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -18,6 +20,7 @@ from alloop import exit_codes
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
 from alloop.charter import Charter
 from alloop.commands.campaigns import campaign_folder, refuse_unusable_path
+from alloop.commands.measure import journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
@@ -45,10 +48,20 @@ from alloop.wanted import worth_waiting_for
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
+Goal = Literal["verdict", "transport", "subsets"]
+"""What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets."""
+
+
 def run_campaign(
-    path: Path, folder: Path | None, console: Console, *, plain: bool = False, accept_policy: bool = False
+    path: Path,
+    folder: Path | None,
+    console: Console,
+    *,
+    plain: bool = False,
+    accept_policy: bool = False,
+    goal: Goal = "verdict",
 ) -> int:
-    """Run a campaign to its verdict, and return the exit code.
+    """Run a campaign to its verdict or another goal, and return the exit code.
 
     Parameters
     ----------
@@ -62,6 +75,8 @@ def run_campaign(
         Lines instead of a live display.
     accept_policy : bool
         Go on with policies whose source changed.
+    goal : str
+        What to work for.
 
     Raises
     ------
@@ -87,7 +102,7 @@ def run_campaign(
             console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
             _tell(console, state, changes)
         try:
-            return _drive(journal, state, loaded.config, workspace, console, plain)
+            return _drive(journal, state, loaded.config, workspace, console, plain, goal)
         except CodeRefusedError as error:
             code = changed(state.code, error.refusal.code)
             mend = f"install the former code again, or {way_on(loaded, state, root, error.refusal.code)}"
@@ -96,17 +111,25 @@ def run_campaign(
 
 
 def _drive(
-    journal: Journal, state: State, config: CampaignConfig, workspace: Workspace, console: Console, plain: bool
+    journal: Journal,
+    state: State,
+    config: CampaignConfig,
+    workspace: Workspace,
+    console: Console,
+    plain: bool,
+    goal: Goal,
 ) -> int:
     """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
-    if state.verdict is not None and not worth_waiting_for(state):
+    assert state.created is not None
+    charter = replace(Charter.of(state.created, config), measuring_only=goal == "transport")
+    if goal == "subsets" and not state.subsets_open():
+        journal_subsets(journal, state, charter, workspace)
+    if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         for line in closing_lines(summary(state, time.time())):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         write_outputs(journal, state, workspace, console)
         _tell_how_to_go_on(console, state)
         return _code(state)
-    assert state.created is not None
-    charter = Charter.of(state.created, config)
     with _stop_signals() as stop_reason, ExitStack() as opened:
         wandb = _wandb(journal, state, config, workspace)
         pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
@@ -119,7 +142,10 @@ def _drive(
             workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks, longest_s=past_s)
             opened.callback(workers.close)
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
-            campaign.run(driver_started())
+            if goal == "verdict":
+                campaign.run(driver_started())
+            else:
+                campaign.measure(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:
             if workers is not None and workers.misconfigured() and stop_reason() is None:
                 raise ExecutionError(str(stop)) from stop

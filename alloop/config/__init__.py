@@ -1,7 +1,7 @@
 """The whole campaign as strict models; units stand in every key."""
 
-from alloop.config.campaign import MACHINE_SECTIONS, CampaignConfig
+from alloop.config.campaign import FREE_SECTIONS, CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
 
-__all__ = ["MACHINE_SECTIONS", "CampaignConfig", "ConfigError", "LoadedConfig", "Problem", "load_config"]
+__all__ = ["FREE_SECTIONS", "CampaignConfig", "ConfigError", "LoadedConfig", "Problem", "load_config"]

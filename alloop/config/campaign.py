@@ -8,6 +8,7 @@ from pydantic import Field
 
 from alloop.config.base import NAME, Section
 from alloop.config.machine import BudgetConfig, ExecutionConfig, MonitorConfig
+from alloop.config.measuring import MeasureConfig
 from alloop.config.science import (
     DataConfig,
     ExploreConfig,
@@ -21,7 +22,8 @@ from alloop.config.science import (
     SystemConfig,
 )
 
-MACHINE_SECTIONS = ("budget", "execution", "monitor")
+FREE_SECTIONS = ("budget", "execution", "monitor", "measure")
+"""Sections that may change when a campaign resumes: no label and no model depends on them."""
 
 
 class CampaignConfig(Section):
@@ -40,6 +42,9 @@ class CampaignConfig(Section):
     select: SelectConfig = SelectConfig()
     heldout: HeldoutConfig = HeldoutConfig()
     ladder: LadderConfig = LadderConfig()
+    measure: MeasureConfig | None = Field(
+        None, description="Production MD and transport of every rung; None: the ladder judges held-out errors only."
+    )
     budget: BudgetConfig = BudgetConfig()
     execution: ExecutionConfig = ExecutionConfig()
     monitor: MonitorConfig = MonitorConfig()

@@ -15,6 +15,7 @@ from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.initial_data import Brought, read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
+from alloop.config.measuring_sanity import find_in_structures
 from alloop.config.sanity import Finding, find, find_shortage
 from alloop.config.science import AseLabel, FoundationFile, GpawLabel
 from alloop.config.secrecy import secrets_in
@@ -53,6 +54,7 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     problems += _told(loaded, find(loaded.config, _labels_brought(loaded, data) + brought.labels))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
+    problems += _told(loaded, find_in_structures(loaded.config, structures))
     problems += _told(loaded, [*_foundation_file(loaded), *_devices(loaded)])
     if not problems:
         problems += _told(loaded, _label(loaded, elements))

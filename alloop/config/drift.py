@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alloop.canonical import canonical_json, sha256_text
-from alloop.config.campaign import MACHINE_SECTIONS
+from alloop.config.campaign import FREE_SECTIONS
 from alloop.config.crosscheck import policies_of
 from alloop.config.errors import KeyPath, dotted
 from alloop.config.loading import LoadedConfig
 
-_NOT_SCIENCE = (*MACHINE_SECTIONS, "name")
+_NOT_SCIENCE = (*FREE_SECTIONS, "name")
 _PLACES = (("data", "initial"), ("data", "campaigns"))
 _ABSENT = object()
 
@@ -32,7 +32,7 @@ class Difference:
     old, new : object
         The two values as JSON; None also where the key is absent.
     kind : str
-        ``science``, or ``machine`` for what may change when a campaign resumes.
+        ``science``, or ``machine`` for what may change when a campaign resumes, ``measure`` included.
     """
 
     key: str
@@ -49,7 +49,7 @@ def science_digest(loaded: LoadedConfig) -> str:
 
     That is every science section and the contents of the files it names: structures and labelled data. The source of
     policies is apart, see `policy_digests`, and so are campaigns that labels come from: they grow, and the journal
-    holds what was taken. Machines, budgets, monitoring, the campaign's name and the places of files
+    holds what was taken. Machines, budgets, monitoring, what is measured, the campaign's name and the places of files
     are left out, and so are keys at their default, so that a key added later changes no digest.
 
     Parameters

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.machine import BatchExecutor
+from alloop.config.measuring_sanity import find_in_measure
 from alloop.config.science import AseLabel, FoundationFile
 from alloop.config.suggestions import did_you_mean
 
@@ -251,4 +252,5 @@ _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _walltimes,
     _ranks,
     _foundation,
+    find_in_measure,
 )

@@ -195,11 +195,20 @@ class LadderConfig(Section):
     policy: str = Field("ladder", description="Built-in name or module:Class.")
     tolerance_energy: Positive = Field(0.10, description="Relative change of the energy RMSE.")
     tolerance_forces: Positive = Field(0.10, description="Relative change of the force RMSE.")
+    tolerance_activation_energy_eV: Positive = Field(0.03, description="Change of the activation energy (eV).")
+    tolerance_ln_sigma: Positive = Field(
+        0.35, description="Change of the natural logarithm of the Nernst-Einstein conductivity at `conductivity_at_K`."
+    )
+    conductivity_at_K: Positive = Field(573.15, description="Temperature of the conductivity that is judged.")
+    measure_on: tuple[Name, ...] | None = Field(
+        None, description="Systems whose transport is measured and judged; None: all, if there is a `measure` section."
+    )
     options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
 
     def policy_options(self) -> dict[str, Any]:
         """Return the options the policy is made with: the built-in one gets the tolerances too."""
-        if self.policy != "ladder":
-            return dict(self.options)
-        tolerances = {"tolerance_energy": self.tolerance_energy, "tolerance_forces": self.tolerance_forces}
-        return {**tolerances, **self.options}
+        return {**self.tolerances(), **self.options} if self.policy == "ladder" else dict(self.options)
+
+    def tolerances(self) -> dict[str, float]:
+        """Return the changes that do not matter, by the names the built-in policy has for them."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name.startswith("tolerance_")}

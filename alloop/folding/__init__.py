@@ -18,13 +18,16 @@ from alloop.events import (
     HeldoutDrawn,
     LabelsImported,
     PolicyChanged,
+    ProductionExtended,
     RungJudged,
     SelectionAsked,
+    SubsetsDrawn,
+    SubsetsJudged,
     TaskFinished,
     TaskPlanned,
     VerdictReached,
 )
-from alloop.folding import campaign, code, frames, tasks
+from alloop.folding import campaign, code, frames, ladder, tasks
 from alloop.journal import Entry, JournalError
 from alloop.state import State
 
@@ -37,7 +40,10 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     PolicyChanged: campaign.policy_changed,
     LabelsImported: campaign.labels_imported,
     GenerationOpened: campaign.generation_opened,
-    RungJudged: campaign.rung_judged,
+    RungJudged: ladder.rung_judged,
+    ProductionExtended: ladder.production_extended,
+    SubsetsDrawn: ladder.subsets_drawn,
+    SubsetsJudged: ladder.subsets_judged,
     VerdictReached: campaign.verdict_reached,
     CodeDriftFound: code.drift_found,
     CodeChanged: code.code_changed,

@@ -9,11 +9,11 @@ from alloop.events import (
     GenerationOpened,
     LabelsImported,
     PolicyChanged,
-    RungJudged,
     VerdictReached,
 )
 from alloop.folding.code import outdated, plan_again
 from alloop.folding.frames import settle
+from alloop.folding.ladder import measure_anew
 from alloop.records import FrameState, GenerationState, RungState, TaskState
 from alloop.state import OF_MACHINES, OF_MEANS, State
 from alloop.tasks.results import Offer
@@ -30,8 +30,11 @@ def created(state: State, event: CampaignCreated) -> None:
 
 
 def config_changed(state: State, event: ConfigChanged) -> None:
-    """Machines, budgets or monitoring changed: what was given up for them is tried again."""
+    """Machines, budgets, monitoring or measuring changed: what was given up for them is tried again."""
+    remeasured = state.config.get("measure") != event.config.get("measure")
     state.config = event.config
+    if remeasured:
+        measure_anew(state)
     _give_walkers_another_chance(state)
     _lift_verdict(state)
     newest = {task.purpose.partition("/again")[0]: task for task in state.tasks.values()}
@@ -100,15 +103,11 @@ def generation_opened(state: State, event: GenerationOpened) -> None:
     _give_walkers_another_chance(state)
     if event.foundation and state.created is not None:
         generation.models[0] = f"foundation:{state.created.foundation}"
+        state.foundation_rung = RungState(0, (), {0: generation.models[0]}, kind="foundation")
     else:
         state.unfitted[generation.number] = generation
     if event.rung is not None:
         state.rungs[event.rung] = RungState(event.rung, frames)
-
-
-def rung_judged(state: State, event: RungJudged) -> None:
-    """A rung was judged."""
-    state.judged.append(event)
 
 
 def verdict_reached(state: State, event: VerdictReached) -> None:

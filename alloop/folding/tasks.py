@@ -6,6 +6,7 @@ from typing import Any
 
 from alloop.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.folding.frames import label_finished, offered
+from alloop.folding.ladder import measure_finished, produce_finished
 from alloop.records import TaskState, WalkerState
 from alloop.state import OF_MACHINES, State
 from alloop.tasks.requests import SegmentSource
@@ -93,7 +94,8 @@ def _fit_finished(state: State, task: TaskState, event: TaskFinished) -> None:
         return
     context, model = task.context, f"fit:{event.key}"
     if context["rung"] is not None:
-        state.rungs[context["rung"]].models[context["fit"]] = model
+        rungs = state.subsets if context.get("subset") else state.rungs
+        rungs[context["rung"]].models[context["fit"]] = model
     if context["generation"] is not None:
         generation = state.generations[context["generation"]]
         generation.models[context["member"]] = model
@@ -136,4 +138,6 @@ _FINISHED: dict[str, Any] = {
     "fit": _fit_finished,
     "evaluate": _evaluate_finished,
     "select": _select_finished,
+    "produce": produce_finished,
+    "measure": measure_finished,
 }

@@ -19,13 +19,17 @@ from alloop.events import (
     HeldoutDrawn,
     LabelsImported,
     PolicyChanged,
+    ProductionExtended,
     RungJudged,
+    SubsetsDrawn,
+    SubsetsJudged,
     TaskFinished,
     VerdictReached,
 )
 from alloop.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
 from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit, verdict_text
+from alloop.monitor.transport import rung_name, transport_text
 from alloop.probes import changed as code_changes
 from alloop.probes import largest
 from alloop.records import TaskState
@@ -65,7 +69,8 @@ def progress_line(status: Status) -> str:
 def rung_lines(rungs: tuple[RungRow, ...], largest_only: bool = False) -> list[str]:
     """Return the rungs in words, one a line."""
     chosen = rungs[-1:] if largest_only else rungs
-    return [one_line(_rung_text(row), WIDTH) for row in chosen]
+    said = ((_rung_text(row), *(f"  {transport_text(system)}" for system in row.transport)) for row in chosen)
+    return [one_line(text, WIDTH) for texts in said for text in texts]
 
 
 def judgement_lines(judgements: tuple[Mapping[str, Any], ...]) -> list[str]:
@@ -93,9 +98,9 @@ def imported_text(labels: int, source: str, reference: str, why: str) -> str:
 
 
 def _rung_text(row: RungRow) -> str:
-    note = f" (unmeasured: {row.unmeasured})" if row.unmeasured else ""
+    note = f" (unmeasured: {row.unmeasured})" if row.unmeasured and row.size else ""
     sample = f"[{many(row.fits, 'fit')}, {many(row.frames, 'frame')}]"
-    return f"rung {row.size}: force RMSE {row.forces()}, energy RMSE {row.energy()} {sample}{note}"
+    return f"{rung_name(row.size)}: force RMSE {row.forces()}, energy RMSE {row.energy()} {sample}{note}"
 
 
 def _judgement_text(judgement: Mapping[str, Any]) -> str:
@@ -225,6 +230,27 @@ def _judged(event: RungJudged, state: State) -> list[str]:
     return [f"judged on {event.heldout} held-out frames:", *rung_lines(rows), *judgement_lines(event.judgements)]
 
 
+def _extended(event: ProductionExtended, state: State) -> list[str]:
+    names = ", ".join(event.rungs)
+    return wrapped(f"production runs of {names} go on to {event.production_ps:g} ps: {event.reason}")
+
+
+def _subsets_drawn(event: SubsetsDrawn, state: State) -> list[str]:
+    sizes = " → ".join(str(rung.size) for rung in event.rungs)
+    return [f"ladder of random nested subsets: {sizes} labels, judged on {many(len(event.heldout), 'held-out frame')}"]
+
+
+def _subsets_judged(event: SubsetsJudged, state: State) -> list[str]:
+    rows = tuple(sorted((RungRow.of(row) for row in event.table), key=lambda row: row.size))
+    answer = "converged" if event.converged else "not converged"
+    return [
+        f"random nested subsets: {answer}",
+        *rung_lines(rows),
+        *judgement_lines(event.judgements),
+        *wrapped(event.reason),
+    ]
+
+
 def _verdict(event: VerdictReached, state: State) -> list[str]:
     return [f"verdict: {event.verdict.replace('_', ' ')}"]
 
@@ -245,6 +271,9 @@ _TELL: dict[type, Callable[[Any, State], list[str]]] = {
     HeldoutDrawn: _drawn,
     GenerationOpened: _opened,
     RungJudged: _judged,
+    ProductionExtended: _extended,
+    SubsetsDrawn: _subsets_drawn,
+    SubsetsJudged: _subsets_judged,
     VerdictReached: _verdict,
 }
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.monitor.numbers import counted, duration, finite, one_line, plus_minus
+from alloop.monitor.transport import transport_text
 from alloop.records import GenerationState, TaskState
 from alloop.state import State
 
@@ -28,6 +29,9 @@ class RungRow:
         Fits and held-out frames behind the numbers.
     unmeasured : str or None
         Why the rung counts as unmeasured.
+    transport : tuple of dict
+        Transport of each measured system, see `policies.transport.TransportRow`; `at_K` is the conductivity's
+        temperature (K).
     """
 
     size: int
@@ -38,6 +42,7 @@ class RungRow:
     fits: int
     frames: int
     unmeasured: str | None
+    transport: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> RungRow:
@@ -45,7 +50,14 @@ class RungRow:
         names = ("rmse_energy_meV_per_atom", "se_energy_meV_per_atom", "rmse_forces_meV_per_A", "se_forces_meV_per_A")
         numbers = {name: finite(row.get(name)) for name in names}
         fits, frames = int(row.get("fits") or 0), int(row.get("frames") or 0)
-        return cls(size=int(row["size"]), fits=fits, frames=frames, unmeasured=row.get("unmeasured"), **numbers)
+        return cls(
+            size=int(row["size"]),
+            fits=fits,
+            frames=frames,
+            unmeasured=row.get("unmeasured"),
+            transport=tuple(row.get("transport") or ()),
+            **numbers,
+        )
 
     def forces(self) -> str:
         """Return the force RMSE in words."""
@@ -119,6 +131,8 @@ class Status:
         Running tasks by kind of slot.
     longest_running_s : float or None
         Age of the oldest running task.
+    subsets : tuple of RungRow
+        The judged ladder of random subsets, if there is one.
     core_seconds : dict or None
         Core-seconds by kind of work, see `alloop.report.split.time_split`.
     """
@@ -140,6 +154,7 @@ class Status:
     longest_running_s: float | None
     rungs: tuple[RungRow, ...]
     judgements: tuple[dict[str, Any], ...]
+    subsets: tuple[RungRow, ...]
     rejected: dict[str, int]
     failures: dict[str, int]
     broken: dict[str, int]
@@ -186,6 +201,7 @@ def summary(state: State, now: float, core_seconds: dict[str, float] | None = No
         longest_running_s=None if oldest is None else max(0.0, now - oldest),
         rungs=rung_rows(state),
         judgements=state.judged[-1].judgements if state.judged else (),
+        subsets=subset_rows(state),
         rejected=dict(state.rejections),
         failures=dict(state.failures),
         broken=dict(state.broken),
@@ -200,6 +216,12 @@ def rung_rows(state: State) -> tuple[RungRow, ...]:
     """Return every judged rung by its newest numbers, smallest first."""
     rows = {int(row["size"]): RungRow.of(row) for event in state.judged for row in event.table}
     return tuple(rows[size] for size in sorted(rows))
+
+
+def subset_rows(state: State) -> tuple[RungRow, ...]:
+    """Return the rungs of the judged ladder of random subsets, smallest first."""
+    found = state.subsets_judged.table if state.subsets_judged is not None else ()
+    return tuple(sorted((RungRow.of(row) for row in found), key=lambda row: row.size))
 
 
 def next_rung(state: State) -> int | None:
@@ -292,17 +314,22 @@ def render(status: Status) -> RenderableType:
     parts: list[RenderableType] = [facts]
     if status.rungs:
         parts += [Text(), rung_table(status.rungs)]
+    if status.subsets:
+        parts += [Text(), rung_table(status.subsets, "random subsets of all labels")]
     return Group(*parts)
 
 
-def rung_table(rungs: tuple[RungRow, ...]) -> Table:
-    """Return the table of rungs, errors on held-out frames with one standard error."""
-    table = Table(title="Held-out error by number of training labels (± one standard error)", title_justify="left")
+def rung_table(rungs: tuple[RungRow, ...], of: str = "") -> Table:
+    """Return the table of rungs, with one standard error: errors on held-out frames, and transport where measured."""
+    title = "By number of training labels (± one standard error)"
+    table = Table(title=f"{title}, {of}" if of else title, title_justify="left")
     for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames", ""):
         table.add_column(name, justify="left" if name == "" else "right")
     for row in rungs:
-        note = f"unmeasured: {row.unmeasured}" if row.unmeasured else ""
-        table.add_row(str(row.size), row.forces(), row.energy(), str(row.fits), str(row.frames), Text(note))
+        note = f"unmeasured: {row.unmeasured}" if row.unmeasured and row.size else ""
+        notes = "\n".join([*([note] if note else []), *(transport_text(system) for system in row.transport)])
+        name = str(row.size) if row.size else "foundation"
+        table.add_row(name, row.forces(), row.energy(), str(row.fits), str(row.frames), Text(notes))
     return table
 
 

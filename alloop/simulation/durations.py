@@ -14,6 +14,7 @@ from alloop.tasks.requests import (
     ExploreRequest,
     FitRequest,
     LabelRequest,
+    ProduceRequest,
     Request,
     SelectRequest,
 )
@@ -80,6 +81,10 @@ class Durations:
     @of.register
     def _(self, request: EvaluateRequest) -> float:
         return CHECKS_OF_A_SHORT_TASK_S + len(request.frames) * self.evaluate_frame_s
+
+    @of.register
+    def _(self, request: ProduceRequest) -> float:
+        return (request.steps + (request.equilibration_steps if request.start is None else 0)) * self.md_step_s
 
     @of.register
     def _(self, request: SelectRequest) -> float:

@@ -264,6 +264,55 @@ class ProduceRequest(Request):
         return self
 
 
+class ProductionRun(Record):
+    """One production run: its temperature (K), the keys of its segments in order, and its place among their walkers."""
+
+    temperature_K: float
+    segments: tuple[str, ...]
+    walker: int
+
+
+class MeasureRequest(Request):
+    """Transport of one model in one system, from its production runs.
+
+    Attributes
+    ----------
+    structure : Structure
+        The cell that was repeated.
+    repeat : tuple of int
+        Supercell along each lattice vector.
+    runs : tuple of ProductionRun
+        Replicas of all temperatures.
+    mobile : str
+        Element of the mobile ions, each of charge `charge_e` (elementary charges).
+    targets_K : tuple of float
+        Temperatures at which the conductivity is wanted (K).
+    planes : dict
+        Miller indices of planes by name.
+    min_width_A : float
+        Distance between periodic faces (Å) below which results are flagged.
+    density_at_K : float or None
+        Temperature of the density and the sites; None for neither.
+    density_resolution_A : float
+        Edge of a voxel (Å).
+    """
+
+    kind: ClassVar[str] = "measure"
+    slot_kind: ClassVar[str] = "measure"
+
+    system: str
+    structure: Structure
+    repeat: tuple[int, int, int]
+    runs: tuple[ProductionRun, ...]
+    mobile: str
+    charge_e: float
+    targets_K: tuple[float, ...]
+    planes: dict[str, tuple[int, int, int]]
+    min_width_A: float
+    density_at_K: float | None
+    density_resolution_A: float
+
+
 class SegmentSource(Record):
     """One segment whose offers are candidates.
 
@@ -328,6 +377,7 @@ REQUESTS: dict[str, type[Request]] = {
         FitRequest,
         EvaluateRequest,
         ProduceRequest,
+        MeasureRequest,
         SelectRequest,
     )
 }

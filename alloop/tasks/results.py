@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from alloop.materials.structure import Structure, Vector
+from alloop.transport.results import TransportCurves, TransportSummary
+from alloop.transport.sites import DensityResult
 
 Seconds = Annotated[float, Field(ge=0, lt=1e11)]
 
@@ -223,6 +225,29 @@ class ProduceData(Record):
     points: tuple[WalkerPoint | None, ...]
 
 
+class MeasureSummary(Record):
+    """Transport of one model in one system.
+
+    Attributes
+    ----------
+    narrow : str
+        Why the results may be limited by the size of the cell; empty where it is wide enough.
+    density_sha256 : str
+        Digest of the grid of the density, in a file beside the result; empty without one.
+    """
+
+    transport: TransportSummary
+    narrow: str = ""
+    density_sha256: str = ""
+
+
+class MeasureData(Record):
+    """Curves of the transport, and the density and sites where they were asked for."""
+
+    curves: TransportCurves
+    density: DensityResult | None = None
+
+
 class ChosenFrame(Record):
     """One selected frame."""
 
@@ -311,5 +336,6 @@ SUMMARIES: dict[str, type[Record]] = {
     "evaluate": EvaluateSummary,
     "produce": ProduceSummary,
     "select": SelectSummary,
+    "measure": MeasureSummary,
 }
 """What the summary of a task that went well must be."""

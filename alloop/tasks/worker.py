@@ -32,6 +32,7 @@ _TASKS = {
     "fit": "alloop.tasks.fit:fit",
     "evaluate": "alloop.tasks.measure:evaluate",
     "produce": "alloop.tasks.produce:produce",
+    "measure": "alloop.tasks.measure:measure",
     "select": "alloop.tasks.select:select",
 }
 

@@ -18,7 +18,16 @@ from alloop.locking import LockKind, lock_path, take
 from alloop.materials.structure import Structure
 from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
-from alloop.tasks.results import LabelData, OffersData, ProduceData, ProduceSummary, Result, SelectData, Snapshot
+from alloop.tasks.results import (
+    LabelData,
+    MeasureData,
+    OffersData,
+    ProduceData,
+    ProduceSummary,
+    Result,
+    SelectData,
+    Snapshot,
+)
 
 __all__ = ["DamagedResultError", "Workspace"]
 MAX_MODEL_BYTES = 1 << 30
@@ -54,6 +63,10 @@ class Workspace:
     def trajectory_path(self, key: str, walker: int) -> Path:
         """Return the file of the trajectory of a walker of a ``produce`` task."""
         return self.root / "results" / "produce" / f"{_safe(key)}.{walker:d}.npz"
+
+    def density_path(self, key: str) -> Path:
+        """Return the file of the grid of a density, of a ``measure`` task."""
+        return self.root / "results" / "measure" / f"{_safe(key)}.npy"
 
     def scratch(self, key: str) -> Path:
         """Return a new scratch folder for a task, of a name that nobody can foresee and for this user alone."""
@@ -171,12 +184,36 @@ class Workspace:
         told = self.summary("produce", key)
         path = self.trajectory_path(key, walker)
         try:
-            content = read_below(self.root, path, MAX_TRAJECTORY_BYTES)
             expected = ProduceSummary.model_validate(told).walkers[walker].trajectory_sha256
-        except (FileNotFoundError, NotPlainError, ValidationError, IndexError) as error:
-            raise DamagedResultError(f"the trajectory {path.name} cannot be read") from error
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise DamagedResultError(f"the trajectory {path.name} is not the one that was written")
+        except (ValidationError, IndexError) as error:
+            raise DamagedResultError(f"the summary of produce/{key} does not fit") from error
+        return self._verified(path, expected)
+
+    def write_density(self, key: str, content: bytes) -> str:
+        """Write the grid of a density, and return the file's digest."""
+        write_durably(self.density_path(key), content, below=self.root)
+        return hashlib.sha256(content).hexdigest()
+
+    def density(self, key: str) -> bytes:
+        """Return the verified file of a density's grid.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such result.
+        DamagedResultError
+            If the result or the file is damaged.
+        """
+        return self._verified(self.density_path(key), str(self.summary("measure", key).get("density_sha256")))
+
+    def _verified(self, path: Path, sha256: str) -> bytes:
+        """Return a file that stands beside a result, if it is the one that was written."""
+        try:
+            content = read_below(self.root, path, MAX_TRAJECTORY_BYTES)
+        except (FileNotFoundError, NotPlainError) as error:
+            raise DamagedResultError(f"{path.name} cannot be read") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DamagedResultError(f"{path.name} is not the file that was written")
         return content
 
     def _companions(self, result: Result) -> Iterator[tuple[Path, str]]:
@@ -192,6 +229,8 @@ class Workspace:
                 raise DamagedResultError(f"the summary of produce/{result.key} does not fit") from error
             for index, walker in enumerate(walkers):
                 yield self.trajectory_path(result.key, index), walker.trajectory_sha256
+        elif result.kind == "measure" and result.summary.get("density_sha256"):
+            yield self.density_path(result.key), str(result.summary["density_sha256"])
 
     def _sha256(self, path: Path) -> str | None:
         """Return the digest of a file beside a result, None of one that is missing or too large."""
@@ -218,6 +257,10 @@ class Workspace:
         kind, _, rest = source.partition("/")
         key, _, index = rest.partition("#")
         return OffersData.model_validate(self._data(kind, key)).structures[int(index)]
+
+    def measured(self, key: str) -> MeasureData:
+        """Return the verified curves and density of a ``measure`` task."""
+        return MeasureData.model_validate(self._data("measure", key))
 
     def summary(self, kind: str, key: str) -> dict[str, object]:
         """Return the verified summary of a result, without its data.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from alloop.dynamics.trajectory import Trajectory
 from alloop.transport.arrhenius import transport_of
@@ -10,9 +11,11 @@ from alloop.transport.results import TemperatureTransport, TransportCurves, Tran
 from alloop.transport.settings import MeasureSettings
 from alloop.transport.temperature import AtTemperature, at_temperature
 
+NONE_BROKEN: Mapping[float, str] = MappingProxyType({})
+
 
 def measure(
-    runs: Mapping[float, Sequence[Trajectory]], settings: MeasureSettings
+    runs: Mapping[float, Sequence[Trajectory]], settings: MeasureSettings, broken: Mapping[float, str] = NONE_BROKEN
 ) -> tuple[TransportSummary, TransportCurves]:
     """Return what production runs of one model on one structure say about transport.
 
@@ -22,6 +25,8 @@ def measure(
         Independent replicas by target temperature (K).
     settings : MeasureSettings
         What is wanted, and what counts as measured.
+    broken : mapping of float to str
+        Why the dynamics broke off at a temperature (K), where they did: that temperature is unphysical.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def measure(
     TransportCurves
         Thinned curves for plots.
     """
-    answers = [at_temperature(temperature_K, list(runs[temperature_K]), settings) for temperature_K in sorted(runs)]
+    answers = [at_temperature(kelvin, list(runs[kelvin]), settings, broken.get(kelvin)) for kelvin in sorted(runs)]
     points = [answer.numbers for answer in answers]
     usable = [point for point in points if point.unmeasured is None and point.unphysical is None]
     rejected = {_name(p): p.unphysical or p.unmeasured or "" for p in points if p not in usable}

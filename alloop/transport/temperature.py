@@ -42,14 +42,17 @@ class AtTemperature:
     melted: bool = False
 
 
-def at_temperature(temperature_K: float, runs: Sequence[Trajectory], settings: MeasureSettings) -> AtTemperature:
-    """Return what replicas at one temperature say; never raises for odd data."""
+def at_temperature(
+    temperature_K: float, runs: Sequence[Trajectory], settings: MeasureSettings, broken: str | None = None
+) -> AtTemperature:
+    """Return what replicas at one temperature say, `broken` if their dynamics broke off; never raises for odd data."""
     kept, notes = _comparable([without_start(run, settings.skip_ps) for run in runs])
     bare = _bare(temperature_K, kept, settings)
     empty = TemperatureCurves(temperature_K=temperature_K)
     if not kept:
-        return AtTemperature(TemperatureTransport(**bare, unmeasured="there is no run"), empty)
-    broken = next((why for run in kept if (why := exploded(run, settings))), None)
+        nothing = broken or "there is no run"
+        return AtTemperature(TemperatureTransport(**bare, unmeasured=nothing, unphysical=broken), empty)
+    broken = broken or next((why for run in kept if (why := exploded(run, settings))), None)
     if broken:
         return AtTemperature(TemperatureTransport(**bare, unmeasured=broken, unphysical=broken), empty)
     pairs = _pairs(kept, settings)

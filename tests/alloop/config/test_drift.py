@@ -6,7 +6,7 @@ from ase.build import bulk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.config import MACHINE_SECTIONS, CampaignConfig, load_config
+from alloop.config import FREE_SECTIONS, CampaignConfig, load_config
 from alloop.config.drift import differences, policy_digests, science_digest
 from alloop.config.fields import every_section
 from alloop.config.loading import config_from_text
@@ -118,4 +118,4 @@ def test_any_number_that_changed_is_found_once_and_only_it(data):
 
 def test_every_section_is_science_or_machine():
     top = {path[0] for path, _ in every_section(CampaignConfig) if path}
-    assert set(MACHINE_SECTIONS) < top
+    assert set(FREE_SECTIONS) < top

@@ -1,0 +1,90 @@
+"""Values of the `measure` section that are each allowed but not together, or not for a crystal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ase.data import atomic_numbers
+
+from alloop.config.campaign import CampaignConfig
+from alloop.config.errors import KeyPath
+from alloop.config.suggestions import did_you_mean
+from alloop.materials.structure import Structure
+
+Finding = tuple[KeyPath, str]
+
+
+def find_in_measure(config: CampaignConfig) -> Iterator[Finding]:
+    """Yield the key and the problem of everything in `measure` and `ladder.measure_on` that does not fit together."""
+    yield from _systems(config)
+    if config.measure is None:
+        return
+    yield from _lengths(config)
+    yield from _temperatures(config)
+    if config.measure.mobile not in atomic_numbers:
+        yield ("measure", "mobile"), f"`{config.measure.mobile}` is no chemical element"
+    if config.measure.charge_e == 0:
+        yield ("measure", "charge_e"), "ions without charge conduct nothing; 1 for Li and Na"
+    for name, miller in config.measure.planes.items():
+        if not any(miller):
+            yield ("measure", "planes", name), "(0 0 0) is no plane; (0 0 1) holds the vectors a and b"
+
+
+def find_in_structures(config: CampaignConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
+    """Yield what does not fit between the `measure` section and the structures of the systems."""
+    if config.measure is None:
+        return
+    named = config.ladder.measure_on
+    for name, structure in structures.items():
+        if (named is None or name in named) and config.measure.mobile not in structure.elements():
+            what = f"`{name}` ({structure.formula()}) holds no {config.measure.mobile}"
+            yield ("measure", "mobile"), f"{what}; name its mobile ion, or leave it out with ladder.measure_on"
+
+
+def _systems(config: CampaignConfig) -> Iterator[Finding]:
+    named = config.ladder.measure_on or ()
+    known = [system.name for system in config.systems]
+    if named and config.measure is None:
+        yield ("ladder", "measure_on"), "nothing is measured without a `measure` section; add one, or delete this line"
+    for i, name in enumerate(named):
+        if name not in known:
+            nearest = did_you_mean(name, known)
+            mend = f"did you mean `{nearest}`?" if nearest else f"systems are {', '.join(known)}"
+            yield ("ladder", "measure_on", i), f"there is no system `{name}`; {mend}"
+
+
+def _lengths(config: CampaignConfig) -> Iterator[Finding]:
+    measure = config.measure
+    assert measure is not None
+    if measure.max_ps < measure.production_ps:
+        what = f"{measure.max_ps:g} ps is less than the first length, production_ps ({measure.production_ps:g})"
+        yield ("measure", "max_ps"), f"{what}; raise it"
+    if measure.segment_ps > measure.production_ps:
+        what = f"one task of {measure.segment_ps:g} ps is longer than a run ({measure.production_ps:g} ps)"
+        yield ("measure", "segment_ps"), f"{what}; lower it"
+    if measure.sample_fs < measure.timestep_fs:
+        what = f"{measure.sample_fs:g} fs is shorter than a step of {measure.timestep_fs:g} fs; make it longer"
+        yield ("measure", "sample_fs"), what
+    snapshot_fs = measure.sample_fs * measure.snapshot_samples
+    if 1000 * measure.segment_ps < snapshot_fs:
+        what = f"a segment of {measure.segment_ps:g} ps ends before its first snapshot, after {snapshot_fs:g} fs"
+        yield ("measure", "segment_ps"), f"{what}; raise it, or lower snapshot_samples"
+    if measure.timestep_fs > 10:
+        yield ("measure", "timestep_fs"), f"{measure.timestep_fs:g} fs is too long for any solid; 1 to 2 fs is usual"
+
+
+def _temperatures(config: CampaignConfig) -> Iterator[Finding]:
+    measure = config.measure
+    assert measure is not None
+    for i, temperature in enumerate(measure.temperatures_K):
+        key: KeyPath = ("measure", "temperatures_K", i)
+        if not 50 <= temperature <= 5000:
+            yield key, f"{temperature:g} K leaves no solid to measure; temperatures are in kelvin (25 °C is 298 K)"
+        if temperature in measure.temperatures_K[:i]:
+            yield key, f"{temperature:g} stands twice; `replicas` gives several runs per temperature"
+    if len(set(measure.temperatures_K)) < 2:
+        what = "one temperature gives no activation energy, which the ladder judges"
+        yield ("measure", "temperatures_K"), f"{what}; name at least two, better three"
+    if measure.density_at_K is not None and measure.density_at_K not in measure.temperatures_K:
+        what = f"{measure.density_at_K:g} K is not among measure.temperatures_K"
+        yield ("measure", "density_at_K"), f"{what}; name one of them"

@@ -1,0 +1,222 @@
+"""Whether more data still changes the answer: the evidence of each rung, and what the policy makes of it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alloop.charter import Charter
+from alloop.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
+from alloop.failure import blaming
+from alloop.measuring import can_extend, extended_ps, is_measured, measured_systems, production_ps
+from alloop.records import FrameState, RungState
+from alloop.state import State
+from alloop.tasks.results import EvaluateSummary
+from alloop.transport.results import TransportSummary
+from alloop.wanted import fitted_subsets, heldout_complete, ladder_rungs, subsets_heldout
+from policies.stopping import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise
+
+Floats = NDArray[np.float64]
+
+
+def judge_rungs(state: State, charter: Charter) -> list[Event]:
+    """Judge the ladder up to the largest rung below which every rung is evaluated and measured."""
+    heldout = heldout_complete(state, charter)
+    if heldout is None:
+        return []
+    rungs = _leading(ladder_rungs(state, charter), lambda rung: _is_known(state, charter, rung, heldout))
+    if not rungs or not rungs[-1].size or _judged_so(state, charter, rungs[-1], heldout):
+        return []
+    frames = state.labelled_frames("heldout")[:heldout]
+    evidence = [_evidence(rung, state, charter, heldout, frames) for rung in rungs]
+    answer = _ask(charter, evidence, charter.config.ladder.rungs)
+    more = isinstance(answer, MeasureMore)
+    events: list[Event] = [
+        RungJudged(
+            size=rung.size,
+            heldout=heldout,
+            table=_table(evidence[: place + 1], charter),
+            judgements=_changes(evidence[: place + 1], charter),
+            production_ps=production_ps(rung, charter),
+            final=not (more and place == len(rungs) - 1),
+        )
+        for place, rung in enumerate(rungs)
+        if rung.size and not _judged_so(state, charter, rung, heldout)
+    ]
+    if isinstance(answer, MeasureMore):
+        return [*events, *_extension([r for r in rungs if r.size in answer.sizes], charter, answer.reason)]
+    if answer is not None:
+        events.append(VerdictReached(verdict=answer.kind, reason=answer.reason))
+    return events
+
+
+def judge_subsets(state: State, charter: Charter, *, idle: bool) -> list[Event]:
+    """Judge the ladder of random subsets when all of it is known, or when no more of it can become known."""
+    drawn, heldout = state.drawn, subsets_heldout(state)
+    assert drawn is not None
+    fitted = fitted_subsets(state, charter)
+    rungs = [rung for rung in fitted if _is_known(state, charter, rung, heldout)]
+    if len(rungs) < len(drawn.rungs) and not idle:
+        return []
+    frames = [state.frames[name] for name in drawn.heldout]
+    evidence = [_evidence(rung, state, charter, heldout, frames) for rung in rungs]
+    if not evidence:
+        why = f"no rung could be fitted and measured ({state.last_problem or 'nothing was done'})"
+        return [SubsetsJudged(number=drawn.number, table=(), judgements=(), converged=False, reason=why)]
+    answer = _ask(charter, evidence, tuple(record.size for record in drawn.rungs))
+    if isinstance(answer, MeasureMore):
+        return _extension([r for r in rungs if r.size in answer.sizes], charter, answer.reason)
+    return [
+        SubsetsJudged(
+            number=drawn.number,
+            table=_table(evidence, charter),
+            judgements=_changes(evidence, charter),
+            converged=answer is not None and answer.kind == "converged",
+            reason=answer.reason if answer is not None else "not all rungs could be fitted and measured",
+        )
+    ]
+
+
+def _ask(charter: Charter, evidence: list[RungEvidence], ladder: tuple[int, ...]) -> Verdict | MeasureMore | None:
+    policy = charter.config.ladder.policy
+    with blaming("ladder.policy", policy):
+        return charter.stopping.judge(evidence, ladder, charter.seed("judge"))
+
+
+def _extension(rungs: list[RungState], charter: Charter, reason: str) -> list[Event]:
+    """Return the extensions a policy asked for, by the length they lead to; none that changes nothing."""
+    wanted: dict[float, list[str]] = {}
+    for rung in rungs:
+        if extended_ps(rung, charter) > production_ps(rung, charter):
+            wanted.setdefault(extended_ps(rung, charter), []).append(rung.name)
+    return [
+        ProductionExtended(rungs=tuple(names), production_ps=length, reason=reason) for length, names in wanted.items()
+    ]
+
+
+def rungs_left(state: State, charter: Charter) -> bool:
+    """Return whether a fitted rung is still to be evaluated, measured or judged."""
+    heldout = heldout_complete(state, charter)
+    if heldout is None:
+        return False
+    rungs = [rung for rung in ladder_rungs(state, charter) if rung.size]
+    known = all(_is_known(state, charter, rung, heldout) for rung in ladder_rungs(state, charter))
+    return not known or (bool(rungs) and not _judged_so(state, charter, rungs[-1], heldout))
+
+
+def _leading(rungs: list[RungState], known: Callable[[RungState], bool]) -> list[RungState]:
+    """Return the rungs before the first that is not known."""
+    first = next((place for place, rung in enumerate(rungs) if not known(rung)), len(rungs))
+    return rungs[:first]
+
+
+def _is_known(state: State, charter: Charter, rung: RungState, heldout: int) -> bool:
+    evaluated = all((model, heldout) in state.evaluations for model in rung.models.values())
+    return evaluated and is_measured(state, charter, rung)
+
+
+def _judged_so(state: State, charter: Charter, rung: RungState, heldout: int) -> bool:
+    now = (rung.size, heldout, production_ps(rung, charter))
+    return any((event.size, event.heldout, event.production_ps) == now for event in state.judged)
+
+
+def _table(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
+    """Return the rungs as rows; the transport of each says at which temperature its conductivity is."""
+    rows = [_plain(asdict(summarise(rung))) for rung in evidence]
+    at_K = charter.config.ladder.conductivity_at_K
+    return tuple({**row, "transport": [{**system, "at_K": at_K} for system in row["transport"]]} for row in rows)
+
+
+def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
+    """Compare the last two rungs, whatever the stopping policy looks at."""
+    labelled = [rung for rung in evidence if rung.size]
+    if len(labelled) < 2 or any(rung.unmeasured() for rung in labelled[-2:]):
+        return ()
+    judgements = charter.yardstick.compare(labelled[-2], labelled[-1], charter.seed("judge"))
+    return tuple({**_plain(asdict(j)), "text": str(j)} for j in judgements)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row in which what is not a number is None, as it will be read back from the journal."""
+    return {key: _plain_value(value) for key, value in row.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain_value(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _evidence(rung: RungState, state: State, charter: Charter, heldout: int, frames: list[FrameState]) -> RungEvidence:
+    evaluations = [state.evaluations[model, heldout] for _, model in sorted(rung.models.items())]
+    transport = tuple(_transport(rung, system, state, charter) for system in measured_systems(charter))
+    return RungEvidence(
+        size=rung.size,
+        energy_error=np.array([_energy_errors(e, rung, frames) for e in evaluations]),
+        forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
+        cluster=tuple(_cluster(frame) for frame in frames),
+        transport=transport,
+        can_extend=can_extend(state, charter, rung),
+    )
+
+
+def _cluster(frame: FrameState) -> str:
+    """Return what a held-out frame's error hangs together with: its walker; imported frames stand alone."""
+    return frame.id if frame.walker == "imported" else frame.walker
+
+
+def _energy_errors(evaluation: EvaluateSummary, rung: RungState, frames: list[FrameState]) -> Floats:
+    """Return the errors per atom (eV/atom); a foundation's without their mean in each system.
+
+    A foundation counts energies from atoms of its own reference: its energies differ from the labels' by a constant of
+    the composition, which says nothing about the dynamics.
+    """
+    errors = np.array(evaluation.energy_error_eV_per_atom, dtype=float)
+    if rung.kind == "foundation":
+        systems = np.array([frame.system for frame in frames])
+        for system in np.unique(systems):
+            errors[systems == system] -= errors[systems == system].mean()
+    return errors
+
+
+def _transport(rung: RungState, system: str, state: State, charter: Charter) -> TransportEvidence:
+    length = production_ps(rung, charter)
+    summaries = [state.transports[rung.name, fit, system, length] for fit in sorted(rung.models)]
+    rows = np.array([_row(summary, charter.config.ladder.conductivity_at_K) for summary in summaries]).reshape(-1, 4)
+    return TransportEvidence(
+        system=system,
+        activation_energy_eV=rows[:, 0],
+        se_activation_energy_eV=rows[:, 1],
+        ln_sigma=rows[:, 2],
+        se_ln_sigma=rows[:, 3],
+        unmeasured=_first([_unmeasured(summary) for summary in summaries]),
+        unphysical=_first([summary.unphysical for summary in summaries if summary is not None]),
+    )
+
+
+def _row(summary: TransportSummary | None, target_K: float) -> tuple[float, float, float, float]:
+    """Return Ea and ln σ of one fit with their errors; NaN where it is not known."""
+    nothing = (math.nan, math.nan)
+    if summary is None or summary.arrhenius is None:
+        return *nothing, *nothing
+    energy = summary.arrhenius.activation_energy_eV
+    found = next((t.ln_sigma for t in summary.arrhenius.targets if abs(t.temperature_K - target_K) < 1e-6), None)
+    first = (energy.value, math.nan if energy.se is None else energy.se)
+    return *first, *(nothing if found is None else (found.value, math.nan if found.se is None else found.se))
+
+
+def _unmeasured(summary: TransportSummary | None) -> str | None:
+    return "a measurement failed" if summary is None else summary.unmeasured
+
+
+def _first(reasons: list[str | None]) -> str | None:
+    """Return the first reason, with the number of fits it may stand for."""
+    said = [(fit, reason) for fit, reason in enumerate(reasons) if reason]
+    return f"fit {said[0][0]}: {said[0][1]}" if said else None

@@ -1,0 +1,51 @@
+"""Transport of the rungs in words: every value with its unit and its error bar. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from alloop.monitor.numbers import finite, plus_minus
+
+
+def rung_name(size: int) -> str:
+    """Return what a rung is called: by its labels, and the one without any by what it is.
+
+    Examples
+    --------
+    >>> rung_name(50), rung_name(0)
+    ('rung 50', 'foundation')
+    """
+    return f"rung {size}" if size else "foundation"
+
+
+def activation_energy_text(row: Mapping[str, Any]) -> str:
+    """Return the activation energy of a system on a rung in words."""
+    return plus_minus(finite(row.get("activation_energy_eV")), finite(row.get("se_activation_energy_eV")), "eV")
+
+
+def conductivity_text(row: Mapping[str, Any]) -> str:
+    """Return the conductivity of a system on a rung in words; its error bar is a factor.
+
+    Examples
+    --------
+    >>> conductivity_text({"ln_sigma": -2.0, "se_ln_sigma": 0.1, "at_K": 573.15})
+    'σ(573 K) 0.135 S/cm ×/÷ 1.11'
+    """
+    ln_sigma, error = finite(row.get("ln_sigma")), finite(row.get("se_ln_sigma"))
+    at_K = finite(row.get("at_K"))
+    name = "σ" if at_K is None else f"σ({at_K:.0f} K)"
+    if ln_sigma is None or not -600 < ln_sigma < 600:
+        return f"{name} unmeasured"
+    bar = "(error bar unknown)" if error is None else f"×/÷ {math.exp(min(error, 600)):.3g}"
+    return f"{name} {math.exp(ln_sigma):.3g} S/cm {bar}"
+
+
+def transport_text(row: Mapping[str, Any]) -> str:
+    """Return the transport of a system on a rung in one line."""
+    said = f"{row.get('system', '?')}: Ea {activation_energy_text(row)}, {conductivity_text(row)}"
+    for what in ("unphysical", "unmeasured"):
+        if row.get(what):
+            return f"{said} ({what}: {row[what]})"
+    return said

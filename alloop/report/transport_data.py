@@ -1,0 +1,95 @@
+"""What the report shows of transport, from the journal and the files of the measurements."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+
+from alloop.monitor.numbers import finite
+from alloop.monitor.status import RungRow, rung_rows, subset_rows
+from alloop.records import TaskState
+from alloop.report.density_figure import DensityView
+from alloop.report.transport_sections import TransportData
+from alloop.report.transport_tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
+from alloop.state import State
+from alloop.tasks.results import MeasureData, MeasureSummary
+from alloop.tasks.workspace import DamagedResultError, Workspace
+from alloop.transport.results import Measured
+
+UNREADABLE = (DamagedResultError, FileNotFoundError, OSError, ValueError)
+"""A file of a measurement that cannot be read is left out: the numbers of the journal stand without it."""
+
+
+def transport_data(state: State, workspace: Workspace) -> TransportData:
+    """Return every measurement of the campaign at its newest length; curves and density of the first fits.
+
+    Parameters
+    ----------
+    state : State
+        The campaign.
+    workspace : Workspace
+        Its files.
+    """
+    rungs, densities = [], []
+    for task in _newest(state):
+        assert task.finished is not None
+        name, fit, system = task.context["rung"], int(task.context["fit"]), task.context["system"]
+        rung = state.rung(name)
+        chosen: Chosen = "random subset" if rung.kind == "random" else "acquired"
+        data = _data(workspace, task.key) if fit == 0 else None
+        summary = MeasureSummary.model_validate(task.finished.summary).transport
+        rungs.append(RungTransport(rung.size, chosen, system, fit, summary, data.curves if data else None))
+        view = _density(workspace, task.key, data, system, chosen, rung.size)
+        densities += [] if view is None else [view]
+    largest = {view.system: view for view in sorted(densities, key=lambda view: (view.kind == "acquired", view.size))}
+    return TransportData(rungs=rungs, densities=list(largest.values()), errors=_errors(state))
+
+
+def _newest(state: State) -> Iterator[TaskState]:
+    """Yield the measurement of every rung, fit and system that is of the longest runs."""
+    newest: dict[tuple[str, int, str], TaskState] = {}
+    for task in state.tasks.values():
+        context = task.context
+        if task.task != "measure" or task.status != "ok" or context["measuring"] != state.measurings:
+            continue
+        try:
+            state.rung(context["rung"])
+        except KeyError:
+            continue
+        newest[context["rung"], context["fit"], context["system"]] = task
+    yield from newest.values()
+
+
+def _data(workspace: Workspace, key: str) -> MeasureData | None:
+    try:
+        return workspace.measured(key)
+    except UNREADABLE:
+        return None
+
+
+def _density(
+    workspace: Workspace, key: str, data: MeasureData | None, system: str, chosen: Chosen, size: int
+) -> DensityView | None:
+    if data is None or data.density is None:
+        return None
+    try:
+        grid = np.load(io.BytesIO(workspace.density(key)), allow_pickle=False).astype(float)
+    except UNREADABLE:
+        return None
+    return DensityView(system=system, kind=chosen, size=size, fit=0, result=data.density, grid_per_A3=grid)
+
+
+def _errors(state: State) -> dict[ErrorKey, HeldoutErrors]:
+    rows: list[tuple[Chosen, RungRow]] = [("acquired", row) for row in rung_rows(state)]
+    rows += [("random subset", row) for row in subset_rows(state)]
+    found = {}
+    for chosen, row in rows:
+        forces, energy = finite(row.rmse_forces_meV_per_A), finite(row.rmse_energy_meV_per_atom)
+        if forces is not None and energy is not None:
+            found[chosen, row.size] = HeldoutErrors(
+                forces_meV_per_A=Measured(value=forces, se=finite(row.se_forces_meV_per_A)),
+                energy_meV_per_atom=Measured(value=energy, se=finite(row.se_energy_meV_per_atom)),
+            )
+    return found
