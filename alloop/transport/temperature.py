@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -162,22 +162,22 @@ def _diffusion(walks: Walks, run: Trajectory, bare: dict[str, Any], settings: Me
     charge = _fit(total, begin, single=False)
     planes = {name: projector(miller, run.cell_A) for name, miller in settings.planes.items()}
     within = {name: fit for name, plane in planes.items() if (fit := _fit(walks, begin, plane)) and fit.D_cm2_s > 0}
-    fits = {"D_tracer": tracer, **{f"D in plane {name}": fit for name, fit in within.items()}}
+    fits = {"D_tracer": tracer, **{f"D in {name}": fit for name, fit in within.items()}}
     found |= {
         "D_tracer_cm2_s": _measured(tracer),
         "se_ln_D": tracer.se_cm2_s / tracer.D_cm2_s,
         "planes_cm2_s": {name: _measured(fit) for name, fit in within.items()},
         "sigma_ne_S_per_cm": _sigma(tracer, bare),
         "unmeasured": _unmeasured(walks, first, tracer, settings),
-        "notes": [note for name, fit in fits.items() for note in _notes(name, fit)],
     }
     if charge is not None and charge.D_cm2_s > 0:
         haven = tracer.D_cm2_s / charge.D_cm2_s
         found["D_charge_cm2_s"] = _measured(charge)
         found["haven"] = Measured(value=haven, se=haven * math.hypot(_relative(tracer), _relative(charge)))
         found["sigma_collective_S_per_cm"] = _sigma(charge, bare)
-        found["notes"] += _notes("D_charge", charge)
-    else:
+        fits["D_charge"] = charge
+    found["notes"] = _notes(fits)
+    if "D_charge" not in fits:
         found["notes"].append("D_charge not measured: the summed displacement of the ions does not grow with time")
     return found
 
@@ -235,12 +235,21 @@ def _unmeasured(walks: Walks, first: int | None, fit: Diffusivity, settings: Mea
     return None
 
 
-def _notes(name: str, fit: Diffusivity) -> Iterator[str]:
+def _notes(fits: Mapping[str, Diffusivity]) -> list[str]:
+    """Return what a reader should know of the fits; names that share a remark share a line."""
+    said: dict[str, list[str]] = {}
+    for name, fit in fits.items():
+        for remark in _remarks(fit):
+            said.setdefault(remark, []).append(name)
+    return [f"{', '.join(names)}: {remark}" for remark, names in said.items()]
+
+
+def _remarks(fit: Diffusivity) -> Iterator[str]:
     if not fit.linear:
-        yield f"{name}: the mean squared displacement is not straight within its noise, even from {fit.start_ps:.3g} ps"
+        yield f"the mean squared displacement is not straight within its noise, even from {fit.start_ps:.3g} ps"
     if fit.se_groups_cm2_s is None:
-        yield f"{name}: too short for five independent parts, so the error is that of ions that move independently"
+        yield "too short for five independent parts, so the error is that of ions that move independently"
         return
     ratio = fit.se_groups_cm2_s / fit.se_model_cm2_s
     if not 1 / _DISAGREE <= ratio <= _DISAGREE:
-        yield f"{name}: {fit.groups} parts of the runs scatter {ratio:.1f} times as much as independent ions would"
+        yield f"{fit.groups} parts of the runs scatter {ratio:.1f} times as much as ions that move independently"
