@@ -159,7 +159,7 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write into.")] = None,
     committee: Annotated[bool, typer.Option(help="All members of the last rung's committee.")] = False,
 ) -> None:
-    """Write the model of the last rung for MACE, and the labelled dataset as extxyz."""
+    """Write the model of the last rung for MACE, the labelled dataset as extxyz, and what was measured of transport."""
     from alloop.commands.campaigns import folder_of
     from alloop.commands.outputs import write_export
 

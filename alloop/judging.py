@@ -40,7 +40,7 @@ def judge_rungs(state: State, charter: Charter) -> list[Event]:
         RungJudged(
             size=rung.size,
             heldout=heldout,
-            table=_table(evidence[: place + 1], charter),
+            table=_table(evidence[: place + 1], state, charter),
             judgements=_changes(evidence[: place + 1], charter),
             production_ps=production_ps(rung, charter),
             final=not (more and place == len(rungs) - 1),
@@ -74,7 +74,7 @@ def judge_subsets(state: State, charter: Charter, *, idle: bool) -> list[Event]:
     return [
         SubsetsJudged(
             number=drawn.number,
-            table=_table(evidence, charter),
+            table=_table(evidence, state, charter),
             judgements=_changes(evidence, charter),
             converged=answer is not None and answer.kind == "converged",
             reason=answer.reason if answer is not None else "not all rungs could be fitted and measured",
@@ -125,11 +125,18 @@ def _judged_so(state: State, charter: Charter, rung: RungState, heldout: int) ->
     return any((event.size, event.heldout, event.production_ps) == now for event in state.judged)
 
 
-def _table(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
-    """Return the rungs as rows; the transport of each says at which temperature its conductivity is."""
+def _table(evidence: list[RungEvidence], state: State, charter: Charter) -> tuple[dict[str, Any], ...]:
+    """Return the rungs as rows; transport says where its conductivity is, and whether the cell is narrow."""
     rows = [_plain(asdict(summarise(rung))) for rung in evidence]
-    at_K = charter.config.ladder.conductivity_at_K
-    return tuple({**row, "transport": [{**system, "at_K": at_K} for system in row["transport"]]} for row in rows)
+    at_K, narrow = charter.config.ladder.conductivity_at_K, _narrow(state)
+    for row in rows:
+        row["transport"] = [{**one, "at_K": at_K, "narrow": narrow.get(one["system"], "")} for one in row["transport"]]
+    return tuple(rows)
+
+
+def _narrow(state: State) -> dict[str, str]:
+    """Return by system why its results may be limited by the size of the cell."""
+    return {system: known.narrow for (_, _, system, _), known in state.transports.items() if known is not None}
 
 
 def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
@@ -188,7 +195,8 @@ def _energy_errors(evaluation: EvaluateSummary, rung: RungState, frames: list[Fr
 
 def _transport(rung: RungState, system: str, state: State, charter: Charter) -> TransportEvidence:
     length = production_ps(rung, charter)
-    summaries = [state.transports[rung.name, fit, system, length] for fit in sorted(rung.models)]
+    answers = [state.transports[rung.name, fit, system, length] for fit in sorted(rung.models)]
+    summaries = [answer.transport if answer is not None else None for answer in answers]
     rows = np.array([_row(summary, charter.config.ladder.conductivity_at_K) for summary in summaries]).reshape(-1, 4)
     return TransportEvidence(
         system=system,

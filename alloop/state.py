@@ -15,8 +15,7 @@ from alloop.events import (
 )
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
 from alloop.tasks.requests import SegmentSource
-from alloop.tasks.results import EvaluateSummary
-from alloop.transport.results import TransportSummary
+from alloop.tasks.results import EvaluateSummary, MeasureSummary
 
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)
@@ -55,8 +54,9 @@ class State:
         self.drawn: SubsetsDrawn | None = None
         self.subsets_judged: SubsetsJudged | None = None
         self.runs: dict[tuple[str, int, str, int], RunState] = {}
-        self.transports: dict[tuple[str, int, str, float], TransportSummary | None] = {}
+        self.transports: dict[tuple[str, int, str, float], MeasureSummary | None] = {}
         self.measurings = 0
+        self.segments_produced = 0
         self.e0s_eV: dict[str, float] = {}
         self.evaluations: dict[tuple[str, int], EvaluateSummary] = {}
         self.judged: list[RungJudged] = []

@@ -1,4 +1,4 @@
-"""What a campaign leaves behind: report, dataset, models. All of it is rebuilt from the journal."""
+"""What a campaign leaves behind: report, dataset, models, transport. All of it is rebuilt from the journal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from alloop.commands.campaigns import blaming_journal, folded
 from alloop.dataset import write_dataset
 from alloop.export import ExportError, choose_models, export_models
 from alloop.journal import Journal, read_entries
+from alloop.materials.supercell import repeated
 from alloop.report import build_report
 from alloop.report.transport_data import transport_data
+from alloop.report.transport_sections import TransportData
+from alloop.report.transport_tables import write_tables
 from alloop.state import State
 from alloop.tasks.workspace import Workspace
+from alloop.transport.density_files import write_density_files
 
 REPORT_FILE = "report.html"
 EXPORT_FOLDER = "export"
@@ -33,7 +37,9 @@ def write_outputs(journal: Journal, state: State, workspace: Workspace, console:
     if not all(_is_current(path, state) for path in models):
         export_models(workspace, state, export, committee=False)
     if not _is_current(report, state):
-        build_report(state, list(journal.entries()), report, transport_data(state, workspace))
+        transport = transport_data(state, workspace)
+        build_report(state, list(journal.entries()), report, transport)
+        write_transport(transport, state, export)
     named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
     for name, path in named:
         if path.exists():
@@ -73,7 +79,19 @@ def write_export(root: Path, output: Path | None, *, committee: bool) -> list[Pa
     with _told_where(folder), blaming_journal(root):
         paths = export_models(workspace, state, folder, committee=committee)
         write_dataset(workspace, state, folder / DATASET_FILE)
-    return [*paths, folder / DATASET_FILE]
+        transport = write_transport(transport_data(state, workspace), state, folder)
+    return [*paths, folder / DATASET_FILE, *transport]
+
+
+def write_transport(data: TransportData, state: State, folder: Path) -> list[Path]:
+    """Write the tables of transport, and density and sites of each system, below a folder; return the files."""
+    written = list(write_tables(folder, data.rungs, data.errors))
+    assert state.created is not None
+    cells = {system.name: system.structure for system in state.created.systems}
+    for view in data.densities:
+        start = repeated(cells[view.system], view.result.density.repeat).to_atoms()
+        written += write_density_files(folder / "density" / view.system, view.result, view.grid_per_A3, start)
+    return written
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +89,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
     >>> print(*differences({"seed": 7, "budget": {"labels": 64}}, {"seed": 7, "budget": {"labels": 80}}))
     budget.labels: 64 -> 80
     """
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    whole = {key for key in (*old, *new) if _appears(old.get(key), new.get(key))}
+    before, after = dict(_leaves(old, whole=whole)), dict(_leaves(new, whole=whole))
     paths = [*after, *(path for path in before if path not in after)]
     return [
         Difference(dotted(path), before.get(path), after.get(path), _kind(path, before, after))
@@ -98,11 +99,19 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
     ]
 
 
-def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Yield every plain value; a list of plain values counts as one, an empty section as nothing."""
-    if isinstance(value, Mapping):
+def _appears(old: Any, new: Any) -> bool:
+    """Return whether an optional section is there on one side only."""
+    return (old is None and isinstance(new, Mapping)) or (new is None and isinstance(old, Mapping))
+
+
+def _leaves(value: Any, path: KeyPath = (), whole: Container[str] = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every plain value; a list of plain values counts as one, an empty section as nothing.
+
+    The sections named in `whole` are yielded as they are.
+    """
+    if isinstance(value, Mapping) and not (len(path) == 1 and path[0] in whole):
         for key, inner in value.items():
-            yield from _leaves(inner, (*path, str(key)))
+            yield from _leaves(inner, (*path, str(key)), whole)
     elif isinstance(value, list | tuple) and (path in _PLACES or _holds_sections(value)):
         for i, inner in enumerate(value):
             yield from _leaves(inner, (*path, i))
@@ -135,6 +144,8 @@ def _is_place(path: KeyPath) -> bool:
 def _shown(value: Any) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, Mapping):
+        return f"a section of {len(value)} keys"
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 

@@ -34,6 +34,7 @@ def subsets_judged(state: State, event: SubsetsJudged) -> None:
 
 def produce_finished(state: State, task: TaskState, event: TaskFinished) -> None:
     """A segment of production runs ended."""
+    state.segments_produced += event.status == "ok"
     context = task.context
     if context["measuring"] != state.measurings:
         return
@@ -53,7 +54,7 @@ def measure_finished(state: State, task: TaskState, event: TaskFinished) -> None
     if context["measuring"] != state.measurings:
         return
     name = (context["rung"], int(context["fit"]), context["system"], float(context["production_ps"]))
-    state.transports[name] = MeasureSummary.model_validate(event.summary).transport if event.status == "ok" else None
+    state.transports[name] = MeasureSummary.model_validate(event.summary) if event.status == "ok" else None
 
 
 def measure_anew(state: State) -> None:

@@ -61,6 +61,8 @@ def progress_line(status: Status) -> str:
         many(status.candidates, "candidate"),
         f"{status.dft_core_hours:.3g} DFT core-h",
     ]
+    if status.segments_produced:
+        parts.append(many(status.segments_produced, "production segment"))
     if status.generation is not None:
         parts.insert(2, f"generation {status.generation.number}")
     return one_line(" | ".join(parts), WIDTH)

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alloop.monitor.numbers import counted, duration, finite, one_line, plus_minus
+from alloop.monitor.numbers import counted, duration, finite, many, one_line, plus_minus
 from alloop.monitor.transport import transport_text
 from alloop.records import GenerationState, TaskState
 from alloop.state import State
@@ -127,6 +127,8 @@ class Status:
         The rung that the training labels are heading for, see `next_rung`.
     candidates : int
         Offered frames that are neither selected nor rejected.
+    segments_produced : int
+        Finished segments of production runs.
     running : dict
         Running tasks by kind of slot.
     longest_running_s : float or None
@@ -150,6 +152,7 @@ class Status:
     budget_failed_labels: Spent
     generation: Generation | None
     candidates: int
+    segments_produced: int
     running: dict[str, int]
     longest_running_s: float | None
     rungs: tuple[RungRow, ...]
@@ -197,6 +200,7 @@ def summary(state: State, now: float, core_seconds: dict[str, float] | None = No
         budget_failed_labels=Spent(failed, budget.get("failed_labels")),
         generation=_generation(state),
         candidates=len(state.pool),
+        segments_produced=state.segments_produced,
         running=dict(sorted(Counter(task.slot_kind for task in state.running.values()).items())),
         longest_running_s=None if oldest is None else max(0.0, now - oldest),
         rungs=rung_rows(state),
@@ -345,6 +349,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("generation", _generation_text(status.generation)),
         ("running", counted(status.running) or "nothing"),
         ("candidates", str(status.candidates)),
+        *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),
         ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),
     ]
     endings = [("last segments", walkers.ended), ("rejected", status.rejected), ("failed", status.failures)]

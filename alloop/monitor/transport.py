@@ -48,4 +48,4 @@ def transport_text(row: Mapping[str, Any]) -> str:
     for what in ("unphysical", "unmeasured"):
         if row.get(what):
             return f"{said} ({what}: {row[what]})"
-    return said
+    return f"{said} ({row['narrow']})" if row.get("narrow") else said
