@@ -42,10 +42,15 @@ True
 ({1: 'loose'}, (0,))
 
 In the config it would read ``select: {policy: "my_module:TightestContact", options: {largest: 0.9}}``.
+
+What a disagreement means is learnt from labels in `policies.calibration`, and tried on labels that were held back in
+`policies.reliability`.
 """
 
+from policies.calibration import Calibration, Points, SpeciesMap, fit_calibration
 from policies.exploration import ExplorationPolicy, Launch, LeastExplored, WalkerView
 from policies.registry import BUILT_IN, load_policy
+from policies.reliability import CalibrationReport, ReliabilityRow, calibrate
 from policies.selection import (
     Candidates,
     Choice,
@@ -72,6 +77,8 @@ from policies.stopping import (
 
 __all__ = [
     "BUILT_IN",
+    "Calibration",
+    "CalibrationReport",
     "Candidates",
     "Choice",
     "DisagreementSelection",
@@ -81,18 +88,23 @@ __all__ = [
     "Launch",
     "LeastExplored",
     "MeasureMore",
+    "Points",
     "RandomSelection",
+    "ReliabilityRow",
     "RungEvidence",
     "RungSummary",
     "Selection",
     "SelectionPolicy",
+    "SpeciesMap",
     "StoppingPolicy",
     "TransportEvidence",
     "TransportRow",
     "Verdict",
     "WalkerView",
     "Window",
+    "calibrate",
     "compare_rungs",
+    "fit_calibration",
     "judge_change",
     "load_policy",
     "summarise",

@@ -1,0 +1,190 @@
+"""Whether expected errors can be believed: predictions against labels that the prediction did not know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.calibration import COVERAGE, Calibration, Floats, Points, fit_calibration, frame_weights
+
+FOLDS = 5
+BINS = 5
+FEWEST_FRAMES = 20
+"""Labelled frames of a species below which its expected errors are not trusted."""
+FEWEST_PROBES = 5
+"""Random probes of a species below which nothing can be said of frames that nobody selected."""
+COVERAGE_RANGE = (0.80, 0.97)
+LARGEST_RATIO = 1.5
+_SURE = 2.0
+
+
+@dataclass(frozen=True)
+class ReliabilityRow:
+    """Atoms of one bin of expected error, and what their errors were.
+
+    Attributes
+    ----------
+    among : str
+        ``probe``: frames drawn at random; ``selected``: all others.
+    species : str or None
+        Element; None for all.
+    predicted_eV_per_A, observed_eV_per_A : float
+        Mean expected and mean true length of the force error (eV/Å).
+    se_observed_eV_per_A : float or None
+        Standard error of the latter, from frame to frame; None of one frame.
+    atoms, frames : int
+        How many there are.
+    coverage : float
+        Share of the errors below their 90 % bound.
+    se_coverage : float or None
+        Its standard error, from frame to frame.
+    """
+
+    among: str
+    species: str | None
+    predicted_eV_per_A: float
+    observed_eV_per_A: float
+    se_observed_eV_per_A: float | None
+    atoms: int
+    frames: int
+    coverage: float
+    se_coverage: float | None
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """A calibration, how it fared on labels that it did not know, and where it is not to be trusted.
+
+    Attributes
+    ----------
+    table : tuple of ReliabilityRow
+        Bins of expected error, of probes and of selected frames; predictions are made without the frame's own label.
+    overall : tuple of ReliabilityRow
+        The same of every species, in one bin each.
+    doubts : mapping of str to str
+        By species: why its expected errors cannot be trusted, with numbers. A species without a doubt can be.
+    """
+
+    calibration: Calibration
+    table: tuple[ReliabilityRow, ...]
+    overall: tuple[ReliabilityRow, ...]
+    doubts: Mapping[str, str]
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the expected errors of all species can be trusted."""
+        return bool(self.calibration.maps) and not self.doubts
+
+
+def calibrate(points: Points) -> CalibrationReport:
+    """Fit the calibration, and try it on frames that were held back.
+
+    The frames are divided into five parts; each is predicted by a calibration fitted on the other four.
+
+    Parameters
+    ----------
+    points : Points
+        Atoms of labelled frames.
+    """
+    calibration = fit_calibration(points)
+    expected, bound = held_back(points)
+    table, overall = [], []
+    for among, mask in (("probe", points.probe), ("selected", ~points.probe)):
+        table += _binned(points, expected, bound, mask, among)
+        for species in sorted(set(points.species)):
+            rows = mask & (np.array(points.species) == species)
+            if rows.any():
+                overall.append(_row(points, expected, bound, rows, among, species))
+    doubts = {name: doubt for name in calibration.maps if (doubt := _doubt(name, calibration, overall))}
+    return CalibrationReport(calibration, tuple(table), tuple(overall), doubts)
+
+
+def held_back(points: Points) -> tuple[Floats, Floats]:
+    """Return expected error and bound of every atom (eV/Å), from calibrations that did not see its frame."""
+    frames, place = np.unique(points.frame, return_inverse=True)
+    # Frames are named after their walkers: neighbours in the order of names fall into different folds.
+    fold = (np.arange(len(frames)) % FOLDS)[place]
+    expected, bound = np.empty(len(points)), np.empty(len(points))
+    for number in np.unique(fold):
+        out = fold == number
+        seen, asked = fit_calibration(points.take(~out)), points.take(out)
+        expected[out] = seen.expected_error(asked.species, asked.disagreement_eV_per_A)
+        bound[out] = seen.bound(asked.species, asked.disagreement_eV_per_A)
+    return expected, bound
+
+
+def _binned(
+    points: Points, expected: Floats, bound: Floats, mask: NDArray[np.bool_], among: str
+) -> list[ReliabilityRow]:
+    """Return the rows of bins that hold about the same number of atoms."""
+    if not mask.any():
+        return []
+    edges = np.unique(np.quantile(expected[mask], np.linspace(0, 1, BINS + 1))[1:-1])
+    bins = np.searchsorted(edges, expected, side="right")
+    return [_row(points, expected, bound, mask & (bins == b), among, None) for b in np.unique(bins[mask])]
+
+
+def _row(
+    points: Points, expected: Floats, bound: Floats, mask: NDArray[np.bool_], among: str, species: str | None
+) -> ReliabilityRow:
+    inside = points.take(mask)
+    weight = frame_weights(inside)
+    errors, below = inside.error_eV_per_A, (inside.error_eV_per_A <= bound[mask]).astype(float)
+    observed, se_observed = _clustered(errors, weight, inside.frame)
+    coverage, se_coverage = _clustered(below, weight, inside.frame)
+    return ReliabilityRow(
+        among=among,
+        species=species,
+        predicted_eV_per_A=float(np.average(expected[mask], weights=weight)),
+        observed_eV_per_A=observed,
+        se_observed_eV_per_A=se_observed,
+        atoms=len(inside),
+        frames=len(set(inside.frame)),
+        coverage=coverage,
+        se_coverage=se_coverage,
+    )
+
+
+def _clustered(values: Floats, weight: Floats, frame: tuple[str, ...]) -> tuple[float, float | None]:
+    """Return a weighted mean and its standard error over frames (Cochran, *Sampling Techniques* (1977), ch. 9)."""
+    mean = float(np.average(values, weights=weight))
+    of_frame = np.bincount(np.unique(frame, return_inverse=True)[1], weights=weight * (values - mean))
+    n = len(of_frame)
+    if n < 2:
+        return mean, None
+    return mean, float(math.sqrt(n / (n - 1) * (of_frame**2).sum()) / weight.sum())
+
+
+def _doubt(species: str, calibration: Calibration, overall: list[ReliabilityRow]) -> str:
+    """Return why a species is not to be trusted; empty if it is."""
+    fitted = calibration.of(species)
+    if fitted.frames < FEWEST_FRAMES:
+        return f"{fitted.frames} labelled frames, {FEWEST_FRAMES} are needed"
+    rows = {row.among: row for row in overall if row.species == species}
+    probes = rows["probe"].frames if "probe" in rows else 0
+    if probes < FEWEST_PROBES:
+        return f"{probes} random probes, {FEWEST_PROBES} are needed"
+    return _off(rows["probe"]) or (_off(rows["selected"]) if "selected" in rows else "")
+
+
+def _off(row: ReliabilityRow) -> str:
+    """Return how held-back labels contradict their predictions beyond their own error bars; empty if they do not."""
+    low, high = COVERAGE_RANGE
+    # With few frames the scatter of the coverage does not show: it is at least what independent frames would have.
+    chance = math.sqrt(COVERAGE * (1 - COVERAGE) / row.frames)
+    margin = _SURE * max(row.se_coverage or 0.0, chance)
+    what = f"{row.frames} held-back {'random probes' if row.among == 'probe' else 'selected frames'}"
+    if row.coverage < low - margin or row.coverage > high + margin:
+        return f"on {what} the 90 % bound held for {100 * row.coverage:.0f} ± {50 * margin:.0f} %"
+    spread = _SURE * (row.se_observed_eV_per_A or row.observed_eV_per_A)
+    least, most = row.predicted_eV_per_A / LARGEST_RATIO, row.predicted_eV_per_A * LARGEST_RATIO
+    if row.observed_eV_per_A + spread < least or row.observed_eV_per_A - spread > most:
+        return (
+            f"on {what} the mean error is {row.observed_eV_per_A:.3g} ± {spread / _SURE:.2g} eV/Å, "
+            f"{row.predicted_eV_per_A:.3g} was expected"
+        )
+    return ""
