@@ -23,6 +23,7 @@ COLOURS = {
     "MD": "#3a9d6e",
     "fitting": "#d9822b",
     "evaluating": "#8a63c7",
+    "production MD": "#3f8f8b",
     "selecting": "#b9a3df",
     IN_FLIGHT: "#9fb3c8",
     WAITING: "#e3e8ee",

@@ -17,9 +17,11 @@ KINDS = {
     "explore": "MD",
     "fit": "fitting",
     "evaluate": "evaluating",
+    "produce": "production MD",
+    "measure": "evaluating",
     "select": "selecting",
 }
-WORK = ("DFT", "MD", "fitting", "evaluating", "selecting")
+WORK = ("DFT", "MD", "fitting", "evaluating", "selecting", "production MD")
 IN_FLIGHT, WAITING = "in_flight", "waiting"
 
 
@@ -49,9 +51,9 @@ class Run:
 def time_split(entries: Iterable[Entry]) -> dict[str, float]:
     """Return where the core time of a campaign went, in core-seconds.
 
-    ``DFT``, ``MD``, ``fitting``, ``evaluating`` and ``selecting`` are the times of finished tasks, each with the cores
-    it owned. ``in_flight`` is the time of tasks that had not finished when the journal ends. ``waiting`` is the
-    rest of what the configured slots could have worked while a driver was there: idle slots, the start-up of workers,
+    ``DFT``, ``MD``, ``fitting``, ``evaluating``, ``selecting`` and ``production MD`` are the times of finished tasks,
+    each with the cores it owned. ``in_flight`` is the time of tasks that had not finished when the journal ends.
+    ``waiting`` is the rest of what the configured slots could have worked while a driver was there: idle slots, the start-up of workers,
     and attempts that were lost.
     """
     entries = list(entries)

@@ -23,11 +23,15 @@ MEASURE = {
     "snapshot_samples": 5,
 }
 
+LADDER = {"rungs": [4, 8], "fits": 2, "tolerance_energy": 50.0, "tolerance_forces": 50.0}
+"""Held-out errors always agree, so transport decides."""
+OTHER = {**MEASURE, "temperatures_K": [300, 500], "max_ps": 0.4}
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("transport")
-    config = write_config(folder / "config", measure=MEASURE)
+    config = write_config(folder / "config", measure=MEASURE, ladder=LADDER)
     code, output = run(config, folder / "campaign")
     assert code == 0, output
     return config, folder / "campaign", output
@@ -86,7 +90,7 @@ def test_a_ladder_of_random_subsets_buys_no_label_and_leaves_the_verdict(finishe
 
 def test_other_settings_measure_again_without_a_label(finished, tmp_path):
     _, folder, _ = finished
-    config = write_config(tmp_path / "config", measure={**MEASURE, "temperatures_K": [300, 500], "max_ps": 0.4})
+    config = write_config(tmp_path / "config", measure=OTHER, ladder=LADDER)
     before = attempts(folder, "label") + attempts(folder, "fit")
     told = alloop("measure", config, "--folder", folder, "--plain")
     assert told.returncode == 0, told.stdout + told.stderr
