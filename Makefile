@@ -34,11 +34,19 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/alloop run configs/quickstart.yaml
 
+# Tests of whole campaigns and of lost processes watch the clock and start workers of their own: they run one by one.
+OF_PROCESSES := tests/campaign tests/faults tests/packaging tests/security tests/slurm
+WITHIN_PROCESSES := $(addprefix --ignore=,$(OF_PROCESSES)) tests
+JOBS ?= 2
+# Nothing left to run after a choice with ARGS, pytest's code 5, is no failure.
+pytest = $(BIN)/python -m pytest -m "not slow" $(1) $(ARGS) || [ $$? = 5 ]
+
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(call pytest,-n $(JOBS) --dist loadfile $(WITHIN_PROCESSES))
+	$(call pytest,$(OF_PROCESSES))
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -35,7 +35,7 @@ def judge_rungs(state: State, charter: Charter) -> list[Event]:
     frames = state.labelled_frames("heldout")[:heldout]
     evidence = [_evidence(rung, state, charter, heldout, frames) for rung in rungs]
     answer = _ask(charter, evidence, charter.config.ladder.rungs)
-    more = isinstance(answer, MeasureMore)
+    longer = _extension(rungs, charter, answer) if isinstance(answer, MeasureMore) else []
     events: list[Event] = [
         RungJudged(
             size=rung.size,
@@ -43,16 +43,14 @@ def judge_rungs(state: State, charter: Charter) -> list[Event]:
             table=_table(evidence[: place + 1], state, charter),
             judgements=_changes(evidence[: place + 1], charter),
             production_ps=production_ps(rung, charter),
-            final=not (more and place == len(rungs) - 1),
+            final=not (longer and place == len(rungs) - 1),
         )
         for place, rung in enumerate(rungs)
         if rung.size and not _judged_so(state, charter, rung, heldout)
     ]
-    if isinstance(answer, MeasureMore):
-        return [*events, *_extension([r for r in rungs if r.size in answer.sizes], charter, answer.reason)]
-    if answer is not None:
+    if answer is not None and not isinstance(answer, MeasureMore):
         events.append(VerdictReached(verdict=answer.kind, reason=answer.reason))
-    return events
+    return [*events, *longer]
 
 
 def judge_subsets(state: State, charter: Charter, *, idle: bool) -> list[Event]:
@@ -69,15 +67,15 @@ def judge_subsets(state: State, charter: Charter, *, idle: bool) -> list[Event]:
         why = f"no rung could be fitted and measured ({state.last_problem or 'nothing was done'})"
         return [SubsetsJudged(number=drawn.number, table=(), judgements=(), converged=False, reason=why)]
     answer = _ask(charter, evidence, tuple(record.size for record in drawn.rungs))
-    if isinstance(answer, MeasureMore):
-        return _extension([r for r in rungs if r.size in answer.sizes], charter, answer.reason)
-    return [
+    longer = _extension(rungs, charter, answer) if isinstance(answer, MeasureMore) else []
+    verdict = None if isinstance(answer, MeasureMore) else answer
+    return longer or [
         SubsetsJudged(
             number=drawn.number,
             table=_table(evidence, state, charter),
             judgements=_changes(evidence, charter),
-            converged=answer is not None and answer.kind == "converged",
-            reason=answer.reason if answer is not None else "not all rungs could be fitted and measured",
+            converged=verdict is not None and verdict.kind == "converged",
+            reason=verdict.reason if verdict is not None else "not all rungs could be fitted and measured",
         )
     ]
 
@@ -88,15 +86,14 @@ def _ask(charter: Charter, evidence: list[RungEvidence], ladder: tuple[int, ...]
         return charter.stopping.judge(evidence, ladder, charter.seed("judge"))
 
 
-def _extension(rungs: list[RungState], charter: Charter, reason: str) -> list[Event]:
+def _extension(rungs: list[RungState], charter: Charter, wish: MeasureMore) -> list[Event]:
     """Return the extensions a policy asked for, by the length they lead to; none that changes nothing."""
     wanted: dict[float, list[str]] = {}
     for rung in rungs:
-        if extended_ps(rung, charter) > production_ps(rung, charter):
+        if rung.size in wish.sizes and extended_ps(rung, charter) > production_ps(rung, charter):
             wanted.setdefault(extended_ps(rung, charter), []).append(rung.name)
-    return [
-        ProductionExtended(rungs=tuple(names), production_ps=length, reason=reason) for length, names in wanted.items()
-    ]
+    reason = wish.reason
+    return [ProductionExtended(rungs=tuple(names), production_ps=ps, reason=reason) for ps, names in wanted.items()]
 
 
 def rungs_left(state: State, charter: Charter) -> bool:

@@ -112,8 +112,8 @@ def can_extend(state: State, charter: Charter, rung: RungState) -> bool:
 
 def extended_ps(rung: RungState, charter: Charter) -> float:
     """Return the length of a rung's production runs (ps) after the next extension: twice the present one."""
-    assert charter.config.measure is not None
-    return min(2 * production_ps(rung, charter), charter.config.measure.max_ps)
+    settings = charter.config.measure
+    return 0.0 if settings is None else min(2 * production_ps(rung, charter), settings.max_ps)
 
 
 def _complete(state: State, charter: Charter, rung: RungState, fit: int, system: str) -> bool:

@@ -53,8 +53,8 @@ def time_split(entries: Iterable[Entry]) -> dict[str, float]:
 
     ``DFT``, ``MD``, ``fitting``, ``evaluating``, ``selecting`` and ``production MD`` are the times of finished tasks,
     each with the cores it owned. ``in_flight`` is the time of tasks that had not finished when the journal ends.
-    ``waiting`` is the rest of what the configured slots could have worked while a driver was there: idle slots, the start-up of workers,
-    and attempts that were lost.
+    ``waiting`` is the rest of what the configured slots could have worked while a driver was there: idle slots, the
+    start-up of workers, and attempts that were lost.
     """
     entries = list(entries)
     sessions, runs = driver_sessions(entries), task_runs(entries)

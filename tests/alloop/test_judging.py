@@ -155,3 +155,24 @@ def test_measuring_only_neither_explores_nor_labels(tmp_path):
     assert {kind for kind in after if after[kind] != before[kind]} <= {"produce", "measure", "evaluate"}
     assert after["measure"] == 2 * len(again.state.rungs)
     assert again.state.judged[-1].table[-1]["transport"]
+
+
+class Insatiable:
+    """A policy of one's own that always wants longer runs."""
+
+    def judge(self, rungs, ladder, seed):
+        from policies.stopping import MeasureMore, Verdict
+
+        if len(rungs) == len(ladder) and not rungs[-1].can_extend:
+            return Verdict("ladder_exhausted", "enough")
+        return MeasureMore(tuple(rung.size for rung in rungs), "more")
+
+
+@pytest.mark.parametrize("measure", [MEASURE, None])
+def test_a_policy_that_never_has_enough_cannot_hang_a_campaign(tmp_path, measure):
+    ladder = {"rungs": [6, 12, 24], "fits": 2, "policy": f"{__name__}:Insatiable"}
+    campaign = loop(tmp_path, config(measure=measure, ladder=ladder))
+    assert campaign.run(STARTED).reason == "enough"
+    assert events(campaign, RungJudged)[-1].final
+    lengths = {task.context["production_ps"] for task in tasks(campaign, "measure")}
+    assert lengths == ({4, 8, 16} if measure else set())
