@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -14,14 +13,13 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from alloop.potential.architecture import cutoff_of, head_of, numbers_of
-from alloop.potential.contraction import frozen
 from alloop.potential.foundation import load_foundation_file
-from alloop.potential.graphs import Graph, geometry, one_hot
+from alloop.potential.graphs import one_hot
 from alloop.potential.model_files import hot, hot_model
+from alloop.potential.neighbours import SKIN_A, Edges, Neighbourhoods
 from alloop.potential.runtime import DTYPES
+from alloop.potential.surface import Surface, ready, surfaces
 from alloop.tasks.workspace import Workspace
-
-_ready: WeakKeyDictionary[torch.nn.Module, tuple[object, torch.nn.Module]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,9 @@ class Committee:
         self._numbers, self._cutoff_A, self._head = shapes.pop()
         self._device, self._dtype = device, dtype
         self._members = tuple(ready(model, device, dtype) for model in models)
-        self._species: tuple[bytes, np.ndarray] = (b"", np.zeros((0, 0)))
+        self._same: tuple[bytes, bytes] = (b"", b"")
+        self._near: Neighbourhoods | None = None
+        self._last: tuple[tuple[bytes, bytes, bytes], Edges, Surface] | None = None
 
     def __len__(self) -> int:
         return len(self._members)
@@ -104,7 +104,8 @@ class Committee:
         """
         if not _is_finite(atoms):
             return _nothing(len(atoms), stress)
-        return _evaluate(self._members[0], self._graph(atoms), stress)
+        edges, leader = self._led(atoms)
+        return _prediction(leader, edges, atoms, stress)
 
     def look(self, atoms: Atoms, *, stress: bool = False) -> Look:
         """Return the leader's prediction of a frame and the members' disagreement about its forces.
@@ -117,18 +118,35 @@ class Committee:
         if not _is_finite(atoms):
             unknown = None if len(self) == 1 else np.full(len(atoms), np.nan)
             return Look(_nothing(len(atoms), stress), unknown)
-        graph = self._graph(atoms)
-        leader = _evaluate(self._members[0], graph, stress)
+        edges, led = self._led(atoms)
+        leader = _prediction(led, edges, atoms, stress)
         if len(self) == 1:
             return Look(leader, None)
-        others = [_evaluate(member, graph, False).forces_eV_per_A for member in self._members[1:]]
+        others = [surface.forces(edges).cpu().numpy() for surface in surfaces(self._members[1:], edges)]
         return Look(leader, disagreement(np.stack([leader.forces_eV_per_A, *others])))
 
-    def _graph(self, atoms: Atoms) -> Graph:
-        numbers = atoms.numbers.tobytes()
-        if self._species[0] != numbers:
-            self._species = (numbers, one_hot(atoms.numbers, self._numbers))
-        return geometry(atoms, self._species[1], self._cutoff_A, self._dtype, head=self._head, device=self._device)
+    def _led(self, atoms: Atoms) -> tuple[Edges, Surface]:
+        """Return the edges of a frame and what the leader says, remembered where it is the frame of last time."""
+        frame = (atoms.numbers.tobytes(), atoms.cell.array.tobytes(), atoms.positions.tobytes())
+        if self._last is None or self._last[0] != frame:
+            edges = self._edges(atoms)
+            self._last = (frame, edges, surfaces(self._members[:1], edges)[0])
+        return self._last[1:]
+
+    def _edges(self, atoms: Atoms) -> Edges:
+        """Return the edges of a frame; as long as atoms and cell stay, the list of pairs is kept."""
+        if not atoms.pbc.all():
+            raise ValueError("a frame must be periodic along all three lattice vectors")
+        same = (atoms.numbers.tobytes(), atoms.cell.array.tobytes())
+        if self._near is None or self._same[0] != same[0]:
+            rows = one_hot(atoms.numbers, self._numbers)
+            self._species = torch.as_tensor(rows, dtype=DTYPES[self._dtype], device=self._device)
+        if self._near is None or self._same != same:
+            # A cell that changes all the time would never use the skin.
+            skin_A = 0.0 if self._same[0] == same[0] else SKIN_A
+            self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, self._species, self._cutoff_A, skin_A)
+            self._same = same
+        return self._near.edges(atoms.positions[None], (0,))
 
 
 class LeaderCalculator(Calculator):  # type: ignore[misc]
@@ -199,34 +217,18 @@ def disagreement(forces_eV_per_A: np.ndarray) -> np.ndarray:
     return spread
 
 
-def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
-    """Return a model as it shall be evaluated: on its device, in its precision, in its fastest equal form.
-
-    That form is kept as long as the model is, and made anew where weights were changed.
-    """
-    model = model.to(device=device, dtype=DTYPES[dtype]).eval().requires_grad_(False)
-    weights = tuple((weight.data_ptr(), weight._version) for weight in model.parameters())
-    kept = _ready.get(model)
-    if kept is None or kept[0] != weights:
-        kept = _ready[model] = (weights, frozen(model))
-    return kept[1]
-
-
-def _evaluate(model: torch.nn.Module, graph: Graph, stress: bool) -> Prediction:
-    # MACE marks the positions of what it is given, and replaces them when it strains the cell.
-    output = model({**graph, "positions": graph["positions"].detach()}, compute_stress=stress)
-    forces = output["forces"].detach().cpu().numpy().astype(float)
-    virial = output["stress"].detach().cpu().numpy().astype(float)[0] if stress else None
-    return Prediction(
-        energy_eV=float(output["energy"].detach()[0]),
-        forces_eV_per_A=forces,
-        stress_eV_per_A3=None if virial is None else full_3x3_to_voigt_6_stress(virial),
-    )
-
-
 def _is_finite(atoms: Atoms) -> bool:
     return bool(np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all())
 
 
 def _nothing(atoms: int, stress: bool) -> Prediction:
     return Prediction(float("nan"), np.full((atoms, 3), np.nan), np.full(6, np.nan) if stress else None)
+
+
+def _prediction(surface: Surface, edges: Edges, atoms: Atoms, stress: bool) -> Prediction:
+    virial = surface.virial(edges).cpu().numpy() / atoms.get_volume() if stress else None
+    return Prediction(
+        energy_eV=float(surface.node_energies_eV.sum()),
+        forces_eV_per_A=surface.forces(edges).cpu().numpy(),
+        stress_eV_per_A3=None if virial is None else full_3x3_to_voigt_6_stress(virial),
+    )

@@ -1,6 +1,9 @@
-"""Neighbours of moving atoms: a list with a skin, made anew only when an atom has moved through half of it."""
+"""Neighbours of moving atoms: lists with a skin, made anew only when an atom has moved through half of it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,6 +12,30 @@ from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 SKIN_A = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Pairs of atoms within the cutoff, those of one receiver beside each other.
+
+    Attributes
+    ----------
+    senders, receivers : torch.Tensor of int, shape (edges,)
+        Atoms; receivers ascend.
+    vectors_A : torch.Tensor of float64, shape (edges, 3)
+        From sender to receiver.
+    lengths_A, contacts : torch.Tensor of float64, shape (edges,)
+        Distances, in Å and in sums of covalent radii.
+    species : torch.Tensor, shape (atoms, elements)
+        One-hot rows, in the models' precision.
+    """
+
+    senders: torch.Tensor
+    receivers: torch.Tensor
+    vectors_A: torch.Tensor
+    lengths_A: torch.Tensor
+    contacts: torch.Tensor
+    species: torch.Tensor
 
 
 class Pairs:
@@ -42,10 +69,92 @@ class Pairs:
         i, j, shifts = neighbour_list(
             "ijS", positions=positions_A, cell=self._cell_A, pbc=[True] * 3, cutoff=self._reach_A
         )
-        order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], j, i))
+        order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], i, j))
         i, j, shifts = i[order], j[order], shifts[order]
         self.edges = torch.as_tensor(np.stack([i, j]), dtype=torch.long, device=self._device)
         self.shifts_A = torch.as_tensor(shifts @ self._cell_A, dtype=torch.float64, device=self._device)
         self.radii_A = torch.as_tensor(self._radii_A[i] + self._radii_A[j], dtype=torch.float64, device=self._device)
         self._positions_A = positions_A.copy()
         return True
+
+
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """The pairs of some walkers as one graph."""
+
+    edges: torch.Tensor
+    shifts_A: torch.Tensor
+    radii_A: torch.Tensor
+    species: torch.Tensor
+
+
+class Neighbourhoods:
+    """The graph of several walkers of the same atoms.
+
+    Edge vectors are differences of float64 positions. The graph of a walker depends on its positions alone, not on
+    when its list of pairs was made.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (atoms,)
+        Atomic numbers.
+    cell_A : ndarray, shape (3, 3)
+        Lattice vectors (Å) of every walker; periodic along all three.
+    species : torch.Tensor, shape (atoms, elements)
+        The atomic numbers as one-hot rows, on the device and in the precision of the models.
+    cutoff_A, skin_A : float
+        Cutoff, and how far beyond it pairs are kept; the skin changes the speed only.
+    """
+
+    def __init__(
+        self,
+        numbers: NDArray[np.int_],
+        cell_A: NDArray[np.float64],
+        species: torch.Tensor,
+        cutoff_A: float,
+        skin_A: float = SKIN_A,
+    ) -> None:
+        self._numbers, self._cell_A, self._species = numbers.copy(), cell_A.copy(), species
+        self._cutoff_A, self._skin_A, self._device = cutoff_A, skin_A, str(species.device)
+        self._pairs: dict[int, Pairs] = {}
+        self._joined: dict[tuple[int, ...], _Joined] = {}
+
+    def edges(self, positions_A: NDArray[np.float64], walkers: Sequence[int]) -> Edges:
+        """Return the edges of walkers at finite positions (walkers, atoms, 3); the same number is the same walker."""
+        joined = self._join(positions_A, tuple(walkers))
+        positions = torch.as_tensor(positions_A.reshape(-1, 3), dtype=torch.float64, device=self._device)
+        senders, receivers = joined.edges
+        vectors = positions.index_select(0, receivers) - positions.index_select(0, senders) + joined.shifts_A
+        lengths = torch.linalg.vector_norm(vectors, dim=1)
+        near = (lengths < self._cutoff_A).nonzero().squeeze(1)
+        lengths = lengths.index_select(0, near)
+        return Edges(
+            senders=senders.index_select(0, near),
+            receivers=receivers.index_select(0, near),
+            vectors_A=vectors.index_select(0, near),
+            lengths_A=lengths,
+            contacts=lengths / joined.radii_A.index_select(0, near),
+            species=joined.species,
+        )
+
+    def only(self, parts: Sequence[tuple[int, ...]]) -> None:
+        """Forget the graphs of all but these sets of walkers."""
+        self._joined = {walkers: self._joined[walkers] for walkers in parts if walkers in self._joined}
+
+    def _join(self, positions_A: NDArray[np.float64], walkers: tuple[int, ...]) -> _Joined:
+        """Return the pairs of these walkers, joined anew if any of their lists had to be made anew."""
+        changed = walkers not in self._joined
+        for row, walker in enumerate(walkers):
+            if walker not in self._pairs:
+                self._pairs[walker] = Pairs(self._numbers, self._cell_A, self._cutoff_A, self._skin_A, self._device)
+            changed |= self._pairs[walker].update(positions_A[row])
+        if changed:
+            pairs = [self._pairs[walker] for walker in walkers]
+            known = self._joined.get(walkers)
+            self._joined[walkers] = _Joined(
+                edges=torch.cat([one.edges + row * len(self._numbers) for row, one in enumerate(pairs)], dim=1),
+                shifts_A=torch.cat([one.shifts_A for one in pairs]),
+                radii_A=torch.cat([one.radii_A for one in pairs]),
+                species=self._species.repeat(len(walkers), 1) if known is None else known.species,
+            )
+        return self._joined[walkers]

@@ -1,4 +1,3 @@
-import copy
 import warnings
 
 import numpy as np
@@ -7,7 +6,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloop.potential.committee import ready
 from alloop.potential.contraction import FrozenContraction, frozen
 from alloop.potential.graphs import graph_of
 from tests.support.models import lithium_chloride, small_foundation, small_model
@@ -63,20 +61,6 @@ def test_where_the_faster_form_is_wrong_that_of_mace_is_used_with_a_warning(monk
     expected_energy, expected = evaluate(model, atoms)
     torch.testing.assert_close(forces, expected)
     torch.testing.assert_close(energy, expected_energy)
-
-
-def test_a_model_is_made_ready_once_and_again_when_its_weights_change():
-    model, atoms = shaped(0, 1, 2), lithium_chloride(3)
-    first = ready(model, "cpu", "float64")
-    assert ready(model, "cpu", "float64") is first
-    with torch.no_grad():
-        for weights in model.products.parameters():
-            weights *= 1.5
-    changed = ready(model, "cpu", "float64")
-    assert changed is not first
-    torch.testing.assert_close(evaluate(changed, atoms), evaluate(copy.deepcopy(model), atoms), rtol=1e-10, atol=1e-10)
-    single = ready(model, "cpu", "float32")
-    assert evaluate(single, atoms)[1].dtype == torch.float32
 
 
 def test_the_model_itself_is_left_as_it_was():

@@ -111,4 +111,4 @@ def test_an_exported_model_gives_the_same_numbers_in_mace_itself(tmp_path, make,
     ours = Committee([model], device="cpu", dtype="float32").forces(atoms)
     atoms.calc = MACECalculator(str(tmp_path / "a.model"), device="cpu", default_dtype="float32")
     assert atoms.get_potential_energy() == pytest.approx(ours.energy_eV, abs=1e-5)
-    np.testing.assert_allclose(atoms.get_forces(), ours.forces_eV_per_A, atol=1e-6)
+    np.testing.assert_allclose(atoms.get_forces(), ours.forces_eV_per_A, atol=5e-6)

@@ -347,6 +347,9 @@ def test_unphysical_models_explode_and_the_result_is_sane(tmp_path):
 @pytest.mark.parametrize(("scale_eV_per_A", "ended"), [(1e38, "temperature"), (1e39, "nan")])
 def test_models_without_measure_end_the_walker_before_its_first_step(tmp_path, scale_eV_per_A, ended):
     workspace = workspace_with_models(tmp_path, scale_eV_per_A)
-    _, summary, data = perform(mace_request(members=("fit:a", "fit:b")), workspace)
+    distorted = ELECTROLYTE.to_atoms()
+    distorted.rattle(0.02)
+    task = mace_request(members=("fit:a", "fit:b"), structure=Structure.from_atoms(distorted))
+    _, summary, data = perform(task, workspace)
     assert (summary.ended, summary.steps, data.structures) == (ended, 0, ())
     assert data.last_good is None
