@@ -14,6 +14,7 @@ from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
 from alloop.config.structures import read_systems
 from alloop.materials.structure import Structure, symbols_of
+from alloop.materials.supercell import face_distances, repeats_for
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,17 @@ class SystemProjection:
 
 
 @dataclass(frozen=True)
+class MeasuredCell:
+    """The supercell in which a system's transport is measured: its shortest distance between periodic faces (Å)."""
+
+    system: str
+    repeat: tuple[int, int, int]
+    atoms: int
+    width_A: float
+    narrow: bool
+
+
+@dataclass(frozen=True)
 class Projection:
     """What a campaign takes that climbs its whole ladder.
 
@@ -73,6 +85,8 @@ class Projection:
         label was timed. The isolated atoms are not in it.
     shortfalls : tuple of str
         Budgets that do not suffice, one line each.
+    measured : tuple of MeasuredCell
+        Where transport is measured; empty without a ``measure`` section.
     """
 
     systems: tuple[SystemProjection, ...]
@@ -89,6 +103,7 @@ class Projection:
     dft_core_hours: float | None
     dft_wall_h: float | None
     shortfalls: tuple[str, ...]
+    measured: tuple[MeasuredCell, ...] = ()
 
 
 def project(
@@ -138,6 +153,7 @@ def project(
         label_slots=slots,
         dft_core_hours=core_hours,
         dft_wall_h=wall_h,
+        measured=_measured(config, structures),
         shortfalls=(*_shortfalls(config, training + heldout, core_hours, wall_h), *_short_jobs(config, systems)),
     )
 
@@ -174,6 +190,20 @@ def _first_labels(config: CampaignConfig) -> int:
 def _fits(config: CampaignConfig, top: int) -> int:
     generations = 1 + math.ceil(max(0, top - _first_labels(config)) / config.fit.every_labels)
     return generations * config.potential.committee + len(config.ladder.rungs) * config.ladder.fits
+
+
+def _measured(config: CampaignConfig, structures: Mapping[str, Structure]) -> tuple[MeasuredCell, ...]:
+    settings, named = config.measure, config.ladder.measure_on
+    if settings is None:
+        return ()
+    cells = []
+    for name, structure in structures.items():
+        if named is None or name in named:
+            repeat = settings.repeat or repeats_for(structure, settings.min_width_A)
+            width_A = min(w * n for w, n in zip(face_distances(structure), repeat, strict=True))
+            narrow = width_A < settings.min_width_A - 1e-6
+            cells.append(MeasuredCell(name, repeat, len(structure.numbers) * math.prod(repeat), width_A, narrow))
+    return tuple(cells)
 
 
 def _segments(config: CampaignConfig, top: int, heldout: int) -> int:

@@ -20,7 +20,7 @@ from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile, GpawLabel
 from alloop.config.structures import read_systems
-from alloop.cost import Projection, project
+from alloop.cost import MeasuredCell, Projection, project
 from alloop.journal import JOURNAL_FILE
 from alloop.monitor.lines import imported_text, lines
 from alloop.opening import foresee
@@ -146,11 +146,27 @@ def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str
         ("fits", f"about {projection.fits}"),
         ("MD segments", f"at least {projection.segments} of {config.explore.segment_fs:g} fs"),
     ]
+    rows += [("transport", words) for words in _transport_words(config, projection)]
     if projection.dft_core_hours is not None and projection.dft_wall_h is not None:
         slots = f"{projection.label_slots} worker{'s' if projection.label_slots > 1 else ''}"
         cost = f"about {_core_hours(projection.dft_core_hours)}, {_hours(projection.dft_wall_h)} on {slots}"
         rows.append(("cost of DFT", f"{cost}, without the isolated atoms (one timed label per system)"))
     return rows
+
+
+def _transport_words(config: CampaignConfig, projection: Projection) -> list[str]:
+    settings = config.measure
+    if settings is None:
+        return ["not measured: the ladder judges held-out errors only; a `measure` section adds it"]
+    runs = len(config.ladder.rungs) * config.ladder.fits * len(settings.temperatures_K) * settings.replicas
+    lengths = f"{settings.production_ps:g} to {settings.max_ps:g} ps"
+    return [f"{runs} runs of {lengths} in {_cell_words(cell)}" for cell in projection.measured]
+
+
+def _cell_words(cell: MeasuredCell) -> str:
+    repeat = "×".join(str(n) for n in cell.repeat)
+    words = f"{cell.system}, {repeat}: {cell.atoms} atoms, {cell.width_A:.1f} Å between periodic faces"
+    return f"{words} (limited by size)" if cell.narrow else words
 
 
 def label_words(config: CampaignConfig) -> str:

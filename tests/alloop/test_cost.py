@@ -71,3 +71,14 @@ def test_jobs_too_short_for_a_label_are_told(folder):
     assert project(loaded, label_s=200.0).shortfalls == ()
     (shortfall,) = project(loaded, label_s=400.0).shortfalls
     assert shortfall.startswith("execution.executors.local.walltime: a label takes about 6.67 core-minutes")
+
+
+def test_cells_of_production_runs_are_told_with_their_width(folder):
+    text = f"{BASE}\nmeasure: {{mobile: Li, temperatures_K: [600, 800]}}\n"
+    (cell,) = project(load_config(folder.config(text))).measured
+    assert cell.repeat == (5, 5, 5)
+    assert cell.atoms == 2 * 125
+    assert cell.width_A == pytest.approx(5 * 5.14 / 3**0.5)
+    assert not cell.narrow
+    narrow = text.replace("mobile: Li", "mobile: Li, repeat: [2, 2, 2]")
+    assert project(load_config(folder.config(narrow))).measured[0].narrow
