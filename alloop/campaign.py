@@ -145,8 +145,12 @@ class Campaign:
         ------
         StopRequested
             If a stop was asked for; measuring again continues it.
+        CodeRefusedError
+            If the code of the labels changed, and labels made again with it are not the same.
         """
         self.record([started])
+        if self.state.drift is not None:
+            self.settle_code()
         if self.charter.measuring_only:
             self.work(lambda: bool(self.state.running) or rungs_left(self.state, self.charter))
         else:

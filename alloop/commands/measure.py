@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from alloop.charter import Charter
 from alloop.config.errors import ConfigError, Problem
+from alloop.config.loading import LoadedConfig
 from alloop.folding import apply
-from alloop.journal import Journal
+from alloop.journal import JOURNAL_FILE, Journal
 from alloop.state import State
 from alloop.subsets import SubsetError, draw
 from alloop.tasks.workspace import Workspace
+from alloop.wanted import ladder_rungs
+
+Goal = Literal["verdict", "transport", "subsets"]
+"""What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets."""
+
+
+def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:
+    """Refuse to measure where there is nothing to measure, before anything is created.
+
+    Raises
+    ------
+    ConfigError
+        With what is missing.
+    """
+    data = loaded.config.data
+    brings = bool(data.campaigns) or bool(data.initial and data.reference == "same")
+    if goal == "transport" and loaded.config.measure is None:
+        what = "there is no `measure` section that says what to measure; add one, `mobile: Li` is the least"
+        raise ConfigError(loaded.path, Problem("measure", what))
+    if goal != "verdict" and not (root / JOURNAL_FILE).exists() and not (goal == "subsets" and brings):
+        what = f"there is no campaign to measure; run it first: alloop run {loaded.path}"
+        raise ConfigError(root, Problem("", what))
+
+
+def check_rungs(state: State, charter: Charter, workspace: Workspace) -> None:
+    """Refuse to measure a campaign without a rung that is fitted.
+
+    Raises
+    ------
+    ConfigError
+        With how many labels the first rung takes.
+    """
+    if not ladder_rungs(state, charter):
+        labels, first = state.labelled("train"), charter.config.ladder.rungs[0]
+        what = f"no rung is fitted yet ({labels} training labels, the first rung takes {first}); run the campaign on"
+        raise ConfigError(workspace.root, Problem("", what))
 
 
 def journal_subsets(journal: Journal, state: State, charter: Charter, workspace: Workspace) -> None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -20,7 +19,7 @@ from alloop import exit_codes
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
 from alloop.charter import Charter
 from alloop.commands.campaigns import campaign_folder, refuse_unusable_path
-from alloop.commands.measure import journal_subsets
+from alloop.commands.measure import Goal, check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
@@ -46,10 +45,6 @@ from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
-
-Goal = Literal["verdict", "transport", "subsets"]
-"""What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets."""
 
 
 def run_campaign(
@@ -88,6 +83,7 @@ def run_campaign(
     loaded = load_config(path)
     root = campaign_folder(loaded.config.name, folder)
     refuse_unusable_path(root)
+    check_goal(loaded, root, goal)
     imports = checked(loaded, root)
     foundation = _foundation(loaded, root, brought(imports), console)
     with _open_journal(root, loaded, console) as journal:
@@ -122,6 +118,8 @@ def _drive(
     """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
     assert state.created is not None
     charter = replace(Charter.of(state.created, config), measuring_only=goal == "transport")
+    if goal == "transport":
+        check_rungs(state, charter, workspace)
     if goal == "subsets" and not state.subsets_open():
         journal_subsets(journal, state, charter, workspace)
     if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):

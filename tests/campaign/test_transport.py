@@ -98,3 +98,16 @@ def test_other_settings_measure_again_without_a_label(finished, tmp_path):
     state = folded(folder)
     assert {at.temperature_K for at in next(iter(state.transports.values())).transport.temperatures} == {300, 500}
     assert state.verdict is not None
+
+
+def test_an_imported_dataset_has_a_ladder_of_its_own(finished, tmp_path):
+    _, folder, _ = finished
+    data = {"initial": [str(folder / "export" / "dataset.extxyz")], "reference": "same"}
+    ladder = {**LADDER, "rungs": [3, 6]}
+    config = write_config(tmp_path / "config", data=data, ladder=ladder, initial={"frames": 0}, measure=None)
+    told = alloop("measure", config, "--ladder", "--folder", tmp_path / "campaign", "--plain")
+    assert told.returncode == 0, told.stdout + told.stderr
+    state = folded(tmp_path / "campaign")
+    assert [row["size"] for row in state.subsets_judged.table] == [3, 6]
+    assert len(state.drawn.heldout) >= 3
+    assert not attempts(tmp_path / "campaign", "label")
