@@ -23,7 +23,7 @@ Limit = Literal["dynamics", "fits", "change"]
 _IN_WORDS: dict[Limit, str] = {
     "dynamics": "the dynamics are too short to tell",
     "fits": "the fits differ too much, longer dynamics would not help",
-    "change": "it is too close to the tolerance, longer dynamics would not help",
+    "change": "it is too large or too close to the tolerance, longer dynamics would not help",
 }
 
 
@@ -54,7 +54,8 @@ class Judgement:
         Standard error of `delta` from the dynamics alone, which longer runs can shrink; None for held-out errors.
     limit : str or None
         What keeps a change of transport undecided: ``dynamics`` (longer runs may decide it), ``fits`` (their spread
-        makes the error bar wider than the tolerance) or ``change`` (it is too close to the tolerance).
+        makes the error bar wider than the tolerance, however long the runs) or ``change`` (it is too close to the
+        tolerance, or likely beyond it).
     """
 
     metric: str

@@ -204,7 +204,7 @@ def _judge(metric: str, unit: str, system: str, change: Change, tolerance: float
 def _limit(change: Change, tolerance: float) -> Limit:
     if change.within_reach(tolerance):
         return "dynamics"
-    return "fits" if change.critical * change.se > tolerance else "change"
+    return "fits" if change.critical * change.best_se() > tolerance else "change"
 
 
 def _numbers(

@@ -54,3 +54,9 @@ def test_an_undecided_change_says_what_keeps_it_so(last, md, finding, limit):
     energy, sigma = judge_transport(licl([0.30, 0.301, 0.302], md=md), licl(last, md=md), 0.03, 0.35)
     assert (energy.finding, energy.limit) == (finding, limit)
     assert (energy.unit, energy.system, sigma.finding) == ("eV", "LiCl", "equivalent")
+
+
+def test_a_change_beyond_the_tolerance_is_not_blamed_on_fits_that_scatter_as_their_dynamics_do():
+    before, after = licl([0.168, 0.325, 0.293], md=0.11), licl([0.140, 0.123, 0.002], md=0.10)
+    energy, _ = judge_transport(before, after, 0.03, 0.35)
+    assert (energy.finding, energy.limit) == ("undecided", "change")
