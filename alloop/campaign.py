@@ -151,7 +151,7 @@ class Campaign:
         self.record([started])
         if self.state.drift is not None:
             self.settle_code()
-        if self.charter.measuring_only:
+        if self.charter.goal == "transport":
             self.work(lambda: bool(self.state.running) or rungs_left(self.state, self.charter))
         else:
             self.work(lambda: bool(self.state.running) or self.state.subsets_open())

@@ -6,7 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from alloop.config import CampaignConfig
 from alloop.events import CampaignCreated
@@ -15,6 +15,11 @@ from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.selection import SelectionPolicy
 from policies.stopping import LadderStopping, StoppingPolicy
+
+Goal = Literal["verdict", "transport", "subsets"]
+"""What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets.
+
+Only the first explores and labels."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,7 @@ class Charter:
     selection: SelectionPolicy
     exploration: ExplorationPolicy
     stopping: StoppingPolicy
-    measuring_only: bool = False
-    """Whether nothing is explored, labelled or fitted: the rungs that stand are measured."""
+    goal: Goal = "verdict"
 
     @classmethod
     def of(cls, created: CampaignCreated, config: CampaignConfig) -> Charter:

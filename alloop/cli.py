@@ -22,7 +22,7 @@ from rich.console import Console
 from alloop import __version__, exit_codes
 
 if TYPE_CHECKING:
-    from alloop.commands.measure import Goal
+    from alloop.charter import Goal
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")

@@ -50,10 +50,10 @@ def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
         return []
     if state.subsets_open():
         return judge_subsets(state, charter, idle=idle)
-    if charter.measuring_only:
-        return judge_rungs(state, charter) if state.verdict is None else []
-    if state.verdict is not None:
+    if state.verdict is not None or charter.goal == "subsets":
         return []
+    if charter.goal == "transport":
+        return judge_rungs(state, charter)
     emergency = _emergency(state, charter)
     if emergency or not (idle or charter.config.overlap):
         return emergency

@@ -85,9 +85,9 @@ def _open_stages(state: State, charter: Charter) -> tuple[Stage, ...]:
         return (_probes,)
     if state.subsets_open():
         return _SUBSET_STAGES
-    if charter.measuring_only:
+    if charter.goal == "transport":
         return _MEASURING_STAGES
-    if state.verdict is not None:
+    if charter.goal == "subsets" or state.verdict is not None:
         return ()
     if charter.config.overlap:
         return _STAGES_IN_OVERLAP

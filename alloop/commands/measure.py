@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from alloop.charter import Charter
+from alloop.charter import Charter, Goal
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.folding import apply
@@ -14,9 +13,6 @@ from alloop.state import State
 from alloop.subsets import SubsetError, draw
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import ladder_rungs
-
-Goal = Literal["verdict", "transport", "subsets"]
-"""What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets."""
 
 
 def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from alloop import exit_codes
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
-from alloop.charter import Charter
+from alloop.charter import Charter, Goal
 from alloop.commands.campaigns import campaign_folder, refuse_unusable_path
-from alloop.commands.measure import Goal, check_goal, check_rungs, journal_subsets
+from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
@@ -117,7 +117,7 @@ def _drive(
 ) -> int:
     """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
     assert state.created is not None
-    charter = replace(Charter.of(state.created, config), measuring_only=goal == "transport")
+    charter = replace(Charter.of(state.created, config), goal=goal)
     if goal == "transport":
         check_rungs(state, charter, workspace)
     if goal == "subsets" and not state.subsets_open():

@@ -1,6 +1,7 @@
 """Rungs measured, judged and measured longer, by the real loop on simulated workers."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -102,13 +103,35 @@ def test_a_foundation_is_a_rung_without_labels(tmp_path):
     assert all(0 not in (j.get("size"),) for j in events(campaign, RungJudged)[-1].judgements)
 
 
+def measure_subsets(campaign):
+    drawn = draw(campaign.state, campaign.charter, dict.fromkeys(campaign.state.frames, "A"))
+    campaign.record([drawn])
+    campaign.charter = replace(campaign.charter, goal="subsets")
+    campaign.measure(STARTED)
+    return drawn
+
+
+def test_random_subsets_of_an_unfinished_campaign_buy_no_label(tmp_path):
+    campaign = loop(tmp_path, config(budget={"labels": 16}))
+    campaign.run(STARTED)
+    before = Counter(task.task for task in campaign.state.tasks.values())
+    more = config(budget={"labels": 90})
+    for entry in campaign.journal.append([ConfigChanged(config=more.model_dump(mode="json"), changes=("budget",))]):
+        apply(campaign.state, entry)
+    campaign.journal.close()
+    again = loop(tmp_path, more)
+    assert again.state.verdict is None
+    measure_subsets(again)
+    after = Counter(task.task for task in again.state.tasks.values())
+    assert again.state.subsets_judged is not None
+    assert {kind for kind in after if after[kind] != before[kind]} == {"fit", "evaluate"}
+
+
 def test_random_subsets_of_a_finished_campaign_are_fitted_measured_and_judged(tmp_path):
     campaign = loop(tmp_path, config(measure=MEASURE))
     verdict = campaign.run(STARTED)
     labels = len(tasks(campaign, "label"))
-    drawn = draw(campaign.state, campaign.charter, dict.fromkeys(campaign.state.frames, "A"))
-    campaign.record([drawn])
-    campaign.measure(STARTED)
+    drawn = measure_subsets(campaign)
     judged = campaign.state.subsets_judged
     assert [row["size"] for row in judged.table] == [6, 12, 24]
     assert judged.table[0]["transport"][0]["activation_energy_eV"] is not None
@@ -139,8 +162,6 @@ def test_new_measure_settings_measure_again_and_buy_no_label(tmp_path):
 
 
 def test_measuring_only_neither_explores_nor_labels(tmp_path):
-    from dataclasses import replace
-
     campaign = loop(tmp_path, config(budget={"labels": 16}))
     campaign.run(STARTED)
     before = Counter(task.task for task in campaign.state.tasks.values())
@@ -149,7 +170,7 @@ def test_measuring_only_neither_explores_nor_labels(tmp_path):
         apply(campaign.state, entry)
     campaign.journal.close()
     again = loop(tmp_path, wanted)
-    again.charter = replace(again.charter, measuring_only=True)
+    again.charter = replace(again.charter, goal="transport")
     again.measure(STARTED)
     after = Counter(task.task for task in again.state.tasks.values())
     assert {kind for kind in after if after[kind] != before[kind]} <= {"produce", "measure", "evaluate"}
