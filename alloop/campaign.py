@@ -17,7 +17,6 @@ from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 from alloop.folding import apply
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal import Entry, Journal
-from alloop.judging import rungs_left
 from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
 from alloop.records import TaskState
@@ -151,10 +150,12 @@ class Campaign:
         self.record([started])
         if self.state.drift is not None:
             self.settle_code()
-        if self.charter.goal == "transport":
-            self.work(lambda: bool(self.state.running) or rungs_left(self.state, self.charter))
-        else:
-            self.work(lambda: bool(self.state.running) or self.state.subsets_open())
+        # What cannot be evaluated or measured is left: the end is when nothing runs and nothing more is wanted.
+        self.take_up()
+        self.advance()
+        while self.state.running:
+            self.hear(wait(self.workers.completions, self.tick_s))
+            self.advance()
         self.record([DriverStopped(reason="measured")])
 
     def settle_code(self) -> None:

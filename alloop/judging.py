@@ -96,16 +96,6 @@ def _extension(rungs: list[RungState], charter: Charter, wish: MeasureMore) -> l
     return [ProductionExtended(rungs=tuple(names), production_ps=ps, reason=reason) for ps, names in wanted.items()]
 
 
-def rungs_left(state: State, charter: Charter) -> bool:
-    """Return whether a fitted rung is still to be evaluated, measured or judged."""
-    heldout = heldout_complete(state, charter)
-    if heldout is None:
-        return False
-    rungs = [rung for rung in ladder_rungs(state, charter) if rung.size]
-    known = all(_is_known(state, charter, rung, heldout) for rung in ladder_rungs(state, charter))
-    return not known or (bool(rungs) and not _judged_so(state, charter, rungs[-1], heldout))
-
-
 def _leading(rungs: list[RungState], known: Callable[[RungState], bool]) -> list[RungState]:
     """Return the rungs before the first that is not known."""
     first = next((place for place, rung in enumerate(rungs) if not known(rung)), len(rungs))

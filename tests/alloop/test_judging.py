@@ -197,3 +197,18 @@ def test_a_policy_that_never_has_enough_cannot_hang_a_campaign(tmp_path, measure
     assert events(campaign, RungJudged)[-1].final
     lengths = {task.context["production_ps"] for task in tasks(campaign, "measure")}
     assert lengths == ({4, 8, 16} if measure else set())
+
+
+def test_measuring_ends_where_a_model_cannot_be_evaluated(tmp_path):
+    campaign = loop(tmp_path, config(budget={"labels": 16}))
+    campaign.run(STARTED)
+    wanted = config(measure=MEASURE, budget={"labels": 16})
+    for entry in campaign.journal.append([ConfigChanged(config=wanted.model_dump(mode="json"), changes=("measure",))]):
+        apply(campaign.state, entry)
+    campaign.journal.close()
+    again = loop(tmp_path, wanted)
+    again.charter = replace(again.charter, goal="transport")
+    again.state.evaluations.clear()  # as if every model had failed on the held-out frames: their tasks are over
+    again.measure(STARTED)
+    assert tasks(again, "measure")
+    assert not again.state.running
