@@ -33,6 +33,16 @@ class Candidates:
         Largest committee standard deviation of a force over the atoms (eV/Å); NaN where no committee looked.
     min_contact : ndarray, shape (n,)
         Shortest contact in sums of covalent radii.
+    expected_error_eV_per_A : mapping of str to ndarray, shape (n,)
+        By element: largest expected error of a force over the atoms of that element (eV/Å); NaN where no committee
+        looked, or where a frame lacks the element.
+    novelty : ndarray, shape (n,)
+        How far the atom of a frame that is most unlike all atoms of its element in labelled and ordered frames is
+        from the nearest of them, in units of the typical distance among those; infinite where there are none.
+    separation : ndarray, shape (n, n)
+        The same of frame i with only frame j known; 0 on the diagonal.
+    quiet : ndarray of int, shape (n,)
+        Segments of the frame's walker since a frame of it was last chosen.
 
     Raises
     ------
@@ -46,6 +56,10 @@ class Candidates:
     why: tuple[str, ...]
     disagreement_eV_per_A: NDArray[np.float64]
     min_contact: NDArray[np.float64]
+    expected_error_eV_per_A: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    novelty: NDArray[np.float64] | None = None
+    separation: NDArray[np.float64] | None = None
+    quiet: NDArray[np.int_] | None = None
 
     def __post_init__(self) -> None:
         for name in ("disagreement_eV_per_A", "min_contact"):
@@ -90,11 +104,14 @@ class Choice:
         1 for the frame that is wanted most.
     why : str
         Countable reason.
+    probability : float
+        Probability with which it was chosen; 1 unless it was drawn at random.
     """
 
     index: int
     rank: int
     why: str
+    probability: float = 1.0
 
 
 @dataclass(frozen=True)

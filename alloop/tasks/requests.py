@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alloop.canonical import content_key
 from alloop.materials.structure import Structure
+from alloop.tasks.calibrations import CalibrationRecord
 from alloop.tasks.results import Record
 
 
@@ -69,7 +70,9 @@ class ExploreRequest(Request):
     random_steps : tuple of int
         Steps at which a frame is offered whatever the committee says.
     lower_eV_per_A, upper_eV_per_A : float
-        Disagreement window; infinite `lower` (None) means that disagreement offers nothing.
+        Window of the largest expected error over the atoms; infinite `lower` (None) means that nothing is offered for it.
+    calibration : CalibrationRecord or None
+        What the committee's disagreement means; None takes it for the expected error.
     """
 
     kind: ClassVar[str] = "explore"
@@ -94,6 +97,7 @@ class ExploreRequest(Request):
     min_contact: float
     stop_temperature_factor: float
     seed: int
+    calibration: CalibrationRecord | None = None
 
 
 class AtomRequest(Request):

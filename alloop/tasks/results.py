@@ -32,6 +32,9 @@ class Offer(Record):
         unphysical).
     disagreement_eV_per_A : float or None
         Largest committee standard deviation of a force over the atoms; None where no committee looked.
+    expected_error_eV_per_A : float or None
+        Largest expected error of a force over the atoms, by the calibration of the request; None where no committee
+        looked.
     min_contact : float
         Shortest contact in sums of covalent radii.
     """
@@ -43,6 +46,7 @@ class Offer(Record):
     disagreement_eV_per_A: float | None
     min_contact: float
     structure_sha256: str
+    expected_error_eV_per_A: float | None = None
 
 
 class OffersSummary(Record):
@@ -249,11 +253,12 @@ class MeasureData(Record):
 
 
 class ChosenFrame(Record):
-    """One selected frame."""
+    """One selected frame, and the probability with which it was chosen."""
 
     id: str
     rank: int
     why: str
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Candidate(Record):
