@@ -70,7 +70,7 @@ class ExploreRequest(Request):
     random_steps : tuple of int
         Steps at which a frame is offered whatever the committee says.
     lower_eV_per_A, upper_eV_per_A : float
-        Window of the largest expected error over the atoms; infinite `lower` (None) means that nothing is offered for it.
+        Window of the largest expected error over the atoms; `lower` None means that nothing is offered for it.
     calibration : CalibrationRecord or None
         What the committee's disagreement means; None takes it for the expected error.
     """
