@@ -17,7 +17,8 @@ from alloop.redaction import redacted
 from alloop.state import LOST, TIMEOUT
 from alloop.tasks.requests import SelectRequest
 from alloop.tasks.result_files import result_from_bytes
-from alloop.tasks.results import SUMMARIES, EvaluateSummary, OffersSummary, ProduceSummary, Result
+from alloop.tasks.results import EvaluateSummary, OffersSummary, ProduceSummary, Result
+from alloop.tasks.summaries import SUMMARIES
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 
 

@@ -14,6 +14,7 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
+from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, MeasureSummary
 
@@ -59,6 +60,7 @@ class State:
         self.segments_produced = 0
         self.e0s_eV: dict[str, float] = {}
         self.evaluations: dict[tuple[str, int], EvaluateSummary] = {}
+        self.calibrations: dict[int, CalibrateSummary] = {}
         self.judged: list[RungJudged] = []
         self.verdict: VerdictReached | None = None
         self.rejections: Counter[str] = Counter()

@@ -9,6 +9,7 @@ from alloop.folding.frames import label_finished, offered
 from alloop.folding.ladder import measure_finished, produce_finished
 from alloop.records import TaskState, WalkerState
 from alloop.state import OF_MACHINES, State
+from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, OffersSummary
 
@@ -109,6 +110,11 @@ def _evaluate_finished(state: State, task: TaskState, event: TaskFinished) -> No
         state.evaluations[key] = EvaluateSummary.model_validate(event.summary)
 
 
+def _calibrate_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    if event.status == "ok":
+        state.calibrations[int(task.context["generation"])] = CalibrateSummary.model_validate(event.summary)
+
+
 def _select_finished(state: State, task: TaskState, event: TaskFinished) -> None:
     if event.status == "ok":
         state.last_selection, state.asked = event.key, None
@@ -138,6 +144,7 @@ _FINISHED: dict[str, Any] = {
     "fit": _fit_finished,
     "evaluate": _evaluate_finished,
     "select": _select_finished,
+    "calibrate": _calibrate_finished,
     "produce": produce_finished,
     "measure": measure_finished,
 }

@@ -329,18 +329,3 @@ class Result(Record):
     timing: Timing | None = None
     summary: dict[str, Any] = {}
     data: dict[str, Any] = {}
-
-
-SUMMARIES: dict[str, type[Record]] = {
-    "initial": OffersSummary,
-    "explore": OffersSummary,
-    "atom": AtomSummary,
-    "label": LabelSummary,
-    "probe": ProbeSummary,
-    "fit": FitSummary,
-    "evaluate": EvaluateSummary,
-    "produce": ProduceSummary,
-    "select": SelectSummary,
-    "measure": MeasureSummary,
-}
-"""What the summary of a task that went well must be."""
