@@ -43,23 +43,20 @@ True
 
 In the config it would read ``select: {policy: "my_module:TightestContact", options: {largest: 0.9}}``.
 
-What a disagreement means is learnt from labels in `policies.calibration`, and tried on labels that were held back in
-`policies.reliability`.
+How far frames are from each other and from what is labelled is computed in `policies.distances`. Random probes, in
+which no policy has a say, are drawn in `policies.probing`. What a disagreement means is learnt from labels in
+`policies.calibration`, and tried on labels that were held back in `policies.reliability`.
 """
 
+from policies.baselines import RandomSelection, UniformSelection
 from policies.calibration import Calibration, Points, SpeciesMap, fit_calibration
+from policies.disagreement import DisagreementSelection
+from policies.distances import Environments, novelty_and_separation, typical_distances
 from policies.exploration import ExplorationPolicy, Launch, LeastExplored, WalkerView
+from policies.probing import draw_probes, left_after, probes_due
 from policies.registry import BUILT_IN, load_policy
 from policies.reliability import CalibrationReport, ReliabilityRow, calibrate
-from policies.selection import (
-    Candidates,
-    Choice,
-    DisagreementSelection,
-    RandomSelection,
-    Selection,
-    SelectionPolicy,
-    Window,
-)
+from policies.selection import Candidates, Choice, Selection, SelectionPolicy, Window
 from policies.stopping import (
     Judgement,
     LadderStopping,
@@ -82,6 +79,7 @@ __all__ = [
     "Candidates",
     "Choice",
     "DisagreementSelection",
+    "Environments",
     "ExplorationPolicy",
     "Judgement",
     "LadderStopping",
@@ -99,13 +97,19 @@ __all__ = [
     "StoppingPolicy",
     "TransportEvidence",
     "TransportRow",
+    "UniformSelection",
     "Verdict",
     "WalkerView",
     "Window",
     "calibrate",
     "compare_rungs",
+    "draw_probes",
     "fit_calibration",
     "judge_change",
+    "left_after",
     "load_policy",
+    "novelty_and_separation",
+    "probes_due",
     "summarise",
+    "typical_distances",
 ]

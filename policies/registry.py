@@ -14,8 +14,9 @@ from policies.stopping import StoppingPolicy
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "selection": {
-        "disagreement": "policies.selection:DisagreementSelection",
-        "random": "policies.selection:RandomSelection",
+        "disagreement": "policies.disagreement:DisagreementSelection",
+        "random": "policies.baselines:RandomSelection",
+        "uniform": "policies.baselines:UniformSelection",
     },
     "exploration": {"least_explored": "policies.exploration:LeastExplored"},
     "stopping": {"ladder": "policies.stopping:LadderStopping"},

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.selection import Candidates, DisagreementSelection, RandomSelection, Selection, SelectionPolicy, Window
+from policies.baselines import RandomSelection, UniformSelection
+from policies.disagreement import DisagreementSelection
+from policies.selection import Candidates, Selection, SelectionPolicy, Window
 
 WINDOW = Window(0.05, 1.0)
-POLICIES = [DisagreementSelection(), RandomSelection()]
+POLICIES = [DisagreementSelection(), RandomSelection(), UniformSelection()]
 
 disagreements = st.one_of(
     st.floats(0.0, 3.0), st.sampled_from([0.05, 1.0, math.nan, math.inf, -math.inf])
@@ -78,17 +80,17 @@ def test_only_numbers_inside_the_window_count_as_disagreement(rows, count, seed)
             assert why == "last_good"
             assert 0.05 <= value < math.inf
         else:
-            assert choice.why == "probe"
+            assert choice.why == "fill"
             assert math.isnan(value) or (why in ("initial", "random") and 0 <= value < 0.05)
             assert why != "disagreement", "a frame wanted for its disagreement needs one"
 
 
 @given(rows=st.lists(rows, max_size=40), count=st.integers(1, 12), seed=st.integers(0, 9))
-def test_probes_only_fill_what_the_window_leaves_open(rows, count, seed):
+def test_chance_only_fills_what_the_window_leaves_open(rows, count, seed):
     selection = DisagreementSelection().select(candidates(rows), WINDOW, count, 40, seed)
     inside = [r for r in rows if math.isfinite(r[3]) and r[3] >= 0.05 and (r[3] <= 1.0 or r[2] == "last_good")]
-    probes = sum(choice.why == "probe" for choice in selection.chosen)
-    assert len(selection.chosen) - probes == min(count, len(inside))
+    drawn = sum(choice.why == "fill" for choice in selection.chosen)
+    assert len(selection.chosen) - drawn == min(count, len(inside))
 
 
 def test_highest_disagreement_first_ties_by_id():
@@ -143,7 +145,7 @@ def test_without_a_committee_the_choice_is_random():
     picks = Counter()
     for seed in range(300):
         selection = DisagreementSelection().select(candidates(rows), WINDOW, 4, 1, seed)
-        assert [choice.why for choice in selection.chosen] == ["probe"] * 4
+        assert [choice.why for choice in selection.chosen] == ["fill"] * 4
         picks.update(choice.index for choice in selection.chosen)
     assert set(picks) == set(range(20)), "every frame has its chance"
     assert max(picks.values()) < 100, "of 60 expected"
@@ -152,7 +154,7 @@ def test_without_a_committee_the_choice_is_random():
 def test_known_frames_offered_blind_are_better_than_no_labels():
     rows = [("w1", "A", "random", 0.01), ("w2", "A", "initial", 0.02), ("w3", "A", "disagreement", 0.03)]
     selection = DisagreementSelection().select(candidates(rows), WINDOW, 3, 1, seed=0)
-    assert {(c.index, c.why) for c in selection.chosen} == {(0, "probe"), (1, "probe")}
+    assert {(c.index, c.why) for c in selection.chosen} == {(0, "fill"), (1, "fill")}
     assert selection.rejected == {2: "known"}
 
 
