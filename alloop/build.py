@@ -12,9 +12,11 @@ from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
 from alloop.measuring import Measurement, ProductionWalkerId, Segment, batches
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState
-from alloop.state import State
+from alloop.state import AT_RANDOM, State
 from alloop.tasks.requests import (
     AtomRequest,
+    CalibrateRequest,
+    CalibrationFrame,
     EvaluateRequest,
     ExploreRequest,
     FitRequest,
@@ -27,6 +29,7 @@ from alloop.tasks.requests import (
     ProductionWalker,
     SelectRequest,
 )
+from alloop.wanted import calibration_frames, probes_wanted
 
 FIT_ATTEMPTS = 3
 
@@ -146,9 +149,14 @@ def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -
     return request.model_copy(update={"train": tuple(state.pretraining), "energy_weight": 0.0, "stress_weight": 0.0})
 
 
-def select(charter: Charter, asked: AskedSelection) -> SelectRequest:
+def select(charter: Charter, state: State, asked: AskedSelection) -> SelectRequest:
     """Return the request for a selection among everything that was offered before it was asked for."""
     settings, event = charter.config.select, asked.event
+    models = state.generations[event.generation].models
+    walkers = {source.walker for source in asked.segments} | {frame.walker for frame in state.pool.values()}
+    quiet = {
+        name: walker.segments - 1 - walker.last_chosen for name, walker in state.walkers.items() if name in walkers
+    }
     return SelectRequest(
         before=asked.before,
         segments=asked.segments,
@@ -161,6 +169,34 @@ def select(charter: Charter, asked: AskedSelection) -> SelectRequest:
         count=event.count,
         per_walker=settings.per_walker,
         seed=event.seed,
+        probes=probes_wanted(state, charter, event.count),
+        members=tuple(models[member] for member in sorted(models)),
+        dtype=charter.config.potential.dtype,
+        calibration=state.calibration(),
+        known=tuple(str(frame.label) for frame in state.labelled_frames("train")),
+        ordered=tuple(state.frames[name].source for name in state.train_order if _is_ordered(state, name)),
+        quiet={name: count for name, count in sorted(quiet.items()) if count > 0},
+    )
+
+
+def _is_ordered(state: State, frame: str) -> bool:
+    return state.frames[frame].status == "selected"
+
+
+def calibrate(state: State) -> CalibrateRequest:
+    """Return the request for what disagreements mean, from the newest labels."""
+    frames = calibration_frames(state)
+    return CalibrateRequest(
+        frames=tuple(
+            CalibrationFrame(
+                id=frame.id,
+                selection=str(frame.selection),
+                label=str(frame.label),
+                probability=frame.probability,
+                probe=frame.reason in AT_RANDOM,
+            )
+            for frame in frames
+        )
     )
 
 

@@ -18,6 +18,7 @@ from alloop.records import GenerationState, RungState
 from alloop.state import State
 from alloop.tasks.requests import Request
 from alloop.wanted import (
+    calibration_frames,
     evaluations_wanted,
     fitted_subsets,
     generation_due,
@@ -208,13 +209,22 @@ def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         yield Wanted(f"label/{frame.id}", "label", partial(build.label, charter, state, frame), {"frame": frame.id})
 
 
+def _calibrations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    active = state.active()
+    if active is None or not calibration_frames(state):
+        return
+    purpose = f"calibrate/g{active.number}"
+    if purpose not in state.tasks:
+        yield Wanted(purpose, "measure", partial(build.calibrate, state), {"generation": active.number})
+
+
 def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if state.asked is None:
         return
     purpose = f"select/{state.asked.event.number}"
     if purpose not in state.tasks:
         context = {"generation": state.asked.event.generation}
-        yield Wanted(purpose, "measure", partial(build.select, charter, state.asked), context)
+        yield Wanted(purpose, "measure", partial(build.select, charter, state, state.asked), context)
 
 
 def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -361,6 +371,7 @@ _STAGES: tuple[Stage, ...] = (
     _beginnings,
     _pretraining,
     _fits,
+    _calibrations,
     _selections,
     _labels,
     _heldout_walkers,
@@ -377,6 +388,7 @@ _SLOT_KINDS: dict[Stage, tuple[str, ...]] = {
     _beginnings: ("label", "explore"),
     _pretraining: ("fit",),
     _fits: ("fit",),
+    _calibrations: ("measure",),
     _selections: ("measure",),
     _labels: ("label",),
     _heldout_walkers: ("explore",),
@@ -392,6 +404,7 @@ _STAGE_OF_KIND: dict[str, Stage] = {
     "initial": _beginnings,
     "fit": _fits,
     "label": _labels,
+    "calibrate": _calibrations,
     "select": _selections,
     "evaluate": _evaluations,
     "measure": _measurements,

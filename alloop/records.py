@@ -31,6 +31,7 @@ class FrameState:
     """One frame with its provenance.
 
     `status` runs from ``offered`` to ``selected`` or ``heldout``, then ``labelled`` or ``failed``; or to ``rejected``.
+    `selection` is the key of the selection that chose it, with `probability`.
     """
 
     id: str
@@ -45,13 +46,16 @@ class FrameState:
     reason: str = ""
     rank: int | None = None
     label: str | None = None
+    selection: str | None = None
+    probability: float = 1.0
 
 
 @dataclass
 class WalkerState:
     """What is known of a walker after its last finished segment.
 
-    `fruitless` counts segments in a row that offered no frame at a random step.
+    `fruitless` counts segments in a row that offered no frame at a random step; `last_chosen` is the newest segment of
+    which a frame was chosen, -1 without any.
     """
 
     id: str
@@ -62,6 +66,7 @@ class WalkerState:
     last_generation: int = -1
     round: int = -1
     fruitless: int = 0
+    last_chosen: int = -1
     running: bool = False
 
 

@@ -12,6 +12,7 @@ from alloop.journal import Journal
 from alloop.records import TaskState
 from alloop.state import State
 from alloop.tasks.requests import (
+    CalibrateRequest,
     EvaluateRequest,
     ExploreRequest,
     FitRequest,
@@ -136,6 +137,11 @@ def _inputs(request: Request) -> Iterator[Input]:
         yield from (("explore", segment.key) for segment in request.segments)
         if request.before is not None:
             yield "select", request.before
+        models = request.members
+        yield from (("label", key) for key in request.known)
+    elif isinstance(request, CalibrateRequest):
+        yield from {("select", frame.selection) for frame in request.frames}
+        yield from (("label", frame.label) for frame in request.frames)
     for model in models:
         if model is not None and model.startswith("fit:"):
             yield "fit", model.removeprefix("fit:")

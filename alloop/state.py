@@ -14,13 +14,15 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
-from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord
 from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, MeasureSummary
 
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)
 """Reasons of failures that other machines may not have."""
+AT_RANDOM = ("probe", "random")
+"""Reasons of choices that had no regard to what a committee said."""
 OF_MEANS = ("budget_spent", "stopped")
 
 
@@ -68,6 +70,7 @@ class State:
         self.broken: Counter[str] = Counter()
         self.last_problem = ""
         self.selections = 0
+        self.probes = 0
         self.asked: AskedSelection | None = None
         self.last_selection: str | None = None
         self.stalled_segments = 0
@@ -147,6 +150,11 @@ class State:
             if rung.name == name:
                 return rung
         raise KeyError(name)
+
+    def calibration(self) -> CalibrationRecord | None:
+        """Return the newest calibration that could be trusted, or None."""
+        trusted = [summary.calibration for summary in self.calibrations.values() if summary.trusted]
+        return trusted[-1] if trusted else None
 
     def members(self) -> int:
         """Return the size of a committee."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 
 from alloop.charter import Charter, Walker
 from alloop.events import GenerationOpened
 from alloop.records import FrameState, GenerationState, RungState
 from alloop.state import State
+from policies.probing import probes_due
 
 STALLED_SEGMENTS_PER_WALKER = 20
+CALIBRATION_FRAMES = 500
+"""Labels that a calibration is made from: older ones are of committees that knew much less."""
 
 
 SUBSETS = -1
@@ -110,6 +114,24 @@ def selection_size(charter: Charter) -> int:
     """Return how many frames a selection chooses: with many label slots more than ``select.batch``."""
     batch = charter.config.select.batch
     return max(batch, math.ceil(charter.config.label_slots / 4)) if charter.config.overlap else batch
+
+
+def probes_wanted(state: State, charter: Charter, count: int) -> int:
+    """Return how many of the next `count` training frames must be random probes, to keep their share of all.
+
+    Where every frame is drawn at random there is nothing to probe for.
+    """
+    select = charter.config.select
+    if select.policy == "random":
+        return 0
+    return probes_due(len(state.train_order), state.probes, count, select.probe_fraction)
+
+
+def calibration_frames(state: State) -> list[FrameState]:
+    """Return the newest labelled frames that a committee had looked at before, in the order of their selection."""
+    chosen = (state.frames[name] for name in reversed(state.train_order))
+    labelled = (frame for frame in chosen if frame.status == "labelled" and frame.selection is not None)
+    return list(islice(labelled, CALIBRATION_FRAMES))[::-1]
 
 
 def starving(state: State, charter: Charter) -> bool:

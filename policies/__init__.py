@@ -55,7 +55,7 @@ from policies.distances import Environments, novelty_and_separation, typical_dis
 from policies.exploration import ExplorationPolicy, Launch, LeastExplored, WalkerView
 from policies.probing import draw_probes, left_after, probes_due
 from policies.registry import BUILT_IN, load_policy
-from policies.reliability import CalibrationReport, ReliabilityRow, calibrate
+from policies.reliability import CalibrationReport, ReliabilityRow, calibrate, reliability
 from policies.selection import Candidates, Choice, Selection, SelectionPolicy, Window
 from policies.stopping import (
     Judgement,
@@ -110,6 +110,7 @@ __all__ = [
     "load_policy",
     "novelty_and_separation",
     "probes_due",
+    "reliability",
     "summarise",
     "typical_distances",
 ]

@@ -92,15 +92,32 @@ def calibrate(points: Points) -> CalibrationReport:
     """
     calibration = fit_calibration(points)
     expected, bound = held_back(points)
-    table, overall = [], []
-    for among, mask in (("probe", points.probe), ("selected", ~points.probe)):
-        table += _binned(points, expected, bound, mask, among)
+    overall = []
+    for among, mask in _kinds(points):
         for species in sorted(set(points.species)):
             rows = mask & (np.array(points.species) == species)
             if rows.any():
                 overall.append(_row(points, expected, bound, rows, among, species))
     doubts = {name: doubt for name in calibration.maps if (doubt := _doubt(name, calibration, overall))}
-    return CalibrationReport(calibration, tuple(table), tuple(overall), doubts)
+    return CalibrationReport(calibration, reliability(points, expected, bound), tuple(overall), doubts)
+
+
+def reliability(points: Points, expected_eV_per_A: Floats, bound_eV_per_A: Floats) -> tuple[ReliabilityRow, ...]:
+    """Return what errors were where they were expected, in bins of about the same number of atoms.
+
+    Parameters
+    ----------
+    points : Points
+        Atoms of labelled frames.
+    expected_eV_per_A, bound_eV_per_A : ndarray, shape (n,)
+        Expected error of each force and the bound that 90 % should stay below (eV/Å), made without these labels.
+    """
+    rows = [_binned(points, expected_eV_per_A, bound_eV_per_A, mask, among) for among, mask in _kinds(points)]
+    return tuple(row for some in rows for row in some)
+
+
+def _kinds(points: Points) -> tuple[tuple[str, NDArray[np.bool_]], ...]:
+    return ("probe", points.probe), ("selected", ~points.probe)
 
 
 def held_back(points: Points) -> tuple[Floats, Floats]:

@@ -164,9 +164,16 @@ class ExploreConfig(Section):
 class SelectConfig(Section):
     """Which offered frames are worth a label."""
 
-    policy: str = Field("disagreement", description="`disagreement`, `random`, or module:Class.")
-    lower_eV_per_A: NonNegative = Field(0.05, description="Frames below this disagreement are known.")
-    upper_eV_per_A: Positive = Field(1.0, description="Frames above this disagreement are beyond the potential.")
+    policy: str = Field("disagreement", description="`disagreement`, `random`, `uniform`, or module:Class.")
+    lower_eV_per_A: NonNegative = Field(
+        0.05, description="Frames whose largest expected force error is below this are known."
+    )
+    upper_eV_per_A: Positive = Field(
+        1.0, description="Frames whose largest expected force error is above this are beyond the potential."
+    )
+    probe_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Share of the training labels that is drawn at random, to check what disagreements mean."
+    )
     batch: Count = Field(6, description="Frames selected at a time.")
     pool_factor: Annotated[float, Field(ge=1)] = Field(3.0, description="Candidates wanted per frame to select.")
     per_walker: Count = Field(2, description="Frames of one walker in one selection.")

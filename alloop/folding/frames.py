@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from alloop.events import FramesSelected, HeldoutDrawn, SelectionAsked, TaskFinished
-from alloop.records import AskedSelection, FrameState, TaskState
-from alloop.state import State
+from alloop.records import AskedSelection, FrameState, TaskState, WalkerState
+from alloop.state import AT_RANDOM, State
 from alloop.tasks.results import Offer
 
 
@@ -70,7 +70,9 @@ def frames_selected(state: State, event: FramesSelected) -> None:
     state.last_chosen = len(event.chosen)
     for choice in event.chosen:
         frame = _leave_pool(state, choice.id)
-        frame.rank, frame.reason = choice.rank, choice.why
+        frame.rank, frame.reason, frame.probability = choice.rank, choice.why, choice.probability
+        if event.generation is not None:
+            _of_a_selection(state, frame)
         _use(state, frame, "train")
         state.train_order.append(frame.id)
     for frame_id, reason in event.rejected.items():
@@ -79,6 +81,13 @@ def frames_selected(state: State, event: FramesSelected) -> None:
         state.rejections[reason] += 1
     state.offered.update(state.asked_about)
     state.asked_about = Counter()
+
+
+def _of_a_selection(state: State, frame: FrameState) -> None:
+    frame.selection = state.last_selection
+    walker = state.walkers.setdefault(frame.walker, WalkerState(frame.walker))
+    walker.last_chosen = max(walker.last_chosen, frame.segment)
+    state.probes += frame.reason in AT_RANDOM
 
 
 def heldout_drawn(state: State, event: HeldoutDrawn) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 from alloop.charter import stable_integer
 from alloop.durable import write_durably
 from alloop.materials.structure import Structure
+from alloop.tasks.calibrate import calibrate
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import (
     AtomRequest,
+    CalibrateRequest,
     EvaluateRequest,
     ExploreRequest,
     FitRequest,
@@ -197,7 +199,12 @@ def _measure(request: MeasureRequest, workspace: Workspace) -> Answer:
 
 
 def _select(request: SelectRequest, workspace: Workspace) -> Answer:
-    return select(request, workspace, Machine())
+    """Select among candidates as they were offered: stand-ins of models cannot look at them again."""
+    return select(request.model_copy(update={"members": ()}), workspace, Machine())
+
+
+def _calibrate(request: CalibrateRequest, workspace: Workspace) -> Answer:
+    return calibrate(request, workspace, Machine())
 
 
 _ANSWERS: dict[type[Request], Callable[[Any, Workspace], Answer]] = {
@@ -211,4 +218,5 @@ _ANSWERS: dict[type[Request], Callable[[Any, Workspace], Answer]] = {
     ProduceRequest: _produce,
     MeasureRequest: _measure,
     SelectRequest: _select,
+    CalibrateRequest: _calibrate,
 }

@@ -262,7 +262,7 @@ class ChosenFrame(Record):
 
 
 class Candidate(Record):
-    """One offered frame, as a selection sees it; see `Offer`."""
+    """One offered frame, as a selection sees it; see `Offer`. Its structure stands at `source`."""
 
     id: str
     walker: str
@@ -271,6 +271,26 @@ class Candidate(Record):
     why: str
     disagreement_eV_per_A: float | None
     min_contact: float
+    source: str = ""
+
+
+class FrameView(Record):
+    """What the committee said of a frame before it had a label, atom by atom.
+
+    Attributes
+    ----------
+    disagreement_eV_per_A : tuple of float
+        Disagreement of every atom (eV/Å).
+    forces_eV_per_A : tuple
+        The leader's forces (eV/Å).
+    expected_error_eV_per_A, bound_eV_per_A : tuple of float
+        Expected error of every force, and the bound that 90 % stay below (eV/Å); empty before there was a calibration.
+    """
+
+    disagreement_eV_per_A: tuple[float, ...]
+    forces_eV_per_A: tuple[Vector, ...]
+    expected_error_eV_per_A: tuple[float, ...] = ()
+    bound_eV_per_A: tuple[float, ...] = ()
 
 
 class SelectSummary(Record):
@@ -290,11 +310,15 @@ class SelectSummary(Record):
 
 
 class SelectData(Record):
-    """A selection: the chosen frames, the rejected ones with the reason by id, and those that wait for the next."""
+    """A selection: the chosen frames, the rejected ones with the reason by id, and those that wait for the next.
+
+    `views` holds what the committee said of each chosen frame, by id.
+    """
 
     chosen: tuple[ChosenFrame, ...]
     rejected: dict[str, str]
     waiting: tuple[Candidate, ...]
+    views: dict[str, FrameView] = {}
 
 
 class Timing(Record):

@@ -1,9 +1,10 @@
-"""Choose the frames that are labelled next, among all that were offered."""
+"""One selection: every candidate is looked at again, and the policy is asked which are labelled next."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -15,24 +16,26 @@ from alloop.failure import blaming
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import SegmentSource, SelectRequest
 from alloop.tasks.results import Candidate, ChosenFrame, OffersSummary, SelectData, SelectSummary
+from alloop.tasks.viewing import Viewed, view
 from alloop.tasks.workspace import DamagedResultError, Workspace
+from policies.probing import draw_probes, left_after
 from policies.registry import load_policy
-from policies.selection import Candidates, Selection, Window
+from policies.selection import Candidates, Choice, Selection, Window
 
-STALE = "stale"
+STALE, UNREADABLE = "stale", "unreadable"
 
 
 def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Ask the selection policy about every candidate.
+    """Draw the probes, and ask the selection policy about all other candidates.
 
     Parameters
     ----------
     request : SelectRequest
-        Where the candidates are, and how many are wanted.
+        Where the candidates are, who looks at them, and how many are wanted.
     workspace : Workspace
-        Holds the results of the segments and of the selection before.
+        Holds the results of the segments and of the selection before, and the models.
     machine : Machine
-        Not used.
+        Where to compute.
 
     Returns
     -------
@@ -48,15 +51,13 @@ def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> tu
     readable = [frames for frames in sources if frames is not None]
     offered = sorted(chain.from_iterable(readable), key=lambda frame: frame.id)
     fresh = [frame for frame in offered if frame.generation >= request.oldest]
-    window = Window(request.lower_eV_per_A, request.upper_eV_per_A)
-    with blaming("select.policy", request.policy):
-        policy = load_policy("selection", request.policy, request.options)
-        selection = policy.select(arrays(fresh), window, request.count, request.per_walker, request.seed)
-        _check(selection, len(fresh), request.count)
-        chosen = tuple(ChosenFrame(id=fresh[c.index].id, rank=c.rank, why=c.why) for c in selection.chosen)
-        rejected = {fresh[index].id: str(reason) for index, reason in selection.rejected.items()}
-        waiting = tuple(fresh[index] for index in selection.waiting(len(fresh)))
+    viewed = view(request, workspace, machine, fresh) if request.members and fresh else Viewed()
+    fresh = [_seen_again(frame, viewed) for frame in fresh if frame.id not in viewed.unreadable]
+    chosen, rejected = _choose(request, arrays(fresh, viewed, request.quiet))
     rejected |= {frame.id: STALE for frame in offered if frame.generation < request.oldest}
+    rejected |= dict.fromkeys(sorted(viewed.unreadable), UNREADABLE)
+    settled = {frame.id for frame in chosen} | rejected.keys()
+    waiting = tuple(frame for frame in fresh if frame.id not in settled)
     summary = SelectSummary(
         candidates=len(offered),
         unreadable=len(sources) - len(readable),
@@ -64,21 +65,63 @@ def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> tu
         rejected=dict(Counter(rejected.values())),
         waiting=len(waiting),
     )
-    data = SelectData(chosen=chosen, rejected=rejected, waiting=waiting)
+    views = {frame.id: viewed.views[frame.id] for frame in chosen if frame.id in viewed.views}
+    data = SelectData(chosen=chosen, rejected=rejected, waiting=waiting, views=views)
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def arrays(frames: list[Candidate]) -> Candidates:
+def arrays(frames: Sequence[Candidate], viewed: Viewed, quiet: Mapping[str, int]) -> Candidates:
     """Return candidates as the policies see them."""
-    disagreement = [np.nan if f.disagreement_eV_per_A is None else f.disagreement_eV_per_A for f in frames]
+    rows = [viewed.rows[frame.id] for frame in frames] if viewed.novelty is not None else []
     return Candidates(
         ids=tuple(frame.id for frame in frames),
         walker=tuple(frame.walker for frame in frames),
         composition=tuple(frame.system for frame in frames),
         why=tuple(frame.why for frame in frames),
-        disagreement_eV_per_A=np.array(disagreement, dtype=float),
+        disagreement_eV_per_A=np.array([_or_nan(frame.disagreement_eV_per_A) for frame in frames], dtype=float),
         min_contact=np.array([frame.min_contact for frame in frames], dtype=float),
+        expected_error_eV_per_A={
+            element: np.array([_or_nan(viewed.worst.get(frame.id, {}).get(element)) for frame in frames], dtype=float)
+            for element in sorted({element for worst in viewed.worst.values() for element in worst})
+        },
+        novelty=None if viewed.novelty is None else viewed.novelty[rows],
+        separation=None if viewed.separation is None else viewed.separation[np.ix_(rows, rows)],
+        quiet=np.array([quiet.get(frame.walker, 0) for frame in frames], dtype=int),
     )
+
+
+def _seen_again(frame: Candidate, viewed: Viewed) -> Candidate:
+    """Return a candidate with the disagreement that the present committee has about it."""
+    if frame.id not in viewed.views:
+        return frame
+    largest = max(viewed.views[frame.id].disagreement_eV_per_A)
+    return frame.model_copy(update={"disagreement_eV_per_A": largest if np.isfinite(largest) else None})
+
+
+def _choose(request: SelectRequest, candidates: Candidates) -> tuple[tuple[ChosenFrame, ...], dict[str, str]]:
+    """Return the chosen frames, those of the policy first, and why others are rejected."""
+    probes = draw_probes(candidates, min(request.probes, request.count), request.seed)
+    left, rest = left_after(candidates, [probe.index for probe in probes])
+    count = request.count - len(probes)
+    window = Window(request.lower_eV_per_A, request.upper_eV_per_A)
+    with blaming("select.policy", request.policy):
+        policy = load_policy("selection", request.policy, request.options)
+        selection = policy.select(left, window, count, request.per_walker, request.seed)
+        _check(selection, len(left), count)
+        choices = [*_of(selection, rest), *_after(probes, len(selection.chosen))]
+        chosen = tuple(
+            ChosenFrame(id=candidates.ids[c.index], rank=c.rank, why=c.why, probability=c.probability) for c in choices
+        )
+        rejected = {left.ids[index]: str(reason) for index, reason in selection.rejected.items()}
+    return chosen, rejected
+
+
+def _of(selection: Selection, rest: Sequence[int]) -> list[Choice]:
+    return [replace(choice, index=rest[choice.index]) for choice in selection.chosen]
+
+
+def _after(probes: Sequence[Choice], ranks: int) -> list[Choice]:
+    return [replace(probe, rank=ranks + probe.rank) for probe in probes]
 
 
 def _check(selection: Selection, candidates: int, count: int) -> None:
@@ -119,6 +162,11 @@ def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
             why=offer.why,
             disagreement_eV_per_A=offer.disagreement_eV_per_A,
             min_contact=offer.min_contact,
+            source=f"explore/{source.key}#{offer.index}",
         )
         for offer in summary.offers
     ]
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value

@@ -34,6 +34,7 @@ _TASKS = {
     "produce": "alloop.tasks.produce:produce",
     "measure": "alloop.tasks.measure:measure",
     "select": "alloop.tasks.select:select",
+    "calibrate": "alloop.tasks.calibrate:calibrate",
 }
 
 

@@ -1,0 +1,82 @@
+"""What a disagreement means: labels against what the committees had said of their frames before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.machine import Machine
+from alloop.tasks.requests import CalibrateRequest, CalibrationFrame
+from alloop.tasks.results import FrameView
+from alloop.tasks.workspace import Workspace
+from policies.calibration import Floats, Points
+from policies.reliability import calibrate as fitted_and_tried
+from policies.reliability import reliability
+
+
+def calibrate(
+    request: CalibrateRequest, workspace: Workspace, machine: Machine
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fit the map from disagreement to error, and try it on labels that were held back.
+
+    Parameters
+    ----------
+    request : CalibrateRequest
+        The labelled frames, and the selections that chose them.
+    workspace : Workspace
+        Holds labels and selections.
+    machine : Machine
+        Not used.
+
+    Returns
+    -------
+    summary, data : dict
+        A dumped `CalibrateSummary`, and no data.
+    """
+    selections = {frame.selection: workspace.selection(frame.selection) for frame in request.frames}
+    seen = [(frame, view) for frame in request.frames if (view := selections[frame.selection].views.get(frame.id))]
+    labelled = [_Labelled(frame, view, workspace) for frame, view in seen]
+    usable = [one for one in labelled if one.is_finite()]
+    predicted = [one for one in usable if one.view.expected_error_eV_per_A]
+    made = reliability(
+        points_of(predicted),
+        _joined([one.view.expected_error_eV_per_A for one in predicted]),
+        _joined([one.view.bound_eV_per_A for one in predicted]),
+    )
+    probes = sum(one.frame.probe for one in usable)
+    report = fitted_and_tried(points_of(usable))
+    summary = CalibrateSummary.of(report, made, frames=len(usable), probes=probes)
+    return summary.model_dump(mode="json"), {}
+
+
+class _Labelled:
+    """A labelled frame with what was said of it before."""
+
+    def __init__(self, frame: CalibrationFrame, view: FrameView, workspace: Workspace) -> None:
+        label = workspace.label(frame.label)
+        self.frame, self.view = frame, view
+        self.elements = label.structure.to_atoms().get_chemical_symbols()
+        wrong = np.asarray(label.forces_eV_per_A) - np.asarray(view.forces_eV_per_A)
+        self.error_eV_per_A: Floats = np.linalg.norm(wrong, axis=1)
+
+    def is_finite(self) -> bool:
+        return bool(np.isfinite([*self.error_eV_per_A, *self.view.disagreement_eV_per_A]).all())
+
+
+def points_of(labelled: list[_Labelled]) -> Points:
+    """Return the atoms of labelled frames as the calibration sees them."""
+    sizes = [len(one.elements) for one in labelled]
+    return Points(
+        disagreement_eV_per_A=_joined([one.view.disagreement_eV_per_A for one in labelled]),
+        error_eV_per_A=_joined([one.error_eV_per_A for one in labelled]),
+        species=tuple(element for one in labelled for element in one.elements),
+        frame=tuple(one.frame.id for one, size in zip(labelled, sizes, strict=True) for _ in range(size)),
+        probability=np.repeat([one.frame.probability for one in labelled], sizes),
+        probe=np.repeat([one.frame.probe for one in labelled], sizes),
+    )
+
+
+def _joined(parts: list[Any]) -> Floats:
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts]) if parts else np.empty(0)

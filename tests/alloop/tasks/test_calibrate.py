@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from alloop.materials.structure import Structure
+from alloop.potential.committee import load_committee
+from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord
+from alloop.tasks.requests import CalibrateRequest, CalibrationFrame
+from alloop.tasks.results import LabelData, Result
+from alloop.tasks.worker import compute, perform
+from alloop.tasks.workspace import Workspace
+from policies.calibration import Calibration, SpeciesMap
+from tests.support.models import lithium_chloride
+from tests.support.pools import put_committee, put_offers, selection_of
+
+ERROR_PER_DISAGREEMENT = 1.5
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+def label(workspace, name, atoms, rng):
+    """Label a frame so that its leader is wrong, atom by atom, by what the committee disagrees times a factor."""
+    look = load_committee(workspace, put_committee(workspace), "cpu", "float32").look(atoms)
+    away = rng.normal(size=(len(atoms), 3))
+    away *= (ERROR_PER_DISAGREEMENT * look.disagreement_eV_per_A / np.linalg.norm(away, axis=1))[:, None]
+    forces = tuple(map(tuple, (look.leader.forces_eV_per_A + away).tolist()))
+    data = LabelData(
+        structure=Structure.from_atoms(atoms), energy_eV=0.0, forces_eV_per_A=forces, stress_eV_per_A3=None
+    )
+    workspace.write(Result(key=name, kind="label", status="ok", data=data.model_dump(mode="json")))
+    return name
+
+
+def chosen_and_labelled(workspace, frames, **changes):
+    """Select all frames of a walker, label them, and return the request that calibrates with them."""
+    rng = np.random.default_rng(3)
+    put_committee(workspace)
+    segment = put_offers(workspace, "w", frames)
+    wanted = selection_of(segment, count=len(frames), **changes)
+    key = perform(str(workspace.root), "select", wanted.model_dump(mode="json"))
+    atoms = {f"w/0/{index}": frame for index, frame in enumerate(frames)}
+    return CalibrateRequest(
+        frames=tuple(
+            CalibrationFrame(
+                id=frame.id,
+                selection=key,
+                label=label(workspace, f"label{index}", atoms[frame.id], rng),
+                probability=frame.probability,
+                probe=frame.why == "probe",
+            )
+            for index, frame in enumerate(workspace.selection(key).chosen)
+        )
+    )
+
+
+def summary_of(request, workspace):
+    return CalibrateSummary.model_validate(compute(request, workspace).summary)
+
+
+def test_expected_errors_are_what_labels_showed_of_disagreements(workspace):
+    frames = [lithium_chloride(seed, rattle_A=0.05 + 0.01 * seed) for seed in range(30)]
+    summary = summary_of(chosen_and_labelled(workspace, frames, probes=10), workspace)
+    assert (summary.frames, summary.probes) == (30, 10)
+    assert summary.trusted, summary.doubts
+    calibration = summary.calibration.calibration()
+    for element in ("Li", "Cl"):
+        d = calibration.of(element).typical_eV_per_A
+        assert calibration.of(element).expected_error(d) == pytest.approx(ERROR_PER_DISAGREEMENT * d, rel=0.1)
+
+
+def test_few_labels_are_not_trusted_and_the_number_is_told(workspace):
+    summary = summary_of(chosen_and_labelled(workspace, [lithium_chloride(s) for s in range(4)]), workspace)
+    assert not summary.trusted
+    assert summary.doubts["Li"].startswith("4 labelled frames")
+
+
+def test_predictions_are_tried_as_they_were_made_when_the_frames_were_chosen(workspace):
+    """The calibration of that time took a disagreement for a third of what the errors then were."""
+    third = SpeciesMap(mean_factor=ERROR_PER_DISAGREEMENT / 3)
+    record = CalibrationRecord.of(Calibration({"Li": third, "Cl": third}))
+    frames = [lithium_chloride(seed) for seed in range(6)]
+    summary = summary_of(chosen_and_labelled(workspace, frames, calibration=record), workspace)
+    assert sum(row.atoms for row in summary.made) == 6 * 8
+    for row in summary.made:
+        assert row.observed_eV_per_A == pytest.approx(3 * row.predicted_eV_per_A, rel=1e-3)
+
+
+def test_frames_that_no_committee_looked_at_are_left_out(workspace):
+    request = chosen_and_labelled(workspace, [lithium_chloride(s) for s in range(3)], members=())
+    summary = summary_of(request, workspace)
+    assert (summary.frames, summary.trusted, summary.calibration.maps) == (0, False, {})
