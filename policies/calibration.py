@@ -39,6 +39,7 @@ _SPECIES_LOG_SCALE_SD = 0.7
 _SHARE_LOGIT, _SHARE_LOGIT_SD = 2.0, 1.5
 _DOF, _LOG_DOF_SD = 6.0, 0.7
 _LARGEST_EXPONENT = 30.0
+_NEGLIGIBLE_eV_per_A = 1e-12
 # Frames that the shape of the t distribution counts as, against the residuals that were seen.
 _SHAPE_FRAMES = 20.0
 
@@ -279,8 +280,8 @@ class _Sample:
 
 
 def _typical(values: Floats, weight: Floats) -> float:
-    """Return the weighted geometric mean of the positive values; 0 without any."""
-    positive = values > 0
+    """Return the weighted geometric mean of the values that are not negligible; 0 without any."""
+    positive = values > _NEGLIGIBLE_eV_per_A
     if not positive.any():
         return 0.0
     return float(np.exp(np.average(np.log(values[positive]), weights=weight[positive])))

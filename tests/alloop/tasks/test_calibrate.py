@@ -10,7 +10,7 @@ from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap
 from tests.support.models import lithium_chloride
-from tests.support.pools import put_committee, put_offers, selection_of
+from tests.support.offers import put_committee, put_offers, selection_of
 
 ERROR_PER_DISAGREEMENT = 1.5
 

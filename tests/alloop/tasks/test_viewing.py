@@ -10,7 +10,7 @@ from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap
 from tests.support.models import frames, lithium_chloride, put_labels
-from tests.support.pools import MEMBERS, put_committee, put_offers, selection_of
+from tests.support.offers import MEMBERS, put_committee, put_offers, selection_of
 
 
 @pytest.fixture
