@@ -124,16 +124,14 @@ class DisagreementSelection:
         """Return, in their order, frames of which none is nearly the same as another or as a picked one."""
         if candidates.separation is None:
             return list(order)
-        twin: NDArray[np.bool_] = self._near(candidates.separation, picked)
-        kept = []
+        kept: list[int] = []
         for index in order:
-            if not twin[index]:
+            if not self._near(candidates.separation[[index]], [*picked, *kept]).any():
                 kept.append(index)
-                twin |= self._near(candidates.separation, [index])
         return kept
 
     def _near(self, separation: NDArray[np.float64], frames: Iterable[int]) -> NDArray[np.bool_]:
-        near: NDArray[np.bool_] = (separation[:, list(frames)] < self.duplicate).any(axis=1)
+        near: NDArray[np.bool_] = np.logical_or.reduce(separation[:, list(frames)] < self.duplicate, axis=1)
         return near
 
 

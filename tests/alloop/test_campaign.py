@@ -194,7 +194,7 @@ def test_a_foundation_is_generation_zero_and_explores_alone(tmp_path):
     rung_fits = [fit for fit in fits if fit.context["rung"] is not None]
     assert all(fit.request["init"] == "foundation:" + "f" * 64 for fit in rung_fits)
     first = next(e.event for e in campaign.listeners[0].entries if isinstance(e.event, FramesSelected))
-    assert {choice.why for choice in first.chosen} <= {"probe", "random", "last_good"}
+    assert {choice.why for choice in first.chosen} <= {"fill", "probe", "random", "last_good"}
 
 
 def test_bootstrap_members_differ_and_what_is_out_of_a_bag_stays_out(tmp_path):
