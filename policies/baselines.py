@@ -37,7 +37,7 @@ class RandomSelection:
 class UniformSelection:
     """Equal numbers from equally wide bins of expected error, so that neither the many mild frames nor the few bad win.
 
-    The largest expected error of a frame decides its bin; the bins divide the window. The bin with the fewest chosen
+    The largest expected error of a frame decides its bin; the bins divide the window (to its largest error if it is open). The bin with the fewest chosen
     frames goes next, inside it the composition with the fewest, inside that chance. ``last_good`` frames, eligible
     above the window too, are in the highest bin. Where the window gives too few frames, the rest are drawn as by
     `policies.disagreement.DisagreementSelection`, whose reasons of rejection these are, without ``duplicate``.
@@ -83,6 +83,8 @@ class UniformSelection:
 
     def _bins(self, errors: NDArray[np.float64], inside: NDArray[np.bool_], window: Window) -> dict[int, int]:
         """Return the bin of each frame inside the window."""
-        highest = min(window.upper_eV_per_A, float(errors[inside].max(initial=window.lower_eV_per_A)))
+        highest = window.upper_eV_per_A
+        if not np.isfinite(highest):
+            highest = float(errors[inside].max(initial=window.lower_eV_per_A))
         edges = np.linspace(window.lower_eV_per_A, highest, self.bins + 1)[1:-1]
         return {index: int(np.searchsorted(edges, errors[index], side="right")) for index in places(inside)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from policies.sampling import draw_evenly, shares, systematic
 from policies.selection import Candidates
 
-parts = st.lists(st.tuples(st.integers(0, 9), st.floats(0.1, 10), st.integers(0, 9)), min_size=1, max_size=20)
+parts = st.lists(st.tuples(st.integers(1, 9), st.floats(0.1, 10), st.integers(0, 9)), min_size=1, max_size=20)
 
 
 def candidates(rows):
@@ -32,7 +32,7 @@ def test_shares_fill_their_caps_from_one_common_level(parts, total):
     if len(growing):
         np.testing.assert_allclose(level, level[0], rtol=1e-6)
         assert (reached[found == caps] <= level[0] + 1e-6).all()
-        assert (start[found == 0] >= level[0] - 1e-6).all() or (caps[found == 0] == 0).any()
+        assert (start[found == 0] >= level[0] - 1e-6).all()
 
 
 @given(weights=st.lists(st.integers(1, 50), min_size=1, max_size=30), count=st.integers(0, 30), seed=st.integers(0, 99))
@@ -73,14 +73,14 @@ def test_the_probabilities_of_an_even_draw_are_those_with_which_frames_are_drawn
     rows = [("a", "A")] * 6 + [("b", "A")] * 2 + [("c", "A")] + [("d", "B")] * 3
     pool, already = candidates(rows), [8]
     counts, told = np.zeros(len(rows)), np.zeros(len(rows))
-    for seed in range(3000):
+    for seed in range(1200):
         for index, probability in draw_evenly(
             pool, [*range(8), *range(9, 12)], 4, 2, np.random.default_rng(seed), already
         ):
             counts[index] += 1
             assert told[index] in (0.0, probability), "the same whatever is drawn"
             told[index] = probability
-    np.testing.assert_allclose(counts / 3000, told, atol=0.035)
+    np.testing.assert_allclose(counts / 1200, told, atol=0.06)
     assert told[9:12].sum() == pytest.approx(2.0), "a walker gives two frames at most"
     assert told[:8].sum() == pytest.approx(2.0)
 
