@@ -37,10 +37,11 @@ class RandomSelection:
 class UniformSelection:
     """Equal numbers from equally wide bins of expected error, so that neither the many mild frames nor the few bad win.
 
-    The largest expected error of a frame decides its bin; the bins divide the window (to its largest error if it is open). The bin with the fewest chosen
-    frames goes next, inside it the composition with the fewest, inside that chance. ``last_good`` frames, eligible
-    above the window too, are in the highest bin. Where the window gives too few frames, the rest are drawn as by
-    `policies.disagreement.DisagreementSelection`, whose reasons of rejection these are, without ``duplicate``.
+    The largest expected error of a frame decides its bin. The bins divide the window, or if it has no upper end, what
+    there is of it. The bin with the fewest chosen frames goes next, inside it the composition with the fewest, inside
+    that chance. ``last_good`` frames, eligible above the window too, are in the highest bin. Where the window gives too
+    few frames, the rest are drawn as by `policies.disagreement.DisagreementSelection`, whose reasons of rejection these
+    are, without ``duplicate``.
 
     The probability of a choice is the chosen share of its bin and composition.
 
