@@ -133,7 +133,7 @@ def calibration_text(status: CalibrationStatus) -> str:
     """Return what a disagreement means, or why that cannot be said."""
     made = f"{many(status.frames, 'label')} ({many(status.probes, 'probe')})"
     if not status.trusted:
-        return f"{made}, not trusted: {doubts_text(status.doubts)}; {UNCALIBRATED}"
+        return f"{made}, not trusted: {'; '.join(grouped(status.doubts))}; {UNCALIBRATED}"
     return f"{made}: {meaning_text(status)}"
 
 
@@ -143,18 +143,19 @@ def meaning_text(status: CalibrationStatus) -> str:
     return f"a disagreement of {status.at_disagreement_eV_per_A:g} eV/Å means an expected error of {means} eV/Å"
 
 
-def doubts_text(doubts: Mapping[str, str]) -> str:
+def grouped(doubts: Mapping[str, str]) -> list[str]:
     """Return why expected errors cannot be trusted, species of the same doubt together.
 
     Examples
     --------
-    >>> doubts_text({"Cl": "few frames", "In": "few probes", "Li": "few frames"})
-    'Cl, Li: few frames; In: few probes'
-    >>> doubts_text({})
-    'no label came with a disagreement'
+    >>> grouped({"Cl": "few frames", "In": "few probes", "Li": "few frames"})
+    ['Cl, Li: few frames', 'In: few probes']
+    >>> grouped({})
+    ['no label came with a disagreement']
     """
     of_doubt: dict[str, list[str]] = {}
     for name, doubt in doubts.items():
         of_doubt.setdefault(doubt, []).append(name)
-    said = [f"{', '.join(names)}: {doubt}" for doubt, names in of_doubt.items()]
-    return "; ".join(said) or "no label came with a disagreement"
+    return [f"{', '.join(names)}: {doubt}" for doubt, names in of_doubt.items()] or [
+        "no label came with a disagreement"
+    ]

@@ -15,12 +15,14 @@ from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO
 
 FEW_FRAMES = 20
 """Frames of a bin below which its point is hollow."""
+BELOW = f"below the {100 * COVERAGE:.0f} % bound (%)"
 AMONG = {"probe": "random probes", "selected": "selected frames"}
 MADE = "as predicted when chosen"
 COLOURS = {"probe": "#d9822b", "selected": "#2f6db5", MADE: "#8a63c7"}
 SPECIES_COLOURS = ("#2f6db5", "#d9822b", "#3a9d6e", "#8a63c7", "#c8443c", "#3f8f8b", "#b08d1e", "#5d6b7a")
 BAND, LINE = "rgba(58,157,110,0.14)", "#7f8c99"
 LOG_TICKS = tuple(digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5))
+SMALLEST_ERROR_eV_PER_A, LARGEST_ERROR_eV_PER_A = 1e-9, 1e9
 LEFT, RIGHT = [0, 0.5], [0.6, 1]
 
 
@@ -42,7 +44,7 @@ def reliability(summary: CalibrateSummary) -> Figure | None:
     layout["xaxis"] = axis("expected error (eV/Å)", domain=LEFT, anchor="y", **span)
     layout["yaxis"] = axis("true error (eV/Å)", anchor="x", **span)
     layout["xaxis2"] = axis("expected error (eV/Å)", domain=RIGHT, anchor="y2", **span)
-    layout["yaxis2"] = axis(f"errors below the {100 * COVERAGE:.0f} % bound (%)", anchor="x2", range=[0, 105])
+    layout["yaxis2"] = axis(BELOW, anchor="x2", range=_percent_range([row.coverage for row in drawn]))
     layout["shapes"] = _wanted("x2", "y2", *(100 * share for share in (*COVERAGE_RANGE, COVERAGE)))
     return {"data": traces, "layout": layout}
 
@@ -64,13 +66,14 @@ def calibration_history(calibrations: Mapping[int, CalibrateSummary]) -> Figure 
         traces += [_over_generations(name, colour, "", "", ratio), _over_generations(name, colour, "2", " %", share)]
     layout = layout_of(320, legend=True)
     most = max(float(trace["y"][i]) for trace in traces[::2] for i in range(len(trace["y"])))
-    titles = ("true / expected error", f"errors below the {100 * COVERAGE:.0f} % bound (%)")
+    titles = ("true / expected error", BELOW)
     for suffix, title, domain in (("", titles[0], LEFT), ("2", titles[1], RIGHT)):
         whole = {"tickformat": "d", "dtick": 1} if len(calibrations) <= 12 else {"tickformat": "d"}
         layout[f"xaxis{suffix}"] = axis("generation", domain=domain, anchor=f"y{suffix}", **whole)
         layout[f"yaxis{suffix}"] = axis(title, anchor=f"x{suffix}")
     layout["yaxis"] |= {"range": [0, max(2.0, 1.15 * most)]}
-    layout["yaxis2"] |= {"range": [0, 105]}
+    shares = [row.coverage for rows in points.values() for _, row in rows]
+    layout["yaxis2"] |= {"range": _percent_range(shares)}
     layout["shapes"] = _wanted("x", "y", 1 / LARGEST_RATIO, LARGEST_RATIO, 1.0)
     layout["shapes"] += _wanted("x2", "y2", *(100 * share for share in (*COVERAGE_RANGE, COVERAGE)))
     return {"data": traces, "layout": layout}
@@ -79,12 +82,12 @@ def calibration_history(calibrations: Mapping[int, CalibrateSummary]) -> Figure 
 def _rows(rows: Sequence[ReliabilityRecord], among: str | None = None) -> list[ReliabilityRecord]:
     """Return the rows that a logarithmic figure can show, smallest expected error first."""
     shown = [row for row in rows if among is None or row.among == among]
-    shown = [row for row in shown if all((finite(v) or 0.0) > 0 for v in (row.predicted_eV_per_A, _observed(row)))]
+    shown = [row for row in shown if all(map(_drawable, (row.predicted_eV_per_A, row.observed_eV_per_A)))]
     return sorted(shown, key=lambda row: row.predicted_eV_per_A)
 
 
-def _observed(row: ReliabilityRecord) -> float:
-    return row.observed_eV_per_A
+def _drawable(error_eV_per_A: float) -> bool:
+    return SMALLEST_ERROR_eV_PER_A < error_eV_per_A < LARGEST_ERROR_eV_PER_A
 
 
 def _agreement(low: float, high: float) -> list[Figure]:
@@ -107,12 +110,12 @@ def _agreement(low: float, high: float) -> list[Figure]:
 
 
 def _errors(name: str, colour: str, symbol: str, rows: Sequence[ReliabilityRecord]) -> Figure:
-    error = {"type": "data", "array": [finite(row.se_observed_eV_per_A) or 0.0 for row in rows], "color": colour}
+    error = {"type": "data", "array": [finite(row.se_observed_eV_per_A) for row in rows], "color": colour}
     return _bins(name, colour, symbol, rows, [row.observed_eV_per_A for row in rows], error)
 
 
 def _coverages(name: str, colour: str, symbol: str, rows: Sequence[ReliabilityRecord]) -> Figure:
-    error = {"type": "data", "array": [_percent(row.se_coverage) or 0.0 for row in rows], "color": colour}
+    error = {"type": "data", "array": [_percent(row.se_coverage) for row in rows], "color": colour}
     drawn = _bins(name, colour, symbol, rows, [100 * (finite(row.coverage) or 0.0) for row in rows], error)
     return drawn | {"xaxis": "x2", "yaxis": "y2", "showlegend": False}
 
@@ -170,7 +173,7 @@ def _over_generations(
         "showlegend": not suffix,
         "x": [generation for generation, _, _, _ in points],
         "y": [value for _, _, value, _ in points],
-        "error_y": {"type": "data", "array": [error or 0.0 for _, _, _, error in points], "thickness": 1.2, "width": 4},
+        "error_y": {"type": "data", "array": [error for _, _, _, error in points], "thickness": 1.2, "width": 4},
         "customdata": [row.frames for _, row, _, _ in points],
         "hovertemplate": f"{text(name)}, generation %{{x}}: %{{y:.3g}}{unit}<br>%{{customdata}} probes<extra></extra>",
         "marker": {"size": 7, "color": colour},
@@ -187,6 +190,12 @@ def _wanted(x: str, y: str, low: float, high: float, middle: float) -> list[dict
         across | {"type": "rect", "y0": low, "y1": high, "fillcolor": BAND, "line": {"width": 0}},
         across | {"type": "line", "y0": middle, "y1": middle, "line": {"color": LINE, "width": 1.2, "dash": "dash"}},
     ]
+
+
+def _percent_range(shares: Sequence[float]) -> list[float]:
+    """Return a range (%) that shows the band of good coverages and everything below it."""
+    lowest = min((100 * value for share in shares if (value := finite(share)) is not None), default=0.0)
+    return [max(0.0, min(70.0, lowest - 12.0)), 103.0]
 
 
 def _percent(share: float | None) -> float | None:

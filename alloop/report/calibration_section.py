@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alloop.monitor.calibration import UNCALIBRATED, CalibrationStatus, Fared, meaning_text
-from alloop.monitor.numbers import finite, many, plus_minus
+from alloop.monitor.calibration import CalibrationStatus, Fared, grouped, meaning_text
+from alloop.monitor.numbers import finite, many
 from alloop.report.calibration_figures import AMONG, FEW_FRAMES
 from alloop.report.looks import text
 from alloop.report.sections import table
@@ -24,6 +24,7 @@ HOW_CALIBRATION = (
     f"error is beyond a factor of {LARGEST_RATIO:g} or its coverage outside of {100 * COVERAGE_RANGE[0]:.0f} to "
     f"{100 * COVERAGE_RANGE[1]:.0f} %, by more than two standard errors."
 )
+INSTEAD = "Disagreements are taken as expected errors as long as there is a doubt:"
 BOUND = f"{100 * COVERAGE:.0f} % bound"
 
 
@@ -36,45 +37,41 @@ def calibration_words(state: State, status: CalibrationStatus) -> str:
     if status.trusted:
         words = f"<p><b>Trusted:</b> {text(meaning_text(status), 600)}. {text(made)}</p>"
     else:
-        why = status.doubts or {"all species": "no label came with a disagreement"}
-        doubts = "".join(f"<li>{text(name)}: {text(doubt, 600)}</li>" for name, doubt in why.items())
-        words = f'<div class="verdict stopped"><b>Not trusted</b>{text(made)} {text(UNCALIBRATED.capitalize())}:'
-        words += f"<ul>{doubts}</ul></div>"
-    return words + _beyond(state, status.generation)
+        doubts = "".join(f"<li>{text(doubt, 600)}</li>" for doubt in grouped(status.doubts))
+        words = f'<div class="verdict stopped"><b>Not trusted</b>{text(made)} {INSTEAD}<ul>{doubts}</ul></div>'
+    return words + _beyond(state, status)
 
 
-def _beyond(state: State, generation: int) -> str:
+def _beyond(state: State, status: CalibrationStatus) -> str:
     """Return how many frames disagreed more than anything the calibration was fitted on."""
-    maps = state.calibrations[generation].calibration.maps
+    maps = state.calibrations[status.generation].calibration.maps
     if not maps:
         return ""
     highest = max(one.highest_eV_per_A for one in maps.values())
     offered = [
         value
         for frame in state.frames.values()
-        if frame.generation is not None and frame.generation >= generation
+        if frame.generation is not None and frame.generation >= status.generation
         if (value := finite(frame.offer.disagreement_eV_per_A)) is not None
     ]
     if not offered:
         return ""
     beyond = sum(value > highest for value in offered)
-    return (
-        f"<p>Out of its range: {beyond} of {many(len(offered), 'frame')} offered since disagree by more than "
-        f"{highest:.3g} eV/Å, the most it was fitted on; their expected errors are extrapolated.</p>"
-    )
+    so = "; their expected errors are extrapolated" if beyond and status.trusted else ""
+    words = f"{beyond} of {many(len(offered), 'frame')} offered since disagree by more than {highest:.3g} eV/Å"
+    return f"<p>{text(f'Out of its range: {words}, the most it was fitted on{so}.', 300)}</p>"
 
 
 def maps_table(summary: CalibrateSummary) -> str:
     """Return the map of every species, and the disagreements it was fitted between."""
     rows = []
-    for name, record in sorted(summary.calibration.maps.items()):
-        one = summary.calibration.calibration().of(name)
+    for name, one in summary.calibration.calibration().maps.items():
         typical = one.typical_eV_per_A
         rows.append(
             (
                 text(name),
                 f"{one.frames} ({one.effective_frames:.0f})",
-                f"{record.lowest_eV_per_A:.2g} to {record.highest_eV_per_A:.2g}",
+                f"{one.lowest_eV_per_A:.2g} to {one.highest_eV_per_A:.2g}",
                 f"{typical:.3g}",
                 f"{float(one.expected_error(typical)):.3g}",
                 f"{float(one.bound(typical)):.3g}",
@@ -82,9 +79,10 @@ def maps_table(summary: CalibrateSummary) -> str:
                 f"{100 * one.share:.0f} %",
             )
         )
-    head = ("Species", "Frames (effective)", "Fitted between (eV/Å)", "Typical disagreement (eV/Å)")
-    head += ("Expected error there (eV/Å)", f"{BOUND} there (eV/Å)", "Error / disagreement", "Share that grows")
-    return table(head, rows, numeric=range(1, 8)) if rows else ""
+    head = ("Species", "Frames (effective)", "Fitted between", "Typical disagreement", "Expected error", BOUND)
+    drawn = table((*head, "Error / disagreement", "Share f"), rows, numeric=range(1, 8))
+    title = "From disagreements to errors (eV/Å); errors are those at the typical disagreement"
+    return f"<h3>{title}</h3>{drawn}" if rows else ""
 
 
 def fared_table(status: CalibrationStatus) -> str:
@@ -105,25 +103,21 @@ def fared_table(status: CalibrationStatus) -> str:
         )
         for row in fared
     ]
-    head = ("Species", "Among", "Frames", "Atoms", "Expected error (eV/Å)", "True error (eV/Å)", "True / expected")
-    head += (f"Below the {BOUND}", "")
-    drawn = table(head, rows, numeric=range(2, 8))
-    return f"<h3>Labels that were held back</h3>{drawn}" if rows else ""
+    head = ("Species", "Among", "Frames", "Atoms", "Expected error", "True error", "True / expected")
+    drawn = table((*head, f"Below the {BOUND}", ""), rows, numeric=range(2, 8))
+    return f"<h3>Labels that were held back (eV/Å)</h3>{drawn}" if rows else ""
 
 
 def _ratio(row: Fared) -> str:
     if row.ratio is None:
         return "–"
-    said = f"{row.ratio:.2f} ± ?" if row.se_ratio is None else plus_minus(row.ratio, row.se_ratio, "").strip()
-    off = not 1 / LARGEST_RATIO <= row.ratio <= LARGEST_RATIO
-    return f'<span class="different">{text(said)}</span>' if off else text(said)
+    said = f"{row.ratio:.2f} ± " + ("?" if row.se_ratio is None else f"{row.se_ratio:.2f}")
+    return text(said)
 
 
 def _coverage(row: Fared) -> str:
     error = "?" if row.se_coverage is None else f"{100 * row.se_coverage:.1f}"
-    said = f"{100 * row.coverage:.1f} ± {error} %"
-    low, high = COVERAGE_RANGE
-    return text(said) if low <= row.coverage <= high else f'<span class="different">{text(said)}</span>'
+    return text(f"{100 * row.coverage:.1f} ± {error} %")
 
 
 def calibration_tables(state: State, status: CalibrationStatus) -> str:

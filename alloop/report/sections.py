@@ -117,19 +117,14 @@ def _cards(status: Status) -> str:
     )
 
 
-def reasons_table(head: Sequence[str], counts: dict[str, int]) -> str:
-    """Return counts by reason, the largest first, with their sum."""
-    if not counts:
-        return ""
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rows = [(text(name.replace("_", " ")), str(number)) for name, number in ordered]
-    return table(head, [*rows, ("<b>all</b>", str(sum(counts.values())))], numeric=(1,))
-
-
 def reasons(status: Status) -> str:
     """Return how many labels there are by why their frame was chosen, and how many frames were rejected by reason."""
-    chosen = reasons_table(("Training labels, chosen for", "Labels"), status.labels_by_why)
-    return chosen + reasons_table(("Rejected for", "Frames"), status.rejected)
+    said = [("Training labels, by why their frame was chosen", status.labels_by_why), ("Rejected", status.rejected)]
+    return "".join(
+        f"<p>{text(f'{what}: {sum(counts.values())} ({counted(counts, len(counts))}).', 2000)}</p>"
+        for what, counts in said
+        if counts
+    )
 
 
 def rung_table(status: Status) -> str:
