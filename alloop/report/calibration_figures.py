@@ -149,8 +149,8 @@ def _bins(
 
 
 def _words(row: ReliabilityRecord) -> str:
-    error = "" if row.se_observed_eV_per_A is None else f" ± {row.se_observed_eV_per_A:.2g}"
-    spread = "" if row.se_coverage is None else f" ± {100 * row.se_coverage:.0f}"
+    error = " ± ?" if row.se_observed_eV_per_A is None else f" ± {row.se_observed_eV_per_A:.2g}"
+    spread = " ± ?" if row.se_coverage is None else f" ± {100 * row.se_coverage:.0f}"
     return (
         f"expected {row.predicted_eV_per_A:.3g} eV/Å, true {row.observed_eV_per_A:.3g}{error} eV/Å"
         f"<br>{many(row.atoms, 'atom')} of {many(row.frames, 'frame')}"

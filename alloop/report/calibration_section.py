@@ -19,7 +19,7 @@ HOW_CALIBRATION = (
     f"{LARGEST_WEIGHT:g}; the atoms of one frame and species share one weight. Points: every frame is predicted by a "
     f"calibration that did not see its label ({FOLDS} folds), and bins hold about the same number of atoms. Error bars "
     "are one standard error over whole frames, for the atoms of a frame are not independent; a hollow point has fewer "
-    f"than {FEW_FRAMES} frames. As predicted when chosen: the expected errors that frames were chosen by. A species is "
+    f"than {FEW_FRAMES} frames, and one frame alone has no error bar. As predicted when chosen: the expected errors that frames were chosen by. A species is "
     f"not trusted with fewer than {FEWEST_FRAMES} labelled frames or {FEWEST_PROBES} random probes, nor where its mean "
     f"error is beyond a factor of {LARGEST_RATIO:g} or its coverage outside of {100 * COVERAGE_RANGE[0]:.0f} to "
     f"{100 * COVERAGE_RANGE[1]:.0f} %, by more than two standard errors."

@@ -84,7 +84,7 @@ def _body(
             sections.HOW_FRAMES,
         ),
         sections.section(
-            "Disagreement over the campaign",
+            "Expected errors over the campaign",
             plot("expected-errors", "No committee looked at a frame yet."),
             sections.HOW_DISAGREEMENT,
         ),
