@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from alloop.monitor.numbers import finite, many
 from alloop.tasks.calibrations import CalibrateSummary, ReliabilityRecord
 
-UNCALIBRATED = "disagreements are taken as expected errors until then"
-
 
 @dataclass(frozen=True)
 class Fared:
@@ -70,6 +68,9 @@ class CalibrationStatus:
         Labelled frames behind it, and how many of them were drawn at random.
     doubts : dict
         Why the expected errors of a species cannot be trusted.
+    in_use : int or None
+        Generation of the newest calibration that could be trusted, whose expected errors are used; None: disagreements
+        are taken as expected errors.
     at_disagreement_eV_per_A : float
         A disagreement that is usual (eV/Å).
     expected_error_eV_per_A : dict
@@ -83,13 +84,22 @@ class CalibrationStatus:
     probes: int
     trusted: bool
     doubts: dict[str, str]
+    in_use: int | None
     at_disagreement_eV_per_A: float
     expected_error_eV_per_A: dict[str, float]
     fared: tuple[Fared, ...]
 
     @classmethod
-    def of(cls, generation: int, summary: CalibrateSummary) -> CalibrationStatus:
-        """Read the summary of a calibration."""
+    def of(cls, calibrations: Mapping[int, CalibrateSummary]) -> CalibrationStatus:
+        """Read the calibrations of some generations.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        generation = max(calibrations)
+        summary = calibrations[generation]
         calibration = summary.calibration.calibration()
         at = usual(one.typical_eV_per_A for one in calibration.maps.values())
         return cls(
@@ -98,6 +108,7 @@ class CalibrationStatus:
             probes=summary.probes,
             trusted=summary.trusted,
             doubts=summary.doubts,
+            in_use=max((number for number, one in calibrations.items() if one.trusted), default=None),
             at_disagreement_eV_per_A=at,
             expected_error_eV_per_A={name: float(one.expected_error(at)) for name, one in calibration.maps.items()},
             fared=tuple(Fared.of(row) for row in summary.overall),
@@ -106,10 +117,7 @@ class CalibrationStatus:
 
 def newest(calibrations: Mapping[int, CalibrateSummary]) -> CalibrationStatus | None:
     """Return the newest calibration, None before the first."""
-    if not calibrations:
-        return None
-    generation = max(calibrations)
-    return CalibrationStatus.of(generation, calibrations[generation])
+    return CalibrationStatus.of(calibrations) if calibrations else None
 
 
 def usual(values: Iterable[float]) -> float:
@@ -133,8 +141,15 @@ def calibration_text(status: CalibrationStatus) -> str:
     """Return what a disagreement means, or why that cannot be said."""
     made = f"{many(status.frames, 'label')} ({many(status.probes, 'probe')})"
     if not status.trusted:
-        return f"{made}, not trusted: {'; '.join(grouped(status.doubts))}; {UNCALIBRATED}"
+        return f"{made}, not trusted: {'; '.join(grouped(status.doubts))}; {instead(status)} until then"
     return f"{made}: {meaning_text(status)}"
+
+
+def instead(status: CalibrationStatus) -> str:
+    """Return what stands in for a calibration that cannot be trusted."""
+    if status.in_use is None:
+        return "disagreements are taken as expected errors"
+    return f"the calibration of generation {status.in_use} stays in use"
 
 
 def meaning_text(status: CalibrationStatus) -> str:

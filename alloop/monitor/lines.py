@@ -179,9 +179,7 @@ def _finished(event: TaskFinished, state: State) -> list[str]:
     if event.purpose.startswith("fit/pretrain/"):
         return _pretrained(task, state)
     if task.task == "calibrate":
-        generation = int(task.context["generation"])
-        status = CalibrationStatus.of(generation, state.calibrations[generation])
-        return wrapped(f"calibrated on {calibration_text(status)}")
+        return wrapped(f"calibrated on {calibration_text(CalibrationStatus.of(state.calibrations))}")
     number = task.context.get("generation") if task.task == "fit" else None
     return _fitted(state, number) if number is not None else []
 

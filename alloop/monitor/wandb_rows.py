@@ -142,10 +142,9 @@ def _fit_row(task: TaskState, fit: dict[str, Any], state: State) -> dict[str, An
 
 def _calibrate_row(task: TaskState, summary: dict[str, Any], state: State) -> dict[str, Any]:
     """Return how expected errors fare; a species' own numbers are of its random probes."""
-    generation = int(task.context["generation"])
-    status = CalibrationStatus.of(generation, state.calibrations[generation])
+    status = CalibrationStatus.of(state.calibrations)
     row: dict[str, Any] = {
-        "calibration/generation": generation,
+        "calibration/generation": status.generation,
         "calibration/frames": status.frames,
         "calibration/probes": status.probes,
         "calibration/trusted": int(status.trusted),

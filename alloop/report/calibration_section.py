@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alloop.monitor.calibration import CalibrationStatus, Fared, grouped, meaning_text
+from alloop.monitor.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
 from alloop.monitor.numbers import finite, many
 from alloop.report.calibration_figures import AMONG, FEW_FRAMES
 from alloop.report.looks import text
@@ -25,7 +25,6 @@ HOW_CALIBRATION = (
     f"or its coverage outside of {100 * COVERAGE_RANGE[0]:.0f} to {100 * COVERAGE_RANGE[1]:.0f} %, by more than "
     "two standard errors."
 )
-INSTEAD = "Disagreements are taken as expected errors as long as there is a doubt:"
 BOUND = f"{100 * COVERAGE:.0f} % bound"
 
 
@@ -38,8 +37,9 @@ def calibration_words(state: State, status: CalibrationStatus) -> str:
     if status.trusted:
         words = f"<p><b>Trusted:</b> {text(meaning_text(status), 600)}. {text(made)}</p>"
     else:
+        so = text(f"As long as there is a doubt, {instead(status)}:")
         doubts = "".join(f"<li>{text(doubt, 600)}</li>" for doubt in grouped(status.doubts))
-        words = f'<div class="verdict stopped"><b>Not trusted</b>{text(made)} {INSTEAD}<ul>{doubts}</ul></div>'
+        words = f'<div class="verdict stopped"><b>Not trusted</b>{text(made)} {so}<ul>{doubts}</ul></div>'
     return words + _beyond(state, status)
 
 

@@ -10,8 +10,10 @@ from alloop.canonical import content_key
 from alloop.events import Event, TaskFinished, TaskPlanned
 from alloop.journal import Entry
 from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.results import Timing
 from policies.calibration import Points
 from policies.reliability import calibrate
+from tests.support.journals import START_T
 
 FACTORS = {"Cl": 1.2, "In": 2.1, "Li": 1.3}
 """Mean error over disagreement, by species."""
@@ -56,4 +58,5 @@ def told(generation: int, summary: CalibrateSummary) -> list[Event]:
     task = {"purpose": purpose, "key": content_key(purpose)}
     context = {"generation": generation}
     plan = TaskPlanned(**task, task="calibrate", slot_kind="measure", request={}, context=context)
-    return [plan, TaskFinished(**task, status="ok", summary=summary.model_dump(mode="json"))]
+    timing = Timing(started_t=START_T, finished_t=START_T + 1.0, cpu_s=1.0, cores=1, host="node1", pid=100)
+    return [plan, TaskFinished(**task, status="ok", timing=timing, summary=summary.model_dump(mode="json"))]

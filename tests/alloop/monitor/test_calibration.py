@@ -29,7 +29,7 @@ def test_a_person_is_told_what_a_disagreement_means(entries):
     summary = calibrated(frames=60, probes=12)
     line = told(entries, {3: summary})
     assert line.startswith("calibrated on 60 labels (12 probes): a disagreement of 0.1 eV/Å means an expected error of")
-    status = CalibrationStatus.of(3, summary)
+    status = CalibrationStatus.of({3: summary})
     for name, factor in FACTORS.items():
         assert f"{name} {status.expected_error_eV_per_A[name]:.2g}" in line
         assert status.expected_error_eV_per_A[name] == pytest.approx(0.1 * factor, rel=0.3)
@@ -43,11 +43,20 @@ def test_a_person_is_told_why_it_cannot_be_trusted_and_what_is_done_instead(entr
     )
 
 
+def test_a_calibration_that_could_be_trusted_stays_in_use(entries):
+    good, doubtful = calibrated(frames=60, probes=12), calibrated(frames=12, probes=2)
+    line = " ".join(told(entries, {3: good, 4: doubtful}).split())
+    assert line.endswith("the calibration of generation 3 stays in use until then")
+    state = fold(after(entries, {3: good, 4: doubtful}))
+    assert state.calibration() == good.calibration
+    assert newest(state.calibrations).in_use == 3
+
+
 def test_a_calibration_without_any_label_is_not_trusted():
     nothing = CalibrateSummary(
         calibration=CalibrationRecord(maps={}, dof=6.0), table=(), overall=(), made=(), doubts={}, frames=0, probes=0
     )
-    assert "0 labels (0 probes), not trusted: no label came" in calibration_text(CalibrationStatus.of(0, nothing))
+    assert "0 labels (0 probes), not trusted: no label came" in calibration_text(CalibrationStatus.of({0: nothing}))
     assert newest({}) is None
 
 

@@ -53,7 +53,7 @@ def test_doubts_are_shown_with_their_numbers(entries):
     html = section(fold(found), found)
     assert "Not trusted Made for generation 2" in words(html)
     assert "Cl, In, Li: 16 labelled frames, 20 are needed" in words(html)
-    assert "Disagreements are taken as expected errors as long as there is a doubt" in words(html)
+    assert "As long as there is a doubt, disagreements are taken as expected errors:" in words(html)
     assert 'id="calibration-history"' in html
 
 
