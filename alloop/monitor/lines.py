@@ -27,6 +27,7 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.journal import Entry
+from alloop.monitor.calibration import CalibrationStatus, calibration_text
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
 from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit, verdict_text
 from alloop.monitor.transport import rung_name, transport_text
@@ -177,6 +178,8 @@ def _finished(event: TaskFinished, state: State) -> list[str]:
         return [f"{event.purpose} failed ({event.reason}){detail}"]
     if event.purpose.startswith("fit/pretrain/"):
         return _pretrained(task, state)
+    if task.task == "calibrate":
+        return wrapped(f"calibrated on {calibration_text(CalibrationStatus.of(state.calibrations))}")
     number = task.context.get("generation") if task.task == "fit" else None
     return _fitted(state, number) if number is not None else []
 
@@ -213,7 +216,15 @@ def _selected(event: FramesSelected, state: State) -> list[str]:
     for reason in event.rejected.values():
         reasons[reason] = reasons.get(reason, 0) + 1
     rejected = f", rejected {len(event.rejected)} ({counted(reasons)})" if reasons else ""
-    return [f"selected {many(len(event.chosen), 'frame')} by {event.policy}{rejected}"]
+    return [f"selected {many(len(event.chosen), 'frame')}{_whys(event)} by {event.policy}{rejected}"]
+
+
+def _whys(event: FramesSelected) -> str:
+    """Return what the frames were chosen for; nothing where that is the policy's own name."""
+    whys: dict[str, int] = {}
+    for choice in event.chosen:
+        whys[choice.why] = whys.get(choice.why, 0) + 1
+    return f" ({counted(whys)})" if set(whys) - {event.policy} else ""
 
 
 def _drawn(event: HeldoutDrawn, state: State) -> list[str]:

@@ -11,10 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alloop.monitor.calibration import CalibrationStatus, calibration_text, newest
 from alloop.monitor.numbers import counted, duration, finite, many, one_line, plus_minus
 from alloop.monitor.transport import transport_text
 from alloop.records import GenerationState, TaskState
 from alloop.state import State
+
+MOST_REASONS = 20
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,12 @@ class Status:
         Age of the oldest running task.
     subsets : tuple of RungRow
         The judged ladder of random subsets, if there is one.
+    calibration : CalibrationStatus or None
+        What a disagreement means, and whether that can be trusted.
+    labels_by_why : dict
+        Training labels by why their frame was chosen.
+    rejected : dict
+        Rejected frames by reason.
     core_seconds : dict or None
         Core-seconds by kind of work, see `alloop.report.split.time_split`.
     """
@@ -158,6 +167,8 @@ class Status:
     rungs: tuple[RungRow, ...]
     judgements: tuple[dict[str, Any], ...]
     subsets: tuple[RungRow, ...]
+    calibration: CalibrationStatus | None
+    labels_by_why: dict[str, int]
     rejected: dict[str, int]
     failures: dict[str, int]
     broken: dict[str, int]
@@ -206,6 +217,8 @@ def summary(state: State, now: float, core_seconds: dict[str, float] | None = No
         rungs=rung_rows(state),
         judgements=state.judged[-1].judgements if state.judged else (),
         subsets=subset_rows(state),
+        calibration=newest(state.calibrations),
+        labels_by_why=labels_by_why(state),
         rejected=dict(state.rejections),
         failures=dict(state.failures),
         broken=dict(state.broken),
@@ -238,6 +251,12 @@ def next_rung(state: State) -> int | None:
 def imported_labels(state: State) -> int:
     """Return how many training labels were brought along and not bought."""
     return sum(1 for frame_id in state.train_order if state.frames[frame_id].walker == "imported")
+
+
+def labels_by_why(state: State) -> dict[str, int]:
+    """Return how many training labels there are by why their frame was chosen."""
+    frames = state.labelled_frames("train")
+    return dict(Counter("imported" if f.walker == "imported" else f.reason or f.offer.why for f in frames))
 
 
 def leader_fit(state: State, generation: GenerationState) -> TaskState | None:
@@ -352,9 +371,11 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),
         ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),
     ]
-    endings = [("last segments", walkers.ended), ("rejected", status.rejected), ("failed", status.failures)]
-    endings.append(("broken", status.broken))
-    facts += [(name, counted(counts)) for name, counts in endings if counts]
+    if status.calibration is not None:
+        facts.append(("calibration", calibration_text(status.calibration)))
+    reasons = [("last segments", walkers.ended), ("labels for", status.labels_by_why), ("rejected", status.rejected)]
+    reasons += [("failed", status.failures), ("broken", status.broken)]
+    facts += [(name, counted(counts, MOST_REASONS)) for name, counts in reasons if counts]
     if status.core_seconds:
         facts.append(("core time", core_time_text(status.core_seconds)))
     return facts

@@ -27,7 +27,11 @@ from alloop.journal import Entry
 from alloop.monitor.wandb_rows import STEP_METRIC, Publication, publication
 from alloop.state import State
 
-GROUPS = ("count", "dft", "label", "explore", "fit", "leader", "heldout", "select", "generation")
+GROUPS = (
+    *("count", "dft", "label", "explore", "fit", "leader", "heldout", "generation"),
+    *("explore/gated_for", "select", "select/chosen_for", "select/rejected_for", "calibration"),
+)
+RELIABILITY = "calibration/reliability"
 RECOVERIES = 3
 INSPECT_TIMEOUT_S = 60.0
 PUBLIC_SERVER = "https://api.wandb.ai"
@@ -259,8 +263,10 @@ class _Sink:
     def _publish(self, item: Publication) -> None:
         if item.config:
             self._run.config.update(item.config, allow_val_change=True)
+            for group in _groups_of_elements(item.config.get("elements", ())):
+                self._run.define_metric(f"{group}/*", step_metric=STEP_METRIC)
         if item.row is not None and item.seq > self._last:
-            self._run.log(item.row, step=item.seq, commit=True)
+            self._run.log(item.row | _plots(item), step=item.seq, commit=True)
             self._last = item.seq
         if item.summary:
             self._run.summary.update(item.summary)
@@ -306,6 +312,27 @@ class _Sink:
         self._run = None
         self.note = f"W&B: not available ({_short(error)}); the journal has everything"
         log.info("%s", self.note)
+
+
+def _groups_of_elements(elements: Iterable[str]) -> list[str]:
+    return [f"calibration/{element}{among}" for element in elements for among in ("", "/selected")]
+
+
+def _plots(item: Publication) -> dict[str, Any]:
+    """Return the plots beside a row; one that cannot be drawn costs neither the row nor the run."""
+    if item.reliability is None:
+        return {}
+    try:
+        import plotly.graph_objects
+        import wandb
+
+        from alloop.report.calibration_figures import reliability
+
+        figure = reliability(item.reliability)
+        return {} if figure is None else {RELIABILITY: wandb.Plotly(plotly.graph_objects.Figure(figure))}
+    except Exception as error:
+        log.info("no plot of event %s: %s", item.seq, _short(error), exc_info=True)
+        return {}
 
 
 def _meddled(folder: Path) -> Path | None:

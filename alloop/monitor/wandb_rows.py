@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +19,12 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.journal import Entry
+from alloop.monitor.calibration import CalibrationStatus, Fared
 from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows
 from alloop.records import TaskState
 from alloop.state import State
+from alloop.tasks.calibrations import CalibrateSummary
 
 STEP_METRIC = "labels"
 PRIVATE_SECTIONS = ("execution", "monitor")
@@ -31,12 +34,19 @@ Row = dict[str, float | int | str]
 
 @dataclass(frozen=True)
 class Publication:
-    """What one event adds: a row of the history, values of the summary, values of the config."""
+    """What one event adds: a row of the history, values of the summary, values of the config, a plot beside the row.
+
+    Attributes
+    ----------
+    reliability : CalibrateSummary or None
+        The calibration whose reliability plot belongs to the row.
+    """
 
     seq: int
     row: Row | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    reliability: CalibrateSummary | None = None
 
 
 def publication(entry: Entry, state: State) -> Publication | None:
@@ -45,7 +55,15 @@ def publication(entry: Entry, state: State) -> Publication | None:
     summary = _summary(entry, state)
     if row is None and not summary and not config:
         return None
-    return Publication(entry.seq, row, summary, config)
+    return Publication(entry.seq, row, summary, config, _reliability(entry, state))
+
+
+def _reliability(entry: Entry, state: State) -> CalibrateSummary | None:
+    event = entry.event
+    if not isinstance(event, TaskFinished) or event.status != "ok":
+        return None
+    task = state.tasks[event.purpose]
+    return state.calibrations[int(task.context["generation"])] if task.task == "calibrate" else None
 
 
 def rows(entry: Entry, state: State) -> Row | None:
@@ -102,6 +120,7 @@ def _explore_row(task: TaskState, segment: dict[str, Any], state: State) -> dict
         "explore/max_disagreement_eV_per_A": segment.get("max_disagreement_eV_per_A"),
         "explore/offers": len(segment.get("offers", ())),
         "explore/gated": sum(segment.get("gated", {}).values()),
+        **{f"explore/gated_for/{reason}": number for reason, number in segment.get("gated", {}).items()},
         "explore/ended": segment.get("ended"),
     }
 
@@ -118,6 +137,33 @@ def _fit_row(task: TaskState, fit: dict[str, Any], state: State) -> dict[str, An
         f"{group}/watched": fit.get("watched"),
         f"{group}/rmse_energy_meV_per_atom": last.get("rmse_energy_meV_per_atom"),
         f"{group}/rmse_forces_meV_per_A": last.get("rmse_forces_meV_per_A"),
+    }
+
+
+def _calibrate_row(task: TaskState, summary: dict[str, Any], state: State) -> dict[str, Any]:
+    """Return how expected errors fare; a species' own numbers are of its random probes."""
+    status = CalibrationStatus.of(state.calibrations)
+    row: dict[str, Any] = {
+        "calibration/generation": status.generation,
+        "calibration/frames": status.frames,
+        "calibration/probes": status.probes,
+        "calibration/trusted": int(status.trusted),
+        "calibration/at_disagreement_eV_per_A": status.at_disagreement_eV_per_A,
+    }
+    for name, error in status.expected_error_eV_per_A.items():
+        row[f"calibration/{name}/expected_error_eV_per_A"] = error
+    for fared in status.fared:
+        row |= _fared(fared)
+    return row
+
+
+def _fared(fared: Fared) -> dict[str, Any]:
+    group = f"calibration/{fared.species}" + ("" if fared.among == "probe" else f"/{fared.among}")
+    return {
+        f"{group}/ratio": fared.ratio,
+        f"{group}/ratio_se": fared.se_ratio,
+        f"{group}/coverage": fared.coverage,
+        f"{group}/coverage_se": fared.se_coverage,
     }
 
 
@@ -150,6 +196,8 @@ def _selected_row(event: FramesSelected, state: State) -> dict[str, Any]:
         "select/chosen": len(event.chosen),
         "select/rejected": len(event.rejected),
         "select/candidates_left": len(state.pool),
+        **{f"select/chosen_for/{why}": n for why, n in Counter(choice.why for choice in event.chosen).items()},
+        **{f"select/rejected_for/{why}": n for why, n in Counter(event.rejected.values()).items()},
     }
 
 
@@ -196,6 +244,7 @@ _TASK_ROWS: dict[str, Callable[[TaskState, dict[str, Any], State], dict[str, Any
     "label": _label_row,
     "explore": _explore_row,
     "fit": _fit_row,
+    "calibrate": _calibrate_row,
 }
 
 _ROWS: dict[type, Callable[[Any, State], dict[str, Any] | None]] = {

@@ -162,8 +162,8 @@ def _reason(outcome: str, reason: str) -> str:
     return outcome if reason.replace("_", "") == outcome.replace(" ", "") else text(f"{outcome}: {reason}", 60)
 
 
-def disagreement(state: State, entries: Sequence[Entry]) -> Figure | None:
-    """Return the disagreement of every offered frame when it was offered, by what became of it."""
+def expected_errors(state: State, entries: Sequence[Entry]) -> Figure | None:
+    """Return the expected error of every offered frame when it was offered, by what became of it."""
     sessions = driver_sessions(entries)
     offered_t = {
         f"{event.purpose.partition('/')[2]}": driver_time(sessions, entry.t)
@@ -174,7 +174,7 @@ def disagreement(state: State, entries: Sequence[Entry]) -> Figure | None:
     for frame in _thinned([f for f in state.frames.values() if finite(f.offer.disagreement_eV_per_A) is not None]):
         t = offered_t.get(f"{frame.walker}/{frame.segment}")
         if t is not None:
-            groups[_outcome(frame)].append((t, float(frame.offer.disagreement_eV_per_A or 0.0), frame))
+            groups[_outcome(frame)].append((t, _expected(frame), frame))
     end = max((t for points in groups.values() for t, _, _ in points), default=None)
     if end is None:
         return None
@@ -187,7 +187,9 @@ def disagreement(state: State, entries: Sequence[Entry]) -> Figure | None:
             "x": [t / seconds for t, _, _ in points],
             "y": [value for _, value, _ in points],
             "text": [text(f"{frame.id}: {frame.reason or frame.offer.why}") for _, _, frame in points],
-            "hovertemplate": "%{text}<br>%{y:.3g} eV/Å<extra></extra>",
+            "customdata": [frame.offer.disagreement_eV_per_A for _, _, frame in points],
+            "hovertemplate": "%{text}<br>disagreement %{customdata:.3g} eV/Å, expected error %{y:.3g} eV/Å"
+            "<extra></extra>",
             "marker": {"size": 6, "color": OUTCOMES[name], "opacity": 0.85},
         }
         for name in DRAWN_FIRST
@@ -195,9 +197,15 @@ def disagreement(state: State, entries: Sequence[Entry]) -> Figure | None:
     ]
     layout = layout_of(360, legend=True)
     layout["xaxis"] = axis(f"time with a driver ({unit})", rangemode="tozero")
-    layout["yaxis"] = axis("disagreement (eV/Å)", type="log") | ticks(LOG_TICKS)
+    layout["yaxis"] = axis("expected error (eV/Å)", type="log") | ticks(LOG_TICKS)
     layout["shapes"] = [_line(value) for value in _window(state)]
     return {"data": traces, "layout": layout}
+
+
+def _expected(frame: FrameState) -> float:
+    """Return what the selection window compares: the expected error, or the disagreement where there was none."""
+    value = finite(frame.offer.expected_error_eV_per_A)
+    return float(frame.offer.disagreement_eV_per_A or 0.0) if value is None else value
 
 
 def _outcome(frame: FrameState) -> str:

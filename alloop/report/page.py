@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
 
@@ -12,7 +12,8 @@ from plotly.offline import get_plotlyjs
 from alloop.durable import write_durably
 from alloop.journal import Entry
 from alloop.monitor.status import Status, summary
-from alloop.report import figures, sections
+from alloop.report import calibration_section, figures, sections
+from alloop.report.calibration_figures import calibration_history, reliability
 from alloop.report.looks import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
@@ -45,7 +46,9 @@ def page(state: State, entries: Sequence[Entry], transport: TransportData | None
         "learning-curve": figures.learning_curve(state),
         "time-split": figures.where_time_went(status.core_seconds or {}),
         "frames": figures.frames_by_reason(state),
-        "disagreement": figures.disagreement(state, entries),
+        "expected-errors": figures.expected_errors(state, entries),
+        "reliability": reliability(state.calibrations[max(state.calibrations)]) if state.calibrations else None,
+        "calibration-history": calibration_history(state.calibrations),
         "timeline": figures.timeline(entries),
     }
     body = _body(state, entries, status, drawn, measured)
@@ -75,11 +78,20 @@ def _body(
             sections.HOW_ERRORS,
         ),
         measured.html,
-        sections.section("Frames by reason", plot("frames", "No frame was offered yet."), sections.HOW_FRAMES),
         sections.section(
-            "Disagreement over the campaign",
-            plot("disagreement", "No committee looked at a frame yet."),
+            "Frames by reason",
+            plot("frames", "No frame was offered yet.") + sections.reasons(status),
+            sections.HOW_FRAMES,
+        ),
+        sections.section(
+            "Expected errors over the campaign",
+            plot("expected-errors", "No committee looked at a frame yet."),
             sections.HOW_DISAGREEMENT,
+        ),
+        sections.section(
+            "What does a disagreement mean?",
+            _calibration(state, status, plot, drawn),
+            calibration_section.HOW_CALIBRATION,
         ),
         sections.section("Timeline of slots", plot("timeline", "No task has finished yet."), sections.HOW_TIMELINE),
         sections.section(
@@ -90,6 +102,20 @@ def _body(
         sections.section("Settings and provenance", sections.provenance(state, entries), ""),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _calibration(state: State, status: Status, plot: Callable[[str, str], str], drawn: dict[str, Figure | None]) -> str:
+    found = status.calibration
+    if found is None:
+        return '<p class="none">No calibration was made yet: disagreements are taken as expected errors.</p>'
+    parts = [
+        calibration_section.calibration_words(state, found),
+        plot("reliability", "No label was held back yet."),
+        calibration_section.calibration_tables(state, found),
+    ]
+    if drawn["calibration-history"]:
+        parts.append(f"<h3>Random probes, generation by generation</h3>{plot('calibration-history', '')}")
+    return "".join(parts)
 
 
 def _script_json(value: object) -> str:

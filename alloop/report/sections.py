@@ -30,12 +30,13 @@ HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
     "by the selection policy, or by a gate before they were offered (short contacts, for instance). Failed frames were "
     "sent to DFT and have no label: an unconverged calculation is never a number. Labels of imported frames count as "
-    "chosen."
+    "chosen. A probe was drawn at random, whatever its disagreement."
 )
 HOW_DISAGREEMENT = (
     "Disagreement: the largest standard deviation over the committee of a force on an atom of the frame (eV/Å), by the "
-    "committee that drove the walker. It is not calibrated against true errors. Dotted lines: the selection window. "
-    "Rattled initial frames and held-out frames have none."
+    "committee that drove the walker. It is turned into an expected error by the calibration of its day, see the next "
+    "section; without one that was trusted then, the disagreement itself is taken. Dotted lines: the window of "
+    "expected errors that frames are selected from. Rattled initial frames and held-out frames have none."
 )
 HOW_TIMELINE = (
     "One row per worker process. Times are those the workers measured, on the campaign's own clock, which stands still "
@@ -113,6 +114,16 @@ def _cards(status: Status) -> str:
     return "".join(
         f'<div class="card"><span>{text(name)}</span><strong>{text(value)}</strong><small>{text(note)}</small></div>'
         for name, value, note in cards
+    )
+
+
+def reasons(status: Status) -> str:
+    """Return how many labels there are by why their frame was chosen, and how many frames were rejected by reason."""
+    said = [("Training labels, by why their frame was chosen", status.labels_by_why), ("Rejected", status.rejected)]
+    return "".join(
+        f"<p>{text(f'{what}: {sum(counts.values())} ({counted(counts, len(counts))}).', 2000)}</p>"
+        for what, counts in said
+        if counts
     )
 
 

@@ -20,6 +20,7 @@ KINDS = {
     "produce": "production MD",
     "measure": "evaluating",
     "select": "selecting",
+    "calibrate": "evaluating",
 }
 WORK = ("DFT", "MD", "fitting", "evaluating", "selecting", "production MD")
 IN_FLIGHT, WAITING = "in_flight", "waiting"

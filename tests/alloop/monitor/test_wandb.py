@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from alloop.config.machine import WandbConfig
+from alloop.journal import Journal
 from alloop.monitor.listener import Listener
 from alloop.monitor.wandb import WandbView, choose_mode, has_account, last_published, published_rows, segments
+from tests.support.calibrations import calibrated, told
 from tests.support.journals import play
 from tests.support.wandb_server import serving
 
@@ -134,6 +136,31 @@ def test_ctrl_c_to_the_whole_group_loses_no_row(campaign):
     told = drive(folder, 0, 200, "interrupted")
     assert told["close_s"] < 5
     assert sum("label/max_force_eV_per_A" in row for row in published(folder)) >= 25
+
+
+def test_the_reliability_plot_is_made_from_the_journal_and_one_that_cannot_be_made_costs_no_row(tmp_path):
+    length = len(play(tmp_path, upto=60))
+    summaries = calibrated(frames=30, probes=6), calibrated(frames=60, probes=12)
+    with Journal(tmp_path) as journal:
+        for number, summary in enumerate(summaries):
+            journal.append(told(number, summary))
+    broken = tmp_path / "broken" / "plotly"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('no plots today')")
+    paths = [str(broken.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    drive(tmp_path, length, length + 2, PYTHONPATH=os.pathsep.join(paths))
+    (row,) = (row for row in published(tmp_path) if "calibration/trusted" in row)
+    assert row["calibration/Li/ratio"] > 0
+    assert not list((tmp_path / "wandb").rglob("*.plotly.json"))
+    with serving() as server:
+        drive(tmp_path, length + 2, length + 4, WANDB_API_KEY=KEY, WANDB_BASE_URL=server.url)
+        rows = [row for row in server.rows[RUN] if "calibration/trusted" in row]
+    assert [row["calibration/generation"] for row in rows] == [0, 1]
+    assert all(row["calibration/reliability"]["_type"] == "plotly-file" for row in rows)
+    figures = [json.loads(path.read_text()) for path in sorted((tmp_path / "wandb").rglob("*.plotly.json"))]
+    drawn = [trace["y"] for figure in figures for trace in figure["data"] if trace.get("name") == "random probes"]
+    for summary in summaries:
+        assert [row.observed_eV_per_A for row in summary.table if row.among == "probe"] in drawn
 
 
 @pytest.mark.slow

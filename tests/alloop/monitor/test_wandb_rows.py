@@ -6,10 +6,11 @@ import math
 import pytest
 
 from alloop.events import AttemptLost, DriverStarted, FramesSelected, RungJudged, TaskFinished, Tick, VerdictReached
-from alloop.folding import apply
+from alloop.folding import apply, fold
 from alloop.journal import Entry
 from alloop.monitor.wandb_rows import Publication, publication, rows
 from alloop.state import State
+from tests.support.calibrations import after, calibrated
 from tests.support.journals import play, variant
 
 
@@ -111,3 +112,35 @@ def test_what_a_machine_needs_is_not_published(campaign):
     assert config["label"]["cutoff_eV"] == 340
     assert config["versions"]
     assert not {"execution", "monitor"} & set(config)
+
+
+def test_a_calibration_is_published_species_by_species_with_its_plot(tmp_path):
+    summary = calibrated(frames=60, probes=12)
+    entries = after(play(tmp_path), {3: summary})
+    item = publication(entries[-1], fold(entries))
+    row = item.row
+    assert item.reliability == summary
+    assert (row["calibration/generation"], row["calibration/frames"], row["calibration/probes"]) == (3, 60, 12)
+    assert row["calibration/trusted"] == 1
+    for one in summary.overall:
+        group = f"calibration/{one.species}" + ("" if one.among == "probe" else "/selected")
+        assert row[f"{group}/ratio"] == one.observed_eV_per_A / one.predicted_eV_per_A
+        assert row[f"{group}/ratio_se"] == one.se_observed_eV_per_A / one.predicted_eV_per_A
+        assert row[f"{group}/coverage"] == one.coverage
+    doubtful = after(play(tmp_path / "other"), {1: calibrated(frames=12, probes=0)})
+    row = publication(doubtful[-1], fold(doubtful)).row
+    assert row["calibration/trusted"] == 0
+    assert "calibration/Li/ratio" not in row
+    assert "calibration/Li/selected/ratio" in row
+
+
+def test_selections_are_published_by_reason(campaign):
+    rows = rows_of(campaign, FramesSelected)
+    assert sum(row.get("select/chosen_for/disagreement", 0) for row in rows) == 42
+    assert sum(row.get("select/chosen_for/initial", 0) for row in rows) == 8
+    for row in rows:
+        rejected = [value for name, value in row.items() if name.startswith("select/rejected_for/")]
+        assert sum(rejected) == row["select/rejected"]
+    gated = [row for row in rows_of(campaign, TaskFinished) if row.get("explore/gated")]
+    assert gated
+    assert all(row["explore/gated_for/contact"] == row["explore/gated"] for row in gated)

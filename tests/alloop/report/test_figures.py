@@ -47,12 +47,22 @@ def test_frames_are_counted_once_each_by_reason(campaign):
     assert sum(bars["x"]) == len(state.frames) + gated
 
 
-def test_disagreement_shows_every_frame_that_has_one(campaign):
+def test_expected_errors_show_every_frame_that_has_a_disagreement(campaign):
     state, entries = campaign
-    figure = figures.disagreement(state, entries)
+    figure = figures.expected_errors(state, entries)
     points = sum(len(trace["x"]) for trace in figure["data"])
     assert points == sum(frame.offer.disagreement_eV_per_A is not None for frame in state.frames.values())
     assert [shape["y0"] for shape in figure["layout"]["shapes"]] == [0.05, 1.0]
+
+
+def test_a_frame_stands_at_its_expected_error_beside_the_window_of_them(campaign):
+    _, entries = campaign
+    state = fold(entries)
+    frame = next(frame for frame in state.frames.values() if frame.offer.disagreement_eV_per_A is not None)
+    frame.offer = frame.offer.model_copy(update={"expected_error_eV_per_A": 7.5})
+    figure = figures.expected_errors(state, entries)
+    assert sum(trace["y"].count(7.5) for trace in figure["data"]) == 1
+    assert figure["layout"]["yaxis"]["title"]["text"] == "expected error (eV/Å)"
 
 
 def test_timeline_has_a_lane_per_process_and_all_the_work(campaign):
@@ -90,5 +100,5 @@ def test_a_campaign_that_just_began_has_no_figures(campaign):
         assert figures.learning_curve(state) is None
         assert figures.frames_by_reason(state) is None
         assert figures.timeline(entries[:upto]) is None
-        assert figures.disagreement(state, entries[:upto]) is None
+        assert figures.expected_errors(state, entries[:upto]) is None
     assert driver_sessions([]) == []

@@ -61,7 +61,7 @@ def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
     assert "48 + 12" in words
     assert "gpaw 26.7.0" in words
     assert "cutoff_eV: 340.0" in words
-    assert words.count("How:") == 5
+    assert words.count("How:") == 6
 
 
 def test_the_file_needs_nothing_else(report):
@@ -83,7 +83,7 @@ def figures_of(report: Page) -> dict:
 def test_every_figure_has_its_place(report):
     places = {attributes.get("id") for tag, attributes in report.tags if tag == "div"}
     drawn = figures_of(report)
-    assert set(drawn) == {"learning-curve", "time-split", "frames", "disagreement", "timeline"}
+    assert set(drawn) == {"learning-curve", "time-split", "frames", "expected-errors", "timeline"}
     assert set(drawn) <= places
 
 

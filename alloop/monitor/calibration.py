@@ -1,0 +1,176 @@
+"""What a disagreement means in expected errors, and how far that is to be believed, in numbers and words. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from alloop.monitor.numbers import finite, many
+from alloop.tasks.calibrations import CalibrateSummary, ReliabilityRecord
+
+
+@dataclass(frozen=True)
+class Fared:
+    """How the expected errors of a species fared on labels that they did not know; None where it is not known.
+
+    Attributes
+    ----------
+    among : str
+        ``probe``: frames drawn at random; ``selected``: all others.
+    expected_eV_per_A, observed_eV_per_A : float
+        Mean expected and mean true length of the force error (eV/Å).
+    ratio, se_ratio : float or None
+        Observed over expected, and its standard error.
+    coverage, se_coverage : float
+        Share of the errors below their 90 % bound, and its standard error.
+    """
+
+    species: str
+    among: str
+    expected_eV_per_A: float
+    observed_eV_per_A: float
+    ratio: float | None
+    se_ratio: float | None
+    coverage: float
+    se_coverage: float | None
+    frames: int
+    atoms: int
+
+    @classmethod
+    def of(cls, row: ReliabilityRecord) -> Fared:
+        """Read a row of a calibration's summary."""
+        expected, error = row.predicted_eV_per_A, row.se_observed_eV_per_A
+        known = expected > 0
+        return cls(
+            species=row.species or "all",
+            among=row.among,
+            expected_eV_per_A=expected,
+            observed_eV_per_A=row.observed_eV_per_A,
+            ratio=finite(row.observed_eV_per_A / expected) if known else None,
+            se_ratio=finite(error / expected) if known and error is not None else None,
+            coverage=row.coverage,
+            se_coverage=row.se_coverage,
+            frames=row.frames,
+            atoms=row.atoms,
+        )
+
+
+@dataclass(frozen=True)
+class CalibrationStatus:
+    """The newest calibration.
+
+    Attributes
+    ----------
+    generation : int
+        Generation it was made for.
+    frames, probes : int
+        Labelled frames behind it, and how many of them were drawn at random.
+    doubts : dict
+        Why the expected errors of a species cannot be trusted.
+    in_use : int or None
+        Generation of the newest calibration that could be trusted, whose expected errors are used; None: disagreements
+        are taken as expected errors.
+    at_disagreement_eV_per_A : float
+        A disagreement that is usual (eV/Å).
+    expected_error_eV_per_A : dict
+        What is expected there, by species (eV/Å).
+    fared : tuple of Fared
+        How the expected errors of every species fared on labels that were held back.
+    """
+
+    generation: int
+    frames: int
+    probes: int
+    trusted: bool
+    doubts: dict[str, str]
+    in_use: int | None
+    at_disagreement_eV_per_A: float
+    expected_error_eV_per_A: dict[str, float]
+    fared: tuple[Fared, ...]
+
+    @classmethod
+    def of(cls, calibrations: Mapping[int, CalibrateSummary]) -> CalibrationStatus:
+        """Read the calibrations of some generations.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        generation = max(calibrations)
+        summary = calibrations[generation]
+        calibration = summary.calibration.calibration()
+        at = usual(one.typical_eV_per_A for one in calibration.maps.values())
+        return cls(
+            generation=generation,
+            frames=summary.frames,
+            probes=summary.probes,
+            trusted=summary.trusted,
+            doubts=summary.doubts,
+            in_use=max((number for number, one in calibrations.items() if one.trusted), default=None),
+            at_disagreement_eV_per_A=at,
+            expected_error_eV_per_A={name: float(one.expected_error(at)) for name, one in calibration.maps.items()},
+            fared=tuple(Fared.of(row) for row in summary.overall),
+        )
+
+
+def newest(calibrations: Mapping[int, CalibrateSummary]) -> CalibrationStatus | None:
+    """Return the newest calibration, None before the first."""
+    return CalibrationStatus.of(calibrations) if calibrations else None
+
+
+def usual(values: Iterable[float]) -> float:
+    """Return a number with one digit, 1, 2 or 5, in the middle of some; 0.1 without any.
+
+    Examples
+    --------
+    >>> usual([0.08, 0.13]), usual([0.3, 0.6, 0.4]), usual([])
+    (0.1, 0.5, 0.1)
+    """
+    logs = [math.log10(value) for value in values if finite(value) is not None and value > 0]
+    if not logs:
+        return 0.1
+    middle = sum(logs) / len(logs)
+    power = math.floor(middle)
+    nearest = min((1, 2, 5, 10), key=lambda digit: abs(middle - power - math.log10(digit)))
+    return float(f"{nearest}e{power}")
+
+
+def calibration_text(status: CalibrationStatus) -> str:
+    """Return what a disagreement means, or why that cannot be said."""
+    made = f"{many(status.frames, 'label')} ({many(status.probes, 'probe')})"
+    if not status.trusted:
+        return f"{made}, not trusted: {'; '.join(grouped(status.doubts))}; {instead(status)} until then"
+    return f"{made}: {meaning_text(status)}"
+
+
+def instead(status: CalibrationStatus) -> str:
+    """Return what stands in for a calibration that cannot be trusted."""
+    if status.in_use is None:
+        return "disagreements are taken as expected errors"
+    return f"the calibration of generation {status.in_use} stays in use"
+
+
+def meaning_text(status: CalibrationStatus) -> str:
+    """Return which errors a usual disagreement means."""
+    means = ", ".join(f"{name} {error:.2g}" for name, error in status.expected_error_eV_per_A.items())
+    return f"a disagreement of {status.at_disagreement_eV_per_A:g} eV/Å means an expected error of {means} eV/Å"
+
+
+def grouped(doubts: Mapping[str, str]) -> list[str]:
+    """Return why expected errors cannot be trusted, species of the same doubt together.
+
+    Examples
+    --------
+    >>> grouped({"Cl": "few frames", "In": "few probes", "Li": "few frames"})
+    ['Cl, Li: few frames', 'In: few probes']
+    >>> grouped({})
+    ['no label came with a disagreement']
+    """
+    of_doubt: dict[str, list[str]] = {}
+    for name, doubt in doubts.items():
+        of_doubt.setdefault(doubt, []).append(name)
+    return [f"{', '.join(names)}: {doubt}" for doubt, names in of_doubt.items()] or [
+        "no label came with a disagreement"
+    ]
