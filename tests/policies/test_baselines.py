@@ -7,11 +7,7 @@ import pytest
 
 from policies.baselines import RandomSelection, UniformSelection
 from policies.selection import Window
-<<<<<<< HEAD
-from tests.support.pools import WINDOW, candidates, told
-=======
 from tests.support.candidates import WINDOW, candidates, told
->>>>>>> selection
 
 
 def chosen_rows(rows, selection):

@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 
 from policies.disagreement import DisagreementSelection, scores
 from policies.selection import Window
-<<<<<<< HEAD
-from tests.support.pools import WINDOW, candidates, described, rows, told
-=======
 from tests.support.candidates import WINDOW, candidates, described, rows, told
->>>>>>> selection
 
 
 def chosen_rows(rows, selection):

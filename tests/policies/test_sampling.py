@@ -66,11 +66,7 @@ def test_an_even_draw_keeps_caps_and_takes_all_it_can(rows, count, cap, seed):
     possible = sum(min(cap, n) for n in Counter(walker for walker, _ in rows).values())
     assert len(places) == len(set(places)) == min(count, possible)
     assert max(of_walker.values(), default=0) <= cap
-<<<<<<< HEAD
-    assert all(0 < probability <= 1 + 1e-9 for _, probability in drawn)
-=======
     assert all(0 < probability <= 1 for _, probability in drawn)
->>>>>>> selection
 
 
 def test_the_probabilities_of_an_even_draw_are_those_with_which_frames_are_drawn():
