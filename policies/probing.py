@@ -12,6 +12,8 @@ from policies.sampling import grouped, shares, shuffled, systematic
 from policies.selection import OFFERED_BLIND, Candidates, Choice
 
 _ROUNDING = 1e-9
+# Policies draw from the seed itself: what they draw must not follow from what was probed.
+_STREAM = 1
 
 
 def probes_due(chosen_so_far: int, probes_so_far: int, count: int, fraction: float) -> int:
@@ -77,7 +79,7 @@ def draw_probes(candidates: Candidates, count: int, seed: int) -> tuple[Choice, 
     """
     if count < 0:
         raise ValueError(f"probes: need count >= 0, got {count}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, _STREAM))
     blind = [
         index
         for index, why in enumerate(candidates.why)
