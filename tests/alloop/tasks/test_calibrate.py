@@ -20,9 +20,9 @@ def workspace(tmp_path):
     return Workspace(tmp_path)
 
 
-def label(workspace, name, atoms, rng):
+def label(workspace, name, atoms, committee, rng):
     """Label a frame so that its leader is wrong, atom by atom, by what the committee disagrees times a factor."""
-    look = load_committee(workspace, put_committee(workspace), "cpu", "float32").look(atoms)
+    look = committee.look(atoms)
     away = rng.normal(size=(len(atoms), 3))
     away *= (ERROR_PER_DISAGREEMENT * look.disagreement_eV_per_A / np.linalg.norm(away, axis=1))[:, None]
     forces = tuple(map(tuple, (look.leader.forces_eV_per_A + away).tolist()))
@@ -36,7 +36,7 @@ def label(workspace, name, atoms, rng):
 def chosen_and_labelled(workspace, frames, **changes):
     """Select all frames of a walker, label them, and return the request that calibrates with them."""
     rng = np.random.default_rng(3)
-    put_committee(workspace)
+    committee = load_committee(workspace, put_committee(workspace), "cpu", "float32")
     segment = put_offers(workspace, "w", frames)
     wanted = selection_of(segment, count=len(frames), **changes)
     key = perform(str(workspace.root), "select", wanted.model_dump(mode="json"))
@@ -46,7 +46,7 @@ def chosen_and_labelled(workspace, frames, **changes):
             CalibrationFrame(
                 id=frame.id,
                 selection=key,
-                label=label(workspace, f"label{index}", atoms[frame.id], rng),
+                label=label(workspace, f"label{index}", atoms[frame.id], committee, rng),
                 probability=frame.probability,
                 probe=frame.why == "probe",
             )
