@@ -82,9 +82,7 @@ def dense_frames(graphs: Sequence[AtomicData], model: torch.nn.Module, device: s
         vectors_A = torch.cat([_vectors(graph) for graph in some])
         harmonics, turning = _harmonics(model.spherical_harmonics, vectors_A)
         edges = [graph.edge_index.shape[1] for graph in some]
-        for graph, *geometry in zip(
-            some, *(part.split(edges) for part in (vectors_A, harmonics, turning)), strict=True
-        ):
+        for graph, *geometry in zip(some, *_split(edges, vectors_A, harmonics, turning), strict=True):
             found.append(_dense(graph, model, places, *geometry).to(device, next(model.parameters()).dtype))
     return found
 
@@ -121,15 +119,19 @@ def _portions(graphs: Sequence[AtomicData]) -> list[list[AtomicData]]:
 def _vectors(graph: AtomicData) -> torch.Tensor:
     sender, receiver = graph.edge_index
     positions_A = graph.positions.double()
-    return positions_A[receiver] - positions_A[sender] + graph.shifts.double()
+    vectors_A: torch.Tensor = positions_A[receiver] - positions_A[sender] + graph.shifts.double()
+    return vectors_A
+
+
+def _split(rows: list[int], *parts: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+    return [torch.split_with_sizes(part, rows) for part in parts]
 
 
 def _harmonics(function: Any, vectors_A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.enable_grad():
         vectors_A = vectors_A.clone().requires_grad_()
         values = function(vectors_A)
-        constant, *columns = values.unbind(1)
-        slopes = [torch.autograd.grad(column.sum(), vectors_A, retain_graph=True)[0] for column in columns]
+        slopes = [torch.autograd.grad(column.sum(), vectors_A, retain_graph=True)[0] for column in values.unbind(1)[1:]]
     return values.detach(), torch.stack([torch.zeros_like(vectors_A), *slopes], dim=1).detach()
 
 
@@ -200,8 +202,8 @@ def _pairs(sender: torch.Tensor, receiver: torch.Tensor, shifts: torch.Tensor) -
 def _not_fitted(graph: AtomicData, model: Any, lengths_A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the energy (eV) that no fit changes, and its derivative by the length of every edge (eV/Å)."""
     head, species = head_of(model), graph.node_attrs.double()
-    scale, shift = (torch.atleast_1d(part)[head].double().cpu() for part in _scale_and_shift(model))
-    isolated_eV = torch.atleast_2d(model.atomic_energies_fn.atomic_energies)[head].double().cpu()
+    scale, shift = (part.reshape(-1)[head].double().cpu() for part in _scale_and_shift(model))
+    isolated_eV = model.atomic_energies_fn.atomic_energies.view(-1, species.shape[1])[head].double().cpu()
     energy_eV = (species @ isolated_eV + shift).sum()
     repulsion = getattr(model, "pair_repulsion_fn", None)
     if repulsion is None:

@@ -86,12 +86,13 @@ class DenseMace:
 
     def __init__(self, model: torch.nn.Module, shortest_A: float) -> None:
         check_kind(model)
-        self._model: Any = model
-        _require_plain_weights(self._model)
+        whole: Any = model
+        _require_plain_weights(whole)
+        self._model = whole
         self._dtype = next(model.parameters()).dtype
         self._device = next(model.parameters()).device
-        self._scale = torch.atleast_1d(self._model.scale_shift.scale)[0]
-        self._layers = [_layer(self._model, index) for index in range(len(self._model.interactions))]
+        self._scale = whole.scale_shift.scale.reshape(-1)[0]
+        self._layers = [_layer(whole, index) for index in range(len(whole.interactions))]
         self._ends_A = (shortest_A, cutoff_of(model))
         self._set_nodes(NODES[self._dtype])
 
@@ -185,7 +186,7 @@ def _step(
 
 def _contracted(layer: _Layer, messages: torch.Tensor, species: torch.Tensor) -> torch.Tensor:
     """Return the symmetric contraction (eq. 10 of arXiv:2206.07697) of messages (components, atoms, channels)."""
-    components, atoms, channels = messages.shape
+    _, atoms, channels = messages.shape
     parts = []
     for coupling, weights in zip(layer.couplings, layer.weights, strict=True):
         first, *others = coupling.factors
@@ -198,14 +199,9 @@ def _contracted(layer: _Layer, messages: torch.Tensor, species: torch.Tensor) ->
 
 
 def _read(readout: Any, features: torch.Tensor) -> torch.Tensor:
-    if hasattr(readout, "linear"):
-        energies: torch.Tensor = (features @ _matrix(readout.linear.weight, features.shape[1])).squeeze(1)
-        return energies
-    hidden = readout.non_linearity(features @ _matrix(readout.linear_1.weight, features.shape[1]))
-    return _read_linear(hidden, readout.linear_2.weight)
-
-
-def _read_linear(features: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    if not hasattr(readout, "linear"):
+        features = readout.non_linearity(features @ _matrix(readout.linear_1.weight, features.shape[1]))
+    weight = readout.linear.weight if hasattr(readout, "linear") else readout.linear_2.weight
     return (features @ _matrix(weight, features.shape[1])).squeeze(1)
 
 
@@ -267,7 +263,8 @@ def _mixing(block: Any, channels: int, orders: int) -> torch.Tensor:
     found = one(orders**2, orders).zero_()
     for ell in range(orders):
         found[ell**2 : (ell + 1) ** 2, ell] = scale[channels * ell**2]
-    return (found / (math.sqrt(channels) * block.avg_num_neighbors)).view(orders**2, orders, 1, 1)
+    constants: torch.Tensor = found / (math.sqrt(channels) * block.avg_num_neighbors)
+    return constants.view(orders**2, orders, 1, 1)
 
 
 def _coupling(coefficients: torch.Tensor) -> _Coupling | None:

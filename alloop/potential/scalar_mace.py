@@ -158,6 +158,7 @@ class ScalarMace:
 
 
 def check_kind(model: Any) -> None:
+    """Raise an UnsupportedError unless messages and hidden features of a model are scalars."""
     if type(model).__name__ != "ScaleShiftMACE" or hasattr(model, "joint_embedding"):
         raise UnsupportedError("only plain models of class ScaleShiftMACE")
     if hasattr(model.radial_embedding, "distance_transform"):

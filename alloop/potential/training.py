@@ -200,7 +200,8 @@ class _Average:
     """The exponential moving average of some parameters, slower to forget as more is known (as in torch_ema)."""
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter], decay: float) -> None:
-        self._parameters, self._decay, self._updates = list(parameters), decay, 0
+        self._decay, self._updates = decay, 0
+        self._parameters: list[torch.Tensor] = list(parameters)
         self._averages = [parameter.detach().clone() for parameter in parameters]
 
     @torch.no_grad()
