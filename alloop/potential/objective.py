@@ -67,8 +67,8 @@ class Deviations:
 class Objective(Protocol):
     """Deviations of a model from two sets of labelled frames: those that are fitted, and those that are watched."""
 
-    def fitted(self, frames: Sequence[int]) -> Deviations:
-        """Return deviations on some of the fitted frames, differentiable by the weights."""
+    def fitted(self, frames: Sequence[int], *, fitting: bool = True) -> Deviations:
+        """Return deviations on some of the fitted frames, differentiable by the weights if `fitting`."""
 
     def watched(self) -> list[Deviations]:
         """Return deviations on all watched frames, batch by batch, not differentiable."""
@@ -95,10 +95,10 @@ class MaceObjective:
         self._graphs = list(graphs)
         self._watched = batches_of(watched, _ATOMS_PER_CHECK)
 
-    def fitted(self, frames: Sequence[int]) -> Deviations:
-        """Return deviations on some of the fitted frames, differentiable by the weights."""
+    def fitted(self, frames: Sequence[int], *, fitting: bool = True) -> Deviations:
+        """Return deviations on some of the fitted frames, differentiable by the weights if `fitting`."""
         batch = Batch.from_data_list([self._graphs[index] for index in frames], exclude_keys=UNUSED)
-        return self._deviations(batch, fitting=True)
+        return self._deviations(batch, fitting=fitting)
 
     def watched(self) -> list[Deviations]:
         """Return deviations on all watched frames, batch by batch, not differentiable."""
@@ -142,9 +142,9 @@ class DenseObjective:
         shortest_A = min(float(frame.lengths_A.min()) for frame in dense.values() if len(frame.lengths_A))
         self._dense = DenseMace(model, shortest_A - _SHORTER_A)
 
-    def fitted(self, frames: Sequence[int]) -> Deviations:
-        """Return deviations on some of the fitted frames, differentiable by the weights."""
-        return self._deviations(joined([self._frames[index] for index in frames]), fitting=True)
+    def fitted(self, frames: Sequence[int], *, fitting: bool = True) -> Deviations:
+        """Return deviations on some of the fitted frames, differentiable by the weights if `fitting`."""
+        return self._deviations(joined([self._frames[index] for index in frames]), fitting=fitting)
 
     def watched(self) -> list[Deviations]:
         """Return deviations on all watched frames, batch by batch, not differentiable."""
@@ -174,7 +174,7 @@ def objective_of(
         dense = DenseObjective(model, graphs, watched, stress=stress)
     except UnsupportedError:
         return mace
-    ours, theirs = dense.fitted([0]), mace.fitted([0])
+    ours, theirs = (one.fitted([0], fitting=False) for one in (dense, mace))
     if not all(bool(torch.isfinite(part).all()) for part in (theirs.energy_eV_per_atom, theirs.forces_eV_per_A)):
         return mace
     if _agree(ours, theirs, AGREEMENT[DTYPES[dtype_of(model)]], graphs[0]):

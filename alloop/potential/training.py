@@ -104,7 +104,7 @@ def train(
     DivergedError
         If the loss becomes infinite or NaN.
     """
-    run = _Run(model.to(device).train(), graphs, watched, recipe)
+    run = Fitting(model.to(device).train(), graphs, watched, recipe)
     history: list[Check] = []
     best = _Best(recipe.patience)
     stopped: Literal["schedule", "patience"] = "schedule"
@@ -150,7 +150,7 @@ def order_of_frames(frames: int, wanted: int, seed: int) -> list[int]:
     return [int(index) for index in np.concatenate(passes)[:wanted]]
 
 
-class _Run:
+class Fitting:
     """Model, objective, optimiser and moving average of one fit."""
 
     def __init__(
@@ -164,6 +164,7 @@ class _Run:
         self.average = _Average(self.parameters, recipe.ema_decay)
 
     def step(self, frames: Sequence[int], step: int, halvings: int) -> None:
+        """Take one optimiser step on some frames."""
         rate = learning_rate(step, self.recipe, halvings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -177,6 +178,7 @@ class _Run:
         self.average.update()
 
     def check(self, step: int) -> Check:
+        """Return errors of the present weights on the watched frames."""
         loss = energy = forces = 0.0
         frames = components = 0
         for found in self.objective.watched():
