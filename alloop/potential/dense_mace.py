@@ -85,9 +85,8 @@ class DenseMace:
     """
 
     def __init__(self, model: torch.nn.Module, shortest_A: float) -> None:
-        check_kind(model)
+        require_dense(model)
         whole: Any = model
-        _require_plain_weights(whole)
         self._model = whole
         self._dtype = next(model.parameters()).dtype
         self._device = next(model.parameters()).device
@@ -112,6 +111,11 @@ class DenseMace:
             stress_eV_per_A3=_stress(frame, slopes) if stress else torch.zeros_like(frame.stress_eV_per_A3),
         )
         return found if fitting else Prediction(*(part.detach() for part in vars(found).values()))
+
+    @property
+    def nodes(self) -> int:
+        """Distances at which radial weights are evaluated."""
+        return self._interval.nodes
 
     def refine(self) -> bool:
         """Take more nodes until they resolve the radial weights, and return whether they do."""
@@ -222,7 +226,9 @@ def _tail(coefficients: torch.Tensor) -> float:
     return float(size[-4:].max() / size.max())
 
 
-def _require_plain_weights(model: Any) -> None:
+def require_dense(model: Any) -> None:
+    """Raise an UnsupportedError if a model has no dense form."""
+    check_kind(model)
     if any(True for _ in model.radial_embedding.parameters()):
         raise UnsupportedError("only radial functions that are not fitted")
     if len(getattr(model, "heads", None) or ["Default"]) != 1:

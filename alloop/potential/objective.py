@@ -11,7 +11,7 @@ import torch
 
 from alloop.potential.architecture import dtype_of
 from alloop.potential.dense_frames import DenseFrame, dense_frames, joined
-from alloop.potential.dense_mace import DenseMace
+from alloop.potential.dense_mace import DenseMace, require_dense
 from alloop.potential.graphs import UNUSED, batches_of
 from alloop.potential.runtime import DTYPES
 from alloop.potential.scalar_mace import UnsupportedError
@@ -134,6 +134,7 @@ class DenseObjective:
     def __init__(
         self, model: torch.nn.Module, graphs: Sequence[AtomicData], watched: Sequence[AtomicData], *, stress: bool
     ) -> None:
+        require_dense(model)
         self._stress = stress
         device, distinct = str(next(model.parameters()).device), _distinct([*graphs, *watched])
         dense = dict(zip(map(id, distinct), dense_frames(distinct, model, device), strict=True))
