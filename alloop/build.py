@@ -19,6 +19,7 @@ from alloop.tasks.requests import (
     CalibrationFrame,
     EvaluateRequest,
     ExploreRequest,
+    FineTuning,
     FitRequest,
     InitialRequest,
     LabelRequest,
@@ -146,7 +147,16 @@ def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -
         patience=charter.config.fit.patience,
         seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
     )
-    return request.model_copy(update={"train": tuple(state.pretraining), "energy_weight": 0.0, "stress_weight": 0.0})
+    epoch = -(-len(state.pretraining) // charter.config.fit.batch_size)
+    return request.model_copy(
+        update={
+            "train": tuple(state.pretraining),
+            "energy_weight": 0.0,
+            "stress_weight": 0.0,
+            "max_steps": max(charter.config.fit.max_steps, charter.config.fit.epochs * epoch),
+            "check_every_steps": max(charter.config.fit.check_every_steps, epoch),
+        }
+    )
 
 
 def select(charter: Charter, state: State, asked: AskedSelection) -> SelectRequest:
@@ -297,24 +307,35 @@ def _fit(
     rate: float = 1.0,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
+    epoch = -(-len(train) // fit.batch_size)
     return FitRequest(
         train=tuple(str(state.frames[frame].label) for frame in train),
         valid=tuple(str(state.frames[frame].label) for frame in valid),
         init=init,
         architecture=potential.architecture.model_dump(mode="json"),
         e0s_eV=dict(sorted(state.e0s_eV.items())),
-        max_steps=max_steps,
+        max_steps=max(max_steps, fit.epochs * epoch),
         batch_size=fit.batch_size,
         learning_rate=fit.learning_rate * rate,
         energy_weight=fit.energy_weight,
         forces_weight=fit.forces_weight,
         stress_weight=fit.stress_weight,
         patience=patience,
-        check_every_steps=fit.check_every_steps,
+        check_every_steps=max(fit.check_every_steps, epoch),
         ema_decay=fit.ema_decay,
         dtype=potential.dtype,
         seed=seed,
+        finetuning=_finetuning(charter, state),
     )
+
+
+def _finetuning(charter: Charter, state: State) -> FineTuning | None:
+    fit = charter.config.fit
+    if fit.method == "frozen":
+        return FineTuning(method="frozen", frozen=fit.frozen)
+    if fit.method == "lora":
+        return FineTuning(method="lora", rank=fit.lora_rank)
+    return FineTuning(method="multihead", replay=tuple(state.pretraining)) if fit.method == "multihead" else None
 
 
 def attempts(purpose: str) -> list[str]:
@@ -327,8 +348,11 @@ def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
 
 
 def _predecessor(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
-    """Return the member's newest model of an earlier generation, if refits start from there."""
-    if not charter.config.fit.warm_start:
+    """Return the member's newest model of an earlier generation, if refits start from there.
+
+    Low-rank changes do not add up from refit to refit, and what is replayed is the foundation's: both begin there.
+    """
+    if not charter.config.fit.warm_start or charter.config.fit.method in ("lora", "multihead"):
         return None
     earlier = (g for g in reversed(state.generations[: generation.number]) if not g.foundation)
     return next((g.models[number] for g in earlier if number in g.models), None)

@@ -144,7 +144,8 @@ def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
 
 
 def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]:
-    members = range(charter.config.potential.committee) if state.pretraining else ()
+    wanted = state.pretraining and charter.config.fit.method != "multihead"
+    members = range(charter.config.potential.committee) if wanted else ()
     return [(member, f"fit/pretrain/m{member}") for member in members]
 
 

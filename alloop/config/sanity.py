@@ -237,6 +237,16 @@ def _foundation(config: CampaignConfig) -> Iterator[Finding]:
         yield ("potential", "foundation"), what
 
 
+def _method(config: CampaignConfig) -> Iterator[Finding]:
+    method, data = config.fit.method, config.data
+    if method != "naive" and config.potential.foundation is None:
+        mend = "name one in potential.foundation, or take `method: naive`"
+        yield ("fit", "method"), f"`{method}` changes a foundation, and there is none; {mend}"
+    elif method == "multihead" and (data.reference == "same" or not (data.initial or data.campaigns)):
+        what = "`multihead` replays frames of the foundation's reference, and `data` names none"
+        yield ("fit", "method"), f"{what}; give their file in data.initial with `reference: other`"
+
+
 _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _systems,
     _rungs,
@@ -252,5 +262,6 @@ _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _walltimes,
     _ranks,
     _foundation,
+    _method,
     find_in_measure,
 )

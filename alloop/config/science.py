@@ -113,23 +113,39 @@ LabelConfig = Annotated[GpawLabel | AseLabel, Field(discriminator="engine")]
 
 
 class FitConfig(Section):
-    """How a member is fitted. A schedule counts optimiser steps, so it means the same for every dataset size."""
+    """How a member is fitted. A schedule counts optimiser steps; `epochs` lets it grow with the dataset."""
 
     every_labels: Count = Field(25, description="Refit the committee after this many new labels.")
     max_steps: Count = Field(2000, description="Longest refit of a member, in optimiser steps.")
     rung_steps: Count = Field(4000, description="Fixed schedule of a rung's fit, in optimiser steps.")
+    epochs: Count = Field(
+        40, description="Passes over the frames that every schedule has at least, whatever its steps."
+    )
     batch_size: Count = Field(5, description="Frames of one optimiser step.")
     learning_rate: Positive = Field(0.01, description="Learning rate at the start of the schedule.")
     energy_weight: NonNegative = Field(1.0, description="Weight of the energy per atom in the loss.")
     forces_weight: NonNegative = Field(10.0, description="Weight of the forces in the loss.")
     stress_weight: NonNegative = Field(0.0, description="Weight of the stress in the loss; 0 rules out NPT.")
     patience: Count = Field(8, description="Checks without improvement before a refit stops.")
-    check_every_steps: Count = Field(50, description="Optimiser steps between two checks (one epoch of metrics).")
+    check_every_steps: Count = Field(
+        50,
+        description="Optimiser steps between two checks (one row of metrics); a pass over the frames if that is more.",
+    )
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="Decay of the averaged weights per step.")
     warm_start: bool = Field(True, description="A refit starts from the member's previous generation.")
     warm_start_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         0.25, description="Learning rate of a warm-started refit, as a fraction of `learning_rate`."
     )
+    method: Literal["naive", "multihead", "frozen", "lora"] = Field(
+        "naive",
+        description="How a foundation is fitted. `naive`: all weights. `multihead`: all, while a second head replays "
+        "the frames of `data` with `reference: other`. `frozen`: only the weights after a part of it. `lora`: low-rank "
+        "changes of its linear layers. Models end plain, with one head.",
+    )
+    frozen: Literal["embedding", "interactions", "products"] = Field(
+        "interactions", description="Last part of the foundation that stays as it is, for `method: frozen`."
+    )
+    lora_rank: Count = Field(4, description="Rank of the changes, for `method: lora`.")
 
 
 class InitialFramesConfig(Section):

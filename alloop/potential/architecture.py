@@ -217,7 +217,7 @@ def heads_of(module: torch.nn.Module) -> tuple[str, ...]:
 
 
 def set_e0s(module: torch.nn.Module, e0s_eV: Mapping[int, float]) -> None:
-    """Put isolated-atom energies (eV, by atomic number) into a model, in place.
+    """Put isolated-atom energies (eV, by atomic number) into the head that speaks for a model, in place.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def set_e0s(module: torch.nn.Module, e0s_eV: Mapping[int, float]) -> None:
     block: Any = module.atomic_energies_fn
     energies: torch.Tensor = block.atomic_energies
     row = torch.tensor([e0s_eV[z] for z in numbers], dtype=energies.dtype, device=energies.device)
-    energies.copy_(row.expand_as(energies))
+    energies.view(-1, len(numbers))[head_of(module)].copy_(row)
 
 
 def _symbols(numbers: Sequence[int] | Mapping[int, float]) -> str:

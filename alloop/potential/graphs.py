@@ -100,7 +100,7 @@ def geometry(
     }
 
 
-def labelled_graphs(frames: Iterable[Atoms], module: torch.nn.Module) -> list[AtomicData]:
+def labelled_graphs(frames: Iterable[Atoms], module: torch.nn.Module, *, head: str | None = None) -> list[AtomicData]:
     """Return the graphs of labelled frames for a model, in its precision.
 
     Parameters
@@ -108,6 +108,8 @@ def labelled_graphs(frames: Iterable[Atoms], module: torch.nn.Module) -> list[At
     frames : iterable of ase.Atoms
         With ``REF_energy`` (eV) and, if known, ``REF_stress`` (eV/Å³, Voigt order) in `info`, ``REF_forces`` (eV/Å)
         in `arrays`. What a frame lacks gets weight 0.
+    head : str or None
+        The head that the labels are for; None for the one that speaks for the model.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def labelled_graphs(frames: Iterable[Atoms], module: torch.nn.Module) -> list[At
         If the model lacks an element.
     """
     known, heads = numbers_of(module), list(heads_of(module))
-    table, cutoff_A, head = AtomicNumberTable(known), cutoff_of(module), heads[head_of(module)]
+    table, cutoff_A, head = AtomicNumberTable(known), cutoff_of(module), head or heads[head_of(module)]
     graphs = []
     with building(dtype_of(module)):
         for atoms in frames:

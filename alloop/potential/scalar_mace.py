@@ -98,7 +98,7 @@ class ScalarMace:
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
-        _check_kind(model)
+        check_kind(model)
         whole: Any = model
         self._head = head_of(model)
         with torch.no_grad():
@@ -157,7 +157,8 @@ class ScalarMace:
         return energies
 
 
-def _check_kind(model: Any) -> None:
+def check_kind(model: Any) -> None:
+    """Raise an UnsupportedError unless messages and hidden features of a model are scalars."""
     if type(model).__name__ != "ScaleShiftMACE" or hasattr(model, "joint_embedding"):
         raise UnsupportedError("only plain models of class ScaleShiftMACE")
     if hasattr(model.radial_embedding, "distance_transform"):

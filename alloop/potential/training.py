@@ -1,8 +1,9 @@
-"""Fitting a MACE model: MACE's losses, optimiser and step, our own schedule, checks and stop."""
+"""Fitting a MACE model: MACE's loss, optimiser and averaging, our own schedule, checks and stop."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,25 +12,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from alloop.potential.architecture import dtype_of
-from alloop.potential.graphs import UNUSED, batches_of
-from alloop.potential.runtime import DTYPES, building
+from alloop.potential.objective import Objective, Weights, objective_of
 
 # isort: split
-from mace import modules
 from mace.data import AtomicData
-from mace.tools.scripts_utils import get_optimizer, get_params_options
-from mace.tools.torch_geometric import Batch
-from mace.tools.torch_geometric.dataloader import DataLoader
-from mace.tools.train import preserve_grad_state, take_step
-from torch_ema import ExponentialMovingAverage
+from mace.tools.scripts_utils import get_params_options
 
 _WEIGHT_DECAY = 5e-7
 _LARGEST_GRADIENT = 10.0
 _WARM_UP_STEPS = 20
 _FINAL_RATE = 0.01
 _PROGRESS = 0.995
-_ATOMS_PER_CHECK = 256
 
 
 class DivergedError(Exception):
@@ -111,16 +104,15 @@ def train(
     DivergedError
         If the loss becomes infinite or NaN.
     """
-    run = _Run(model.to(device).train(), recipe, device)
-    watch = batches_of(watched, _ATOMS_PER_CHECK)
+    run = Fitting(model.to(device).train(), graphs, watched, recipe)
     history: list[Check] = []
     best = _Best(recipe.patience)
     stopped: Literal["schedule", "patience"] = "schedule"
     steps = 0
 
     def check() -> bool:
-        with run.ema.average_parameters():
-            latest = run.check(watch, steps)
+        with run.average.in_use():
+            latest = run.check(steps)
             enough = best.saw(latest.loss, model)
         history.append(latest)
         if on_check is not None:
@@ -128,13 +120,13 @@ def train(
         return enough
 
     check()
-    for batch in _batches(graphs, recipe):
+    for batch in _batches(len(graphs), recipe):
         run.step(batch, steps, best.halvings)
         steps += 1
         if (steps % recipe.check_every_steps == 0 or steps == recipe.max_steps) and check():
             stopped = "patience"
             break
-    run.ema.copy_to()
+    run.average.keep()
     if recipe.patience is not None:
         best.restore(model)
     model.eval()
@@ -158,47 +150,43 @@ def order_of_frames(frames: int, wanted: int, seed: int) -> list[int]:
     return [int(index) for index in np.concatenate(passes)[:wanted]]
 
 
-class _Run:
-    """Model, loss, optimiser and moving average of one fit."""
+class Fitting:
+    """Model, objective, optimiser and moving average of one fit."""
 
-    def __init__(self, model: torch.nn.Module, recipe: Recipe, device: str) -> None:
-        self.model, self.recipe, self.device = model, recipe, torch.device(device)
-        self.loss = _loss(recipe).to(device=device, dtype=DTYPES[dtype_of(model)])
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
+    def __init__(
+        self, model: torch.nn.Module, graphs: Sequence[AtomicData], watched: Sequence[AtomicData], recipe: Recipe
+    ) -> None:
+        self.recipe = recipe
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.weights = Weights(recipe.energy_weight, recipe.forces_weight, recipe.stress_weight)
+        self.objective: Objective = objective_of(model, graphs, watched, stress=recipe.stress_weight > 0)
         self.optimizer = _optimizer(model, recipe)
-        self.ema = ExponentialMovingAverage(model.parameters(), decay=recipe.ema_decay)
-        self.wanted = {"forces": True, "virials": False, "stress": recipe.stress_weight > 0}
+        self.average = _Average(self.parameters, recipe.ema_decay)
 
-    def step(self, batch: Batch, step: int, halvings: int) -> None:
+    def step(self, frames: Sequence[int], step: int, halvings: int) -> None:
+        """Take one optimiser step on some frames."""
         rate = learning_rate(step, self.recipe, halvings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, _ = take_step(
-            model=self.model,
-            loss_fn=self.loss,
-            batch=batch,
-            optimizer=self.optimizer,
-            ema=self.ema,
-            output_args=self.wanted,
-            max_grad_norm=_LARGEST_GRADIENT,
-            device=self.device,
-        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.objective.fitted(frames).loss(self.weights)
         if not torch.isfinite(loss):
             raise DivergedError(f"the loss is {loss.item()} after {step + 1} steps")
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.parameters, max_norm=_LARGEST_GRADIENT, foreach=True)
+        self.optimizer.step()
+        self.average.update()
 
-    def check(self, batches: Sequence[Batch], step: int) -> Check:
+    def check(self, step: int) -> Check:
+        """Return errors of the present weights on the watched frames."""
         loss = energy = forces = 0.0
         frames = components = 0
-        with preserve_grad_state(self.model):
-            for batch in batches:
-                batch = batch.to(self.device)
-                output = self.model(batch.to_dict(), compute_stress=self.wanted["stress"])
-                atoms = batch.ptr[1:] - batch.ptr[:-1]
-                loss += float(self.loss(pred=output, ref=batch).detach()) * batch.num_graphs
-                energy += float((((output["energy"].detach() - batch.energy) / atoms) ** 2).sum())
-                forces += float(((output["forces"].detach() - batch.forces) ** 2).sum())
-                frames, components = frames + batch.num_graphs, components + batch.forces.numel()
+        for found in self.objective.watched():
+            count = len(found.energy_eV_per_atom)
+            loss += float(found.loss(self.weights)) * count
+            energy += float((found.energy_eV_per_atom**2).sum())
+            forces += float((found.forces_eV_per_A**2).sum())
+            frames, components = frames + count, components + found.forces_eV_per_A.numel()
         if not math.isfinite(loss + energy + forces):
             raise DivergedError(f"the watched loss is not a number after {step} steps")
         return Check(
@@ -208,6 +196,38 @@ class _Run:
             rmse_forces_eV_per_A=math.sqrt(forces / components),
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
         )
+
+
+class _Average:
+    """The exponential moving average of some parameters, slower to forget as more is known (as in torch_ema)."""
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter], decay: float) -> None:
+        self._decay, self._updates = decay, 0
+        self._parameters: list[torch.Tensor] = list(parameters)
+        self._averages = [parameter.detach().clone() for parameter in parameters]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the present values."""
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        torch._foreach_lerp_(self._averages, self._parameters, 1.0 - decay)
+
+    @torch.no_grad()
+    def keep(self) -> None:
+        """Put the averages into the parameters."""
+        torch._foreach_copy_(self._parameters, self._averages)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Use the averages for a while."""
+        before = [parameter.detach().clone() for parameter in self._parameters]
+        self.keep()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(self._parameters, before)
 
 
 class _Best:
@@ -243,39 +263,16 @@ class _Best:
                 parameter.copy_(value)
 
 
-def _batches(graphs: Sequence[AtomicData], recipe: Recipe) -> Iterator[Batch]:
-    order = order_of_frames(len(graphs), recipe.max_steps * recipe.batch_size, recipe.seed)
-    loader: Any = DataLoader(
-        dataset=list(graphs), batch_size=recipe.batch_size, sampler=order, shuffle=False, exclude_keys=UNUSED
-    )
-    return iter(loader)
-
-
-def _loss(recipe: Recipe) -> torch.nn.Module:
-    with building("float64"):
-        if recipe.stress_weight > 0:
-            loss: torch.nn.Module = modules.WeightedEnergyForcesStressLoss(
-                energy_weight=recipe.energy_weight,
-                forces_weight=recipe.forces_weight,
-                stress_weight=recipe.stress_weight,
-            )
-        else:
-            loss = modules.WeightedEnergyForcesLoss(
-                energy_weight=recipe.energy_weight, forces_weight=recipe.forces_weight
-            )
-    return loss
+def _batches(frames: int, recipe: Recipe) -> Iterator[list[int]]:
+    order = order_of_frames(frames, recipe.max_steps * recipe.batch_size, recipe.seed)
+    for first in range(0, len(order), recipe.batch_size):
+        yield order[first : first + recipe.batch_size]
 
 
 def _optimizer(model: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return MACE's Adam with its groups: weight decay on the linear layers and contractions only."""
     arguments = argparse.Namespace(
-        optimizer="adam",
-        lr=recipe.learning_rate,
-        weight_decay=_WEIGHT_DECAY,
-        amsgrad=True,
-        beta=0.9,
-        freeze=None,
-        lr_params_factors="{}",
+        lr=recipe.learning_rate, weight_decay=_WEIGHT_DECAY, amsgrad=True, beta=0.9, freeze=None, lr_params_factors="{}"
     )
-    optimizer: torch.optim.Optimizer = get_optimizer(arguments, get_params_options(arguments, model))
-    return optimizer
+    options: dict[str, Any] = get_params_options(arguments, model)
+    return torch.optim.Adam(**options, fused=True)

@@ -10,7 +10,8 @@ from ase.data import atomic_numbers
 
 from alloop.config.science import ArchitectureConfig
 from alloop.failure import TaskFailure
-from alloop.potential.architecture import ArchitectureError, new_model, set_e0s
+from alloop.potential.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
+from alloop.potential.architecture import ArchitectureError, new_model, numbers_of, set_e0s
 from alloop.potential.finetuning import reduced_to
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import (
@@ -22,11 +23,14 @@ from alloop.potential.graphs import (
 )
 from alloop.potential.model_files import read_model, write_model
 from alloop.potential.runtime import DTYPES
-from alloop.potential.training import Check, DivergedError, Recipe, train
+from alloop.potential.training import Check, DivergedError, Recipe, order_of_frames, train
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import FitRequest
 from alloop.tasks.results import EpochMetrics, FitSummary
 from alloop.tasks.workspace import Workspace
+
+# isort: split
+from mace.data import AtomicData
 
 # Watching more training frames than this costs more than it tells.
 WATCHED_TRAINING_FRAMES = 64
@@ -59,15 +63,16 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[di
     frames = {key: read_frame(workspace, key) for key in dict.fromkeys(request.train + request.valid)}
     training = [frames[key] for key in request.train]
     try:
-        model = initial_model(request, workspace, training)
+        model = adapted(initial_model(request, workspace, training), request)
         graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
         outcome = train(
             model,
-            [graphs[key] for key in request.train],
+            [*(graphs[key] for key in request.train), *replayed(request, workspace, model)],
             [graphs[key] for key in watched_keys(request)],
             _recipe(request),
             device=machine.device,
         )
+        model = plain(model)
     except DivergedError as error:
         raise TaskFailure("diverged", f"{error}: lower fit.learning_rate") from error
     except (ArchitectureError, UnknownElementError) as error:
@@ -90,7 +95,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[di
 def initial_model(request: FitRequest, workspace: Workspace, training: list[Atoms]) -> torch.nn.Module:
     """Return the model before its first step: random, a foundation reduced to the elements, or an earlier fit.
 
-    Its isolated-atom energies are those of the request, whatever it starts from.
+    Its isolated-atom energies are those of the request, whatever it starts from; a head that replays keeps its own.
     """
     e0s_eV = {atomic_numbers[symbol]: energy for symbol, energy in request.e0s_eV.items()}
     if request.init is None:
@@ -101,8 +106,39 @@ def initial_model(request: FitRequest, workspace: Workspace, training: list[Atom
         model = reduced_to(load_foundation_file(path, name), sorted(e0s_eV)).to(DTYPES[request.dtype])
     else:
         model = read_model(path, sha256=workspace.model_sha256(request.init), dtype=request.dtype)
+    if request.finetuning is not None and request.finetuning.method == "multihead":
+        model = with_replay(model)
     set_e0s(model, e0s_eV)
     return model
+
+
+def adapted(model: torch.nn.Module, request: FitRequest) -> torch.nn.Module:
+    """Return a model of which a fit changes what the request's method lets it."""
+    tuning = request.finetuning
+    if tuning is not None and tuning.method == "lora":
+        return with_low_rank(model, tuning.rank or 1, request.seed)
+    if tuning is not None and tuning.method == "frozen":
+        return with_frozen(model, tuning.frozen or "embedding")
+    return fully(model)
+
+
+def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) -> list[AtomicData]:
+    """Return frames for the second head, as many as are fitted: a random choice, or all of them again and again.
+
+    Raises
+    ------
+    ArchitectureError
+        If every frame holds an element that the campaign does not have.
+    """
+    if request.finetuning is None or not request.finetuning.replay:
+        return []
+    known = set(numbers_of(model))
+    frames = [read_frame(workspace, key) for key in request.finetuning.replay]
+    frames = [frame for frame in frames if known.issuperset(frame.numbers)]
+    if not frames:
+        raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
+    graphs = labelled_graphs(frames, model, head=HEADS[1])
+    return [graphs[index] for index in order_of_frames(len(graphs), len(request.train), request.seed)]
 
 
 def watched_keys(request: FitRequest) -> list[str]:

@@ -38,8 +38,10 @@ class Request(BaseModel):
 
     def key(self) -> str:
         """Return the content key of the request."""
-        fields = self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
-        return content_key({"kind": self.kind, "physics_version": self.PHYSICS_VERSION, "request": fields})
+        return content_key({"kind": self.kind, "physics_version": self.PHYSICS_VERSION, "request": self._in_key()})
+
+    def _in_key(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
 
 
 class InitialRequest(Request):
@@ -157,6 +159,27 @@ class ProbeRequest(Request):
     code: dict[str, str]
 
 
+class FineTuning(Record):
+    """How a fit changes the model it starts from, if not in all its weights.
+
+    Attributes
+    ----------
+    method : str
+        ``multihead``, ``frozen`` or ``lora``.
+    frozen : str or None
+        The last part that stays: ``embedding``, ``interactions`` or ``products``.
+    rank : int or None
+        Rank of the changes of linear layers.
+    replay : tuple of str
+        Keys of the labels that the second head replays.
+    """
+
+    method: Literal["multihead", "frozen", "lora"]
+    frozen: Literal["embedding", "interactions", "products"] | None = None
+    rank: int | None = None
+    replay: tuple[str, ...] = ()
+
+
 class FitRequest(Request):
     """One member of the committee, or one fit of a rung.
 
@@ -172,6 +195,8 @@ class FitRequest(Request):
         Isolated-atom energy of every element the model shall know (eV).
     patience : int or None
         Checks without improvement before stopping; None for the fixed schedule of `max_steps`.
+    finetuning : FineTuning or None
+        None: all weights are fitted. Only then it is not in the key.
     """
 
     kind: ClassVar[str] = "fit"
@@ -193,6 +218,13 @@ class FitRequest(Request):
     ema_decay: float
     dtype: Literal["float32", "float64"]
     seed: int
+    finetuning: FineTuning | None = None
+
+    def _in_key(self) -> dict[str, Any]:
+        fields = super()._in_key()
+        if self.finetuning is None:
+            del fields["finetuning"]
+        return fields
 
 
 class EvaluateRequest(Request):

@@ -5,16 +5,18 @@ import numpy as np
 import pytest
 import torch
 
+from alloop.canonical import content_key
 from alloop.failure import TaskFailure
 from alloop.potential.foundation import load_foundation_file
-from alloop.potential.graphs import graph_of
+from alloop.potential.graphs import graph_of, labelled_frame
 from alloop.potential.model_files import file_sha256, read_model
 from alloop.tasks.fit import fit, initial_model, read_frame, watched_keys
 from alloop.tasks.machine import Machine
+from alloop.tasks.requests import FineTuning
 from alloop.tasks.results import FitSummary
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
-from tests.support.models import E0S, fit_request, frames, lithium_chloride, make_small_foundation, put_labels
+from tests.support.models import E0S, fit_request, frames, labelled, lithium_chloride, make_small_foundation, put_labels
 
 
 @pytest.fixture
@@ -185,3 +187,90 @@ def test_labels_keep_their_stress(workspace):
     label = frames(1)[0]
     frame = read_frame(workspace, put_labels(workspace, [label])[0])
     np.testing.assert_array_equal(frame.info["REF_stress"], label.info["REF_stress"])
+
+
+def state_of(workspace, request):
+    return read_model(workspace.model_path(f"fit:{request.key()}")).state_dict()
+
+
+def changed_weights(workspace, request):
+    start = initial_model(request.model_copy(update={"finetuning": None}), workspace, []).state_dict()
+    return {key for key, tensor in state_of(workspace, request).items() if not torch.equal(tensor, start[key])}
+
+
+@pytest.mark.parametrize(
+    ("tuning", "stays"),
+    [
+        (FineTuning(method="frozen", frozen="embedding"), ("node_embedding",)),
+        (FineTuning(method="frozen", frozen="products"), ("node_embedding", "interactions", "products")),
+        (FineTuning(method="lora", rank=2), ("products.0.symmetric", "products.1.symmetric", "interactions.0.skip_tp")),
+    ],
+)
+def test_fine_tuning_lowers_the_error_and_changes_only_what_it_may(workspace, labels, tuning, stays):
+    request = fit_request(labels, init=place_foundation(workspace), finetuning=tuning, max_steps=30, learning_rate=0.02)
+    history = fit(request, workspace, Machine())[0]["history"]
+    changed = changed_weights(workspace, request)
+    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+    assert any("readouts" in key for key in changed)
+    assert not [key for key in changed if key.startswith(stays)]
+
+
+def test_low_rank_changes_are_of_low_rank(workspace, labels):
+    request = fit_request(
+        labels, init=place_foundation(workspace), finetuning=FineTuning(method="lora", rank=2), learning_rate=0.02
+    )
+    start = initial_model(request.model_copy(update={"finetuning": None}), workspace, []).state_dict()
+    fit(request, workspace, Machine())
+    name = "interactions.1.conv_tp_weights.layer1.weight"
+    change = (state_of(workspace, request)[name] - start[name]).double()
+    sizes = torch.linalg.svdvals(change)
+    assert sizes[0] > 0
+    assert sizes[2] < 1e-4 * sizes[0]
+
+
+def test_replay_keeps_what_a_foundation_knew_and_ends_with_one_head(workspace, labels):
+    init = place_foundation(workspace)
+    whole = load_foundation_file(workspace.model_path(init), init.partition(":")[2])
+    known = [foundation_label(whole, seed) for seed in range(20, 24)]
+    keys = put_labels(workspace, known)
+    tuning = FineTuning(method="multihead", replay=keys)
+    settings = {"init": init, "max_steps": 40, "learning_rate": 0.01}
+    replayed, naive = fit_request(labels, finetuning=tuning, **settings), fit_request(labels, **settings)
+    errors = []
+    for request in (replayed, naive):
+        history = fit(request, workspace, Machine())[0]["history"]
+        assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+        model = read_model(workspace.model_path(f"fit:{request.key()}"))
+        assert list(model.heads) == ["Default"]
+        assert e0s_in(model) == {3: E0S["Li"], 17: E0S["Cl"]}
+        found = [model(graph_of(frame, model))["forces"].detach().numpy() for frame in known]
+        wanted = [frame.arrays["REF_forces"] for frame in known]
+        errors.append(np.sqrt(np.mean((np.array(found) - np.array(wanted)) ** 2)))
+    assert errors[0] < errors[1]
+
+
+def foundation_label(whole, seed):
+    atoms = lithium_chloride(seed)
+    output = whole(graph_of(atoms, whole), compute_stress=True)
+    stress = output["stress"][0].detach().numpy()[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    return labelled_frame(atoms, output["energy"].item(), output["forces"].detach().numpy(), stress)
+
+
+def test_frames_of_other_elements_cannot_be_replayed(workspace, labels):
+    init = place_foundation(workspace)
+    oxide = lithium_chloride(1)
+    oxide.numbers[0] = 8
+    keys = put_labels(workspace, [labelled(oxide)])
+    with pytest.raises(TaskFailure, match="replay") as caught:
+        fit(
+            fit_request(labels, init=init, finetuning=FineTuning(method="multihead", replay=keys)), workspace, Machine()
+        )
+    assert caught.value.reason == "elements"
+
+
+def test_a_fit_of_all_weights_has_the_key_it_always_had(labels):
+    request = fit_request(labels)
+    fields = request.model_dump(mode="json")
+    del fields["finetuning"]
+    assert request.key() == content_key({"kind": "fit", "physics_version": 1, "request": fields})
+    assert fit_request(labels, finetuning=FineTuning(method="lora", rank=2)).key() != request.key()
