@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import torch
 
-from alloop.potential.forms import Geometry, form_of
+from alloop.potential.forms import Geometry, weights_of
 from alloop.potential.neighbours import Edges
 from alloop.potential.precise import Surface
 from alloop.potential.runtime import DTYPES
+from alloop.potential.strategies import Fastest, Sequential, strategies_of
 
 __all__ = ["Surface", "ready", "surfaces"]
+
+_fastest: WeakKeyDictionary[torch.nn.Module, tuple[object, Fastest]] = WeakKeyDictionary()
 
 
 def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
@@ -20,6 +24,20 @@ def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
 
 
 def surfaces(models: Sequence[torch.nn.Module], edges: Edges) -> list[Surface]:
-    """Evaluate models of the same elements and cutoff, made ready by :func:`ready`, on one graph."""
+    """Evaluate models of the same elements and cutoff, made ready by :func:`ready`, on one graph.
+
+    On a CPU one after the other; on a GPU in the way that was the fastest on the first graph of about this size.
+    """
     geometry = Geometry(edges)
-    return [form_of(model).surface(model, geometry) for model in models]
+    if not models or edges.species.device.type == "cpu":
+        return Sequential(models)(geometry)
+    return fastest_of(models)(geometry)
+
+
+def fastest_of(models: Sequence[torch.nn.Module]) -> Fastest:
+    """Return the strategies of these models, kept until their weights change."""
+    weights = tuple(weights_of(model) for model in models)
+    kept = _fastest.get(models[0])
+    if kept is None or kept[0] != weights:
+        kept = _fastest[models[0]] = (weights, Fastest(strategies_of(models)))
+    return kept[1]
