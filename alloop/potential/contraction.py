@@ -105,25 +105,25 @@ def frozen(model: torch.nn.Module) -> torch.nn.Module:
 
     It shares everything else with the model, so it is to be made anew whenever the model's weights change.
     """
-    fast = _shell(model)
+    fast = shell(model)
     products: Any = fast.products
-    fast.products = torch.nn.ModuleList(_shell(product) for product in products)
+    fast.products = torch.nn.ModuleList(shell(product) for product in products)
     products = fast.products
     for product in products:
         contractions = getattr(product.symmetric_contractions, "contractions", None)
         if contractions is not None:
-            product.symmetric_contractions = _shell(product.symmetric_contractions)
+            product.symmetric_contractions = shell(product.symmetric_contractions)
             product.symmetric_contractions.contractions = torch.nn.ModuleList(
                 one if isinstance(one, FrozenContraction) else FrozenContraction(one) for one in contractions
             )
     return fast
 
 
-def _shell(module: torch.nn.Module) -> torch.nn.Module:
+def shell(module: torch.nn.Module) -> torch.nn.Module:
     """Return a copy of a module that shares parameters and submodules, which can then be exchanged."""
-    shell = object.__new__(type(module))
-    shell.__dict__ = {**module.__dict__, "_modules": dict(module._modules)}
-    return shell
+    copied = object.__new__(type(module))
+    copied.__dict__ = {**module.__dict__, "_modules": dict(module._modules)}
+    return copied
 
 
 def _grouped(species: torch.Tensor) -> _Groups:

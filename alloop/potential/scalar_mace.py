@@ -11,6 +11,7 @@ from torch.nn.functional import embedding_bag
 from alloop.potential.architecture import cutoff_of, head_of
 from alloop.potential.contraction import FrozenContraction
 from alloop.potential.messages import messages
+from alloop.potential.precise import InFloat64
 from alloop.potential.radial import Places, table
 
 
@@ -36,7 +37,7 @@ class Surroundings:
         Spherical harmonics of the directions.
     touching : torch.Tensor of int, shape (2, close edges)
         Sender and receiver of pairs close enough to feel screened nuclear repulsion.
-    touching_A : torch.Tensor, shape (close edges, 1)
+    touching_A : torch.Tensor of float64, shape (close edges, 1)
         Their distances.
     """
 
@@ -125,7 +126,7 @@ class ScalarMace:
             by_touching = torch.zeros_like(touching_A)
         isolated_eV = self._isolated_eV.index_select(0, around.kinds)
         return Slopes(
-            node_energies_eV=isolated_eV + energies.detach().double(),
+            node_energies_eV=isolated_eV + energies.detach(),
             by_length=(by_weight * around.places.slopes).sum(dim=1),
             by_harmonics=by_harmonics,
             by_touching=by_touching.squeeze(1),
@@ -202,7 +203,7 @@ def _layer(model: Any, index: int, eye: torch.Tensor) -> _Layer:
 def _readout(model: Any, index: int) -> Any:
     """Return what reads a layer: there is one readout of every layer, or one of the last."""
     if len(model.readouts) > 1 or index == len(model.interactions) - 1:
-        return model.readouts[min(index, len(model.readouts) - 1)]
+        return InFloat64(model.readouts[min(index, len(model.readouts) - 1)])
     return None
 
 

@@ -1,0 +1,65 @@
+"""How many atoms one evaluation holds: fewer once memory has run out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+
+_T = TypeVar("_T")
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+
+
+class AtOnce:
+    """The number of atoms in one evaluation, halved whenever memory runs out and remembered.
+
+    Parameters
+    ----------
+    atoms : int
+        To begin with.
+    """
+
+    def __init__(self, atoms: int) -> None:
+        self.atoms = atoms
+
+    def in_parts(self, rows: Sequence[int], atoms_each: int, evaluate: Callable[[Sequence[int]], _T]) -> list[_T]:
+        """Evaluate rows of so many atoms each in as few parts as fit, and return what each part gave, in order.
+
+        Raises
+        ------
+        RuntimeError
+            What the evaluation raises, also when memory runs out for a single row.
+        """
+        found: list[_T] = []
+        done = 0
+        while done < len(rows):
+            some = rows[done : done + max(self.atoms // atoms_each, 1)]
+            part = _unless_out_of_memory(evaluate, some)
+            if part is None:
+                self.atoms = max(len(some) // 2, 1) * atoms_each
+                # Only after the failed evaluation and its traceback are gone can its memory be given back.
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                continue
+            found.extend(part)
+            done += len(some)
+        return found
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, of a GPU or of the machine."""
+    known = (torch.cuda.OutOfMemoryError, MemoryError)
+    return isinstance(error, known) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    )
+
+
+def _unless_out_of_memory(evaluate: Callable[[Sequence[int]], _T], rows: Sequence[int]) -> tuple[_T] | None:
+    """Return the result alone in a tuple, or None where fewer rows might fit."""
+    try:
+        return (evaluate(rows),)
+    except (RuntimeError, MemoryError) as error:
+        if len(rows) == 1 or not is_out_of_memory(error):
+            raise
+        return None
