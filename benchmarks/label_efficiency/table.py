@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 BASELINE = "random"
 ERRORS = {"mobile": "mobile ions", "tail": "high-energy tail", "overall": "all atoms", "mobile_tail": "mobile, tail"}
-COLUMNS = {**ERRORS, "stable_ps": "stable MD (ps)", "ln_D_error": "|ln D/D₀|"}
+COLUMNS = {**ERRORS, "stable_ps": "stable MD (ps)", "ln_D_error": "error of ln D"}
 COLOURS = {"disagreement": "#2f6db5", "random": "#d9822b", "uniform": "#3a9d6e"}
 
 
