@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +13,22 @@ from ase import Atoms
 
 from alloop.materials.contacts import min_contact
 from alloop.potential.committee import disagreement
+from alloop.potential.descriptors import environments
 from benchmarks.label_efficiency.dynamics import cell, mobile_ions
 from benchmarks.label_efficiency.evaluation import Score, force_errors
 from benchmarks.label_efficiency.fitting import fitted, sampled
 from benchmarks.label_efficiency.reference import Reference
 from benchmarks.label_efficiency.statistics import tail_of
 from benchmarks.label_efficiency.teacher import Dataset, forces_of, labels_of, read_dataset
+from policies.distances import novelty_and_separation
+from policies.probing import draw_probes, left_after
 from policies.registry import load_policy
 from policies.selection import Candidates, Window
 
 SHAPE = {"channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2, "cutoff_A": 5.0}
 SIZES = (12, 24, 36, 48, 72, 96)
 MEMBERS, LEADER_STEPS, MEMBER_STEPS, LEARNING_RATE = 4, 500, 200, 0.02
-PER_WALKER = 2
+PER_WALKER, PROBES = 2, 0.1
 WINDOW = Window(0.01, 10.0)
 WITHOUT_COMMITTEE = ("random",)
 
@@ -55,7 +57,8 @@ def learning_curve(data: Dataset, policy: str, seed: int) -> list[Score]:
     for size in SIZES:
         while len(chosen) < size:
             rest = [place for place in range(len(pool)) if place not in set(chosen)]
-            picked = choose(policy, [pool[place] for place in rest], committee, size - len(chosen), seed + size)
+            known = [pool[place] for place in chosen]
+            picked = choose(policy, [pool[i] for i in rest], known, committee, size - len(chosen), seed + size)
             if not picked:
                 return scores
             chosen += [rest[place] for place in picked]
@@ -65,27 +68,39 @@ def learning_curve(data: Dataset, policy: str, seed: int) -> list[Score]:
     return scores
 
 
-def choose(policy: str, frames: list[Atoms], committee: list[torch.nn.Module], count: int, seed: int) -> list[int]:
-    """Return the places of the frames that a policy labels next."""
-    options: dict[str, Any] = {}
-    selection = load_policy("selection", policy, options).select(
-        candidates(frames, committee), WINDOW, count, PER_WALKER, seed
-    )
-    return [choice.index for choice in selection.chosen]
+def choose(
+    policy: str, frames: list[Atoms], known: list[Atoms], committee: list[torch.nn.Module], count: int, seed: int
+) -> list[int]:
+    """Return the places of the frames that are labelled next, probes and the choice of a policy, as a campaign does."""
+    offered = candidates(frames, known, committee)
+    due = PROBES if policy not in WITHOUT_COMMITTEE else 0.0
+    probes = draw_probes(offered, round(due * count), seed)
+    left, places = left_after(offered, [probe.index for probe in probes])
+    selection = load_policy("selection", policy, {}).select(left, WINDOW, count - len(probes), PER_WALKER, seed)
+    return [*(probe.index for probe in probes), *(places[choice.index] for choice in selection.chosen)]
 
 
-def candidates(frames: list[Atoms], committee: list[torch.nn.Module]) -> Candidates:
-    """Return frames as a policy sees them: all offered at random times."""
-    spread = np.full(len(frames), np.nan)
+def candidates(frames: list[Atoms], known: list[Atoms], committee: list[torch.nn.Module]) -> Candidates:
+    """Return frames as a policy sees them: all offered at random times, with uncalibrated errors."""
+    spread = np.full((len(frames), len(frames[0])), np.nan)
+    novelty = separation = None
     if len(committee) > 1:
-        spread = np.array([disagreement(f).max() for f in np.stack([forces_of(m, frames) for m in committee], axis=1)])
+        spread = np.array([disagreement(f) for f in np.stack([forces_of(m, frames) for m in committee], axis=1)])
+        described = environments([*frames, *known], committee[0])
+        novelty, separation = novelty_and_separation(described[: len(frames)], described[len(frames) :])
+    elements = np.array(frames[0].get_chemical_symbols())
     return Candidates(
         ids=tuple(str(frame.info["frame_id"]) for frame in frames),
         walker=tuple(str(frame.info["walker"]) for frame in frames),
         composition=tuple(str(frame.info["system"]) for frame in frames),
         why=("random",) * len(frames),
-        disagreement_eV_per_A=spread,
+        disagreement_eV_per_A=spread.max(axis=1),
         min_contact=np.array([min_contact(frame) for frame in frames]),
+        expected_error_eV_per_A={
+            str(element): spread[:, elements == element].max(axis=1) for element in np.unique(elements)
+        },
+        novelty=novelty,
+        separation=separation,
     )
 
 
