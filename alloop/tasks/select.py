@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from alloop.failure import blaming
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import SegmentSource, SelectRequest
-from alloop.tasks.results import Candidate, ChosenFrame, OffersSummary, SelectData, SelectSummary
+from alloop.tasks.results import Candidate, ChosenFrame, SelectData, SelectSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.registry import load_policy
 from policies.selection import Candidates, Selection, Window
@@ -109,7 +109,6 @@ def _left_over(key: str, workspace: Workspace) -> list[Candidate]:
 
 
 def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
-    summary = OffersSummary.model_validate(workspace.summary("explore", source.key))
     return [
         Candidate(
             id=f"{source.walker}/{source.segment}/{offer.index}",
@@ -120,5 +119,5 @@ def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
             disagreement_eV_per_A=offer.disagreement_eV_per_A,
             min_contact=offer.min_contact,
         )
-        for offer in summary.offers
+        for offer in workspace.segment(source.key, source.place).offers
     ]

@@ -16,9 +16,9 @@ from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model
 from alloop.potential.committee import Look, Prediction
 from alloop.potential.model_files import write_model
-from alloop.tasks.explore import Segment
+from alloop.tasks.explore import Exploration
 from alloop.tasks.requests import ExploreRequest
-from alloop.tasks.results import OffersData, OffersSummary
+from alloop.tasks.results import ExploreSummary, OffersData, Snapshot
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 
@@ -51,6 +51,30 @@ class Toy:
         away = self.per_A * np.linalg.norm(atoms.positions - self.places, axis=1)
         return Look(self.forces(atoms), away if self.members > 1 else None)
 
+    def field(self, atoms):
+        return ToyField(self, atoms)
+
+
+class ToyField:
+    """The same for many walkers."""
+
+    def __init__(self, toy, atoms):
+        self.toy, self.atoms = toy, atoms
+
+    def _at(self, positions_A):
+        atoms = self.atoms.copy()
+        atoms.positions[:] = positions_A
+        return atoms
+
+    def __call__(self, positions_A, walkers):
+        forces = np.array([self.toy.forces(self._at(one)).forces_eV_per_A for one in positions_A])
+        contacts = [min_contact(self._at(one)) for one in positions_A]
+        return Evaluation(np.zeros(len(forces)), forces, np.array(contacts))
+
+    def disagreement(self, positions_A, walkers):
+        found = [self.toy.look(self._at(one)).disagreement_eV_per_A for one in positions_A]
+        return None if self.toy.members == 1 else np.array(found)
+
 
 def request(**fields):
     standard = {
@@ -78,7 +102,19 @@ def request(**fields):
 
 
 def walk(toy, snapshot=None, **fields):
-    return Segment(request(**fields), toy, snapshot).run()
+    return alone(*Exploration(request(**fields), toy, [snapshot]).run())
+
+
+def alone(summary, data):
+    """What came of the only walker."""
+    (own,), (last_good,) = summary.walkers, data.last_good
+    return own, Walked(data.structures, last_good)
+
+
+@dataclass(frozen=True)
+class Walked:
+    structures: tuple
+    last_good: Snapshot | None
 
 
 def why(summary):
@@ -180,14 +216,14 @@ def test_forces_that_are_no_numbers_end_the_walker():
     summary, data = walk(Toy(spoil_after=13), lower_eV_per_A=None)
     assert (summary.ended, summary.steps, why(summary)) == ("nan", 13, ["last_good"])
     assert summary.offers[0].step == 12
-    json.loads(canonical_json([summary.model_dump(mode="json"), data.model_dump(mode="json")]))
+    json.loads(canonical_json([summary.model_dump(mode="json"), data.last_good and data.last_good.model_dump(mode="json")]))
 
 
 def test_a_member_that_answers_nan_ends_the_walker():
     summary, data = walk(Toy(per_A=math.nan), random_steps=(3,))
     assert summary.ended == "nan"
     assert why(summary) == ["random"]
-    canonical_json([summary.model_dump(mode="json"), data.model_dump(mode="json")])
+    canonical_json([summary.model_dump(mode="json"), data.last_good and data.last_good.model_dump(mode="json")])
 
 
 def test_a_cell_that_runs_away_ends_an_npt_walker():
@@ -253,7 +289,8 @@ def test_whatever_happens_offers_are_fit_for_dft(factor, lower, width, gates, ra
         steps=40,
         seed=seed,
     )
-    summary, data = Segment(asked, Toy(factor=factor, spoil_after=spoil), None).run()
+    told, answer = Exploration(asked, Toy(factor=factor, spoil_after=spoil), [None]).run()
+    summary, data = alone(told, answer)
     limit_K = temperature_limit(500.0, 4.0, 4)
     assert [offer.index for offer in summary.offers] == list(range(len(data.structures)))
     assert len({offer.step for offer in summary.offers}) == len(summary.offers)
@@ -273,7 +310,7 @@ def test_whatever_happens_offers_are_fit_for_dft(factor, lower, width, gates, ra
     if data.last_good is not None:
         assert min_contact(data.last_good.structure.to_atoms()) >= asked.min_contact
         assert kinetic_temperature(data.last_good) <= limit_K
-    canonical_json([summary.model_dump(mode="json"), data.model_dump(mode="json")])
+    canonical_json([summary.model_dump(mode="json"), data.last_good and data.last_good.model_dump(mode="json")])
 
 
 ELECTROLYTE = Structure.from_atoms(
@@ -309,7 +346,8 @@ def workspace(tmp_path_factory):
 def perform(task, workspace):
     result = compute(task, workspace)
     assert result.status == "ok"
-    return result, OffersSummary.model_validate(result.summary), OffersData.model_validate(result.data)
+    told, data = ExploreSummary.model_validate(result.summary), OffersData.model_validate(result.data)
+    return result, *alone(told, data)
 
 
 def test_the_same_request_gives_the_same_bits(workspace):
