@@ -102,7 +102,7 @@ class Exploration:
 
         segments = [Segment(self._request, self._request.walkers[at], self._starts[at], ask) for at in places]
         steps = 0
-        while explorers.walkers:
+        while True:
             frames = {walker: Frame(sight) for walker, sight in explorers.run(steps).items()}
             for walker in explorers.walkers:
                 if segments[walker].due <= explorers.step:
@@ -114,8 +114,9 @@ class Exploration:
                 if segments[walker].visit(frame) is not None:
                     segments[walker].close(explorers.recent(walker), explorers.mean_temperature(walker))
                     explorers.take_out(walker)
-            steps = min((segments[walker].due for walker in explorers.walkers), default=0) - explorers.step
-        return segments
+            if not explorers.walkers:
+                return segments
+            steps = min(segments[walker].due for walker in explorers.walkers) - explorers.step
 
     def _batch(self) -> ExplorerBatch:
         request = self._request
@@ -134,7 +135,6 @@ class Exploration:
     def _lone(self, place: int) -> LoneExplorer:
         request, asked = self._request, self._request.walkers[place]
         settings = MDSettings(
-            ensemble=request.ensemble,
             temperature_K=asked.temperature_K,
             timestep_fs=request.timestep_fs,
             friction_per_fs=request.friction_per_fs,

@@ -127,6 +127,7 @@ class Segment:
         self._max_disagreement: float | None = None
         self._ended: Ended | None = None
         self._steps = 0
+        self._failed_at: int | None = None
         self._mean_temperature_K: float | None = None
         self.due = 0 if 0 in walker.random_steps else self._next_visit(0)
 
@@ -149,6 +150,7 @@ class Segment:
             self._last_sane = frame
         if ended is None and frame.step >= self._walker.steps:
             ended = "length"
+        self._failed_at = frame.step if frame.sight.fault is not None else None
         self._steps, self.due, self._ended = frame.step, self._next_visit(frame.step), ended
         return ended
 
@@ -183,7 +185,7 @@ class Segment:
         if self._last_sane is not None:
             return _snapshot(self._last_sane.sight.state)
         start = Frame.of(0, self._start)
-        if self._gate(start) is not None:
+        if self._failed_at == 0 or self._gate(start) is not None:
             return None
         if self._has_window and self._window_end(self._look(start)) is not None:
             return None
