@@ -302,7 +302,7 @@ def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         if stalled(state, charter) or pool_full(state, charter):
             return
         count = segments_wanted(charter, room)
-    elif generation_due(state, charter) is not None or any(_view(state, w).running for w in walkers.values()):
+    elif generation_due(state, charter) is not None:
         return
     else:
         walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}

@@ -58,10 +58,10 @@ def segments_wanted(charter: Charter, room: int) -> int:
 
 
 def grouped(segments: Sequence[NextSegment], charter: Charter, room: int) -> list[tuple[NextSegment, ...]]:
-    """Return which segments share a task: walkers of one system, as few in a task as the free slots allow.
+    """Return which segments share a task, always of walkers of one system.
 
-    In overlap mode no more tasks are made than there is room for, and segments that found none wait. In lockstep
-    all of them are shared out over all slots, free or not, so that time does not decide who goes with whom.
+    In overlap mode as few share one as the free slots allow, and segments that found no room wait. In lockstep the same
+    walkers always go together, whatever is free, so that time does not decide who goes with whom.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def grouped(segments: Sequence[NextSegment], charter: Charter, room: int) -> lis
     room : int
         Free slots.
     """
-    execution, overlap = charter.config.execution, charter.config.overlap
-    slots = room if overlap else execution.executors[execution.explore].slots
-    share = math.ceil(len(segments) / max(slots, 1))
+    if not charter.config.overlap:
+        return _by_team(segments, charter)
+    share = math.ceil(len(segments) / max(room, 1))
     groups: list[list[NextSegment]] = []
     open_group: dict[str, list[NextSegment]] = {}
     for segment in segments:
@@ -82,10 +82,25 @@ def grouped(segments: Sequence[NextSegment], charter: Charter, room: int) -> lis
         group = open_group.get(system)
         if group is not None and len(group) < _size(charter, system, share):
             group.append(segment)
-        elif not overlap or len(groups) < room:
+        elif len(groups) < room:
             open_group[system] = [segment]
             groups.append(open_group[system])
     return [tuple(group) for group in groups]
+
+
+def _by_team(segments: Sequence[NextSegment], charter: Charter) -> list[tuple[NextSegment, ...]]:
+    groups: dict[tuple[str, str, int], list[NextSegment]] = {}
+    for segment in segments:
+        groups.setdefault(_team(charter, segment.walker), []).append(segment)
+    return [tuple(group) for group in groups.values()]
+
+
+def _team(charter: Charter, walker: Walker) -> tuple[str, str, int]:
+    """Return with whom a walker goes in lockstep: all walkers are shared out over all slots."""
+    execution, all_of_role = charter.config.execution, charter.walkers(walker.role)
+    share = math.ceil(len(all_of_role) / max(execution.executors[execution.explore].slots, 1))
+    mates = [other.id for other in all_of_role if other.system == walker.system]
+    return walker.role, walker.system, mates.index(walker.id) // _size(charter, walker.system, share)
 
 
 def purpose_of(segments: Sequence[NextSegment]) -> str:
