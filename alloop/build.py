@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from alloop.charter import Charter, Walker
+from alloop.charter import Charter
 from alloop.labelling.identity import code_for
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
@@ -19,6 +20,7 @@ from alloop.tasks.requests import (
     CalibrationFrame,
     EvaluateRequest,
     ExploreRequest,
+    ExploreWalker,
     FineTuning,
     FitRequest,
     InitialRequest,
@@ -30,6 +32,7 @@ from alloop.tasks.requests import (
     ProductionWalker,
     SelectRequest,
 )
+from alloop.walking import NextSegment
 from alloop.wanted import calibration_frames, probes_wanted
 
 FIT_ATTEMPTS = 3
@@ -68,36 +71,44 @@ def probe(charter: Charter, label: str, code: dict[str, str]) -> ProbeRequest:
     return ProbeRequest(label=label, settings=_label_settings(charter), code=code)
 
 
-def segment(
-    charter: Charter, generation: GenerationState, walker: Walker, seed: int, start: str | None, temperature_K: float
+def explore(
+    charter: Charter, state: State, generation: GenerationState, segments: Sequence[NextSegment]
 ) -> ExploreRequest:
-    """Return the request for one segment of a walker; held-out walkers ask for one frame at a random step."""
-    explore, select, heldout = charter.config.explore, charter.config.select, walker.role == "heldout"
-    length_fs = charter.config.heldout.segment_fs if heldout else explore.segment_fs
-    steps = max(1, round(length_fs / explore.timestep_fs))
-    offers = 1 if heldout else min(explore.random_offers, steps)
-    random_steps = np.random.default_rng(seed).choice(steps, size=offers, replace=False) + 1
+    """Return the request for segments of walkers of one system; held-out ones ask for one frame at a random step."""
+    settings, select = charter.config.explore, charter.config.select
+    system, heldout = segments[0].walker.system, segments[0].walker.role == "heldout"
+    length_fs = charter.config.heldout.segment_fs if heldout else settings.segment_fs
+    steps = max(1, round(length_fs / settings.timestep_fs))
+    offers = 1 if heldout else min(settings.random_offers, steps)
     models = generation.models
     return ExploreRequest(
-        structure=charter.systems[walker.system],
-        start=start,
+        structure=charter.systems[system],
+        walkers=tuple(_explore_walker(segment, steps, offers) for segment in segments),
         members=(models[0],) if heldout else tuple(models[member] for member in sorted(models)),
         dtype=charter.config.potential.dtype,
-        ensemble=explore.ensemble,
-        temperature_K=temperature_K,
-        pressure_GPa=explore.pressure_GPa,
-        timestep_fs=explore.timestep_fs,
-        friction_per_fs=explore.friction_per_fs,
-        steps=steps,
-        check_every_steps=min(explore.check_every_steps, steps),
-        random_steps=tuple(sorted(int(step) for step in random_steps)),
-        max_offers=explore.max_offers,
+        ensemble=settings.ensemble,
+        pressure_GPa=settings.pressure_GPa,
+        timestep_fs=settings.timestep_fs,
+        friction_per_fs=settings.friction_per_fs,
+        check_every_steps=min(settings.check_every_steps, steps),
+        max_offers=settings.max_offers,
         lower_eV_per_A=None if heldout else select.lower_eV_per_A,
         upper_eV_per_A=select.upper_eV_per_A,
-        stop_contact=explore.stop_contact,
+        stop_contact=settings.stop_contact,
         min_contact=charter.config.label.min_contact,
-        stop_temperature_factor=explore.stop_temperature_factor,
-        seed=seed,
+        stop_temperature_factor=settings.stop_temperature_factor,
+        calibration=None if heldout else state.calibration(),
+    )
+
+
+def _explore_walker(segment: NextSegment, steps: int, offers: int) -> ExploreWalker:
+    random_steps = np.random.default_rng(segment.seed).choice(steps, size=offers, replace=False) + 1
+    return ExploreWalker(
+        start=segment.start,
+        temperature_K=segment.temperature_K,
+        steps=steps,
+        random_steps=tuple(sorted(int(step) for step in random_steps)),
+        seed=segment.seed,
     )
 
 

@@ -6,7 +6,7 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from alloop.charter import Charter
 from alloop.decide import decide
@@ -188,26 +188,33 @@ class Campaign:
     def submit(self, wanted: Wanted) -> None:
         """Journal a task, then start it."""
         request = wanted.build()
-        planned = TaskPlanned(
-            purpose=wanted.purpose,
+        self.record([self._planned(wanted.purpose, wanted.slot_kind, request, wanted.context)])
+        self.workers.submit(wanted.purpose, request)
+
+    @staticmethod
+    def _planned(purpose: str, slot_kind: str, request: Request, context: dict[str, Any]) -> TaskPlanned:
+        return TaskPlanned(
+            purpose=purpose,
             key=request.key(),
             task=request.kind,
-            slot_kind=wanted.slot_kind,
+            slot_kind=slot_kind,
             request=request.model_dump(mode="json"),
-            context=wanted.context,
+            context=context,
         )
-        self.record([planned])
-        self.workers.submit(wanted.purpose, request)
 
     def take_up(self) -> None:
         """Harvest what was finished while no driver looked, and start again what was not.
 
-        While the code of the labels is in question, only probes are started.
+        While the code of the labels is in question, only probes are started. What an older alloop asked for in other
+        words has another key now: it is planned anew, so that its result is looked for where it will stand.
         """
         for task in list(self.state.running.values()):
             may_start = self.state.drift is None or task.task == "probe"
             if not self.harvest(task) and may_start:
-                self.workers.submit(task.purpose, trusted_request(task, self.charter))
+                request = trusted_request(task, self.charter)
+                if request.key() != task.key:
+                    self.record([self._planned(task.purpose, task.slot_kind, request, task.context)])
+                self.workers.submit(task.purpose, request)
 
     def hear(self, completions: Sequence[Completion]) -> None:
         """Record the ends of tasks, the passing of time and the wish to stop."""

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.io import write as write_atoms
 
 from alloop.durable import write_durably
-from alloop.records import FrameState
+from alloop.records import FrameState, segments_of
 from alloop.state import State
 from alloop.tasks.results import LabelData
 from alloop.tasks.workspace import Workspace
@@ -49,9 +49,10 @@ def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
 def labelled_frames(workspace: Workspace, state: State) -> Iterator[Atoms]:
     """Yield the labelled frames as ASE objects without a calculator."""
     temperatures_K = {
-        (task.context["walker"], int(task.context["segment"])): task.context.get("temperature_K")
+        (segment.walker, segment.segment): segment.temperature_K
         for task in state.tasks.values()
         if task.task == "explore"
+        for segment in segments_of(task.context)
     }
     rungs = _smallest_rungs(state)
     for use in ("train", "heldout"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from pydantic import ValidationError
 
@@ -12,12 +12,12 @@ from alloop.failure import OutOfTimeError
 from alloop.faults import Fault
 from alloop.journal import Entry, Journal, JournalError
 from alloop.plain_files import put_aside
-from alloop.records import TaskState
+from alloop.records import TaskState, segments_of
 from alloop.redaction import redacted
 from alloop.state import LOST, TIMEOUT
 from alloop.tasks.requests import SelectRequest
 from alloop.tasks.result_files import result_from_bytes
-from alloop.tasks.results import EvaluateSummary, OffersSummary, ProduceSummary, Result
+from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary, ProduceSummary, Result
 from alloop.tasks.summaries import SUMMARIES
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 
@@ -78,7 +78,10 @@ def _check_summary(task: TaskState, result: Result) -> None:
     except (KeyError, ValidationError) as error:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} does not fit") from error
     if isinstance(summary, OffersSummary):
-        fits = [offer.index for offer in summary.offers] == list(range(len(summary.offers)))
+        fits = _are_numbered_through([summary])
+    elif isinstance(summary, ExploreSummary):
+        walkers = len(segments_of(task.context))
+        fits = len(summary.walkers) == walkers and _are_numbered_through(summary.walkers)
     elif isinstance(summary, EvaluateSummary):
         frames = len(task.request.get("frames", ()))
         fits = len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
@@ -88,6 +91,11 @@ def _check_summary(task: TaskState, result: Result) -> None:
         fits = True
     if not fits:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
+
+
+def _are_numbered_through(summaries: Iterable[OffersSummary]) -> bool:
+    places = [offer.index for summary in summaries for offer in summary.offers]
+    return places == list(range(len(places)))
 
 
 def _decision(workspace: Workspace, task: TaskState, result: Result, candidates: Container[str]) -> list[Event]:

@@ -28,15 +28,21 @@ FROM event AS f WHERE f.kind = 'task_finished' AND f.body ->> 'purpose' LIKE 'la
                WHERE l.kind = 'task_finished' AND l.body ->> 'purpose' = f.body ->> 'purpose');
 
 CREATE VIEW IF NOT EXISTS frame AS
-SELECT p.body ->> '$.context.walker' || '/' || (p.body ->> '$.context.segment') || '/' || (o.value ->> 'index') AS id,
-       p.body ->> '$.context.system' AS system, p.body ->> '$.context.walker' AS walker,
-       p.body ->> '$.context.segment' AS segment, p.body ->> '$.context.generation' AS generation,
-       p.body ->> '$.context.temperature_K' AS walker_temperature_K, o.value ->> 'step' AS step,
+SELECT c.value ->> 'walker' || '/' || (c.value ->> 'segment') || '/' || (o.value ->> 'index') AS id,
+       c.value ->> 'system' AS system, c.value ->> 'walker' AS walker,
+       c.value ->> 'segment' AS segment, p.body ->> '$.context.generation' AS generation,
+       c.value ->> 'temperature_K' AS walker_temperature_K, o.value ->> 'step' AS step,
        o.value ->> 'temperature_K' AS temperature_K, o.value ->> 'why' AS offered_because,
-       o.value ->> 'disagreement_eV_per_A' AS disagreement_eV_per_A, o.value ->> 'min_contact' AS min_contact,
+       o.value ->> 'disagreement_eV_per_A' AS disagreement_eV_per_A,
+       o.value ->> 'expected_error_eV_per_A' AS expected_error_eV_per_A, o.value ->> 'min_contact' AS min_contact,
        o.value ->> 'structure_sha256' AS structure_sha256
-FROM event AS f JOIN event AS p ON p.kind = 'task_planned' AND p.body ->> 'purpose' = f.body ->> 'purpose',
-     json_each(f.body, '$.summary.offers') AS o
+FROM event AS f
+JOIN event AS p
+  ON p.seq = (SELECT max(q.seq) FROM event AS q
+              WHERE q.kind = 'task_planned' AND q.body ->> 'purpose' = f.body ->> 'purpose')
+JOIN json_each(coalesce(p.body -> '$.context.walkers', json_array(p.body -> '$.context'))) AS c
+JOIN json_each(coalesce(f.body -> '$.summary.walkers', json_array(f.body -> '$.summary'))) AS w ON w.key = c.key
+JOIN json_each(w.value, '$.offers') AS o
 WHERE f.kind = 'task_finished';
 
 CREATE VIEW IF NOT EXISTS selection AS

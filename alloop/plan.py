@@ -14,9 +14,10 @@ from alloop.charter import Charter, Walker
 from alloop.failure import blaming
 from alloop.measuring import measurements, next_segments
 from alloop.probes import probes_of
-from alloop.records import GenerationState, RungState
+from alloop.records import GenerationState, RungState, TaskState, segments_of
 from alloop.state import State
 from alloop.tasks.requests import Request
+from alloop.walking import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.wanted import (
     calibration_frames,
     evaluations_wanted,
@@ -232,8 +233,10 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
     leader, walkers = heldout_leader(state, charter), heldout_walkers(state, charter)
     if leader is None or not walkers:
         return
-    exploring = {task.context["walker"] for task in state.running.values() if task.task == "explore"}
+    exploring = {name for task in state.running.values() if task.task == "explore" for name in _walkers_of(task)}
     running = exploring & {walker.id for walker in charter.walkers("heldout")}
+    if running and not charter.config.overlap:
+        return
     offered = heldout_pool(state)
     missing = heldout_need(state, charter) - len(offered) - len(running)
     if missing <= 0:
@@ -245,11 +248,13 @@ def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Want
         name = min(walkers, key=lambda w: have[w] + (w in running))
         have[name] += 1
         asked.append(name)
+    segments = []
     for name in dict.fromkeys(asked):
         known = state.walkers.get(name)
         if name not in running:
             restart = known is not None and known.explosions > 0
-            yield _segment(state, charter, leader, walkers[name], restart=restart)
+            segments.append(next_segment(state, charter, walkers[name], restart=restart))
+    yield from _explorations(state, charter, leader, segments, room)
 
 
 def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -307,15 +312,20 @@ def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if charter.config.overlap:
         if stalled(state, charter) or pool_full(state, charter):
             return
+        count = segments_wanted(charter, room)
     elif generation_due(state, charter) is not None:
         return
     else:
         walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}
+        count = len(walkers)
     with blaming("explore.policy", charter.config.explore.policy):
-        launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], room)
+        launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], count)
         chosen = [(walkers[launch.walker_id], launch) for launch in launches]
-    for walker, launch in chosen:
-        yield _segment(state, charter, active, walker, restart=launch.restart, temperature_K=launch.temperature_K)
+    segments = [
+        next_segment(state, charter, walker, restart=launch.restart, temperature_K=launch.temperature_K)
+        for walker, launch in chosen
+    ]
+    yield from _explorations(state, charter, active, segments, room)
 
 
 def _explored_this_round(state: State, walker: str) -> bool:
@@ -337,35 +347,16 @@ def _view(state: State, walker: Walker) -> WalkerView:
     )
 
 
-def _segment(
-    state: State,
-    charter: Charter,
-    active: GenerationState,
-    walker: Walker,
-    *,
-    restart: bool,
-    temperature_K: float | None = None,
-) -> Wanted:
-    known = state.walkers.get(walker.id)
-    number = known.segments if known else 0
-    start = known.continue_from if known and not restart else None
-    temperature = walker.temperature_K if temperature_K is None else temperature_K
-    purpose = f"explore/{walker.id}/{number}"
-    context = {
-        "walker": walker.id,
-        "segment": number,
-        "system": walker.system,
-        "generation": active.number,
-        "temperature_K": temperature,
-        "role": walker.role,
-        "round": state.selections,
-        "start": start,
-    }
-    # Imported labels may be of frames that these very walkers offered in another campaign, close to what they would
-    # offer again: held-out walkers go other ways, so that no held-out frame has a twin among the training labels.
-    salt = state.brought if walker.role == "heldout" else ""
-    make = partial(build.segment, charter, active, walker, charter.seed(salt + purpose), start, temperature)
-    return Wanted(purpose, "explore", make, context)
+def _explorations(
+    state: State, charter: Charter, generation: GenerationState, segments: list[NextSegment], room: int
+) -> Iterator[Wanted]:
+    for group in grouped(segments, charter, room):
+        make = partial(build.explore, charter, state, generation, group)
+        yield Wanted(purpose_of(group), "explore", make, dict(context_of(state, generation, group)))
+
+
+def _walkers_of(task: TaskState) -> Iterator[str]:
+    return (segment.walker for segment in segments_of(task.context))
 
 
 _STAGES: tuple[Stage, ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +25,46 @@ class TaskState:
     attempts: float = 1.0
     status: str = "running"
     finished: TaskFinished | None = None
+
+
+@dataclass(frozen=True)
+class SegmentState:
+    """One walker of a task that offers frames, as the task's context says it.
+
+    Attributes
+    ----------
+    generation : int or None
+        Generation of its committee; None of rattled copies.
+    role : str
+        ``train`` or ``heldout``.
+    round : int
+        Selections made when it was planned.
+    """
+
+    walker: str
+    segment: int
+    system: str
+    generation: int | None
+    temperature_K: float | None = None
+    role: str = "train"
+    round: int = -1
+
+    @property
+    def name(self) -> str:
+        """Beginning of the names of its frames."""
+        return f"{self.walker}/{self.segment}"
+
+
+def segments_of(context: Mapping[str, Any]) -> tuple[SegmentState, ...]:
+    """Return the walkers of a task that offers frames, in the order of its request.
+
+    Where a task has one walker only, as all once had, what is said of it may stand among the rest.
+    """
+    names = SegmentState.__dataclass_fields__
+    return tuple(
+        SegmentState(**{name: value for name, value in {**context, **own}.items() if name in names})
+        for own in context.get("walkers", ({},))
+    )
 
 
 @dataclass
@@ -54,8 +95,9 @@ class FrameState:
 class WalkerState:
     """What is known of a walker after its last finished segment.
 
-    `fruitless` counts segments in a row that offered no frame at a random step; `last_chosen` is the newest segment of
-    which a frame was chosen, -1 without any.
+    `continue_from` is ``<key>#<place>``: the result of that segment, and the walker's place in it. `fruitless` counts
+    segments in a row that offered no frame at a random step; `last_chosen` is the newest segment of which a frame was
+    chosen, -1 without any.
     """
 
     id: str

@@ -119,8 +119,7 @@ def _inputs(request: Request) -> Iterator[Input]:
         yield "label", request.label
     elif isinstance(request, ExploreRequest):
         models = request.members
-        if request.start is not None:
-            yield "explore", request.start
+        yield from (("explore", walker.start.partition("#")[0]) for walker in request.walkers if walker.start)
     elif isinstance(request, FitRequest):
         models = (request.init,)
         yield from (("label", key) for key in (*request.train, *request.valid))

@@ -166,7 +166,13 @@ class ExploreConfig(Section):
     timestep_fs: Positive = Field(2.0, description="Step of the integrator.")
     friction_per_fs: Positive = Field(0.01, description="Langevin friction.")
     segment_fs: Positive = Field(1000.0, description="Length of one MD task.")
-    check_every_steps: Count = Field(10, description="Steps between two looks of the whole committee.")
+    walkers_per_task: Count | Literal["auto"] = Field(
+        "auto",
+        description="Walkers of a system that one task moves together; auto: by free slots and size of the cell.",
+    )
+    check_every_steps: Count = Field(
+        10, description="Most steps between two looks of the whole committee; near the window it looks more often."
+    )
     random_offers: Annotated[int, Field(ge=0)] = Field(2, description="Frames a segment offers at random times.")
     max_offers: Count = Field(6, description="Frames a segment offers at most because of disagreement.")
     stop_contact: Positive = Field(0.5, description="A shorter contact ends a walker, in sums of covalent radii.")

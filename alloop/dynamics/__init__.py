@@ -1,4 +1,4 @@
-"""Molecular dynamics of one walker: state in, state out."""
+"""Molecular dynamics: of many walkers at once, and of one whose cell moves."""
 
 from alloop.dynamics.shortlist import Shortlist
 from alloop.dynamics.state import State, fresh_state

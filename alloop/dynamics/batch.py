@@ -9,7 +9,7 @@ import numpy as np
 from ase import units
 
 from alloop.dynamics.integrators import Integrator
-from alloop.dynamics.phase import Floats, ForceField, Phase
+from alloop.dynamics.phase import Floats, ForceField, Phase, Point
 
 Stop = Literal["nan", "temperature", "contact"]
 
@@ -45,14 +45,27 @@ class Batch:
         The potential.
     limits : Limits
         When to stop them.
+    timestep_fs : float
+        How far the check before the first step looks ahead.
+
+    Attributes
+    ----------
+    phase : Phase
+        Those that are left.
+    stopped, last, contacts : dict
+        Why each of the others was stopped, and where and with what contact, which may not be finite.
+    shortest : dict
+        Shortest contact of all steps, that of the end included, in sums of covalent radii.
     """
 
-    def __init__(self, phase: Phase, field: ForceField, limits: Limits) -> None:
+    def __init__(self, phase: Phase, field: ForceField, limits: Limits, timestep_fs: float = 0.0) -> None:
         self.phase = phase
         self.stopped: dict[int, Stop] = {}
+        self.last: dict[int, Point] = {}
+        self.contacts: dict[int, float] = {}
         self.shortest: dict[int, float] = {int(walker): float("inf") for walker in phase.walkers}
         self._field, self._limits = field, limits
-        self._check(0.0)
+        self._check(timestep_fs)
 
     def run(self, integrator: Integrator, timestep_fs: float, steps: int) -> None:
         """Make steps, as long as any walker is left."""
@@ -62,6 +75,10 @@ class Batch:
             with np.errstate(all="ignore"):
                 integrator.step(self.phase, self._field)
             self._check(timestep_fs)
+
+    def take_out(self, walker: int) -> None:
+        """Let a walker leave that nothing is wrong with."""
+        self.phase.keep(self.phase.walkers != walker)
 
     def _check(self, timestep_fs: float) -> None:
         phase, limits = self.phase, self._limits
@@ -79,6 +96,8 @@ class Batch:
         going = ~finite | hot | close
         for row in np.flatnonzero(going):
             why: Stop = "nan" if not finite[row] else "contact" if close[row] else "temperature"
-            self.stopped[int(phase.walkers[row])] = why
+            walker = int(phase.walkers[row])
+            self.stopped[walker], self.last[walker] = why, phase.point(int(row))
+            self.contacts[walker] = float(phase.contacts[row])
         if going.any():
             phase.keep(~going)

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from ase import units
 
-from alloop.dynamics.noise import generator
+from alloop.dynamics.noise import Purpose, generator
 from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase
 
 EnsembleName = Literal["nve", "bussi", "nose_hoover"]
@@ -155,7 +155,8 @@ class NoseHoover(VelocityVerlet):
 class Langevin(VelocityVerlet):
     """BAOAB (Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013), https://doi.org/10.1063/1.4802990).
 
-    Its friction damps diffusion: for equilibration only. It conserves nothing.
+    Its configurations are accurate at long timesteps, and its noise has no memory. Its friction damps diffusion: it is
+    for exploration and equilibration only. It conserves nothing.
 
     Parameters
     ----------
@@ -163,11 +164,14 @@ class Langevin(VelocityVerlet):
         Timestep.
     thermostat_fs : float
         Inverse of the friction.
+    purpose : str
+        What the noise is for.
     """
 
-    def __init__(self, timestep_fs: float, thermostat_fs: float) -> None:
+    def __init__(self, timestep_fs: float, thermostat_fs: float, purpose: Purpose = "equilibration") -> None:
         super().__init__(timestep_fs)
         self._memory = float(np.exp(-timestep_fs / thermostat_fs))
+        self._purpose: Purpose = purpose
 
     def step(self, phase: Phase, field: ForceField) -> None:
         """Make one step."""
@@ -182,7 +186,7 @@ class Langevin(VelocityVerlet):
     def _kick(self, phase: Phase) -> None:
         shape = phase.momenta.shape[1:]
         noise = np.array(
-            [generator(int(seed), "equilibration", phase.step).standard_normal(shape) for seed in phase.seeds]
+            [generator(int(seed), self._purpose, phase.step).standard_normal(shape) for seed in phase.seeds]
         )
         width = np.sqrt((1.0 - self._memory**2) * phase.kT_eV[:, None] * phase.masses_amu)
         phase.momenta *= self._memory

@@ -1,4 +1,4 @@
-"""Thermostatted molecular dynamics of one walker."""
+"""Thermostatted molecular dynamics of one walker whose cell moves."""
 
 from __future__ import annotations
 
@@ -30,30 +30,27 @@ class MDSettings:
 
     Attributes
     ----------
-    ensemble : str
-        ``nvt``, or ``npt`` with a cell of fixed shape and fluctuating volume.
     temperature_K : float
         Temperature of the thermostat (K).
     timestep_fs : float
         Timestep of the integrator (fs).
     friction_per_fs : float
-        Friction of the Langevin thermostat (1/fs); 0 with ``nvt`` conserves the energy.
+        Friction of the Langevin thermostat (1/fs).
     pressure_GPa : float
-        External pressure (GPa), for ``npt`` only.
+        External pressure (GPa).
     max_temperature_K : float
         Kinetic temperature (K) beyond which the walker is stopped; by default one that nothing survives.
     """
 
-    ensemble: Literal["nvt", "npt"]
     temperature_K: float
     timestep_fs: float
     friction_per_fs: float
-    pressure_GPa: float = 0.0
+    pressure_GPa: float
     max_temperature_K: float = 1e6
 
     def __post_init__(self) -> None:
-        if self.ensemble == "npt" and not self.friction_per_fs > 0:
-            raise ValueError("npt needs a positive friction_per_fs")
+        if not self.friction_per_fs > 0:
+            raise ValueError("the thermostat needs a positive friction_per_fs")
 
 
 def temperature_limit(temperature_K: float, factor: float, atoms: int) -> float:
@@ -78,11 +75,11 @@ def temperature_limit(temperature_K: float, factor: float, atoms: int) -> float:
 
 
 class Walker:
-    """One trajectory that can be run in pieces and looked at in between.
+    """One trajectory in the NPT ensemble that can be run in pieces and looked at in between.
 
     The integrator is the BAOAB splitting of Langevin dynamics (Leimkuhler and Matthews, J. Chem. Phys. 138, 174102
-    (2013), https://doi.org/10.1063/1.4802990), whose configurations are accurate at long timesteps; with ``npt``
-    the volume is a stochastic piston (Quigley and Probert, J. Chem. Phys. 120, 11432 (2004),
+    (2013), https://doi.org/10.1063/1.4802990), whose configurations are accurate at long timesteps; the volume is a
+    stochastic piston (Quigley and Probert, J. Chem. Phys. 120, 11432 (2004),
     https://doi.org/10.1063/1.1755657). Both are ASE's. Reasons for this choice:
 
     - Positions, momenta and cell are the whole memory: the noise has none, and the momentum of the piston is
@@ -98,7 +95,7 @@ class Walker:
     240 Å³ at 600 K), as in every code that fixes it.
 
     At the start and after every step cheap checks end the run where it can only get worse: a number that is not
-    finite, a kinetic temperature beyond the limit, or, with ``npt``, a volume that has left half to twice its first
+    finite, a kinetic temperature beyond the limit, or a volume that has left half to twice its first
     value. They look ahead to the kick that the present forces will give, so that no atom is ever thrown so far
     that the neighbour search of the next step would take minutes.
 
@@ -107,7 +104,7 @@ class Walker:
     start : State
         Where the trajectory begins; momentum of the centre of mass is removed.
     calculator : ase.calculators.calculator.Calculator
-        Forces (eV/Å), and with ``npt`` stress (eV/Å³).
+        Forces (eV/Å) and stress (eV/Å³).
     settings : MDSettings
         How it moves.
     seed : int or numpy.random.SeedSequence
@@ -191,9 +188,7 @@ class Walker:
             return "nan"
         if max(temperatures_K) > self.settings.max_temperature_K:
             return "temperature"
-        if self.settings.ensemble == "npt":
-            return self._check_cell()
-        return None
+        return self._check_cell()
 
     def _check_cell(self) -> Fault | None:
         piston = self._dynamics
@@ -207,17 +202,12 @@ class Walker:
 
 
 def _integrator(atoms: object, settings: MDSettings, rng: np.random.Generator) -> LangevinBAOAB:
-    thermostat = {}
-    if settings.friction_per_fs > 0:
-        thermostat = {"temperature_K": settings.temperature_K, "T_tau": units.fs / settings.friction_per_fs}
-    barostat = {}
-    if settings.ensemble == "npt":
-        stress = -settings.pressure_GPa * units.GPa
-        barostat = {"externalstress": stress, "hydrostatic": True, "P_tau": CELL_TIME_FS * units.fs}
+    thermostat = {"temperature_K": settings.temperature_K, "T_tau": units.fs / settings.friction_per_fs}
+    stress = -settings.pressure_GPa * units.GPa
+    barostat = {"externalstress": stress, "hydrostatic": True, "P_tau": CELL_TIME_FS * units.fs}
     with warnings.catch_warnings():
         # ASE announces its choice of the piston's mass and that constraints are untested; our tests cover both.
         warnings.simplefilter("ignore")
         dynamics = LangevinBAOAB(atoms, settings.timestep_fs * units.fs, rng=rng, **thermostat, **barostat)
-    if settings.ensemble == "npt":
-        dynamics.p_eps = rng.normal() * np.sqrt(dynamics.barostat_mass * units.kB * settings.temperature_K)
+    dynamics.p_eps = rng.normal() * np.sqrt(dynamics.barostat_mass * units.kB * settings.temperature_K)
     return dynamics

@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections import Counter
 
 from alloop.events import FramesSelected, HeldoutDrawn, SelectionAsked, TaskFinished
-from alloop.records import AskedSelection, FrameState, TaskState, WalkerState
+from alloop.records import AskedSelection, FrameState, SegmentState, TaskState, WalkerState
 from alloop.state import AT_RANDOM, State
 from alloop.tasks.results import Offer
 
 
-def offered(state: State, task: TaskState, offer: Offer) -> None:
+def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) -> None:
     """A task offers a frame."""
-    context = task.context
     frame = FrameState(
-        id=f"{context['walker']}/{context['segment']}/{offer.index}",
-        system=context["system"],
-        walker=context["walker"],
-        segment=int(context["segment"]),
-        generation=context["generation"],
+        id=f"{segment.name}/{offer.index}",
+        system=segment.system,
+        walker=segment.walker,
+        segment=segment.segment,
+        generation=segment.generation,
         source=f"{task.task}/{task.key}#{offer.index}",
         offer=offer,
     )
     state.frames[frame.id] = frame
     if offer.why == "initial":
         state.pool_initial[frame.id] = frame
-    elif context["role"] == "train":
+    elif segment.role == "train":
         state.pool[frame.id] = frame
-        state.offered[int(context["generation"])] += 1
+        state.offered[int(segment.generation or 0)] += 1
     elif offer.why == "random" and offer.structure_sha256 not in state.imported_structures:
         state.pool_heldout[frame.id] = frame
 

@@ -7,11 +7,11 @@ from typing import Any
 from alloop.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.folding.frames import label_finished, offered
 from alloop.folding.ladder import measure_finished, produce_finished
-from alloop.records import TaskState, WalkerState
+from alloop.records import SegmentState, TaskState, WalkerState, segments_of
 from alloop.state import OF_MACHINES, State
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.requests import SegmentSource
-from alloop.tasks.results import EvaluateSummary, OffersSummary
+from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 
@@ -22,7 +22,8 @@ def task_planned(state: State, event: TaskPlanned) -> None:
     task = TaskState(event.purpose, event.key, event.task, event.slot_kind, event.request, event.context, planned_t)
     state.tasks[task.purpose] = state.running[task.purpose] = task
     if event.task == "explore":
-        _walker(state, event.context["walker"]).running = True
+        for segment in segments_of(event.context):
+            _walker(state, segment.walker).running = True
     if event.task == "label":
         frame = state.frames[event.context["frame"]]
         state.to_label[str(frame.use)].pop(frame.id, None)
@@ -49,36 +50,54 @@ def task_finished(state: State, event: TaskFinished) -> None:
     _FINISHED[task.task](state, task, event)
 
 
-def _offers_finished(state: State, task: TaskState, event: TaskFinished) -> None:
-    walker = _walker(state, task.context["walker"])
+def _initial_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    (segment,) = segments_of(task.context)
+    _segment_finished(state, task, segment, OffersSummary.model_validate(event.summary) if _is_ok(event) else None)
+
+
+def _explore_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    summary = ExploreSummary.model_validate(event.summary) if _is_ok(event) else None
+    for place, segment in enumerate(segments_of(task.context)):
+        own = summary.walkers[place] if summary is not None else None
+        _count_segment(state, task, segment, place, own)
+        _segment_finished(state, task, segment, own)
+
+
+def _segment_finished(state: State, task: TaskState, segment: SegmentState, summary: OffersSummary | None) -> None:
+    """Take note of the end of a walker's segment, None for one that failed, and of the frames that it offers."""
+    walker = _walker(state, segment.walker)
     walker.running = False
-    walker.segments = max(walker.segments, int(task.context["segment"]) + 1)
-    summary = OffersSummary.model_validate(event.summary) if event.status == "ok" else None
-    if task.task == "explore":
-        _count_segment(state, walker, task, summary)
+    walker.segments = max(walker.segments, segment.segment + 1)
     if summary is None:
         walker.explosions += 1
-        walker.ended = event.reason
+        walker.ended = task.finished.reason if task.finished is not None else None
         return
     walker.explosions = walker.explosions + 1 if summary.ended in UNPHYSICAL else 0
     walker.ended = summary.ended
     state.rejections.update(summary.gated)
     for offer in summary.offers:
-        offered(state, task, offer)
+        offered(state, task, segment, offer)
 
 
-def _count_segment(state: State, walker: WalkerState, task: TaskState, summary: OffersSummary | None) -> None:
+def _count_segment(
+    state: State, task: TaskState, segment: SegmentState, place: int, summary: OffersSummary | None
+) -> None:
     """Count a segment, a failed one (None) too: what only ever fails must not be tried for ever."""
-    walker.last_generation = int(task.context["generation"])
-    walker.round = int(task.context["round"])
+    walker = _walker(state, segment.walker)
+    walker.last_generation = int(segment.generation or 0)
+    walker.round = segment.round
     if summary is not None:
-        walker.continue_from = task.key
+        walker.continue_from = f"{task.key}#{place}"
     fruitful = summary is not None and any(offer.why == "random" for offer in summary.offers)
     walker.fruitless = 0 if fruitful else walker.fruitless + 1
-    state.stalled_segments += task.context["role"] == "train"
-    state.segments_since_selection += task.context["role"] == "train"
-    if summary is not None and task.context["role"] == "train":
-        state.news.append(_segment_source(task))
+    state.stalled_segments += segment.role == "train"
+    state.segments_since_selection += segment.role == "train"
+    if summary is not None and segment.role == "train":
+        state.news.append(_segment_source(task, segment, place))
+
+
+def _is_ok(event: TaskFinished) -> bool:
+    return event.status == "ok"
 
 
 def _probe_finished(state: State, task: TaskState, event: TaskFinished) -> None:
@@ -124,20 +143,20 @@ def _walker(state: State, walker_id: str) -> WalkerState:
     return state.walkers.setdefault(walker_id, WalkerState(walker_id))
 
 
-def _segment_source(task: TaskState) -> SegmentSource:
-    context = task.context
+def _segment_source(task: TaskState, segment: SegmentState, place: int) -> SegmentSource:
     return SegmentSource(
         key=task.key,
-        walker=context["walker"],
-        segment=int(context["segment"]),
-        system=context["system"],
-        generation=int(context["generation"]),
+        place=place,
+        walker=segment.walker,
+        segment=segment.segment,
+        system=segment.system,
+        generation=int(segment.generation or 0),
     )
 
 
 _FINISHED: dict[str, Any] = {
-    "initial": _offers_finished,
-    "explore": _offers_finished,
+    "initial": _initial_finished,
+    "explore": _explore_finished,
     "label": label_finished,
     "probe": _probe_finished,
     "atom": _atom_finished,

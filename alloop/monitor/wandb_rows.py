@@ -22,9 +22,10 @@ from alloop.journal import Entry
 from alloop.monitor.calibration import CalibrationStatus, Fared
 from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows
-from alloop.records import TaskState
+from alloop.records import TaskState, segments_of
 from alloop.state import State
 from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.results import ExploreSummary
 
 STEP_METRIC = "labels"
 PRIVATE_SECTIONS = ("execution", "monitor")
@@ -112,16 +113,24 @@ def _label_row(task: TaskState, label: dict[str, Any], state: State) -> dict[str
     }
 
 
-def _explore_row(task: TaskState, segment: dict[str, Any], state: State) -> dict[str, Any]:
+def _explore_row(task: TaskState, told: dict[str, Any], state: State) -> dict[str, Any]:
+    """Return what a task's walkers came to, all together: the hottest of the highest, the mean of the means."""
+    walkers = ExploreSummary.model_validate(told).walkers
+    means_K = [one.mean_temperature_K for one in walkers if one.mean_temperature_K is not None]
+    highest = [one.max_disagreement_eV_per_A for one in walkers if one.max_disagreement_eV_per_A is not None]
+    gated = sum((Counter(one.gated) for one in walkers), Counter[str]())
+    targets_K = {segment.temperature_K for segment in segments_of(task.context)}
     return {
-        "explore/steps": segment.get("steps"),
-        "explore/temperature_K": task.context.get("temperature_K"),
-        "explore/mean_temperature_K": segment.get("mean_temperature_K"),
-        "explore/max_disagreement_eV_per_A": segment.get("max_disagreement_eV_per_A"),
-        "explore/offers": len(segment.get("offers", ())),
-        "explore/gated": sum(segment.get("gated", {}).values()),
-        **{f"explore/gated_for/{reason}": number for reason, number in segment.get("gated", {}).items()},
-        "explore/ended": segment.get("ended"),
+        "explore/walkers": len(walkers),
+        "explore/steps": sum(one.steps for one in walkers),
+        "explore/temperature_K": targets_K.pop() if len(targets_K) == 1 else None,
+        "explore/mean_temperature_K": sum(means_K) / len(means_K) if means_K else None,
+        "explore/max_disagreement_eV_per_A": max(highest, default=None),
+        "explore/looks": sum(one.looks for one in walkers),
+        "explore/offers": sum(len(one.offers) for one in walkers),
+        "explore/gated": sum(gated.values()),
+        **{f"explore/gated_for/{reason}": number for reason, number in gated.items()},
+        "explore/ended": ", ".join(sorted({one.ended for one in walkers})),
     }
 
 

@@ -1,23 +1,22 @@
-"""One model for many walkers of the same atoms, in one evaluation."""
+"""One model, or a committee, for many walkers of the same atoms in one evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from ase import Atoms
-from numpy.typing import NDArray
 
-from alloop.dynamics.phase import Evaluation
+from alloop.dynamics.phase import Evaluation, Floats
 from alloop.potential.architecture import cutoff_of, numbers_of
+from alloop.potential.disagreement import disagreement
 from alloop.potential.graphs import one_hot
-from alloop.potential.neighbours import SKIN_A, Neighbourhoods
+from alloop.potential.neighbours import SKIN_A, Edges, Neighbourhoods
 from alloop.potential.runtime import DTYPES
+from alloop.potential.sizes import walkers_at_once
 from alloop.potential.surface import ready, surfaces
-
-ATOMS_AT_ONCE = {"cpu": 96, "cuda": 8192}
-"""Atoms in one evaluation: on a CPU larger arrays leave its caches, on a GPU its memory is the limit."""
 
 
 class BatchedModel:
@@ -52,9 +51,9 @@ class BatchedModel:
         self._model = ready(model, device, dtype)
         species = torch.as_tensor(one_hot(atoms.numbers, numbers_of(model)), dtype=DTYPES[dtype], device=device)
         self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, species, cutoff_of(model), skin_A)
-        self._at_once = max(ATOMS_AT_ONCE[device.partition(":")[0]] // len(atoms), 1)
+        self._at_once = walkers_at_once(device, len(atoms))
 
-    def __call__(self, positions_A: NDArray[np.float64], walkers: Sequence[int]) -> Evaluation:
+    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
         """Return energies, forces and shortest contacts; NaN for a walker whose positions are not finite."""
         rows, atoms = positions_A.shape[:2]
         energies_eV, contacts = np.full(rows, np.nan), np.full(rows, np.nan)
@@ -68,9 +67,7 @@ class BatchedModel:
         self._near.only(parts)
         return Evaluation(energies_eV, forces_eV_per_A, contacts)
 
-    def _evaluate(
-        self, positions_A: NDArray[np.float64], walkers: tuple[int, ...]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _evaluate(self, positions_A: Floats, walkers: tuple[int, ...]) -> tuple[Floats, Floats, Floats]:
         rows, atoms = positions_A.shape[:2]
         edges = self._near.edges(positions_A, walkers)
         (surface,) = surfaces([self._model], edges)
@@ -78,5 +75,99 @@ class BatchedModel:
         contacts = torch.full((rows,), torch.inf, dtype=torch.float64, device=energies.device)
         owners = torch.div(edges.receivers, atoms, rounding_mode="floor")
         contacts.scatter_reduce_(0, owners, edges.contacts, "amin")
-        forces = surface.forces(edges).view(rows, atoms, 3)
-        return energies.cpu().numpy(), forces.cpu().numpy(), contacts.cpu().numpy()
+        forces = surface.forces(edges).view(rows, atoms, 3).cpu().numpy()
+        self._evaluated(positions_A, walkers, edges, forces)
+        return energies.cpu().numpy(), forces, contacts.cpu().numpy()
+
+    def _evaluated(self, positions_A: Floats, walkers: tuple[int, ...], edges: Edges, forces: Floats) -> None:
+        """Take note of what the model said of some walkers."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The leader's answer about some walkers at once."""
+
+    positions_A: Floats
+    walkers: tuple[int, ...]
+    edges: Edges
+    forces_eV_per_A: Floats
+
+
+class BatchedCommittee(BatchedModel):
+    """A committee as the force field of a batch of walkers: its leader drives, all members look where asked.
+
+    Parameters
+    ----------
+    models : sequence of torch.nn.Module
+        Models of the same elements and cutoff, the leader first.
+    atoms, device, dtype, skin_A
+        As for `BatchedModel`.
+
+    Raises
+    ------
+    UnknownElementError
+        If the models lack an element.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[torch.nn.Module],
+        atoms: Atoms,
+        *,
+        device: str,
+        dtype: str,
+        skin_A: float = SKIN_A,
+    ) -> None:
+        super().__init__(models[0], atoms, device=device, dtype=dtype, skin_A=skin_A)
+        self._others = [ready(model, device, dtype) for model in models[1:]]
+        self._parts: list[_Part] = []
+
+    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+        """Return the leader's energies, forces and shortest contacts; NaN where positions are not finite."""
+        self._parts = []
+        return super().__call__(positions_A, walkers)
+
+    def disagreement(self, positions_A: Floats, walkers: Sequence[int]) -> Floats | None:
+        """Return the disagreement per atom (eV/Å), shape (walkers, atoms); None for a committee of one.
+
+        Walkers at the positions that were evaluated last cost the other members only, on the edges that are there.
+
+        Parameters
+        ----------
+        positions_A : ndarray, shape (walkers, atoms, 3)
+            Unwrapped Cartesian positions.
+        walkers : sequence of int
+            Which walkers these are.
+        """
+        if not self._others:
+            return None
+        found = np.full(positions_A.shape[:2], np.nan)
+        left = list(range(len(walkers)))
+        for part in self._parts:
+            rows = [row for row in left if _is_in(part, int(walkers[row]), positions_A[row])]
+            left = [row for row in left if row not in rows]
+            if rows:
+                places = [part.walkers.index(int(walkers[row])) for row in rows]
+                found[rows] = self._spread(part.edges.of(places, positions_A.shape[1]), part.forces_eV_per_A[places])
+        for row in left:
+            if np.isfinite(positions_A[row]).all():
+                edges = self._near.edges(positions_A[row][None], (_NOBODY,))
+                (surface,) = surfaces([self._model], edges)
+                found[row] = self._spread(edges, surface.forces(edges).cpu().numpy()[None])[0]
+        return found
+
+    def _evaluated(self, positions_A: Floats, walkers: tuple[int, ...], edges: Edges, forces: Floats) -> None:
+        self._parts.append(_Part(positions_A.copy(), walkers, edges, forces))
+
+    def _spread(self, edges: Edges, leader_eV_per_A: Floats) -> Floats:
+        rows, atoms = leader_eV_per_A.shape[:2]
+        forces = [surface.forces(edges).cpu().numpy() for surface in surfaces(self._others, edges)]
+        return disagreement(np.stack([leader_eV_per_A.reshape(-1, 3), *forces])).reshape(rows, atoms)
+
+
+_NOBODY = -1
+"""Keeps lists of pairs of states that are no walker's present one apart from the walkers' own."""
+
+
+def _is_in(part: _Part, walker: int, positions_A: Floats) -> bool:
+    return walker in part.walkers and np.array_equal(part.positions_A[part.walkers.index(walker)], positions_A)

@@ -13,6 +13,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from alloop.potential.architecture import cutoff_of, head_of, numbers_of
+from alloop.potential.batched import BatchedCommittee
+from alloop.potential.disagreement import disagreement
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import one_hot
 from alloop.potential.model_files import hot, hot_model
@@ -91,6 +93,16 @@ class Committee:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def field(self, atoms: Atoms) -> BatchedCommittee:
+        """Return the committee as the force field of many walkers of the same atoms in the same cell.
+
+        Raises
+        ------
+        UnknownElementError
+            If the models lack an element.
+        """
+        return BatchedCommittee(self._members, atoms, device=self._device, dtype=self._dtype)
 
     def forces(self, atoms: Atoms, *, stress: bool = False) -> Prediction:
         """Return the leader's energy, forces and, if asked for, stress of a frame.
@@ -209,12 +221,6 @@ def load_member(workspace: Workspace, member: str, device: str, dtype: str) -> t
     if origin == "fit":
         return hot_model(path, device, dtype, workspace.model_sha256(member))
     return hot(sha256, device, dtype, lambda: load_foundation_file(path, sha256, device=device).to(DTYPES[dtype]))
-
-
-def disagreement(forces_eV_per_A: np.ndarray) -> np.ndarray:
-    """Return the disagreement per atom (eV/Å) from forces of shape (members, atoms, 3)."""
-    spread: np.ndarray = np.linalg.norm(forces_eV_per_A.std(axis=0, ddof=1), axis=-1)
-    return spread
 
 
 def _is_finite(atoms: Atoms) -> bool:

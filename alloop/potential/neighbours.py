@@ -37,6 +37,35 @@ class Edges:
     contacts: torch.Tensor
     species: torch.Tensor
 
+    def of(self, rows: Sequence[int], atoms: int) -> Edges:
+        """Return the edges of some of the walkers whose graphs are joined here, in this order.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Their places.
+        atoms : int
+            Atoms of every walker.
+        """
+        if list(rows) == list(range(len(self.species) // atoms)):
+            return self
+        device = self.receivers.device
+        bounds = torch.searchsorted(
+            self.receivers, torch.tensor([[row * atoms, (row + 1) * atoms] for row in rows]).to(device)
+        )
+        kept = torch.cat([torch.arange(int(first), int(last), device=device) for first, last in bounds])
+        counts = bounds[:, 1] - bounds[:, 0]
+        shifts = torch.tensor([(place - row) * atoms for place, row in enumerate(rows)], device=device)
+        shift = torch.repeat_interleave(shifts, counts)
+        return Edges(
+            senders=self.senders.index_select(0, kept) + shift,
+            receivers=self.receivers.index_select(0, kept) + shift,
+            vectors_A=self.vectors_A.index_select(0, kept),
+            lengths_A=self.lengths_A.index_select(0, kept),
+            contacts=self.contacts.index_select(0, kept),
+            species=self.species[: len(rows) * atoms],
+        )
+
 
 class Pairs:
     """All pairs of one walker within cutoff and skin, in an order that depends on nothing but the pairs themselves.

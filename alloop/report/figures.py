@@ -12,7 +12,7 @@ from alloop.events import TaskFinished
 from alloop.journal import Entry
 from alloop.monitor.numbers import duration, finite, one_line
 from alloop.monitor.status import RungRow, rung_rows
-from alloop.records import FrameState
+from alloop.records import FrameState, segments_of
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
 from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state import State
@@ -166,9 +166,10 @@ def expected_errors(state: State, entries: Sequence[Entry]) -> Figure | None:
     """Return the expected error of every offered frame when it was offered, by what became of it."""
     sessions = driver_sessions(entries)
     offered_t = {
-        f"{event.purpose.partition('/')[2]}": driver_time(sessions, entry.t)
+        segment.name: driver_time(sessions, entry.t)
         for entry in entries
         if isinstance(event := entry.event, TaskFinished) and event.purpose.startswith("explore/")
+        for segment in segments_of(state.tasks[event.purpose].context)
     }
     groups: dict[str, list[tuple[float, float, FrameState]]] = {name: [] for name in OUTCOMES}
     for frame in _thinned([f for f in state.frames.values() if finite(f.offer.disagreement_eV_per_A) is not None]):

@@ -18,6 +18,7 @@ from alloop.tasks.requests import (
     CalibrateRequest,
     EvaluateRequest,
     ExploreRequest,
+    ExploreWalker,
     FitRequest,
     InitialRequest,
     LabelRequest,
@@ -54,29 +55,45 @@ def _moved(structure: Structure, seed: int) -> Structure:
 
 def _initial(request: InitialRequest, workspace: Workspace) -> Answer:
     structures = [_moved(request.structure, request.seed + i) for i in range(request.frames)]
-    return {"offers": [_offer(i, "initial", 0, s) for i, s in enumerate(structures)]}, _data(structures, None)
+    offers = [_offer(i, "initial", 0, s) for i, s in enumerate(structures)]
+    return {"offers": offers}, {"structures": [s.model_dump(mode="json") for s in structures]}
 
 
 def _explore(request: ExploreRequest, workspace: Workspace) -> Answer:
-    rng = np.random.default_rng(request.seed)
-    offers: list[dict[str, Any]] = []
+    summaries: list[dict[str, Any]] = []
     structures: list[Structure] = []
-    alone = len(request.members) == 1
-    for step in request.random_steps:
-        structures.append(_moved(request.structure, request.seed + step))
-        offers.append(
-            _offer(len(offers), "random", step, structures[-1], None if alone else float(rng.uniform(0, 0.3)))
+    last: list[dict[str, Any] | None] = []
+    for walker in request.walkers:
+        own = _segment(request, walker)
+        first = len(structures)
+        offers = [offer | {"index": index} for index, (offer, _) in enumerate(own, start=first)]
+        structures += [structure for _, structure in own]
+        last.append(_snapshot(own[-1][1] if own else request.structure))
+        summaries.append(
+            {"offers": offers, "ended": "length", "steps": walker.steps, "looks": 5, "mean_temperature_K": 600.0}
         )
+    data = {"structures": [s.model_dump(mode="json") for s in structures], "last_good": last}
+    return {"walkers": summaries}, data
+
+
+def _segment(request: ExploreRequest, walker: ExploreWalker) -> list[tuple[dict[str, Any], Structure]]:
+    rng = np.random.default_rng(walker.seed)
+    alone = len(request.members) == 1
+    found: list[tuple[dict[str, Any], Structure]] = []
+
+    def offer(why: str, step: int, salt: int, disagreement: float | None) -> None:
+        structure = _moved(request.structure, walker.seed + salt)
+        found.append((_offer(0, why, step, structure, disagreement), structure))
+
+    for step in walker.random_steps:
+        offer("random", step, step, None if alone else float(rng.uniform(0, 0.3)))
     if request.lower_eV_per_A is None:
         # A held-out walker that broke after its random step: its wall may be offered, and must not be drawn.
-        structures.append(_moved(request.structure, request.seed + 77_777))
-        offers.append(_offer(len(offers), "last_good", request.steps, structures[-1]))
-    if request.lower_eV_per_A is not None and not alone:
-        structures.append(_moved(request.structure, request.seed + 99_999))
+        offer("last_good", walker.steps, 77_777, None)
+    elif not alone:
         high = float(rng.uniform(request.lower_eV_per_A, request.upper_eV_per_A))
-        offers.append(_offer(len(offers), "disagreement", request.steps, structures[-1], high))
-    summary = {"offers": offers, "ended": "length", "steps": request.steps, "looks": 5, "mean_temperature_K": 600.0}
-    return summary, _data(structures, structures[-1] if structures else request.structure)
+        offer("disagreement", walker.steps, 99_999, high)
+    return found
 
 
 def _offer(index: int, why: str, step: int, structure: Structure, disagreement: float | None = None) -> dict[str, Any]:
@@ -91,9 +108,8 @@ def _offer(index: int, why: str, step: int, structure: Structure, disagreement: 
     }
 
 
-def _data(structures: list[Structure], last: Structure | None) -> dict[str, Any]:
-    good = last and {"structure": last.model_dump(mode="json"), "momenta": [[0.0] * 3 for _ in last.numbers]}
-    return {"structures": [s.model_dump(mode="json") for s in structures], "last_good": good}
+def _snapshot(last: Structure) -> dict[str, Any]:
+    return {"structure": last.model_dump(mode="json"), "momenta": [[0.0] * 3 for _ in last.numbers]}
 
 
 def _atom(request: AtomRequest, workspace: Workspace) -> Answer:

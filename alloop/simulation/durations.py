@@ -70,8 +70,9 @@ class Durations:
 
     @of.register
     def _(self, request: ExploreRequest) -> float:
-        looks = request.steps / request.check_every_steps if len(request.members) > 1 else 0
-        return request.steps * self.md_step_s + looks * self.look_s
+        steps = sum(walker.steps for walker in request.walkers)
+        looks = steps / request.check_every_steps if len(request.members) > 1 else 0
+        return steps * self.md_step_s + looks * self.look_s
 
     @of.register
     def _(self, request: FitRequest) -> float:

@@ -2,101 +2,56 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from ase import Atoms
+from ase.data import chemical_symbols
 
-from alloop.dynamics import MDSettings, Shortlist, State, Walker, fresh_state, temperature_limit
-from alloop.materials.contacts import min_contact
+from alloop.dynamics.explorers import ExplorerBatch, Explorers
+from alloop.dynamics.lone import LoneExplorer
+from alloop.dynamics.phase import Floats
+from alloop.dynamics.state import State
+from alloop.dynamics.walker import MDSettings, Walker, temperature_limit
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee, LeaderCalculator, load_committee
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import ExploreRequest
-from alloop.tasks.results import Offer, OffersData, OffersSummary, Snapshot
+from alloop.tasks.requests import ExploreRequest, ExploreWalker
+from alloop.tasks.results import ExploreSummary, OffersData, OffersSummary, Snapshot
+from alloop.tasks.segment import Doubt, Frame, Segment, fresh
 from alloop.tasks.workspace import Workspace
 
-OFFER_SPACING_FS = 50.0
-
 Answer = tuple[dict[str, Any], dict[str, Any]]
-Why = Literal["initial", "random", "disagreement", "last_good"]
-Ended = Literal["length", "disagreement", "contact", "temperature", "volume", "nan"]
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What is known of one step of a walker.
-
-    Attributes
-    ----------
-    contact : float
-        Shortest contact in sums of covalent radii; 0 where the state is not finite.
-    disagreement_eV_per_A : float or None
-        Largest disagreement over the atoms; None where no committee looked, and it may be NaN.
-    """
-
-    step: int
-    state: State
-    contact: float
-    disagreement_eV_per_A: float | None = None
-
-    @classmethod
-    def of(cls, step: int, state: State) -> Frame:
-        """Measure the contacts of a state."""
-        contact = min_contact(state.to_atoms())
-        return cls(step, state, contact if math.isfinite(contact) else 0.0)
 
 
 def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> Answer:
-    """Run one segment of a walker and offer frames of it (see `Segment`).
+    """Run one segment of every walker and offer frames of them (see `Segment`).
 
     Parameters
     ----------
     request : ExploreRequest
         Where to start, how to move and what to look for.
     workspace : Workspace
-        Holds the models and the segment to continue.
+        Holds the models and the segments to continue.
     machine : Machine
         Where to compute.
 
     Returns
     -------
     tuple of dict
-        OffersSummary and OffersData as JSON.
+        ExploreSummary and OffersData as JSON.
     """
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
-    snapshot = workspace.last_good(request.start) if request.start else None
-    return _dump(*Segment(request, committee, snapshot).run())
+    snapshots = [workspace.last_good(walker.start) if walker.start else None for walker in request.walkers]
+    summary, data = Exploration(request, committee, snapshots).run()
+    return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-class Segment:
-    """One segment of a walker, driven by the leader and watched by the whole committee.
+class Exploration:
+    """The walkers of one task, moved together, each watched and stopped for itself.
 
-    The committee looks every `check_every_steps` steps, at the last step and at the random steps; with `lower`
-    None it looks at the random steps only. What is offered:
-
-    ``random``
-        The frames of `random_steps`, unless the gate rejects them, which is counted.
-    ``disagreement``
-        Of the frames inside the window, the `max_offers` with the highest disagreement that lie 50 fs or more
-        apart from each other and from every random step: closer frames hardly differ.
-    ``last_good``
-        Where the segment ends early, the newest frame that the gate lets through, so that the potential learns
-        where it failed; beyond the window, the newest one still inside it. Never the first frame of the segment,
-        nor one that is offered already. All steps since the committee last looked are searched.
-
-    The gate is what DFT can do something with: finite, no contact below `min_contact`, no runaway.
-
-    The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `Walker`),
-    or ``disagreement`` (above `upper`). Temperature, volume and finiteness are checked at every step, contacts
-    and disagreement where the committee looks.
-
-    The next segment continues from the newest frame looked at that passed all checks, momenta included; if there is
-    none, from the first frame with new momenta, or, if that fails the checks too, from nowhere.
+    With ``nvt`` all walkers are evaluated at once; with ``npt`` one after the other, for each has its cell.
 
     Parameters
     ----------
@@ -104,199 +59,109 @@ class Segment:
         What to do.
     committee : Committee
         Who drives and looks.
-    snapshot : Snapshot or None
-        State to continue; None to start from the request's structure with new momenta.
+    snapshots : list of Snapshot or None
+        State that each walker continues; None to start from the request's structure with new momenta.
     """
 
-    def __init__(self, request: ExploreRequest, committee: Committee, snapshot: Snapshot | None) -> None:
-        self._request = request
-        self._committee = committee
-        momenta_seed, noise_seed, self._restart_seed = np.random.SeedSequence(request.seed).spawn(3)
-        self._start = _continued(snapshot) if snapshot else self._fresh(request.structure.to_atoms(), momenta_seed)
-        self._walker = Walker(
-            self._start,
-            LeaderCalculator(committee, stress=request.ensemble == "npt"),
-            _settings(request),
-            noise_seed,
+    def __init__(self, request: ExploreRequest, committee: Committee, snapshots: list[Snapshot | None]) -> None:
+        self._request, self._committee = request, committee
+        self._calibration = request.calibration.calibration() if request.calibration else None
+        self._species = tuple(chemical_symbols[number] for number in request.structure.numbers)
+        seeds = [np.random.SeedSequence(walker.seed).spawn(3) for walker in request.walkers]
+        self._noise_seeds = [noise for _, noise, _ in seeds]
+        self._restart_seeds = [restart for _, _, restart in seeds]
+        atoms = request.structure.to_atoms()
+        self._starts = [
+            _continued(snapshot) if snapshot else fresh(atoms, walker.temperature_K, momenta)
+            for walker, snapshot, (momenta, _, _) in zip(request.walkers, snapshots, seeds, strict=True)
+        ]
+
+    def run(self) -> tuple[ExploreSummary, OffersData]:
+        """Run all segments to their ends."""
+        summaries: list[OffersSummary] = []
+        structures: list[Structure] = []
+        last_good: list[Snapshot | None] = []
+        for segment, restart_seed in zip(self._segments(), self._restart_seeds, strict=True):
+            summaries.append(segment.summary(len(structures)))
+            structures += segment.structures()
+            last_good.append(segment.last_good(restart_seed))
+        data = OffersData(structures=tuple(structures), last_good=tuple(last_good))
+        return ExploreSummary(walkers=tuple(summaries)), data
+
+    def _segments(self) -> list[Segment]:
+        if self._request.ensemble == "nvt":
+            return self._watch(self._batch(), range(len(self._starts)))
+        return [segment for place in range(len(self._starts)) for segment in self._watch(self._lone(place), [place])]
+
+    def _watch(self, explorers: Explorers, places: Sequence[int]) -> list[Segment]:
+        """Move walkers until all have ended."""
+
+        def ask(state: State) -> Doubt | None:
+            found = explorers.disagreement_at(state)
+            return None if found is None else self._doubt(found)
+
+        segments = [Segment(self._request, self._request.walkers[at], self._starts[at], ask) for at in places]
+        steps = 0
+        while True:
+            frames = {walker: Frame(sight) for walker, sight in explorers.run(steps).items()}
+            for walker in explorers.walkers:
+                if segments[walker].due <= explorers.step:
+                    frames[walker] = Frame(explorers.see(walker))
+            looking = [walker for walker, frame in frames.items() if segments[walker].wants_look(frame)]
+            for walker, found in explorers.disagreements(looking).items():
+                frames[walker] = replace(frames[walker], doubt=self._doubt(found))
+            for walker, frame in frames.items():
+                if segments[walker].visit(frame) is not None:
+                    segments[walker].close(explorers.recent(walker), explorers.mean_temperature(walker))
+                    explorers.take_out(walker)
+            if not explorers.walkers:
+                return segments
+            steps = min(segments[walker].due for walker in explorers.walkers) - explorers.step
+
+    def _batch(self) -> ExplorerBatch:
+        request = self._request
+        return ExplorerBatch(
+            self._starts,
+            self._committee.field(request.structure.to_atoms()),
+            temperatures_K=[walker.temperature_K for walker in request.walkers],
+            limits_K=[self._limit(walker) for walker in request.walkers],
+            seeds=[walker.seed for walker in request.walkers],
+            timestep_fs=request.timestep_fs,
+            friction_per_fs=request.friction_per_fs,
+            stop_contact=request.stop_contact,
             memory=request.check_every_steps + 1,
         )
-        self._has_committee = len(request.members) > 1
-        self._has_window = self._has_committee and request.lower_eV_per_A is not None
-        self._spacing = math.ceil(OFFER_SPACING_FS / request.timestep_fs)
-        self._shortlist: Shortlist[Frame] = Shortlist(request.max_offers, self._spacing)
-        self._random: list[Frame] = []
-        self._gated: Counter[str] = Counter()
-        self._last_sane: Frame | None = None
-        self._looks = 0
-        self._max_disagreement: float | None = None
 
-    def run(self) -> tuple[OffersSummary, OffersData]:
-        """Run the segment to its end."""
-        ended = self._walk()
-        offered: list[tuple[Why, Frame]] = [("random", frame) for frame in self._random]
-        offered += [("disagreement", frame) for frame in self._shortlist.best()]
-        if ended != "length":
-            offered += [("last_good", frame) for frame in self._rescue(ended, {frame.step for _, frame in offered})]
-        offered.sort(key=lambda offer: offer[1].step)
-        structures = tuple(_structure(frame.state) for _, frame in offered)
-        last_good = self._last_good()
-        summary = OffersSummary(
-            offers=tuple(
-                _offer(index, why, frame, structure)
-                for index, ((why, frame), structure) in enumerate(zip(offered, structures, strict=True))
-            ),
-            ended=ended,
-            steps=self._walker.steps,
-            looks=self._looks,
-            mean_temperature_K=self._walker.mean_temperature,
-            max_disagreement_eV_per_A=self._max_disagreement,
-            gated=dict(self._gated),
+    def _lone(self, place: int) -> LoneExplorer:
+        request, asked = self._request, self._request.walkers[place]
+        settings = MDSettings(
+            temperature_K=asked.temperature_K,
+            timestep_fs=request.timestep_fs,
+            friction_per_fs=request.friction_per_fs,
+            pressure_GPa=request.pressure_GPa,
+            max_temperature_K=self._limit(asked),
         )
-        return summary, OffersData(structures=structures, last_good=last_good)
+        calculator = LeaderCalculator(self._committee, stress=True)
+        memory = request.check_every_steps + 1
+        walker = Walker(self._starts[place], calculator, settings, self._noise_seeds[place], memory)
+        return LoneExplorer(walker, self._look_at, request.stop_contact)
 
-    def _walk(self) -> Ended:
-        for step in _stops(self._request):
-            self._walker.run(step - self._walker.steps)
-            ended = self._visit()
-            if ended is not None:
-                return ended
-        return "length"
+    def _look_at(self, state: State) -> Floats | None:
+        return self._committee.look(state.to_atoms()).disagreement_eV_per_A
 
-    def _visit(self) -> Ended | None:
-        frame = Frame.of(self._walker.steps, self._walker.state)
-        is_random = frame.step in self._request.random_steps
-        gate = self._gate(frame)
-        ended = self._physical_end(frame)
-        if ended is None and (self._has_window or (is_random and gate is None)):
-            frame = self._look(frame)
-            ended = self._window_end(frame)
-        if is_random or self._is_candidate(frame):
-            self._admit(frame, gate, is_random)
-        if ended is None and gate is None:
-            self._last_sane = frame
-        return ended
+    def _limit(self, walker: ExploreWalker) -> float:
+        atoms = len(self._request.structure.numbers)
+        return temperature_limit(walker.temperature_K, self._request.stop_temperature_factor, atoms)
 
-    def _gate(self, frame: Frame) -> str | None:
-        if not frame.state.is_finite():
-            return "nonfinite"
-        if not frame.contact >= self._request.min_contact:
-            return "contact"
-        at_fault = self._walker.fault is not None and frame.step == self._walker.steps
-        return self._walker.fault if at_fault else None
-
-    def _physical_end(self, frame: Frame) -> Ended | None:
-        if self._walker.fault == "nan" or not frame.state.is_finite():
-            return "nan"
-        return "contact" if frame.contact < self._request.stop_contact else self._walker.fault
-
-    def _window_end(self, frame: Frame) -> Ended | None:
-        if not self._has_window or frame.disagreement_eV_per_A is None:
-            return None
-        if not math.isfinite(frame.disagreement_eV_per_A):
-            return "nan"
-        return "disagreement" if frame.disagreement_eV_per_A > self._request.upper_eV_per_A else None
-
-    def _is_candidate(self, frame: Frame) -> bool:
-        lower, score = self._request.lower_eV_per_A, frame.disagreement_eV_per_A
-        if lower is None or score is None or not lower <= score <= self._request.upper_eV_per_A:
-            return False
-        return all(abs(frame.step - step) >= self._spacing for step in self._request.random_steps)
-
-    def _admit(self, frame: Frame, gate: str | None, is_random: bool) -> None:
-        if gate is not None:
-            self._gated[gate] += 1
-        elif is_random:
-            self._random.append(frame)
-        else:
-            self._shortlist.add(frame.step, frame.disagreement_eV_per_A or 0.0, frame)
-
-    def _look(self, frame: Frame) -> Frame:
-        if not self._has_committee or frame.disagreement_eV_per_A is not None:
-            return frame
-        disagreement = self._committee.look(frame.state.to_atoms()).disagreement_eV_per_A
-        self._looks += 1
-        if disagreement is None:
-            return frame
-        largest = float(np.max(disagreement))
-        if math.isfinite(largest):
-            self._max_disagreement = max(largest, self._max_disagreement or 0.0)
-        return replace(frame, disagreement_eV_per_A=largest)
-
-    def _rescue(self, ended: Ended, offered: set[int]) -> list[Frame]:
-        for frame in self._newest_first():
-            if frame.step == 0 or frame.step in offered:
-                return []
-            if self._gate(frame) is None:
-                looked = self._look(frame)
-                if ended != "disagreement" or self._window_end(looked) is None:
-                    return [looked]
-        return []
-
-    def _newest_first(self) -> Iterator[Frame]:
-        recent = self._walker.recent
-        yield from (Frame.of(step, state) for step, state in recent)
-        if self._last_sane is not None and all(step > self._last_sane.step for step, _ in recent):
-            yield self._last_sane
-
-    def _last_good(self) -> Snapshot | None:
-        if self._last_sane is not None:
-            return _snapshot(self._last_sane.state)
-        start = Frame.of(0, self._start)
-        if self._gate(start) is not None:
-            return None
-        if self._has_window and self._window_end(self._look(start)) is not None:
-            return None
-        return _snapshot(self._fresh(self._start.to_atoms(), self._restart_seed))
-
-    def _fresh(self, atoms: Atoms, seed: np.random.SeedSequence) -> State:
-        return fresh_state(atoms, self._request.temperature_K, np.random.default_rng(seed))
-
-
-def _stops(request: ExploreRequest) -> list[int]:
-    checks = range(request.check_every_steps, request.steps + 1, request.check_every_steps)
-    random_steps = (step for step in request.random_steps if 0 <= step <= request.steps)
-    return sorted({*checks, *random_steps, request.steps})
-
-
-def _settings(request: ExploreRequest) -> MDSettings:
-    atoms = len(request.structure.numbers)
-    return MDSettings(
-        ensemble=request.ensemble,
-        temperature_K=request.temperature_K,
-        timestep_fs=request.timestep_fs,
-        friction_per_fs=request.friction_per_fs,
-        pressure_GPa=request.pressure_GPa,
-        max_temperature_K=temperature_limit(request.temperature_K, request.stop_temperature_factor, atoms),
-    )
+    def _doubt(self, disagreement_eV_per_A: Floats) -> Doubt:
+        largest = float(np.max(disagreement_eV_per_A))
+        if self._calibration is None or not np.isfinite(disagreement_eV_per_A).all():
+            return Doubt(largest, largest)
+        expected = self._calibration.expected_error(self._species, disagreement_eV_per_A)
+        return Doubt(largest, float(np.max(expected)))
 
 
 def _continued(snapshot: Snapshot) -> State:
     atoms = snapshot.structure.to_atoms()
     atoms.set_momenta(np.array(snapshot.momenta, dtype=float))
     return State.of(atoms)
-
-
-def _structure(state: State) -> Structure:
-    return Structure.from_atoms(state.to_atoms())
-
-
-def _snapshot(state: State) -> Snapshot:
-    momenta = tuple((float(x), float(y), float(z)) for x, y, z in state.momenta)
-    return Snapshot(structure=_structure(state), momenta=momenta)
-
-
-def _offer(index: int, why: Why, frame: Frame, structure: Structure) -> Offer:
-    disagreement = frame.disagreement_eV_per_A
-    return Offer(
-        index=index,
-        why=why,
-        step=frame.step,
-        temperature_K=frame.state.temperature(),
-        disagreement_eV_per_A=disagreement if disagreement is not None and math.isfinite(disagreement) else None,
-        min_contact=frame.contact,
-        structure_sha256=structure.digest(),
-    )
-
-
-def _dump(summary: OffersSummary, data: OffersData) -> Answer:
-    return summary.model_dump(mode="json"), data.model_dump(mode="json")

@@ -6,7 +6,7 @@ hash of a request names its result for good.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -58,19 +58,36 @@ class InitialRequest(Request):
     seed: int
 
 
+class ExploreWalker(Record):
+    """One walker of a task of exploration.
+
+    Attributes
+    ----------
+    start : str or None
+        ``<key>#<place>``: the segment, and the walker's place in it, whose last good positions, momenta and cell are
+        continued; None to begin at the structure of the request. A key alone is that of a segment of one walker.
+    random_steps : tuple of int
+        Steps at which a frame is offered whatever the committee says.
+    """
+
+    start: str | None
+    temperature_K: float
+    steps: int
+    random_steps: tuple[int, ...]
+    seed: int
+
+
 class ExploreRequest(Request):
-    """One segment of a walker's molecular dynamics.
+    """Segments of molecular dynamics of walkers of one system, under one committee.
 
     Attributes
     ----------
     structure : Structure
-        Where the walker began; its positions are used when `start` is None.
-    start : str or None
-        Key of the segment whose last good positions, momenta and cell are continued.
+        Where the walkers began; its positions are used where nothing is continued.
     members : tuple of str
         Models (``fit:<key>`` or ``foundation:<sha256>``), the leader first.
-    random_steps : tuple of int
-        Steps at which a frame is offered whatever the committee says.
+    check_every_steps : int
+        Most steps between two looks of the whole committee.
     lower_eV_per_A, upper_eV_per_A : float
         Window of the largest expected error over the atoms; `lower` None means that nothing is offered for it.
     calibration : CalibrationRecord or None
@@ -79,27 +96,33 @@ class ExploreRequest(Request):
 
     kind: ClassVar[str] = "explore"
     slot_kind: ClassVar[str] = "explore"
+    PHYSICS_VERSION: ClassVar[int] = 2
 
     structure: Structure
-    start: str | None
+    walkers: Annotated[tuple[ExploreWalker, ...], Field(min_length=1)]
     members: tuple[str, ...]
     dtype: Literal["float32", "float64"]
     ensemble: Literal["nvt", "npt"]
-    temperature_K: float
     pressure_GPa: float
     timestep_fs: float
     friction_per_fs: float
-    steps: int
     check_every_steps: int
-    random_steps: tuple[int, ...]
     max_offers: int
     lower_eV_per_A: float | None
     upper_eV_per_A: float
     stop_contact: float
     min_contact: float
     stop_temperature_factor: float
-    seed: int
     calibration: CalibrationRecord | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_walker(cls, fields: Any) -> Any:
+        """Read a request of the time when a task had one walker, whose fields stood among the others."""
+        if not isinstance(fields, dict) or "walkers" in fields:
+            return fields
+        own = {name: fields[name] for name in ExploreWalker.model_fields if name in fields}
+        return {name: value for name, value in fields.items() if name not in own} | {"walkers": (own,)}
 
 
 class AtomRequest(Request):
@@ -355,7 +378,9 @@ class SegmentSource(Record):
     Attributes
     ----------
     key : str
-        Key of the segment's result.
+        Key of the result that holds the segment.
+    place : int
+        Place of its walker in that task.
     walker, segment, system, generation
         Where its frames come from; walker and segment begin their names.
     """
@@ -365,6 +390,7 @@ class SegmentSource(Record):
     segment: int
     system: str
     generation: int
+    place: int = 0
 
 
 class SelectRequest(Request):

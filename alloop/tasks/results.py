@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alloop.materials.structure import Structure, Vector
 from alloop.transport.results import TransportCurves, TransportSummary
@@ -50,7 +50,7 @@ class Offer(Record):
 
 
 class OffersSummary(Record):
-    """Summary of an ``initial`` or ``explore`` task.
+    """Summary of an ``initial`` task, or of one walker of an ``explore`` task.
 
     Attributes
     ----------
@@ -72,6 +72,21 @@ class OffersSummary(Record):
     gated: dict[str, int] = {}
 
 
+class ExploreSummary(Record):
+    """Summary of an ``explore`` task, its walkers in the order of the request.
+
+    The offers of all walkers are numbered through, in this order.
+    """
+
+    walkers: tuple[OffersSummary, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_walker(cls, fields: Any) -> Any:
+        """Read a summary of the time when a task had one walker."""
+        return fields if not isinstance(fields, dict) or "walkers" in fields else {"walkers": (fields,)}
+
+
 class Snapshot(Record):
     """The state a walker continues from: positions and cell in Å, momenta in ASE units (sqrt(eV·amu))."""
 
@@ -80,10 +95,16 @@ class Snapshot(Record):
 
 
 class OffersData(Record):
-    """Structures of the offers, in the order of their `index`, and the last good state."""
+    """Structures of the offers, in the order of their `index`, and the last good state of every walker."""
 
     structures: tuple[Structure, ...]
-    last_good: Snapshot | None = None
+    last_good: tuple[Snapshot | None, ...] = ()
+
+    @field_validator("last_good", mode="before")
+    @classmethod
+    def _of_one_walker(cls, value: Any) -> Any:
+        """Read the data of the time when a task had one walker."""
+        return value if isinstance(value, list | tuple) else (value,)
 
 
 class AtomSummary(Record):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from alloop.failure import blaming
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import SegmentSource, SelectRequest
-from alloop.tasks.results import Candidate, ChosenFrame, OffersSummary, SelectData, SelectSummary
+from alloop.tasks.results import Candidate, ChosenFrame, SelectData, SelectSummary
 from alloop.tasks.viewing import Viewed, view
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.probing import draw_probes, left_after
@@ -152,7 +152,6 @@ def _left_over(key: str, workspace: Workspace) -> list[Candidate]:
 
 
 def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
-    summary = OffersSummary.model_validate(workspace.summary("explore", source.key))
     return [
         Candidate(
             id=f"{source.walker}/{source.segment}/{offer.index}",
@@ -164,7 +163,7 @@ def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
             min_contact=offer.min_contact,
             source=f"explore/{source.key}#{offer.index}",
         )
-        for offer in summary.offers
+        for offer in workspace.segment(source.key, source.place).offers
     ]
 
 

@@ -6,6 +6,7 @@ from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import (
     AtomSummary,
     EvaluateSummary,
+    ExploreSummary,
     FitSummary,
     LabelSummary,
     MeasureSummary,
@@ -18,7 +19,7 @@ from alloop.tasks.results import (
 
 SUMMARIES: dict[str, type[Record]] = {
     "initial": OffersSummary,
-    "explore": OffersSummary,
+    "explore": ExploreSummary,
     "atom": AtomSummary,
     "label": LabelSummary,
     "probe": ProbeSummary,

@@ -19,9 +19,11 @@ from alloop.materials.structure import Structure
 from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
 from alloop.tasks.results import (
+    ExploreSummary,
     LabelData,
     MeasureData,
     OffersData,
+    OffersSummary,
     ProduceData,
     ProduceSummary,
     Result,
@@ -281,9 +283,26 @@ class Workspace:
         """Return the verified selection of a key."""
         return SelectData.model_validate(self._data("select", key))
 
-    def last_good(self, segment: str) -> Snapshot | None:
-        """Return the state from which the walker of a segment continues."""
-        return OffersData.model_validate(self._data("explore", segment)).last_good
+    def last_good(self, start: str) -> Snapshot | None:
+        """Return the state from which a walker continues, named ``<key>#<place>``, or by the key alone."""
+        key, _, place = start.partition("#")
+        return OffersData.model_validate(self._data("explore", key)).last_good[int(place or 0)]
+
+    def segment(self, key: str, place: int) -> OffersSummary:
+        """Return the verified summary of one walker of an ``explore`` task.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such result.
+        DamagedResultError
+            If the file does not match its checksum, or holds no such walker.
+        """
+        told = self.summary("explore", key)
+        try:
+            return ExploreSummary.model_validate(told).walkers[place]
+        except (ValidationError, IndexError) as error:
+            raise DamagedResultError(f"the summary of explore/{key} does not fit") from error
 
     def produced(self, segment: str) -> ProduceData:
         """Return where the walkers of a segment of production continue."""

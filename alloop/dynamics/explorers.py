@@ -1,0 +1,232 @@
+"""Walkers that explore: run for a while, looked at by a committee, stopped one by one."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from ase.data import atomic_masses
+
+from alloop.dynamics.batch import Batch, Limits
+from alloop.dynamics.integrators import Langevin
+from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
+from alloop.dynamics.state import State
+
+Fault = Literal["nan", "temperature", "contact", "volume"]
+
+
+class CommitteeField(ForceField, Protocol):
+    """The leader of a committee as a force field, and what all its members together do not know."""
+
+    def disagreement(self, positions_A: Floats, walkers: Sequence[int]) -> Floats | None:
+        """Return the disagreement per atom (eV/Å), shape (walkers, atoms); None for a committee of one.
+
+        Positions that were evaluated last cost the other members only.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """Where a walker is.
+
+    Attributes
+    ----------
+    contact : float
+        Shortest contact in sums of covalent radii; infinite beyond the reach of the potential, 0 if not finite.
+    fault : str or None
+        Why it stopped, if it did.
+    """
+
+    step: int
+    state: State
+    contact: float
+    fault: Fault | None = None
+
+
+class Explorers(Protocol):
+    """Walkers that move together, each until it is stopped."""
+
+    @property
+    def step(self) -> int:
+        """Steps made."""
+        ...
+
+    @property
+    def walkers(self) -> tuple[int, ...]:
+        """Those that still move."""
+        ...
+
+    def run(self, steps: int) -> dict[int, Sight]:
+        """Make steps, but none after one that stopped a walker; return who stopped, and where."""
+        ...
+
+    def see(self, walker: int) -> Sight:
+        """Return where a moving walker is."""
+        ...
+
+    def disagreements(self, walkers: Sequence[int]) -> dict[int, Floats]:
+        """Return the disagreement per atom (eV/Å) about moving walkers; empty for a committee of one."""
+        ...
+
+    def disagreement_at(self, state: State) -> Floats | None:
+        """Return the disagreement per atom (eV/Å) about any state; None for a committee of one."""
+        ...
+
+    def recent(self, walker: int) -> list[tuple[int, State]]:
+        """Return the last states without a fault of a walker that moves or stopped at this step, newest first."""
+        ...
+
+    def mean_temperature(self, walker: int) -> float | None:
+        """Return the mean kinetic temperature (K) of the steps without fault, or None where there were none."""
+        ...
+
+    def take_out(self, walker: int) -> None:
+        """Let a walker leave."""
+        ...
+
+
+class ExplorerBatch:
+    """Walkers of the same atoms in the same cell under Langevin dynamics, in one evaluation.
+
+    What a walker does depends on its own start, temperature and seed alone, but for rounding.
+
+    Parameters
+    ----------
+    starts : sequence of State
+        Where they begin; momentum of the centre of mass is removed.
+    field : CommitteeField
+        Who drives and looks.
+    temperatures_K, limits_K : sequence of float
+        Temperature of each walker's thermostat, and the kinetic temperature that stops it.
+    seeds : sequence of int
+        Decide the noise of each walker.
+    timestep_fs, friction_per_fs : float
+        Step of the integrator and friction of the thermostat.
+    stop_contact : float
+        A shorter contact, in sums of covalent radii, stops a walker.
+    memory : int
+        How many of the last states are remembered.
+
+    Raises
+    ------
+    ValueError
+        If the walkers are not of the same atoms and cell, or have fewer than two atoms.
+    """
+
+    def __init__(
+        self,
+        starts: Sequence[State],
+        field: CommitteeField,
+        *,
+        temperatures_K: Sequence[float],
+        limits_K: Sequence[float],
+        seeds: Sequence[int],
+        timestep_fs: float,
+        friction_per_fs: float,
+        stop_contact: float,
+        memory: int,
+    ) -> None:
+        first = starts[0]
+        if len(first.numbers) < 2:
+            raise ValueError("a walker needs at least two atoms")
+        for other in starts[1:]:
+            if not (np.array_equal(first.numbers, other.numbers) and np.array_equal(first.cell_A, other.cell_A)):
+                raise ValueError("walkers of one batch must have the same atoms and cell")
+        self._numbers, self._cell_A, self._field = first.numbers, first.cell_A, field
+        self._timestep_fs = timestep_fs
+        self._method = Langevin(timestep_fs, 1.0 / friction_per_fs, "exploration")
+        zeros = np.zeros(CHAIN)
+        points = [Point(0, start.positions_A, start.momenta, zeros, zeros, 0.0) for start in starts]
+        numbers = range(len(starts))
+        with np.errstate(all="ignore"):
+            phase = Phase.of(points, numbers, atomic_masses[first.numbers], temperatures_K, seeds, field)
+            phase.rest()
+        self._batch = Batch(phase, field, Limits(np.array(limits_K, dtype=float), stop_contact), timestep_fs)
+        self._told: set[int] = set()
+        self._past: deque[tuple[int, tuple[int, ...], Floats, Floats]] = deque(maxlen=memory)
+        self._temperature_sums_K: dict[int, float] = defaultdict(float)
+        self._counts: dict[int, int] = defaultdict(int)
+        self._remember()
+
+    @property
+    def step(self) -> int:
+        """Steps made."""
+        return self._batch.phase.step
+
+    @property
+    def walkers(self) -> tuple[int, ...]:
+        """Those that still move."""
+        return tuple(self._batch.phase.walkers.tolist())
+
+    def run(self, steps: int) -> dict[int, Sight]:
+        """Make steps, but none after one that stopped a walker; return who stopped, and where."""
+        for _ in range(steps):
+            if self._told != self._batch.stopped.keys() or not self.walkers:
+                break
+            self._batch.run(self._method, self._timestep_fs, 1)
+            self._remember()
+            self._count()
+        news = self._batch.stopped.keys() - self._told
+        self._told |= news
+        return {walker: self._last_sight(walker) for walker in sorted(news)}
+
+    def see(self, walker: int) -> Sight:
+        """Return where a moving walker is."""
+        phase, row = self._batch.phase, self.walkers.index(walker)
+        state = self._state(phase.positions_A[row].copy(), phase.momenta[row].copy())
+        return Sight(self.step, state, float(phase.contacts[row]))
+
+    def disagreements(self, walkers: Sequence[int]) -> dict[int, Floats]:
+        """Return the disagreement per atom (eV/Å) about moving walkers; empty for a committee of one."""
+        moving = self.walkers
+        rows = [moving.index(walker) for walker in walkers]
+        found = self._field.disagreement(self._batch.phase.positions_A[rows], walkers) if rows else None
+        return {} if found is None else dict(zip(walkers, found, strict=True))
+
+    def disagreement_at(self, state: State) -> Floats | None:
+        """Return the disagreement per atom (eV/Å) about any state; None for a committee of one."""
+        found = self._field.disagreement(state.positions_A[None], (ELSEWHERE,))
+        return None if found is None else found[0]
+
+    def recent(self, walker: int) -> list[tuple[int, State]]:
+        """Return the last states without a fault of a walker that moves or stopped at this step, newest first."""
+        return [
+            (step, self._state(positions_A[walkers.index(walker)], momenta[walkers.index(walker)]))
+            for step, walkers, positions_A, momenta in reversed(self._past)
+            if walker in walkers
+        ]
+
+    def mean_temperature(self, walker: int) -> float | None:
+        """Return the mean kinetic temperature (K) of the steps without fault, or None where there were none."""
+        count = self._counts[walker]
+        return self._temperature_sums_K[walker] / count if count else None
+
+    def take_out(self, walker: int) -> None:
+        """Let a walker leave."""
+        self._batch.take_out(walker)
+
+    def _remember(self) -> None:
+        phase = self._batch.phase
+        self._past.append((phase.step, self.walkers, phase.positions_A.copy(), phase.momenta.copy()))
+
+    def _count(self) -> None:
+        for walker, temperature_K in zip(self.walkers, self._batch.phase.temperatures().tolist(), strict=True):
+            self._temperature_sums_K[walker] += temperature_K
+            self._counts[walker] += 1
+
+    def _last_sight(self, walker: int) -> Sight:
+        point = self._batch.last[walker]
+        state = self._state(point.positions_A, point.momenta)
+        contact = self._batch.contacts[walker] if state.is_finite() else 0.0
+        return Sight(point.step, state, contact, self._batch.stopped[walker])
+
+    def _state(self, positions_A: Floats, momenta: Floats) -> State:
+        return State(self._numbers, positions_A, momenta, self._cell_A)
+
+
+ELSEWHERE = -1
+"""Stands for a walker whose state is not the present one of any."""

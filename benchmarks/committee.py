@@ -1,0 +1,197 @@
+"""What a step of exploration costs: our committee, a single MACE model, and MACE's own committee, in one run.
+
+    python -m benchmarks.committee [--channels 64 --max-ell 3 --correlation 3] [--campaign runs/quickstart]
+
+Random-weight models of the shipped default architecture (a larger one by option), float32, one thread, cells of
+Li3InCl6. "stock" is ASE's Langevin with MACE's calculator, of one model or of all K; W walkers cost W steps. Ours is
+`ExplorerBatch` with everything that exploration does: dynamics, checks and memory of all walkers at once, and a look of
+all members every M steps. What a step and a look cost is timed apart, turn by turn with the stock steps, so that what
+else the machine does falls on all of them; of the turns the median counts.
+
+Then the price of looking late, from `benchmarks.looks`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms, units
+from ase.io import read
+from ase.md.langevin import Langevin
+
+from alloop.config.science import ArchitectureConfig
+from alloop.dynamics.explorers import ExplorerBatch
+from alloop.dynamics.state import fresh_state
+from alloop.potential.architecture import new_model, rebuilt
+from alloop.potential.committee import Committee
+from benchmarks import looks
+
+# isort: split
+from mace.calculators import MACECalculator
+
+E0S_EV = {3: -0.2, 17: -1.0, 49: -2.0}
+REPEATS = {10: (1, 1, 1), 40: (2, 2, 1), 160: (4, 2, 2), 640: (4, 4, 4)}
+WALKERS, MEMBERS = (1, 4, 16), (1, 4, 8)
+MOST_ATOMS, MOST_STOCK_ATOM_MEMBERS = 2560, 640
+TIMESTEP_FS, TEMPERATURE_K, FRICTION_PER_FS = 2.0, 300.0, 0.01
+TURNS = {10: 9, 40: 7, 160: 5, 640: 3}
+
+Run = Callable[[], None]
+
+
+def models_of(shape: dict[str, Any], count: int) -> list[torch.nn.Module]:
+    """Return models with random weights, whose forces are those of a stiff crystal."""
+    scales = {"average_neighbours": 22.0, "scale_eV_per_A": 0.05, "shift_eV": -3.0, "dtype": "float32"}
+    return [new_model(shape, E0S_EV, seed=seed, **scales) for seed in range(count)]
+
+
+def stock(atoms: Atoms, models: list[torch.nn.Module]) -> Run:
+    """Return a step of ASE's Langevin with MACE's calculator of some models."""
+    atoms = atoms.copy()
+    atoms.calc = MACECalculator(models=[rebuilt(model) for model in models], device="cpu", default_dtype="float32")
+    atoms.set_momenta(fresh_state(atoms, TEMPERATURE_K, np.random.default_rng(0)).momenta)
+    thermostat = {"temperature_K": TEMPERATURE_K, "friction": FRICTION_PER_FS / units.fs}
+    run = Langevin(atoms, TIMESTEP_FS * units.fs, rng=np.random.default_rng(0), **thermostat)
+    return lambda: run.run(1)
+
+
+def ours(atoms: Atoms, models: list[torch.nn.Module], walkers: int) -> tuple[Run, Run]:
+    """Return a step of some walkers under the leader, and a look of the whole committee at all of them."""
+    batch = ExplorerBatch(
+        [fresh_state(atoms, TEMPERATURE_K, np.random.default_rng(w)) for w in range(walkers)],
+        Committee([rebuilt(model) for model in models], device="cpu", dtype="float32").field(atoms),
+        temperatures_K=[TEMPERATURE_K] * walkers,
+        limits_K=[1e9] * walkers,
+        seeds=range(walkers),
+        timestep_fs=TIMESTEP_FS,
+        friction_per_fs=FRICTION_PER_FS,
+        stop_contact=0.0,
+        memory=looks.LONGEST + 1,
+    )
+
+    def step() -> None:
+        if batch.run(1):
+            raise RuntimeError("a walker stopped")
+
+    def look() -> None:
+        batch.disagreements(batch.walkers)
+
+    return step, look
+
+
+def medians_ms(runs: dict[str, Run], turns: int) -> dict[str, float]:
+    """Return the median time (ms) of every run, taking turns; the first turn warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(-1, turns):
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            run()
+            if turn >= 0:
+                taken[name].append(1000 * (time.perf_counter() - begin))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def rows_of(cell: Atoms, size: int, shape: dict[str, Any], per_step: float) -> list[dict[str, float]]:
+    """Time one size of cell, and return a row for every number of walkers and members."""
+    atoms = cell.repeat(REPEATS[size])
+    counts = [walkers for walkers in WALKERS if walkers * size <= MOST_ATOMS]
+    stocks = [k for k in MEMBERS if k == 1 or k * size <= MOST_STOCK_ATOM_MEMBERS]
+    runs = {f"stock {k}": stock(atoms, models_of(shape, k)) for k in stocks}
+    for walkers in counts:
+        models = models_of(shape, max(MEMBERS))
+        for members in MEMBERS:
+            step, look = ours(atoms, models[:members], walkers)
+            if members == 1:
+                runs[f"step {walkers}"] = step
+            else:
+                step()
+                runs[f"look {walkers} {members}"] = look
+    told = medians_ms(runs, TURNS[size])
+    rows = []
+    for walkers in counts:
+        for members in MEMBERS:
+            step_ms = told[f"step {walkers}"]
+            look_ms = told.get(f"look {walkers} {members}", 0.0)
+            # Beyond what is timed, MACE's calculator evaluates its members one after the other.
+            theirs_ms = told.get(f"stock {members}", members * told["stock 1"])
+            rows.append(
+                {
+                    "atoms": size,
+                    "walkers": walkers,
+                    "members": members,
+                    "step": step_ms,
+                    "always": step_ms + look_ms,
+                    "ours": step_ms + per_step * look_ms,
+                    "single": walkers * told["stock 1"],
+                    "committee": walkers * theirs_ms,
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    """Print the tables and both ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    default = ArchitectureConfig()
+    for name in ("channels", "max_L", "max_ell", "correlation"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name), dest=name)
+    parser.add_argument("--campaign", type=Path, help="folder of a campaign whose newest committee shows late looks")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    changes = {name: getattr(asked, name) for name in ("channels", "max_L", "max_ell", "correlation")}
+    shape = default.model_copy(update=changes).model_dump(mode="json")
+    scores = looks.scores_of(looks.of_campaign(asked.campaign) if asked.campaign else looks.fitted_here())
+    # The walkers that look most often: the lower side of the window is at the median of their scores.
+    middle = list(looks.windows_of(scores).values())[1]
+    per_step = looks.judge(scores, looks.adaptive(looks.LONGEST), middle)[2]
+    longest = 1 / looks.LONGEST
+    print(f"ms per step of all walkers; M = {looks.LONGEST}, at most {per_step:.2f} looks per step (see below)")
+    head = (
+        "atoms",
+        "walkers",
+        "K",
+        "leader",
+        "ours, M=1",
+        "ours",
+        "adapting",
+        "1 stock",
+        "K stock",
+        "ours/1",
+        "ours/K",
+    )
+    print("".join(f"{name:>11}" for name in head))
+    rows = []
+    for size in REPEATS:
+        for row in rows_of(read(looks.CELL), size, shape, longest):
+            rows.append(row)
+            adapting = row["step"] + per_step * (row["always"] - row["step"])
+            row["adapting"] = adapting
+            numbers = [row[name] for name in ("step", "always", "ours", "adapting", "single", "committee")]
+            print(
+                "".join(f"{int(row[name]):>11}" for name in ("atoms", "walkers", "members"))
+                + "".join(f"{value:>11.2f}" for value in numbers)
+                + f"{adapting / row['single']:>11.2f}{adapting / row['committee']:>11.3f}",
+                flush=True,
+            )
+    four = [row for row in rows if row["members"] == 4]
+    worst = max(four, key=lambda row: row["adapting"] / row["single"])
+    (small,) = [row for row in four if (row["atoms"], row["walkers"]) == (10, 4)]
+    print(
+        f"K = 4 costs at most {worst['adapting'] / worst['single']:.2f} of a single stock model's MD "
+        f"({worst['atoms']} atoms, {worst['walkers']} walkers; wanted: 1.00)\n"
+        f"4 walkers of 10 atoms: {small['adapting'] / small['committee']:.3f} of the stock committee (wanted: 0.167)"
+    )
+    looks.report(scores)
+
+
+if __name__ == "__main__":
+    main()
