@@ -115,7 +115,6 @@ def test_an_unknown_element_is_an_error():
 
 
 def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
-
     atoms, positions = crowd(5)
     at_once = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
     monkeypatch.setitem(ATOMS_AT_ONCE, "cpu", 2 * len(atoms) + 1)
@@ -130,7 +129,7 @@ def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
     np.testing.assert_array_equal(other.contacts, one.contacts)
 
 
-def committee(members=3, atoms_at_once=None):
+def committee(members=3):
     atoms, positions = crowd(4)
     models = [small_model(seed=seed) for seed in range(members)]
     looks = Committee([small_model(seed=seed) for seed in range(members)], device="cpu", dtype="float64")
