@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from alloop import __version__
 from alloop.config.campaign import CampaignConfig
-from alloop.config.drift import differences, policy_digests, science_digest
+from alloop.config.drift import differences, is_science_of, policy_digests, science_digest
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_frames, read_systems
@@ -164,7 +164,7 @@ def _config_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str
     found = differences(_as_read_now(state.config), loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
     science += [f"data.campaigns: `{name}` is not where labels were taken from" for name in _strangers(loaded, state)]
-    if not science and science_digest(loaded) != created.science_sha256:
+    if not science and not is_science_of(loaded, created.science_sha256):
         science = ["the content of a file that the config names (a structure, data or the foundation)"]
     if science:
         what = (

@@ -66,7 +66,8 @@ class Mender:
     def begin(self, task: TaskState) -> bool:
         """Mend what a broken task reads, and return whether it has to wait for that.
 
-        Labels are not computed again: their files are written back from the journal.
+        Labels are not computed again: their files are written back from the journal. What an older alloop computed and
+        this one would compute in another way cannot be had again.
         """
         inputs = set(_inputs(trusted_request(task, self._charter)))
         if any(kind == "label" for kind, _ in inputs):
@@ -76,10 +77,13 @@ class Mender:
             if self._begun[producer.purpose] >= TRIES and producer.purpose not in self._mending:
                 continue
             if producer.purpose not in self._mending:
+                request = trusted_request(producer, self._charter)
+                if request.key() != producer.key:
+                    continue
                 self._workspace.put_aside(producer.task, producer.key)
                 self._begun[producer.purpose] += 1
                 self._repairs[producer.purpose] = producer
-                self._submit(producer.purpose, trusted_request(producer, self._charter))
+                self._submit(producer.purpose, request)
             self._mending.setdefault(producer.purpose, []).append(task)
         return any(task in waiting for waiting in self._mending.values())
 

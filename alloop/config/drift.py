@@ -18,6 +18,10 @@ from alloop.config.loading import LoadedConfig
 
 _NOT_SCIENCE = (*FREE_SECTIONS, "name")
 _PLACES = (("data", "initial"), ("data", "campaigns"))
+_FREE_KEYS = (("explore", "check_every_steps"), ("explore", "walkers_per_task"))
+"""How closely walkers are watched and which share a task: a campaign may go on in another way."""
+_ONCE_SCIENCE = {"explore.check_every_steps": 10}
+"""Keys that digests once held unless they had this value, the default of that time."""
 _ABSENT = object()
 
 
@@ -49,8 +53,9 @@ def science_digest(loaded: LoadedConfig) -> str:
 
     That is every science section and the contents of the files it names: structures and labelled data. The source of
     policies is apart, see `policy_digests`, and so are campaigns that labels come from: they grow, and the journal
-    holds what was taken. Machines, budgets, monitoring, what is measured, the campaign's name and the places of files
-    are left out, and so are keys at their default, so that a key added later changes no digest.
+    holds what was taken. Machines, budgets, monitoring, what is measured, how closely walkers are watched, the
+    campaign's name and the places of files are left out, and so are keys at their default, so that a key added later
+    changes no digest.
 
     Parameters
     ----------
@@ -62,10 +67,35 @@ def science_digest(loaded: LoadedConfig) -> str:
     OSError
         If a file that the config names cannot be read.
     """
+    return sha256_text(canonical_json({"keys": _science(loaded), "contents": _contents(loaded)}))
+
+
+def is_science_of(loaded: LoadedConfig, digest: str) -> bool:
+    """Return whether a digest is that of a config, as it is made now or was made by an older alloop.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        A config whose files can be read.
+    digest : str
+        What `science_digest` gave when a campaign began.
+
+    Raises
+    ------
+    OSError
+        If a file that the config names cannot be read.
+    """
+    if digest == science_digest(loaded):
+        return True
+    values = {dotted(path): value for path, value in _leaves(loaded.config.model_dump(mode="json"))}
+    once = {key: values[key] for key, default in _ONCE_SCIENCE.items() if values[key] != default}
+    return digest == sha256_text(canonical_json({"keys": _science(loaded) | once, "contents": _contents(loaded)}))
+
+
+def _science(loaded: LoadedConfig) -> dict[str, Any]:
     dump = loaded.config.model_dump(mode="json", exclude_defaults=True)
     science = {key: value for key, value in dump.items() if key not in _NOT_SCIENCE}
-    kept = {dotted(path): value for path, value in _leaves(science) if not _is_place(path)}
-    return sha256_text(canonical_json({"keys": kept, "contents": _contents(loaded)}))
+    return {dotted(path): value for path, value in _leaves(science) if not _is_place(path) and path not in _FREE_KEYS}
 
 
 def policy_digests(loaded: LoadedConfig) -> dict[str, str]:
@@ -131,7 +161,7 @@ def _same(old: Any, new: Any) -> bool:
 
 def _kind(path: KeyPath, before: Mapping[KeyPath, Any], after: Mapping[KeyPath, Any]) -> Literal["science", "machine"]:
     moved = _is_place(path) and path in before and path in after
-    return "machine" if path[0] in _NOT_SCIENCE or moved else "science"
+    return "machine" if path[0] in _NOT_SCIENCE or path in _FREE_KEYS or moved else "science"
 
 
 def _is_place(path: KeyPath) -> bool:

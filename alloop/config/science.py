@@ -171,7 +171,7 @@ class ExploreConfig(Section):
         description="Walkers of a system that one task moves together; auto: by free slots and size of the cell.",
     )
     check_every_steps: Count = Field(
-        10, description="Most steps between two looks of the whole committee; near the window it looks more often."
+        5, description="Most steps between two looks of the whole committee; near the window it looks more often."
     )
     random_offers: Annotated[int, Field(ge=0)] = Field(2, description="Frames a segment offers at random times.")
     max_offers: Count = Field(6, description="Frames a segment offers at most because of disagreement.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-NEAR = 0.7
+NEAR = 0.8
 """Part of a threshold from which on every step is looked at."""
 HASTE = 2.0
 """How many times faster than between the last two looks a score may be rising."""

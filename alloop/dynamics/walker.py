@@ -45,7 +45,7 @@ class MDSettings:
     temperature_K: float
     timestep_fs: float
     friction_per_fs: float
-    pressure_GPa: float
+    pressure_GPa: float = 0.0
     max_temperature_K: float = 1e6
 
     def __post_init__(self) -> None:

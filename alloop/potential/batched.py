@@ -157,7 +157,7 @@ class BatchedCommittee(BatchedModel):
         return found
 
     def _evaluated(self, positions_A: Floats, walkers: tuple[int, ...], edges: Edges, forces: Floats) -> None:
-        self._parts.append(_Part(positions_A.copy(), walkers, edges, forces))
+        self._parts.append(_Part(positions_A, walkers, edges, forces))
 
     def _spread(self, edges: Edges, leader_eV_per_A: Floats) -> Floats:
         rows, atoms = leader_eV_per_A.shape[:2]

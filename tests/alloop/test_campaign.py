@@ -435,3 +435,26 @@ def test_held_out_frames_keep_up_with_the_training_set(tmp_path):
     first = {event.size: event.heldout for event in reversed(judged)}
     assert first == {6: 3, 12: 6, 24: 12}
     assert len(campaign.state.heldout_order) == 12
+
+
+def test_a_segment_that_an_older_alloop_had_under_way_is_planned_anew_and_its_walker_goes_on(tmp_path):
+    wanted = config()
+    journal = found(tmp_path, wanted)
+    structure = open_state(journal).created.systems[0].structure
+    flat = {"start": None, "temperature_K": 600.0, "steps": 40, "random_steps": [7, 9], "seed": 5}
+    flat |= {"structure": structure.model_dump(mode="json"), "members": ["fit:a1", "fit:b2"], "dtype": "float32"}
+    flat |= {"ensemble": "nvt", "pressure_GPa": 0.0, "timestep_fs": 2.0, "friction_per_fs": 0.01, "max_offers": 3}
+    flat |= {"check_every_steps": 10, "lower_eV_per_A": 0.05, "upper_eV_per_A": 1.0, "stop_contact": 0.5}
+    flat |= {"min_contact": 0.6, "stop_temperature_factor": 4.0}
+    context = {"walker": "A.600K.0", "segment": 0, "system": "A", "generation": 0, "temperature_K": 600.0}
+    context |= {"role": "train", "round": 0, "start": None}
+    common = {"task": "explore", "slot_kind": "explore", "request": flat, "context": context}
+    journal.append([TaskPlanned(purpose="explore/A.600K.0/0", key="a" * 40, **common)])
+    journal.close()
+    campaign, verdict = run(tmp_path)
+    assert verdict.verdict == "ladder_exhausted"
+    task = campaign.state.tasks["explore/A.600K.0/0"]
+    assert task.status == "ok"
+    assert task.key != "a" * 40
+    assert {"A.600K.0/0/0", "A.600K.0/0/1", "A.600K.0/0/2"} <= campaign.state.frames.keys()
+    assert campaign.state.walkers["A.600K.0"].segments > 1

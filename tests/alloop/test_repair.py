@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from alloop.records import segments_of
 from alloop.repair import Mender
 from alloop.tasks.results import Result
 from tests.support.loops import STARTED, config, loop
@@ -50,7 +51,8 @@ def made_again(campaign, kind, key):
 
 def later_segment(campaign):
     """Return a segment that continues another, as it was when it ran."""
-    segments = [task for task in campaign.state.tasks.values() if task.task == "explore" and task.context["segment"]]
+    explorations = [task for task in campaign.state.tasks.values() if task.task == "explore"]
+    segments = [task for task in explorations if segments_of(task.context)[0].segment]
     return replace(segments[0], request=campaign.journal.planned(segments[0].purpose), status="running")
 
 
@@ -96,7 +98,7 @@ def test_labels_come_back_from_the_journal_and_are_not_computed_again(campaign):
 def test_a_repair_that_stumbles_over_damage_waits_for_a_repair_of_its_own(campaign):
     submitted = []
     one, second = mender(campaign, submitted), later_segment(campaign)
-    start = second.request["start"]
+    start = second.request["walkers"][0]["start"].partition("#")[0]
     first = next(task for task in campaign.state.tasks.values() if task.key == start)
     members = set(campaign.journal.planned(first.purpose)["members"]) - set(second.request["members"])
     model = (members or set(second.request["members"])).pop().removeprefix("fit:")

@@ -95,10 +95,11 @@ def test_heldout_frames_are_the_new_campaigns_own(first, second):
     state = folded(folder)
     assert state.labelled("heldout") >= 3
     assert set(keys_of(folded(first))).isdisjoint(frame.label for frame in state.labelled_frames("heldout"))
-    seeds = [{p: r["seed"] for p, r in planned(f, "explore/CuAl.300K.heldout").items()} for f in (first, folder)]
-    both = seeds[0].keys() & seeds[1].keys()
-    assert both
-    assert all(seeds[0][purpose] != seeds[1][purpose] for purpose in both)
+    asked = [planned(f, "explore/CuAl.300K.heldout").values() for f in (first, folder)]
+    seeds = [{walker["seed"] for request in requests for walker in request["walkers"]} for requests in asked]
+    assert seeds[0]
+    assert seeds[1]
+    assert seeds[0].isdisjoint(seeds[1])
 
 
 def test_it_resumes_when_the_other_campaign_has_moved_or_gone(first, second, tmp_path):

@@ -6,8 +6,8 @@ from ase.build import bulk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.config import FREE_SECTIONS, CampaignConfig, load_config
-from alloop.config.drift import differences, policy_digests, science_digest
+from alloop.config import FREE_SECTIONS, CampaignConfig, drift, load_config
+from alloop.config.drift import differences, is_science_of, policy_digests, science_digest
 from alloop.config.fields import every_section
 from alloop.config.loading import config_from_text
 from tests.support.configs import BASE, Folder
@@ -46,6 +46,8 @@ def test_science_that_changed_is_shown(folder, old, new, shown):
         ("labels: 64", "labels: 128", "budget.labels: 64 -> 128"),
         ("workers: 2", "workers: 4", "execution.executors.local.workers: 2 -> 4"),
         ("name: small", "name: large", "name: small -> large"),
+        ("timestep_fs: 2.0", "timestep_fs: 2.0\n  check_every_steps: 20", "explore.check_every_steps: 5 -> 20"),
+        ("timestep_fs: 2.0", "timestep_fs: 2.0\n  walkers_per_task: 3", "explore.walkers_per_task: auto -> 3"),
         ("seed: 7", "seed: 7\nmonitor: {wandb: {enabled: false}}", "monitor.wandb.enabled: true -> false"),
     ],
 )
@@ -53,6 +55,19 @@ def test_machines_budgets_and_monitoring_may_change(folder, old, new, shown):
     (found,) = differences(dump(folder), dump(folder, old, new))
     assert (str(found), found.kind) == (shown, "machine")
     assert digest(folder) == digest(folder, old, new)
+
+
+@pytest.mark.parametrize("steps", [10, 50])
+def test_a_campaign_of_the_time_when_the_interval_of_looks_was_science_is_the_same(folder, steps, monkeypatch):
+    loaded = load_config(folder.broken("timestep_fs: 2.0", f"timestep_fs: 2.0\n  check_every_steps: {steps}"))
+    now = science_digest(loaded)
+    monkeypatch.setattr(drift, "_FREE_KEYS", () if steps != 10 else drift._FREE_KEYS)
+    once = science_digest(loaded)
+    monkeypatch.undo()
+    assert (once == now) == (steps == 10)
+    assert is_science_of(loaded, once)
+    assert is_science_of(loaded, now)
+    assert not is_science_of(loaded, "0" * 64)
 
 
 def test_digest_does_not_care_how_a_config_is_written(folder):

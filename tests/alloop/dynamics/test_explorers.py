@@ -116,6 +116,15 @@ def _spring_energy(state, atoms):
     return float(((state.positions_A - atoms.positions) ** 2).sum())
 
 
+def test_a_healthy_small_walker_never_counts_as_exploded():
+    limit_K = temperature_limit(600.0, 1.01, 10)
+    ours = explorers(electrolyte(), temperatures_K=[600.0] * 20, limits_K=[limit_K] * 20)
+    assert ours.run(500) == {}
+    hot = np.random.default_rng(0).chisquare(27, 2_000_000).max() / 27
+    assert hot > 2.5
+    assert limit_K > 600.0 * hot
+
+
 def test_the_centre_of_mass_stays_where_it_is():
     atoms = electrolyte()
     ours = explorers(atoms)

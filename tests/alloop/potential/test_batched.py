@@ -3,8 +3,11 @@ import pytest
 from mace.calculators import MACECalculator
 
 from alloop.materials.contacts import min_contact
-from alloop.potential.batched import BatchedModel
+from alloop.potential import batched
+from alloop.potential.batched import BatchedCommittee, BatchedModel
+from alloop.potential.committee import Committee
 from alloop.potential.graphs import UnknownElementError
+from alloop.potential.sizes import ATOMS_AT_ONCE
 from tests.support.models import lithium_chloride, small_foundation, small_model
 
 
@@ -112,11 +115,9 @@ def test_an_unknown_element_is_an_error():
 
 
 def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
-    from alloop.potential import batched
-
     atoms, positions = crowd(5)
     at_once = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
-    monkeypatch.setitem(batched.ATOMS_AT_ONCE, "cpu", 2 * len(atoms) + 1)
+    monkeypatch.setitem(ATOMS_AT_ONCE, "cpu", 2 * len(atoms) + 1)
     in_parts = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
     sizes = []
     monkeypatch.setattr(
@@ -126,3 +127,48 @@ def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
     assert sizes == [2, 2, 1]
     np.testing.assert_allclose(other.forces_eV_per_A, one.forces_eV_per_A, atol=1e-12)
     np.testing.assert_array_equal(other.contacts, one.contacts)
+
+
+def committee(members=3):
+    atoms, positions = crowd(4)
+    models = [small_model(seed=seed) for seed in range(members)]
+    looks = Committee([small_model(seed=seed) for seed in range(members)], device="cpu", dtype="float64")
+    expected = [looks.look(_at(atoms, one)).disagreement_eV_per_A for one in positions]
+    return BatchedCommittee(models, atoms, device="cpu", dtype="float64"), positions, expected
+
+
+@pytest.mark.parametrize("at_once", [96, 40])
+@pytest.mark.parametrize("asked", [[0, 1, 2, 3], [2], [3, 0]])
+def test_a_committee_looks_at_those_that_are_named_and_asks_its_leader_once(monkeypatch, asked, at_once):
+    monkeypatch.setitem(ATOMS_AT_ONCE, "cpu", at_once)
+    field, positions, expected = committee()
+    field(positions, [0, 1, 2, 3])
+    evaluated = []
+    real = batched.surfaces
+    monkeypatch.setattr(batched, "surfaces", lambda models, edges: evaluated.append(len(models)) or real(models, edges))
+    found = field.disagreement(positions[asked], asked)
+    np.testing.assert_allclose(found, [expected[walker] for walker in asked], rtol=1e-9)
+    assert set(evaluated) == {2}
+
+
+def test_a_look_at_another_state_disturbs_no_walker():
+    field, positions, expected = committee()
+    before = field(positions, [0, 1, 2, 3])
+    (elsewhere,) = field.disagreement(positions[2][None] + 0.0, [-1])
+    np.testing.assert_allclose(elsewhere, expected[2], rtol=1e-9)
+    moved = positions + np.array([1.0, 0.0, 0.0])
+    field.disagreement(moved[:1], [0])
+    after = field(positions, [0, 1, 2, 3])
+    np.testing.assert_array_equal(before.forces_eV_per_A, after.forces_eV_per_A)
+
+
+def test_a_committee_of_one_has_no_disagreement_and_lost_atoms_have_no_number():
+    alone, positions, _ = committee(1)
+    alone(positions, [0, 1, 2, 3])
+    assert alone.disagreement(positions, [0, 1, 2, 3]) is None
+    field, positions, _ = committee()
+    positions[1, 0, 0] = np.nan
+    field(positions, [0, 1, 2, 3])
+    found = field.disagreement(positions, [0, 1, 2, 3])
+    assert np.isnan(found[1]).all()
+    assert np.isfinite(found[[0, 2, 3]]).all()

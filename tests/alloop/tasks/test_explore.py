@@ -18,11 +18,13 @@ from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model
 from alloop.potential.committee import Look, Prediction
 from alloop.potential.model_files import write_model
+from alloop.tasks.calibrations import CalibrationRecord
 from alloop.tasks.explore import Exploration
-from alloop.tasks.requests import ExploreRequest
-from alloop.tasks.results import ExploreSummary, OffersData, Snapshot
+from alloop.tasks.requests import ExploreRequest, ExploreWalker
+from alloop.tasks.results import ExploreSummary, OffersData, Result, Snapshot
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
+from policies.calibration import Calibration, SpeciesMap
 
 COPPER = Structure.from_atoms(bulk("Cu", cubic=True))
 ALL_ENDS = {"length", "disagreement", "contact", "temperature", "volume", "nan"}
@@ -317,6 +319,78 @@ def test_whatever_happens_offers_are_fit_for_dft(factor, lower, width, gates, ra
         assert min_contact(data.last_good.structure.to_atoms()) >= asked.min_contact
         assert kinetic_temperature(data.last_good) <= limit_K
     as_json(summary, data)
+
+
+def walkers(**lists):
+    """Walkers that differ in the fields named."""
+    common = {"start": None, "temperature_K": 500.0, "steps": 100, "random_steps": (), "seed": 1}
+    names, values = tuple(lists), zip(*lists.values(), strict=True)
+    return tuple(ExploreWalker(**{**common, **dict(zip(names, one, strict=True))}) for one in values)
+
+
+def explored(toy, members, **fields):
+    base = request(**fields)
+    asked = base.model_copy(update={"walkers": members})
+    return Exploration(asked, toy, [None] * len(members)).run()
+
+
+def test_every_walker_ends_for_itself_and_the_others_go_on():
+    members = walkers(
+        temperature_K=(300.0, 3000.0, 300.0), seed=(1, 2, 3), steps=(100, 100, 60), random_steps=((7,),) * 3
+    )
+    summary, data = explored(Toy(), members, upper_eV_per_A=0.34, lower_eV_per_A=0.2)
+    assert [one.ended for one in summary.walkers] == ["length", "disagreement", "length"]
+    assert [one.steps for one in summary.walkers] == [100, summary.walkers[1].steps, 60]
+    assert 7 < summary.walkers[1].steps < 60
+    offers = [offer for one in summary.walkers for offer in one.offers]
+    assert [offer.index for offer in offers] == list(range(len(data.structures)))
+    assert [offer.structure_sha256 for offer in offers] == [one.digest() for one in data.structures]
+    assert why(summary.walkers[1])[0] == "random"
+    assert len(summary.walkers[1].offers) > 1
+    assert all(one is not None for one in data.last_good)
+
+
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+def test_a_walker_finds_the_same_alone_and_among_others(ensemble):
+    members = walkers(temperature_K=(300.0, 900.0), seed=(4, 5), steps=(30, 30), random_steps=((9,), (3, 21)))
+    together, data = explored(Toy(), members, ensemble=ensemble, lower_eV_per_A=0.02)
+    for place, member in enumerate(members):
+        alone_summary, own = explored(Toy(), (member,), ensemble=ensemble, lower_eV_per_A=0.02)
+        (alone_walker,) = alone_summary.walkers
+        assert why(alone_walker) == why(together.walkers[place])
+        assert alone_walker.looks == together.walkers[place].looks
+        ends = [np.array(one.last_good[at].structure.positions_A) for one, at in ((own, 0), (data, place))]
+        np.testing.assert_allclose(*ends, atol=1e-9)
+
+
+def test_near_the_window_the_committee_looks_more_often():
+    often, _ = walk(Toy(per_A=1.0), lower_eV_per_A=0.13, check_every_steps=10)
+    seldom, _ = walk(Toy(per_A=0.01), lower_eV_per_A=0.13, check_every_steps=10)
+    assert seldom.looks == 10 < often.looks < 100
+
+
+def test_what_a_calibration_expects_decides_and_both_numbers_are_told():
+    twice = SpeciesMap(typical_eV_per_A=0.1, scale_eV_per_A=0.2, share=1.0, mean_factor=1.0)
+    calibration = CalibrationRecord.of(Calibration({"Cu": twice}, 6.0))
+    fields = {"random_steps": (2,), "lower_eV_per_A": 1.0, "temperature_K": 1500.0, "steps": 300}
+    plain, _ = walk(Toy(), upper_eV_per_A=0.15, **fields)
+    calibrated, _ = walk(Toy(), upper_eV_per_A=0.3, calibration=calibration, **fields)
+    assert calibrated.ended == plain.ended == "disagreement"
+    assert calibrated.steps == plain.steps
+    for offer in calibrated.offers:
+        assert offer.expected_error_eV_per_A == pytest.approx(2.0 * offer.disagreement_eV_per_A)
+    assert all(offer.expected_error_eV_per_A == offer.disagreement_eV_per_A for offer in plain.offers)
+
+
+def test_results_of_the_time_of_one_walker_can_be_read(tmp_path):
+    workspace = Workspace(tmp_path)
+    summary = {"offers": [], "ended": "contact", "steps": 7, "looks": 2}
+    snapshot = {"structure": COPPER.model_dump(mode="json"), "momenta": [[0.0] * 3] * 4}
+    data = {"structures": [COPPER.model_dump(mode="json")], "last_good": snapshot}
+    workspace.write(Result(key="a1", kind="explore", status="ok", summary=summary, data=data))
+    assert workspace.segment("a1", 0).ended == "contact"
+    assert workspace.last_good("a1") == workspace.last_good("a1#0") is not None
+    assert workspace.offered("explore/a1#0") == COPPER
 
 
 ELECTROLYTE = Structure.from_atoms(
