@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.label_efficiency.campaigns import One, template, write_config
+from benchmarks.label_efficiency.campaigns import TEMPLATE, One, template, write_config
 from benchmarks.label_efficiency.evaluation import Score
 from benchmarks.label_efficiency.statistics import label_ratio, labels_to_reach, mean_interval, never_worse, tail_of
 from benchmarks.label_efficiency.table import comparison, paired, table
@@ -118,9 +118,10 @@ def test_campaigns_of_one_seed_differ_in_their_policy_alone(tmp_path):
     assert different == [("name: disagreement-3", "name: random-3"), ("  policy: disagreement", "  policy: random")]
 
 
-def test_the_config_of_the_benchmark_is_one_that_alloop_takes(tmp_path):
+def test_the_configs_of_the_benchmark_are_ones_that_alloop_takes(tmp_path):
     from alloop.config.loading import load_config
 
     (tmp_path / "teacher.json").write_text('{"sha256": "' + 64 * "0" + '"}')
     loaded = load_config(write_config(One("random", 1, tmp_path)))
     assert loaded.config.ladder.rungs == tuple(template()["ladder"]["rungs"])
+    assert load_config(TEMPLATE.with_name("teach.yaml")).config.select.policy == "random"
