@@ -1,0 +1,92 @@
+"""How a campaign learns what disagreements mean: probes, calibrations, and who uses them."""
+
+from __future__ import annotations
+
+from alloop.events import TaskFinished, TaskPlanned
+from alloop.state import State
+from tests.support.calibrations import calibrated
+from tests.support.loops import STARTED, config, loop
+
+
+def run(folder, **changes):
+    campaign = loop(folder, config(**changes))
+    campaign.run(STARTED)
+    return campaign
+
+
+def planned(campaign, task):
+    events = [entry.event for entry in campaign.journal.entries()]
+    return [event for event in events if isinstance(event, TaskPlanned) and event.task == task]
+
+
+def test_a_tenth_of_the_training_labels_are_probes_of_known_probability(tmp_path):
+    state = run(tmp_path).state
+    chosen = [state.frames[name] for name in state.train_order]
+    probes = [frame for frame in chosen if frame.reason == "probe"]
+    assert len(probes) >= 0.1 * len(chosen)
+    assert all(frame.offer.why == "random" for frame in probes)
+    assert all(0 < frame.probability <= 1 for frame in probes)
+    assert any(frame.probability < 1 for frame in probes)
+    assert not {frame.id for frame in probes} & set(state.heldout_order)
+
+
+def test_without_a_share_nothing_is_probed_and_where_all_is_chance_there_is_nothing_to_probe(tmp_path):
+    none = run(tmp_path / "none", select={"probe_fraction": 0.0}).state
+    chance = run(tmp_path / "chance", select={"policy": "random"}).state
+    for state in (none, chance):
+        assert "probe" not in {state.frames[name].reason for name in state.train_order}
+
+
+def test_every_generation_is_calibrated_once_on_the_labels_that_committees_had_looked_at(tmp_path):
+    campaign = run(tmp_path)
+    asked = planned(campaign, "calibrate")
+    generations = [event.context["generation"] for event in asked]
+    assert generations == sorted(set(generations))
+    assert len(generations) > 1
+    for event in asked:
+        names = [frame["id"] for frame in event.request["frames"]]
+        assert all(campaign.state.frames[name].selection is not None for name in names)
+        assert len(set(names)) == len(names)
+    sizes = [len(event.request["frames"]) for event in asked]
+    assert sizes == sorted(sizes)
+
+
+def test_what_is_trusted_is_used_by_walkers_and_selections_and_what_is_not_is_not():
+    state = State()
+    assert state.calibration() is None
+    good, doubtful = calibrated(), calibrated().model_copy(update={"doubts": {"Li": "3 random probes, 5 are needed"}})
+    state.calibrations[1] = good
+    state.calibrations[2] = doubtful
+    assert state.calibration() == good.calibration
+    state.calibrations = {2: doubtful}
+    assert state.calibration() is None
+
+
+def test_a_trusted_calibration_reaches_the_walkers_of_the_next_segments(tmp_path):
+    trusted = calibrated()
+    campaign = loop(tmp_path, config())
+    answer = campaign.workers._answer
+
+    def answered(purpose, request):
+        result = answer(purpose, request)
+        if request.kind != "calibrate":
+            return result
+        return result.model_copy(update={"summary": trusted.model_dump(mode="json")})
+
+    campaign.workers._answer = answered
+    campaign.run(STARTED)
+    entries = list(campaign.journal.entries())
+    first = next(
+        entry.seq
+        for entry in entries
+        if isinstance(entry.event, TaskFinished) and entry.event.purpose[:9] == "calibrate"
+    )
+    later = [entry.event for entry in entries if entry.seq > first and isinstance(entry.event, TaskPlanned)]
+    explored = [event for event in later if event.task == "explore" and event.context["role"] == "train"]
+    selected = [event for event in later if event.task == "select"]
+    assert explored
+    assert selected
+    for event in (*explored, *selected):
+        assert (
+            CalibrateSummary.model_validate(trusted).calibration.model_dump(mode="json") == event.request["calibration"]
+        )
