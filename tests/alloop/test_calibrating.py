@@ -87,6 +87,4 @@ def test_a_trusted_calibration_reaches_the_walkers_of_the_next_segments(tmp_path
     assert explored
     assert selected
     for event in (*explored, *selected):
-        assert (
-            CalibrateSummary.model_validate(trusted).calibration.model_dump(mode="json") == event.request["calibration"]
-        )
+        assert event.request["calibration"] == trusted.calibration.model_dump(mode="json")
