@@ -11,6 +11,7 @@ from ase import Atoms
 
 from alloop.dynamics.phase import Evaluation, Floats
 from alloop.potential.architecture import cutoff_of, numbers_of
+from alloop.potential.at_once import AtOnce
 from alloop.potential.disagreement import disagreement
 from alloop.potential.graphs import one_hot
 from alloop.potential.neighbours import SKIN_A, Edges, Neighbourhoods
@@ -51,7 +52,7 @@ class BatchedModel:
         self._model = ready(model, device, dtype)
         species = torch.as_tensor(one_hot(atoms.numbers, numbers_of(model)), dtype=DTYPES[dtype], device=device)
         self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, species, cutoff_of(model), skin_A)
-        self._at_once = walkers_at_once(device, len(atoms))
+        self._at_once = AtOnce(walkers_at_once(device, len(atoms)) * len(atoms))
 
     def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
         """Return energies, forces and shortest contacts; NaN for a walker whose positions are not finite."""
@@ -59,12 +60,14 @@ class BatchedModel:
         energies_eV, contacts = np.full(rows, np.nan), np.full(rows, np.nan)
         forces_eV_per_A = np.full((rows, atoms, 3), np.nan)
         finite = [row for row in range(rows) if np.isfinite(positions_A[row]).all()]
-        parts = []
-        for first in range(0, len(finite), self._at_once):
-            some = finite[first : first + self._at_once]
-            parts.append(tuple(walkers[row] for row in some))
-            energies_eV[some], forces_eV_per_A[some], contacts[some] = self._evaluate(positions_A[some], parts[-1])
-        self._near.only(parts)
+
+        def evaluate(some: Sequence[int]) -> tuple[int, ...]:
+            part = tuple(walkers[row] for row in some)
+            told = self._evaluate(positions_A[list(some)], part)
+            energies_eV[some], forces_eV_per_A[some], contacts[some] = told
+            return part
+
+        self._near.only(self._at_once.in_parts(finite, atoms, evaluate))
         return Evaluation(energies_eV, forces_eV_per_A, contacts)
 
     def _evaluate(self, positions_A: Floats, walkers: tuple[int, ...]) -> tuple[Floats, Floats, Floats]:
@@ -141,19 +144,22 @@ class BatchedCommittee(BatchedModel):
         """
         if not self._others:
             return None
+        atoms = positions_A.shape[1]
         found = np.full(positions_A.shape[:2], np.nan)
-        left = list(range(len(walkers)))
+        left = [row for row in range(len(walkers)) if np.isfinite(positions_A[row]).all()]
         for part in self._parts:
             rows = [row for row in left if _is_in(part, int(walkers[row]), positions_A[row])]
             left = [row for row in left if row not in rows]
-            if rows:
-                places = [part.walkers.index(int(walkers[row])) for row in rows]
-                found[rows] = self._spread(part.edges.of(places, positions_A.shape[1]), part.forces_eV_per_A[places])
+
+            def look(some: Sequence[int], part: _Part = part) -> None:
+                places = [part.walkers.index(int(walkers[row])) for row in some]
+                found[some] = self._spread(part.edges.of(places, atoms), part.forces_eV_per_A[places])
+
+            self._at_once.in_parts(rows, atoms, look)
         for row in left:
-            if np.isfinite(positions_A[row]).all():
-                edges = self._near.edges(positions_A[row][None], (_NOBODY,))
-                (surface,) = surfaces([self._model], edges)
-                found[row] = self._spread(edges, surface.forces(edges).cpu().numpy()[None])[0]
+            edges = self._near.edges(positions_A[row][None], (_NOBODY,))
+            (surface,) = surfaces([self._model], edges)
+            found[row] = self._spread(edges, surface.forces(edges).cpu().numpy()[None])[0]
         return found
 
     def _evaluated(self, positions_A: Floats, walkers: tuple[int, ...], edges: Edges, forces: Floats) -> None:
