@@ -78,6 +78,7 @@ BROKEN = [
         "foundation.sha256: ",
         "not aaaaaaaa",
     ),
+    ("max_steps: 600", "method: lora", "fit.method: ", "there is none; name one in potential.foundation"),
     ("foundation: null", "foundation: medium-mpa-1", "potential.foundation: ", "did you mean `medium-mpa-0`?"),
     ("kpts: [2, 2, 2]", "charge: 1", "label.spin: ", "`LiCl` (LiCl) has 19 electrons, an odd number"),
     ("kpts: [2, 2, 2]", "magmoms: {Li: 1.0}", "label.magmoms: ", "spin: true"),
@@ -260,6 +261,12 @@ def test_elements_that_the_foundation_does_not_know_are_named(folder: Folder):
     check_elements(loaded, ["Li", "Cl", "In"])
     with pytest.raises(ConfigError, match=r"small\.yaml:6: systems\[0\]\.structure: .* does not know Cl of `LiCl`"):
         check_elements(loaded, ["Li", "In"])
+
+
+def test_replay_without_frames_to_replay_is_told(folder: Folder):
+    text = BASE.replace("foundation: null", "foundation: medium-mpa-0").replace("max_steps: 600", "method: multihead")
+    with pytest.raises(ConfigError, match=r"fit.method: .*; give their file in data.initial with `reference: other`$"):
+        cross_check(load_config(folder.config(text)))
 
 
 def test_file_that_is_no_foundation_is_told(folder: Folder):
