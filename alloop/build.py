@@ -14,10 +14,9 @@ from alloop.materials.supercell import repeated, repeats_for
 from alloop.measuring import Measurement, ProductionWalkerId, Segment, batches
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState
 from alloop.state import AT_RANDOM, State
+from alloop.tasks.production_requests import MeasureRequest, ProduceRequest, ProductionRun, ProductionWalker
 from alloop.tasks.requests import (
     AtomRequest,
-    CalibrateRequest,
-    CalibrationFrame,
     EvaluateRequest,
     ExploreRequest,
     ExploreWalker,
@@ -25,13 +24,9 @@ from alloop.tasks.requests import (
     FitRequest,
     InitialRequest,
     LabelRequest,
-    MeasureRequest,
     ProbeRequest,
-    ProduceRequest,
-    ProductionRun,
-    ProductionWalker,
-    SelectRequest,
 )
+from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame, SelectRequest
 from alloop.walking import NextSegment
 from alloop.wanted import calibration_frames, probes_wanted
 

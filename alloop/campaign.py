@@ -22,7 +22,7 @@ from alloop.probes import answer, probing
 from alloop.records import TaskState
 from alloop.repair import Mender
 from alloop.state import State
-from alloop.tasks.requests import Request
+from alloop.tasks.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.trust import trusted_request
 from alloop.wanted import worth_waiting_for

@@ -39,7 +39,7 @@ from alloop.leftovers import MARK, end_leftovers
 from alloop.locking import LockKind
 from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import Request
+from alloop.tasks.request import Request
 from alloop.tasks.worker import perform
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

@@ -15,9 +15,9 @@ from alloop.plain_files import put_aside
 from alloop.records import TaskState, segments_of
 from alloop.redaction import redacted
 from alloop.state import LOST, TIMEOUT
-from alloop.tasks.requests import SelectRequest
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary, ProduceSummary, Result
+from alloop.tasks.selection_requests import SelectRequest
 from alloop.tasks.summaries import SUMMARIES
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from alloop.events import SelectionAsked, TaskFinished
-from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import Offer
+from alloop.tasks.selection_requests import SegmentSource
 
 
 @dataclass

@@ -11,18 +11,10 @@ from alloop.harvest import restore_labels
 from alloop.journal import Journal
 from alloop.records import TaskState
 from alloop.state import State
-from alloop.tasks.requests import (
-    CalibrateRequest,
-    EvaluateRequest,
-    ExploreRequest,
-    FitRequest,
-    LabelRequest,
-    MeasureRequest,
-    ProbeRequest,
-    ProduceRequest,
-    Request,
-    SelectRequest,
-)
+from alloop.tasks.production_requests import MeasureRequest, ProduceRequest
+from alloop.tasks.request import Request
+from alloop.tasks.requests import EvaluateRequest, ExploreRequest, FitRequest, LabelRequest, ProbeRequest
+from alloop.tasks.selection_requests import CalibrateRequest, SelectRequest
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.trust import trusted_request
 

@@ -15,8 +15,8 @@ from alloop.events import (
 )
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
 from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord
-from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, MeasureSummary
+from alloop.tasks.selection_requests import SegmentSource
 
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)

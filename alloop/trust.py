@@ -10,7 +10,9 @@ from alloop.charter import Charter
 from alloop.journal import JournalError
 from alloop.labelling.singlepoint import label_settings
 from alloop.records import TaskState
-from alloop.tasks.requests import Request, SelectRequest, request_from_json
+from alloop.tasks.request import Request
+from alloop.tasks.requests import request_from_json
+from alloop.tasks.selection_requests import SelectRequest
 
 
 def trusted_request(task: TaskState, charter: Charter) -> Request:

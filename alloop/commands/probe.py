@@ -14,7 +14,8 @@ from ase.data import chemical_symbols
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import one_line
 from alloop.materials.structure import Structure
-from alloop.tasks.requests import InitialRequest, LabelRequest, Request
+from alloop.tasks.request import Request
+from alloop.tasks.requests import InitialRequest, LabelRequest
 from alloop.tasks.results import Result
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace

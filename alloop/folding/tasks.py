@@ -10,8 +10,8 @@ from alloop.folding.ladder import measure_finished, produce_finished
 from alloop.records import SegmentState, TaskState, WalkerState, segments_of
 from alloop.state import OF_MACHINES, State
 from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.requests import SegmentSource
 from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary
+from alloop.tasks.selection_requests import SegmentSource
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 

@@ -13,22 +13,20 @@ from alloop.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.calibrate import calibrate
 from alloop.tasks.machine import Machine
+from alloop.tasks.production_requests import MeasureRequest, ProduceRequest
+from alloop.tasks.request import Request
 from alloop.tasks.requests import (
     AtomRequest,
-    CalibrateRequest,
     EvaluateRequest,
     ExploreRequest,
     ExploreWalker,
     FitRequest,
     InitialRequest,
     LabelRequest,
-    MeasureRequest,
     ProbeRequest,
-    ProduceRequest,
-    Request,
-    SelectRequest,
 )
 from alloop.tasks.select import select
+from alloop.tasks.selection_requests import CalibrateRequest, SelectRequest
 from alloop.tasks.workspace import Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

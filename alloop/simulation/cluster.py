@@ -13,7 +13,7 @@ from alloop.config.machine import ExecutionConfig
 from alloop.execution import Completion
 from alloop.simulation.answers import answer
 from alloop.simulation.durations import Durations
-from alloop.tasks.requests import Request
+from alloop.tasks.request import Request
 from alloop.tasks.results import Result, Timing
 from alloop.tasks.workspace import Workspace
 

@@ -8,16 +8,10 @@ from functools import singledispatchmethod
 import numpy as np
 
 from alloop.charter import stable_integer
-from alloop.tasks.requests import (
-    AtomRequest,
-    EvaluateRequest,
-    ExploreRequest,
-    FitRequest,
-    LabelRequest,
-    ProduceRequest,
-    Request,
-    SelectRequest,
-)
+from alloop.tasks.production_requests import ProduceRequest
+from alloop.tasks.request import Request
+from alloop.tasks.requests import AtomRequest, EvaluateRequest, ExploreRequest, FitRequest, LabelRequest
+from alloop.tasks.selection_requests import SelectRequest
 
 CHECKS_OF_A_SHORT_TASK_S = 0.5
 

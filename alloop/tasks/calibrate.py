@@ -8,8 +8,8 @@ import numpy as np
 
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.results import FrameView
+from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Floats, Points
 from policies.reliability import calibrate as fitted_and_tried

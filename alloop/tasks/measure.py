@@ -17,7 +17,8 @@ from alloop.potential.graphs import UnknownElementError, batches_of, labelled_gr
 from alloop.tasks.fit import read_frame
 from alloop.tasks.machine import Machine
 from alloop.tasks.produce import read_trajectory
-from alloop.tasks.requests import EvaluateRequest, MeasureRequest
+from alloop.tasks.production_requests import MeasureRequest
+from alloop.tasks.requests import EvaluateRequest
 from alloop.tasks.results import EvaluateSummary, MeasureData, MeasureSummary, ProduceSummary
 from alloop.tasks.workspace import Workspace
 from alloop.transport.sites import DensityResult

@@ -25,7 +25,7 @@ from alloop.potential.batched import BatchedModel
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import ProduceRequest
+from alloop.tasks.production_requests import ProduceRequest
 from alloop.tasks.results import ProduceData, ProducedWalker, ProduceSummary, WalkerPoint
 from alloop.tasks.workspace import DamagedResultError, Workspace
 

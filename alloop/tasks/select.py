@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from alloop.failure import blaming
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import SegmentSource, SelectRequest
 from alloop.tasks.results import Candidate, ChosenFrame, SelectData, SelectSummary
+from alloop.tasks.selection_requests import SegmentSource, SelectRequest
 from alloop.tasks.viewing import Viewed, view
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.probing import draw_probes, left_after

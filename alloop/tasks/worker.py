@@ -13,7 +13,8 @@ from typing import Any
 from alloop.failure import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import Request, request_from_json
+from alloop.tasks.request import Request
+from alloop.tasks.requests import request_from_json
 from alloop.tasks.results import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
 

@@ -4,7 +4,8 @@ import pytest
 
 from alloop.events import TaskPlanned
 from alloop.journal import JournalError
-from alloop.tasks.requests import AtomRequest, EvaluateRequest, SelectRequest
+from alloop.tasks.requests import AtomRequest, EvaluateRequest
+from alloop.tasks.selection_requests import SelectRequest
 from alloop.trust import trusted_request
 from tests.support.loops import STARTED, config, found, loop
 

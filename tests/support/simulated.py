@@ -10,7 +10,7 @@ import numpy as np
 
 from alloop.execution import Completion
 from alloop.simulation.answers import answer
-from alloop.tasks.requests import Request
+from alloop.tasks.request import Request
 from alloop.tasks.results import Result, Timing
 from alloop.tasks.workspace import Workspace
 

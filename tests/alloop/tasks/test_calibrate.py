@@ -4,8 +4,8 @@ import pytest
 from alloop.materials.structure import Structure
 from alloop.potential.committee import load_committee
 from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord
-from alloop.tasks.requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.results import LabelData, Result
+from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap

@@ -6,7 +6,7 @@ from alloop.dynamics.trajectory import concatenate
 from alloop.materials.structure import Structure
 from alloop.potential.model_files import write_model
 from alloop.tasks.produce import read_trajectory
-from alloop.tasks.requests import ProduceRequest, ProductionWalker
+from alloop.tasks.production_requests import ProduceRequest, ProductionWalker
 from alloop.tasks.results import ProduceData, ProduceSummary
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import DamagedResultError, Workspace

@@ -1,0 +1,37 @@
+"""The base of everything that the driver may ask of a worker."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from alloop.canonical import content_key
+
+
+class Request(BaseModel):
+    """Base of every request.
+
+    Attributes
+    ----------
+    kind : str
+        The task that answers it.
+    slot_kind : str
+        The kind of slot it occupies: ``explore``, ``label``, ``fit`` or ``measure``.
+    PHYSICS_VERSION : int
+        Raised only when the same request would give another result.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: ClassVar[str]
+    slot_kind: ClassVar[str]
+    PHYSICS_VERSION: ClassVar[int] = 1
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
+
+    def key(self) -> str:
+        """Return the content key of the request."""
+        return content_key({"kind": self.kind, "physics_version": self.PHYSICS_VERSION, "request": self._in_key()})
+
+    def _in_key(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
