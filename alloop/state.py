@@ -14,9 +14,10 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
-from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord
+from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import EvaluateSummary, MeasureSummary
 from alloop.tasks.selection_requests import SegmentSource
+from policies.calibration import Calibration
 
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)
@@ -151,7 +152,7 @@ class State:
                 return rung
         raise KeyError(name)
 
-    def calibration(self) -> CalibrationRecord | None:
+    def calibration(self) -> Calibration | None:
         """Return the newest calibration that could be trusted, or None."""
         trusted = [summary.calibration for summary in self.calibrations.values() if summary.trusted]
         return trusted[-1] if trusted else None

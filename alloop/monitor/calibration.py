@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alloop.monitor.numbers import finite, many
-from alloop.tasks.calibrations import CalibrateSummary, ReliabilityRecord
+from alloop.tasks.calibrations import CalibrateSummary
+from policies.reliability import ReliabilityRow
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Fared:
     atoms: int
 
     @classmethod
-    def of(cls, row: ReliabilityRecord) -> Fared:
+    def of(cls, row: ReliabilityRow) -> Fared:
         """Read a row of a calibration's summary."""
         expected, error = row.predicted_eV_per_A, row.se_observed_eV_per_A
         known = expected > 0
@@ -100,7 +101,7 @@ class CalibrationStatus:
         """
         generation = max(calibrations)
         summary = calibrations[generation]
-        calibration = summary.calibration.calibration()
+        calibration = summary.calibration
         at = usual(one.typical_eV_per_A for one in calibration.maps.values())
         return cls(
             generation=generation,

@@ -9,9 +9,9 @@ from typing import Any
 from alloop.monitor.calibration import Fared
 from alloop.monitor.numbers import finite, many
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
-from alloop.tasks.calibrations import CalibrateSummary, ReliabilityRecord
+from alloop.tasks.calibrations import CalibrateSummary
 from policies.calibration import COVERAGE
-from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO
+from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow
 
 FEW_FRAMES = 20
 """Frames of a bin below which its point is hollow."""
@@ -79,7 +79,7 @@ def calibration_history(calibrations: Mapping[int, CalibrateSummary]) -> Figure 
     return {"data": traces, "layout": layout}
 
 
-def _rows(rows: Sequence[ReliabilityRecord], among: str | None = None) -> list[ReliabilityRecord]:
+def _rows(rows: Sequence[ReliabilityRow], among: str | None = None) -> list[ReliabilityRow]:
     """Return the rows that a logarithmic figure can show, smallest expected error first."""
     shown = [row for row in rows if among is None or row.among == among]
     shown = [row for row in shown if all(map(_drawable, (row.predicted_eV_per_A, row.observed_eV_per_A)))]
@@ -109,12 +109,12 @@ def _agreement(low: float, high: float) -> list[Figure]:
     return [band, same | {"hoverinfo": "skip", "showlegend": False}]
 
 
-def _errors(name: str, colour: str, symbol: str, rows: Sequence[ReliabilityRecord]) -> Figure:
+def _errors(name: str, colour: str, symbol: str, rows: Sequence[ReliabilityRow]) -> Figure:
     error = {"type": "data", "array": [finite(row.se_observed_eV_per_A) for row in rows], "color": colour}
     return _bins(name, colour, symbol, rows, [row.observed_eV_per_A for row in rows], error)
 
 
-def _coverages(name: str, colour: str, symbol: str, rows: Sequence[ReliabilityRecord]) -> Figure:
+def _coverages(name: str, colour: str, symbol: str, rows: Sequence[ReliabilityRow]) -> Figure:
     error = {"type": "data", "array": [_percent(row.se_coverage) for row in rows], "color": colour}
     drawn = _bins(name, colour, symbol, rows, [100 * (finite(row.coverage) or 0.0) for row in rows], error)
     return drawn | {"xaxis": "x2", "yaxis": "y2", "showlegend": False}
@@ -124,7 +124,7 @@ def _bins(
     name: str,
     colour: str,
     symbol: str,
-    rows: Sequence[ReliabilityRecord],
+    rows: Sequence[ReliabilityRow],
     y: Sequence[float],
     error: dict[str, Any],
 ) -> Figure:
@@ -148,7 +148,7 @@ def _bins(
     }
 
 
-def _words(row: ReliabilityRecord) -> str:
+def _words(row: ReliabilityRow) -> str:
     error = " ± ?" if row.se_observed_eV_per_A is None else f" ± {row.se_observed_eV_per_A:.2g}"
     spread = " ± ?" if row.se_coverage is None else f" ± {100 * row.se_coverage:.0f}"
     return (

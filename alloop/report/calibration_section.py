@@ -66,7 +66,7 @@ def _beyond(state: State, status: CalibrationStatus) -> str:
 def maps_table(summary: CalibrateSummary) -> str:
     """Return the map of every species, and the disagreements it was fitted between."""
     rows = []
-    for name, one in summary.calibration.calibration().maps.items():
+    for name, one in summary.calibration.maps.items():
         typical = one.typical_eV_per_A
         rows.append(
             (

@@ -2,61 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from alloop.tasks.results import Record
-from policies.calibration import Calibration, SpeciesMap
+from policies.calibration import Calibration
 from policies.reliability import CalibrationReport, ReliabilityRow
-
-
-class SpeciesMapRecord(Record):
-    """From disagreement to error of one species; see `policies.calibration.SpeciesMap`."""
-
-    typical_eV_per_A: float
-    scale_eV_per_A: float
-    share: float
-    mean_factor: float
-    bound_factor: float
-    frames: int
-    effective_frames: float
-    lowest_eV_per_A: float
-    highest_eV_per_A: float
-
-
-class CalibrationRecord(Record):
-    """The maps of all species, by element; see `policies.calibration.Calibration`."""
-
-    maps: dict[str, SpeciesMapRecord]
-    dof: float
-
-    @classmethod
-    def of(cls, calibration: Calibration) -> CalibrationRecord:
-        """Record a calibration."""
-        maps = {name: SpeciesMapRecord(**asdict(one)) for name, one in sorted(calibration.maps.items())}
-        return cls(maps=maps, dof=calibration.dof)
-
-    def calibration(self) -> Calibration:
-        """Return the calibration."""
-        return Calibration({name: SpeciesMap(**one.model_dump()) for name, one in self.maps.items()}, self.dof)
-
-
-class ReliabilityRecord(Record):
-    """Atoms of one bin of expected error, and what their errors were; see `policies.reliability.ReliabilityRow`."""
-
-    among: str
-    species: str | None
-    predicted_eV_per_A: float
-    observed_eV_per_A: float
-    se_observed_eV_per_A: float | None
-    atoms: int
-    frames: int
-    coverage: float
-    se_coverage: float | None
-
-    @classmethod
-    def of(cls, row: ReliabilityRow) -> ReliabilityRecord:
-        """Record a row."""
-        return cls(**asdict(row))
 
 
 class CalibrateSummary(Record):
@@ -64,10 +12,10 @@ class CalibrateSummary(Record):
 
     Attributes
     ----------
-    table, overall : tuple of ReliabilityRecord
+    table, overall : tuple of ReliabilityRow
         Bins of expected error, and the same of every species in one bin each; every frame is predicted by a
         calibration that did not see its label.
-    made : tuple of ReliabilityRecord
+    made : tuple of ReliabilityRow
         Bins of the expected errors as they were when the frames were chosen, of those chosen under a calibration that
         was trusted then.
     doubts : dict
@@ -76,10 +24,10 @@ class CalibrateSummary(Record):
         Labelled frames it was made from, and how many of them were drawn at random.
     """
 
-    calibration: CalibrationRecord
-    table: tuple[ReliabilityRecord, ...]
-    overall: tuple[ReliabilityRecord, ...]
-    made: tuple[ReliabilityRecord, ...]
+    calibration: Calibration
+    table: tuple[ReliabilityRow, ...]
+    overall: tuple[ReliabilityRow, ...]
+    made: tuple[ReliabilityRow, ...]
     doubts: dict[str, str]
     frames: int
     probes: int
@@ -93,12 +41,12 @@ class CalibrateSummary(Record):
     def of(
         cls, report: CalibrationReport, made: tuple[ReliabilityRow, ...], frames: int, probes: int
     ) -> CalibrateSummary:
-        """Record a report."""
+        """Summarise a report."""
         return cls(
-            calibration=CalibrationRecord.of(report.calibration),
-            table=tuple(map(ReliabilityRecord.of, report.table)),
-            overall=tuple(map(ReliabilityRecord.of, report.overall)),
-            made=tuple(map(ReliabilityRecord.of, made)),
+            calibration=report.calibration,
+            table=report.table,
+            overall=report.overall,
+            made=made,
             doubts=dict(report.doubts),
             frames=frames,
             probes=probes,

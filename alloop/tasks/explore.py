@@ -65,7 +65,7 @@ class Exploration:
 
     def __init__(self, request: ExploreRequest, committee: Committee, snapshots: list[Snapshot | None]) -> None:
         self._request, self._committee = request, committee
-        self._calibration = request.calibration.calibration() if request.calibration else None
+        self._calibration = request.calibration
         self._species = tuple(chemical_symbols[number] for number in request.structure.numbers)
         seeds = [np.random.SeedSequence(walker.seed).spawn(3) for walker in request.walkers]
         self._noise_seeds = [noise for _, noise, _ in seeds]

@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from alloop.materials.structure import Structure
-from alloop.tasks.calibrations import CalibrationRecord
 from alloop.tasks.production_requests import MeasureRequest, ProduceRequest
 from alloop.tasks.request import Request
 from alloop.tasks.results import Record
 from alloop.tasks.selection_requests import CalibrateRequest, SelectRequest
+from policies.calibration import Calibration
 
 
 class InitialRequest(Request):
@@ -64,7 +64,7 @@ class ExploreRequest(Request):
         Most steps between two looks of the whole committee.
     lower_eV_per_A, upper_eV_per_A : float
         Window of the largest expected error over the atoms; `lower` None means that nothing is offered for it.
-    calibration : CalibrationRecord or None
+    calibration : Calibration or None
         What the committee's disagreement means; None takes it for the expected error.
     """
 
@@ -87,7 +87,7 @@ class ExploreRequest(Request):
     stop_contact: float
     min_contact: float
     stop_temperature_factor: float
-    calibration: CalibrationRecord | None = None
+    calibration: Calibration | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alloop.tasks.calibrations import CalibrationRecord
 from alloop.tasks.request import Request
 from alloop.tasks.results import Record
+from policies.calibration import Calibration
 
 
 class SegmentSource(Record):
@@ -56,7 +56,7 @@ class SelectRequest(Request):
     members : tuple of str
         The present committee, the leader first, which looks at every candidate again; empty leaves candidates as they
         were offered.
-    calibration : CalibrationRecord or None
+    calibration : Calibration or None
         What the committee's disagreement means; None takes it for the expected error.
     known : tuple of str
         Keys of the labels that are trained on: a frame is new in as far as it is unlike them …
@@ -83,7 +83,7 @@ class SelectRequest(Request):
     probes: int = Field(0, ge=0)
     members: tuple[str, ...] = ()
     dtype: Literal["float32", "float64"] = "float32"
-    calibration: CalibrationRecord | None = None
+    calibration: Calibration | None = None
     known: tuple[str, ...] = ()
     ordered: tuple[str, ...] = ()
     quiet: dict[str, int] = Field(default_factory=dict)

@@ -65,7 +65,7 @@ def view(request: SelectRequest, workspace: Workspace, machine: Machine, frames:
     """
     atoms = {frame.id: found for frame in frames if (found := _structure(frame.source, workspace)) is not None}
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
-    calibration = Calibration({}) if request.calibration is None else request.calibration.calibration()
+    calibration = Calibration({}) if request.calibration is None else request.calibration
     calibrated = request.calibration is not None
     # A foundation alone has nobody to disagree with.
     looked_at = atoms if len(committee) > 1 else {}

@@ -87,4 +87,4 @@ def test_a_trusted_calibration_reaches_the_walkers_of_the_next_segments(tmp_path
     assert explored
     assert selected
     for event in (*explored, *selected):
-        assert event.request["calibration"] == trusted.calibration.model_dump(mode="json")
+        assert event.request["calibration"] == trusted.model_dump(mode="json")["calibration"]

@@ -1,72 +1,75 @@
-"""Pools of candidates for tests of selection."""
+"""Pools of offered frames, and committees of small models that look at them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-from hypothesis import strategies as st
-from numpy.typing import ArrayLike
+from ase import Atoms
 
-from policies.selection import Candidates, Window
+from alloop.materials.structure import Structure
+from alloop.potential.model_files import write_model
+from alloop.tasks.results import Offer, OffersData, OffersSummary, Result
+from alloop.tasks.selection_requests import SegmentSource, SelectRequest
+from alloop.tasks.workspace import Workspace
+from tests.support.models import small_model
 
-Row = tuple[str, str, str, float]
-"""Walker, composition, why it was offered, disagreement (eV/Å)."""
-
-WINDOW = Window(0.05, 1.0)
-
-disagreements = st.one_of(
-    st.floats(0.0, 3.0), st.sampled_from([0.05, 1.0, math.nan, math.inf, -math.inf])
-)  # the window's ends and everything a broken model gives
-rows = st.tuples(
-    st.sampled_from(["w1", "w2", "w3", "w4"]),
-    st.sampled_from(["A", "B", "C"]),
-    st.sampled_from(["initial", "random", "disagreement", "last_good"]),
-    disagreements,
-)
+MEMBERS = ("fit:a", "fit:b", "fit:c")
 
 
-def candidates(rows: Sequence[Row], ids: Sequence[str] | None = None) -> Candidates:
-    """Candidates of which only the disagreement is known."""
-    walker, composition, why, disagreement = zip(*rows, strict=True) if rows else ((), (), (), ())
-    names = tuple(f"f{i:03d}" for i in range(len(rows))) if ids is None else tuple(ids)
-    return Candidates(names, walker, composition, why, np.array(disagreement), np.ones(len(rows)))
+def put_committee(workspace: Workspace) -> tuple[str, ...]:
+    """Write three random models of LiCl."""
+    for seed, member in enumerate(MEMBERS):
+        path = workspace.model_path(member)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_model(path, small_model(seed))
+    return MEMBERS
 
 
-def described(rows: Sequence[Row], seed: int) -> Candidates:
-    """Candidates of which everything is known: random points in a plane, some of them twins, one known point."""
-    rng, n = np.random.default_rng(seed), len(rows)
-    points = rng.normal(size=(n, 2))
-    points[rng.random(n) < 0.3] = rng.integers(0, 2, size=2)
-    pool = candidates(rows)
-    lithium, sulphur = pool.disagreement_eV_per_A, pool.disagreement_eV_per_A * rng.uniform(0.01, 1, n)
-    return told(
-        pool,
-        expected_error_eV_per_A={"Li": np.where(rng.random(n) < 0.2, np.nan, lithium), "S": sulphur},
-        novelty=np.linalg.norm(points, axis=1),
-        separation=np.linalg.norm(points[:, None] - points, axis=2),
-        quiet=rng.integers(0, 9, n),
+def put_offers(workspace: Workspace, walker: str, frames: Sequence[Atoms], why: str = "random") -> SegmentSource:
+    """Write a segment of a walker that offers some frames."""
+    structures = tuple(Structure.from_atoms(frame) for frame in frames)
+    offers = tuple(
+        Offer.model_validate(
+            {
+                "index": index,
+                "why": why,
+                "step": index,
+                "temperature_K": 600.0,
+                "disagreement_eV_per_A": None,
+                "min_contact": 0.9,
+                "structure_sha256": structure.digest(),
+            }
+        )
+        for index, structure in enumerate(structures)
     )
-
-
-def told(
-    pool: Candidates,
-    expected_error_eV_per_A: dict[str, ArrayLike] | None = None,
-    novelty: ArrayLike | None = None,
-    separation: ArrayLike | None = None,
-    quiet: ArrayLike | None = None,
-) -> Candidates:
-    """The same candidates, and more of them known."""
-    return Candidates(
-        pool.ids,
-        pool.walker,
-        pool.composition,
-        pool.why,
-        pool.disagreement_eV_per_A,
-        pool.min_contact,
-        expected_error_eV_per_A or {},  # type: ignore[arg-type]
-        novelty,  # type: ignore[arg-type]
-        separation,  # type: ignore[arg-type]
-        quiet,  # type: ignore[arg-type]
+    key = f"segment{walker.lower()}"
+    workspace.write(
+        Result(
+            key=key,
+            kind="explore",
+            status="ok",
+            summary=OffersSummary(offers=offers).model_dump(mode="json"),
+            data=OffersData(structures=structures).model_dump(mode="json"),
+        )
     )
+    return SegmentSource(key=key, walker=walker, segment=0, system="LiCl", generation=1)
+
+
+def selection_of(*segments: SegmentSource, **changes: Any) -> SelectRequest:
+    """A request for a selection by the committee, with a window that lets everything in."""
+    usual: dict[str, Any] = {
+        "before": None,
+        "segments": segments,
+        "generation": 1,
+        "oldest": 1,
+        "policy": "disagreement",
+        "options": {},
+        "lower_eV_per_A": 0.0,
+        "upper_eV_per_A": 1e6,
+        "count": 2,
+        "per_walker": 99,
+        "seed": 1,
+        "members": MEMBERS,
+    }
+    return SelectRequest(**{**usual, **changes})

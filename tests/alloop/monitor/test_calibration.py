@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,9 @@ from alloop.folding import fold
 from alloop.monitor.calibration import CalibrationStatus, Fared, calibration_text, newest, usual
 from alloop.monitor.lines import lines
 from alloop.monitor.status import render, summary
-from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord, ReliabilityRecord
+from alloop.tasks.calibrations import CalibrateSummary
+from policies.calibration import Calibration
+from policies.reliability import ReliabilityRow
 from tests.support.calibrations import FACTORS, after, calibrated
 from tests.support.journals import START_T, play
 
@@ -54,7 +57,7 @@ def test_a_calibration_that_could_be_trusted_stays_in_use(entries):
 
 def test_a_calibration_without_any_label_is_not_trusted():
     nothing = CalibrateSummary(
-        calibration=CalibrationRecord(maps={}, dof=6.0), table=(), overall=(), made=(), doubts={}, frames=0, probes=0
+        calibration=Calibration(maps={}, dof=6.0), table=(), overall=(), made=(), doubts={}, frames=0, probes=0
     )
     assert "0 labels (0 probes), not trusted: no label came" in calibration_text(CalibrationStatus.of({0: nothing}))
     assert newest({}) is None
@@ -95,7 +98,7 @@ def test_every_reason_of_a_rejection_is_shown(entries):
 
 
 def test_a_ratio_needs_an_expectation():
-    row = ReliabilityRecord(
+    row = ReliabilityRow(
         among="probe",
         species="Li",
         predicted_eV_per_A=0.0,
@@ -107,7 +110,7 @@ def test_a_ratio_needs_an_expectation():
         se_coverage=None,
     )
     assert (Fared.of(row).ratio, Fared.of(row).se_ratio) == (None, None)
-    assert Fared.of(row.model_copy(update={"predicted_eV_per_A": 0.2})).ratio == 0.5
+    assert Fared.of(replace(row, predicted_eV_per_A=0.2)).ratio == 0.5
 
 
 @pytest.mark.parametrize(("values", "found"), [([0.011], 0.01), ([1.9], 2.0), ([80.0], 100.0), ([0.0], 0.1)])

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import plotly.graph_objects
 import pytest
 
 from alloop.report.calibration_figures import FEW_FRAMES, MADE, calibration_history, reliability
-from alloop.tasks.calibrations import ReliabilityRecord
+from policies.reliability import ReliabilityRow
 from tests.support.calibrations import calibrated
 
 
@@ -70,9 +71,9 @@ def test_bins_that_a_logarithm_cannot_show_are_left_out(summary):
         {"predicted_eV_per_A": 1e308},
         {"coverage": float("nan")},
     ]
-    rows = (*summary.table, *(summary.table[0].model_copy(update=change) for change in odd[:3]))
+    rows = (*summary.table, *(replace(summary.table[0], **change) for change in odd[:3]))
     assert reliability(summary.model_copy(update={"table": rows})) == reliability(summary)
-    last = (summary.table[0].model_copy(update=odd[3]),)
+    last = (replace(summary.table[0], **odd[3]),)
     json.dumps(reliability(summary.model_copy(update={"table": last})), allow_nan=False)
 
 
@@ -91,8 +92,8 @@ def test_the_history_has_a_point_for_every_generation_and_species():
 
 def test_hostile_names_are_escaped(summary):
     hostile = "<img src=x onerror=alert(1)>"
-    row: ReliabilityRecord = summary.overall[0].model_copy(update={"species": hostile, "among": "probe"})
-    bad = summary.model_copy(update={"overall": (row,), "made": (row.model_copy(update={"among": hostile}),)})
+    row: ReliabilityRow = replace(summary.overall[0], species=hostile, among="probe")
+    bad = summary.model_copy(update={"overall": (row,), "made": (replace(row, among=hostile),)})
     for figure in (reliability(bad), calibration_history({1: bad, 2: bad})):
         assert "&lt;img" in json.dumps(figure)
         assert "<img" not in json.dumps(figure)

@@ -3,14 +3,14 @@ import pytest
 
 from alloop.materials.structure import Structure
 from alloop.potential.committee import load_committee
-from alloop.tasks.calibrations import CalibrateSummary, CalibrationRecord
+from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import LabelData, Result
 from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap
 from tests.support.models import lithium_chloride
-from tests.support.offers import put_committee, put_offers, selection_of
+from tests.support.pools import put_committee, put_offers, selection_of
 
 ERROR_PER_DISAGREEMENT = 1.5
 
@@ -64,7 +64,7 @@ def test_expected_errors_are_what_labels_showed_of_disagreements(workspace):
     summary = summary_of(chosen_and_labelled(workspace, frames, probes=10), workspace)
     assert (summary.frames, summary.probes) == (30, 10)
     assert summary.trusted, summary.doubts
-    calibration = summary.calibration.calibration()
+    calibration = summary.calibration
     for element in ("Li", "Cl"):
         d = calibration.of(element).typical_eV_per_A
         assert calibration.of(element).expected_error(d) == pytest.approx(ERROR_PER_DISAGREEMENT * d, rel=0.1)
@@ -79,7 +79,7 @@ def test_few_labels_are_not_trusted_and_the_number_is_told(workspace):
 def test_predictions_are_tried_as_they_were_made_when_the_frames_were_chosen(workspace):
     """The calibration of that time took a disagreement for a third of what the errors then were."""
     third = SpeciesMap(mean_factor=ERROR_PER_DISAGREEMENT / 3)
-    record = CalibrationRecord.of(Calibration({"Li": third, "Cl": third}))
+    record = Calibration({"Li": third, "Cl": third})
     frames = [lithium_chloride(seed) for seed in range(6)]
     summary = summary_of(chosen_and_labelled(workspace, frames, calibration=record), workspace)
     assert sum(row.atoms for row in summary.made) == 6 * 8

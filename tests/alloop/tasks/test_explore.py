@@ -18,7 +18,6 @@ from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model
 from alloop.potential.committee import Look, Prediction
 from alloop.potential.model_files import write_model
-from alloop.tasks.calibrations import CalibrationRecord
 from alloop.tasks.explore import Exploration
 from alloop.tasks.requests import ExploreRequest, ExploreWalker
 from alloop.tasks.results import ExploreSummary, OffersData, Result, Snapshot
@@ -371,7 +370,7 @@ def test_near_the_window_the_committee_looks_more_often():
 
 def test_what_a_calibration_expects_decides_and_both_numbers_are_told():
     twice = SpeciesMap(typical_eV_per_A=0.1, scale_eV_per_A=0.2, share=1.0, mean_factor=1.0)
-    calibration = CalibrationRecord.of(Calibration({"Cu": twice}, 6.0))
+    calibration = Calibration({"Cu": twice}, 6.0)
     fields = {"random_steps": (2,), "lower_eV_per_A": 1.0, "temperature_K": 1500.0, "steps": 300}
     plain, _ = walk(Toy(), upper_eV_per_A=0.15, **fields)
     calibrated, _ = walk(Toy(), upper_eV_per_A=0.3, calibration=calibration, **fields)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from alloop.potential.committee import load_committee
-from alloop.tasks.calibrations import CalibrationRecord
 from alloop.tasks.machine import Machine
 from alloop.tasks.select import arrays
 from alloop.tasks.viewing import view
@@ -10,7 +9,7 @@ from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap
 from tests.support.models import frames, lithium_chloride, put_labels
-from tests.support.offers import MEMBERS, put_committee, put_offers, selection_of
+from tests.support.pools import MEMBERS, put_committee, put_offers, selection_of
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def test_a_calibration_turns_disagreements_into_expected_errors(workspace):
     segment = put_offers(workspace, "w", [lithium_chloride(1)])
     candidates = candidates_of(workspace, segment)
     maps = {"Li": SpeciesMap(mean_factor=3.0), "Cl": SpeciesMap(mean_factor=0.5)}
-    record = CalibrationRecord.of(Calibration(maps))
+    record = Calibration(maps)
     plain = looked_at(workspace, selection_of(segment), candidates).expected_error_eV_per_A
     found = looked_at(workspace, selection_of(segment, calibration=record), candidates).expected_error_eV_per_A
     assert found["Li"] == pytest.approx(3.0 * plain["Li"])
