@@ -112,7 +112,7 @@ def config(label_slots: int, *, overlap: bool, labels: int, offers: int) -> Camp
             "label": {"engine": "gpaw"},
             "potential": {"committee": 4, "foundation": "medium-mpa-0"},
             "heldout": {"from_generation": 0},
-            "fit": {"every_labels": max(25, label_slots), "max_steps": 2000, "rung_steps": 4000},
+            "fit": {"every_labels": max(25, label_slots), "max_steps": 2000, "rung_steps": 4000, "epochs": 8},
             "explore": {
                 "temperatures_K": [600, 800, 1000, 1200],
                 "replicas": max(1, others // 8),

@@ -37,7 +37,14 @@ TINY: dict[str, Any] = {
         },
     },
     "label": {"engine": "ase", "calculator": "ase.calculators.emt:EMT"},
-    "fit": {"every_labels": 4, "max_steps": 20, "rung_steps": 20, "check_every_steps": 10, "batch_size": 2},
+    "fit": {
+        "every_labels": 4,
+        "max_steps": 20,
+        "rung_steps": 20,
+        "epochs": 1,
+        "check_every_steps": 10,
+        "batch_size": 2,
+    },
     "explore": {
         "temperatures_K": [300],
         "replicas": 2,
