@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -83,7 +84,7 @@ def test_hostile_words_stay_words(entries):
     hostile = summary.model_copy(
         update={
             "doubts": {HOSTILE: HOSTILE},
-            "overall": tuple(row.model_copy(update={"species": HOSTILE, "among": HOSTILE}) for row in summary.overall),
+            "overall": tuple(replace(row, species=HOSTILE, among=HOSTILE) for row in summary.overall),
         }
     )
     found = after(entries, {1: hostile})
