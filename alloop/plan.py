@@ -19,7 +19,7 @@ from alloop.state import State
 from alloop.tasks.request import Request
 from alloop.walking import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.wanted import (
-    calibration_frames,
+    calibration_due,
     evaluations_wanted,
     fitted_subsets,
     generation_due,
@@ -213,11 +213,12 @@ def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
 
 def _calibrations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     active = state.active()
-    if active is None or not calibration_frames(state):
+    if active is None or not calibration_due(state, charter):
         return
-    purpose = f"calibrate/g{active.number}"
+    purpose = f"calibrate/g{active.number}/{state.labelled('train')}"
     if purpose not in state.tasks:
-        yield Wanted(purpose, "measure", partial(build.calibrate, state), {"generation": active.number})
+        context = {"generation": active.number, "labels": state.labelled("train")}
+        yield Wanted(purpose, "measure", partial(build.calibrate, state), context)
 
 
 def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:

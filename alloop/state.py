@@ -63,6 +63,7 @@ class State:
         self.segments_produced = 0
         self.e0s_eV: dict[str, float] = {}
         self.evaluations: dict[tuple[str, int], EvaluateSummary] = {}
+        self.calibrated = 0
         self.calibrations: dict[int, CalibrateSummary] = {}
         self.judged: list[RungJudged] = []
         self.verdict: VerdictReached | None = None

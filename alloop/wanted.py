@@ -134,6 +134,14 @@ def calibration_frames(state: State) -> list[FrameState]:
     return list(islice(labelled, CALIBRATION_FRAMES))[::-1]
 
 
+def calibration_due(state: State, charter: Charter) -> bool:
+    """Return whether a batch of labels came since the last calibration, and none is under way."""
+    if any(task.task == "calibrate" for task in state.running.values()):
+        return False
+    news = state.labelled("train") - state.calibrated
+    return news >= charter.config.select.batch and bool(calibration_frames(state))
+
+
 def starving(state: State, charter: Charter) -> bool:
     """Return whether so few frames wait for their label that label slots could run dry."""
     enough = charter.config.select.batch

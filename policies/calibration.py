@@ -12,8 +12,9 @@ Stat. Assoc.* 84, 881 (1989)), since a few errors are far larger than the rest:
 
     p(e) ∝ e²/σ³ · (1 + e²/(ν σ²))^(−(ν+3)/2)
 
-Frames are labelled for what they are, so every frame counts as 1/probability of its selection, clipped. The atoms of
-one frame and species share one weight, for they are not independent. A species is drawn towards the map of all species,
+Frames are labelled for what they are, so every frame counts as 1/probability of its selection, clipped; and committees
+learn, so that old frames count less (`memory`). The atoms of one frame and species share one weight, for they are not
+independent. A species is drawn towards the map of all species,
 and that one towards a slope of 1: a priori the error is the disagreement, give or take a factor of four.
 """
 
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,8 @@ Floats = NDArray[np.float64]
 LARGEST_WEIGHT = 20.0
 """Weight beyond which a rarely chosen frame counts no more, against that of a frame chosen for certain."""
 COVERAGE = 0.90
+HALF_LIFE_FRAMES = 20
+"""Labelled frames after which one counts half: a committee of few labels errs more for what it disagrees."""
 _PRIOR_LOG_SLOPE_SD = math.log(4.0)
 _SPECIES_LOG_SCALE_SD = 0.7
 _SHARE_LOGIT, _SHARE_LOGIT_SD = 2.0, 1.5
@@ -62,6 +65,8 @@ class Points:
         Probability with which the frame was selected.
     probe : ndarray of bool, shape (n,)
         Whether the frame was drawn at random, whatever its disagreement.
+    memory : ndarray, shape (n,), optional
+        What the frame counts for its age, see `memory`; 1 by default.
 
     Raises
     ------
@@ -75,12 +80,22 @@ class Points:
     frame: tuple[str, ...]
     probability: Floats
     probe: NDArray[np.bool_]
+    memory: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        for name in ("disagreement_eV_per_A", "error_eV_per_A", "probability"):
+        if not np.size(self.memory):
+            object.__setattr__(self, "memory", np.ones(len(self.species)))
+        for name in ("disagreement_eV_per_A", "error_eV_per_A", "probability", "memory"):
             object.__setattr__(self, name, np.array(getattr(self, name), dtype=np.float64).reshape(-1))
         object.__setattr__(self, "probe", np.array(self.probe, dtype=bool).reshape(-1))
-        fields = (self.disagreement_eV_per_A, self.error_eV_per_A, self.frame, self.probability, self.probe)
+        fields = (
+            self.disagreement_eV_per_A,
+            self.error_eV_per_A,
+            self.frame,
+            self.probability,
+            self.probe,
+            self.memory,
+        )
         if any(len(values) != len(self.species) for values in fields):
             raise ValueError(f"points: every field needs {len(self.species)} entries, one for each atom")
         numbers = np.concatenate([self.disagreement_eV_per_A, self.error_eV_per_A])
@@ -88,6 +103,8 @@ class Points:
             raise ValueError("points: disagreements and errors must be finite and not negative")
         if not ((self.probability > 0) & (self.probability <= 1)).all():
             raise ValueError("points: probabilities must be above 0 and at most 1")
+        if not ((self.memory > 0) & (self.memory <= 1)).all():
+            raise ValueError("points: a memory must be above 0 and at most 1")
 
     def __len__(self) -> int:
         return len(self.species)
@@ -102,6 +119,7 @@ class Points:
             tuple(self.frame[i] for i in places),
             self.probability[places],
             self.probe[places],
+            self.memory[places],
         )
 
 
@@ -205,9 +223,20 @@ class Calibration:
         return answer
 
 
+def memory(frames: int) -> Floats:
+    """Return what frames count for their age, shape (frames,), the newest last: 1, and half as much at the half-life.
+
+    That is `HALF_LIFE_FRAMES`, or a quarter of all frames if that is more, for what a committee has yet to learn from
+    further labels falls with their share of all.
+    """
+    age = np.arange(frames, dtype=np.float64)[::-1]
+    counted: Floats = 0.5 ** (age / max(HALF_LIFE_FRAMES, frames / 4))
+    return counted
+
+
 def frame_weights(points: Points) -> Floats:
-    """Return what each atom counts: its frame's clipped 1/probability, shared among its frame's atoms of a species."""
-    weight: Floats = np.minimum(1.0 / points.probability, LARGEST_WEIGHT)
+    """Return what each atom counts: its frame's clipped 1/probability, times its memory, shared by a species' atoms."""
+    weight: Floats = np.minimum(1.0 / points.probability, LARGEST_WEIGHT) * points.memory
     groups = np.unique([f"{s} {f}" for s, f in zip(points.species, points.frame, strict=True)], return_inverse=True)[1]
     shared: Floats = weight / np.bincount(groups)[groups]
     return shared

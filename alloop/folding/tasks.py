@@ -132,6 +132,7 @@ def _evaluate_finished(state: State, task: TaskState, event: TaskFinished) -> No
 def _calibrate_finished(state: State, task: TaskState, event: TaskFinished) -> None:
     if event.status == "ok":
         state.calibrations[int(task.context["generation"])] = CalibrateSummary.model_validate(event.summary)
+        state.calibrated = int(task.context.get("labels", state.calibrated))
 
 
 def _select_finished(state: State, task: TaskState, event: TaskFinished) -> None:

@@ -11,7 +11,7 @@ from alloop.tasks.machine import Machine
 from alloop.tasks.results import FrameView
 from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.workspace import Workspace
-from policies.calibration import Floats, Points
+from policies.calibration import Floats, Points, memory
 from policies.reliability import calibrate as fitted_and_tried
 from policies.reliability import reliability
 
@@ -46,7 +46,7 @@ def calibrate(
         _joined([one.view.bound_eV_per_A for one in predicted]),
     )
     probes = sum(one.frame.probe for one in usable)
-    report = fitted_and_tried(points_of(usable))
+    report = fitted_and_tried(points_of(usable, memory(len(usable))))
     summary = CalibrateSummary.of(report, made, frames=len(usable), probes=probes)
     return summary.model_dump(mode="json"), {}
 
@@ -65,8 +65,8 @@ class _Labelled:
         return bool(np.isfinite([*self.error_eV_per_A, *self.view.disagreement_eV_per_A]).all())
 
 
-def points_of(labelled: list[_Labelled]) -> Points:
-    """Return the atoms of labelled frames as the calibration sees them."""
+def points_of(labelled: list[_Labelled], counted: Floats | None = None) -> Points:
+    """Return the atoms of labelled frames as the calibration sees them, each frame counted as told, or as 1."""
     sizes = [len(one.elements) for one in labelled]
     return Points(
         disagreement_eV_per_A=_joined([one.view.disagreement_eV_per_A for one in labelled]),
@@ -75,6 +75,7 @@ def points_of(labelled: list[_Labelled]) -> Points:
         frame=tuple(one.frame.id for one, size in zip(labelled, sizes, strict=True) for _ in range(size)),
         probability=np.repeat([one.frame.probability for one in labelled], sizes),
         probe=np.repeat([one.frame.probe for one in labelled], sizes),
+        memory=np.repeat(np.ones(len(labelled)) if counted is None else counted, sizes),
     )
 
 

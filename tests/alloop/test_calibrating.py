@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from alloop.events import TaskFinished, TaskPlanned
 from alloop.state import State
 from tests.support.calibrations import calibrated
@@ -37,18 +39,17 @@ def test_without_a_share_nothing_is_probed_and_where_all_is_chance_there_is_noth
         assert "probe" not in {state.frames[name].reason for name in state.train_order}
 
 
-def test_every_generation_is_calibrated_once_on_the_labels_that_committees_had_looked_at(tmp_path):
+def test_every_batch_of_labels_is_calibrated_with_on_frames_that_committees_had_looked_at(tmp_path):
     campaign = run(tmp_path)
     asked = planned(campaign, "calibrate")
-    generations = [event.context["generation"] for event in asked]
-    assert generations == sorted(set(generations))
-    assert len(generations) > 1
+    labels = [event.context["labels"] for event in asked]
+    assert len(labels) > 2
+    assert all(later - earlier >= 6 for earlier, later in itertools.pairwise(labels))
     for event in asked:
         names = [frame["id"] for frame in event.request["frames"]]
         assert all(campaign.state.frames[name].selection is not None for name in names)
-        assert len(set(names)) == len(names)
-    sizes = [len(event.request["frames"]) for event in asked]
-    assert sizes == sorted(sizes)
+        assert len(set(names)) == len(names) > 0
+        assert [name for name in campaign.state.train_order if name in set(names)] == names
 
 
 def test_what_is_trusted_is_used_by_walkers_and_selections_and_what_is_not_is_not():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.calibration import PRIOR, Calibration, Points, fit_calibration, weighted_quantile
+from policies.calibration import PRIOR, Calibration, Points, fit_calibration, memory, weighted_quantile
 
 QUIET = {"Li": (0.02, 1.5), "Cl": (0.01, 4.0)}
 """a and b of σ = a + b d, by species."""
@@ -200,3 +200,27 @@ def test_points_must_be_points(d, e, p):
 def test_the_prior_is_what_an_unknown_species_gets():
     assert Calibration({}).of("Xx") is PRIOR
     assert PRIOR.frames == 0
+
+
+def test_old_labels_count_less_and_the_newest_decide():
+    """Sixty labels of a committee that erred by three disagreements, then twenty of one that errs by one."""
+    rng = np.random.default_rng(2)
+    d = rng.lognormal(-2.0, 0.4, 80 * 6)
+    factor = np.repeat([3.0] * 60 + [1.0] * 20, 6)
+    e = factor * d * np.linalg.norm(rng.normal(size=(len(d), 3)), axis=1) / np.sqrt(8 / np.pi)
+    frame = tuple(f"f{number:02d}" for number in range(80) for _ in range(6))
+    given = (d, e, ("Li",) * len(d), frame, np.ones(len(d)), np.zeros(len(d), bool))
+    forgetful = fit_calibration(Points(*given, np.repeat(memory(80), 6)))
+    faithful = fit_calibration(Points(*given))
+    now = np.median(d)
+    assert faithful.of("Li").expected_error(now) > 2.3 * now
+    assert forgetful.of("Li").expected_error(now) < 2.1 * now
+
+
+@pytest.mark.parametrize(("frames", "half_life"), [(10, 20), (80, 20), (400, 100)])
+def test_memory_halves_with_the_half_life(frames, half_life):
+    counted = memory(frames)
+    assert counted[-1] == 1.0
+    assert (np.diff(counted) > 0).all()
+    if frames > half_life:
+        assert counted[-1 - half_life] == pytest.approx(0.5)
