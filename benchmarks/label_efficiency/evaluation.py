@@ -9,11 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ase.data import atomic_numbers
 
-from alloop.potential.model_files import read_model
+from alloop.potential.model_files import read_model, write_model
+from alloop.state import State
+from alloop.tasks.fit import read_frame
 from alloop.tasks.workspace import Workspace
 from benchmarks.label_efficiency.campaigns import One
 from benchmarks.label_efficiency.dynamics import diffusivity, run
+from benchmarks.label_efficiency.fitting import fitted
 from benchmarks.label_efficiency.reference import DIFFUSION_K, HOT_K, Reference, stable_ps
 from benchmarks.label_efficiency.teacher import forces_of
 
@@ -21,6 +25,8 @@ STABILITY_WALKERS, STABILITY_PS, STABILITY_SNAPSHOT_FS = 4, 3.0, 100.0
 STUDENT_WALKERS, STUDENT_PS, STUDENT_EQUILIBRATION_PS = 4, 10.0, 1.0
 MEASURED_AT = (32, 96)
 """Sizes at which diffusivities are measured, which cost more than all the rest."""
+FIT_STEPS, LEARNING_RATE = 1500, 0.02
+"""The schedule of the models that are judged: the same for all sizes, so that only the labels differ."""
 SEED = 30_000
 
 
@@ -54,17 +60,31 @@ class Score:
 
 def scores_of(one: One, reference: Reference, teacher: torch.nn.Module) -> list[Score]:
     """Return the scores of a campaign's rungs, from the files that stand where they do."""
-    state, workspace = one.state(), Workspace(one.root)
+    state = one.state()
     found = []
-    for size, rung in sorted(state.rungs.items()):
-        if 0 not in rung.models:
-            continue
+    for size in sorted(state.rungs):
         file = one.folder / "scores" / f"{one.name}-{size}.json"
         if not file.is_file():
-            path, sha256 = workspace.model_path(rung.models[0]), workspace.model_sha256(rung.models[0])
-            _write(file, score(one, size, read_model(path, sha256=sha256), reference, teacher))
+            _write(file, score(one, size, model_of(one, state, size), reference, teacher))
         found.append(Score(**json.loads(file.read_text(encoding="utf-8"))))
     return found
+
+
+def model_of(one: One, state: State, size: int) -> torch.nn.Module:
+    """Return a model fitted from scratch on the labels of a rung; it is kept in a file.
+
+    A campaign's own fits of its rungs take more steps on more labels; these do not.
+    """
+    file = one.folder / "models" / f"{one.name}-{size}.pt"
+    if not file.is_file():
+        workspace = Workspace(one.root)
+        frames = [read_frame(workspace, str(state.frames[name].label)) for name in state.rungs[size].frames]
+        e0s_eV = {atomic_numbers[symbol]: energy_eV for symbol, energy_eV in state.e0s_eV.items()}
+        shape = state.config["potential"]["architecture"]
+        model = fitted(frames, e0s_eV, shape, steps=FIT_STEPS, learning_rate=LEARNING_RATE, seed=SEED + one.seed)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_model(file, model)
+    return read_model(file)
 
 
 def score(one: One, size: int, model: torch.nn.Module, reference: Reference, teacher: torch.nn.Module) -> Score:

@@ -41,7 +41,7 @@ def main(folder: Path, first: int, last: int, fate: str) -> None:
         view.on_entry(entry, state)
         slowest = max(slowest, time.monotonic() - before)
     if fate == "killed":
-        time.sleep(4.0)
+        _wait_for_rows(folder)
         os.kill(os.getpid(), signal.SIGKILL)
     if fate == "interrupted":
         _wait_for_core()
@@ -62,6 +62,16 @@ def _wait_for_core() -> None:
     while not _core() and time.monotonic() < limit:
         time.sleep(0.1)
     time.sleep(1.5)
+
+
+def _wait_for_rows(folder: Path) -> None:
+    """Wait until what is on disk has stood still for a while, on a busy machine too."""
+    limit, size, since = time.monotonic() + 60.0, 0, time.monotonic()
+    while time.monotonic() < limit and (size == 0 or time.monotonic() - since < 3.0):
+        now = sum(file.stat().st_size for file in folder.rglob("*.wandb"))
+        if now != size:
+            size, since = now, time.monotonic()
+        time.sleep(0.2)
 
 
 def _kill_core() -> None:
