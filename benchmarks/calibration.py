@@ -4,7 +4,7 @@
     python -m benchmarks.calibration runs/CAMPAIGN --figure plot.svg   and its reliability plot
 
 All labels that a committee had looked at before count. Held back: each frame is predicted by a calibration that did not
-see its label. As made: by the calibration that was in use when the frame was chosen.
+see its label. Walking forward: by a calibration on the labels of all selections before its own, from the twentieth on.
 """
 
 from __future__ import annotations
@@ -17,22 +17,32 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+import numpy as np
 
 from alloop import build
 from alloop.commands.campaigns import folded
-from alloop.tasks.calibrate import calibrate
-from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.machine import Machine
+from alloop.tasks.calibrate import Labelled, labelled_frames, points_of
 from alloop.tasks.workspace import Workspace
-from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow
+from policies.calibration import fit_calibration, memory
+from policies.reliability import COVERAGE_RANGE, FEWEST_FRAMES, LARGEST_RATIO, ReliabilityRow, calibrate, reliability
 
 LOOKS = {"probe": ("o", "#1f77b4", "random probes"), "selected": ("s", "#d62728", "selected frames")}
 
 
-def calibrated(root: Path) -> CalibrateSummary:
-    """Return what all labels of a campaign say of its committees."""
-    request = build.calibrate(folded(root))
-    return CalibrateSummary.model_validate(calibrate(request, Workspace(root), Machine())[0])
+def walking_forward(frames: Sequence[Labelled]) -> tuple[ReliabilityRow, ...]:
+    """Return what errors were where calibrations on earlier labels expected them."""
+    asked: list[Labelled] = []
+    expected, bound = [np.empty(0)], [np.empty(0)]
+    order = list(dict.fromkeys(frame.frame.selection for frame in frames))
+    for place, selection in enumerate(order):
+        before = [frame for frame in frames if frame.frame.selection in order[:place]]
+        now = [frame for frame in frames if frame.frame.selection == selection]
+        if len(before) >= FEWEST_FRAMES:
+            known, points = fit_calibration(points_of(before, memory(len(before)))), points_of(now)
+            asked += now
+            expected.append(known.expected_error(points.species, points.disagreement_eV_per_A))
+            bound.append(known.bound(points.species, points.disagreement_eV_per_A))
+    return reliability(points_of(asked), np.concatenate(expected), np.concatenate(bound))
 
 
 def lines(title: str, rows: Sequence[ReliabilityRow]) -> list[str]:
@@ -62,10 +72,10 @@ def within(rows: Sequence[ReliabilityRow]) -> str:
     )
 
 
-def draw(summary: CalibrateSummary, file: Path) -> None:
+def draw(tables: dict[str, tuple[ReliabilityRow, ...]], file: Path) -> None:
     """Write the reliability plot."""
     figure, axes = plt.subplots(1, 2, figsize=(8.0, 3.8), sharey=True)
-    for axis, (title, rows) in zip(axes, (("held back", summary.table), ("as made", summary.made)), strict=True):
+    for axis, (title, rows) in zip(axes, tables.items(), strict=True):
         ends = [value for row in rows for value in (row.predicted_eV_per_A, row.observed_eV_per_A)] or [0.01, 1.0]
         line = [0.7 * min(ends), 1.4 * max(ends)]
         axis.plot(line, line, color="black", linewidth=0.8)
@@ -94,13 +104,15 @@ def main() -> None:
     parser.add_argument("campaign", type=Path, help="its folder")
     parser.add_argument("--figure", type=Path, help="an SVG file to write")
     asked = parser.parse_args()
-    summary = calibrated(asked.campaign)
-    print(f"{summary.frames} labels, {summary.probes} of them random probes")
-    print("trusted" if summary.trusted else f"not trusted: {dict(summary.doubts)}")
-    for title, rows in (("held back", summary.table), ("as made", summary.made), ("by element", summary.overall)):
+    frames = labelled_frames(build.calibrate(folded(asked.campaign)), Workspace(asked.campaign))
+    report = calibrate(points_of(frames, memory(len(frames))))
+    print(f"{len(frames)} labels, {sum(frame.frame.probe for frame in frames)} of them random probes")
+    print("trusted" if report.trusted else f"not trusted: {dict(report.doubts)}")
+    tables = {"held back": report.table, "walking forward": walking_forward(frames)}
+    for title, rows in (*tables.items(), ("held back, by element", report.overall)):
         print("\n".join(["", *lines(title, rows), "", within(rows)]))
     if asked.figure is not None:
-        draw(summary, asked.figure)
+        draw(tables, asked.figure)
 
 
 if __name__ == "__main__":

@@ -35,10 +35,7 @@ def calibrate(
     summary, data : dict
         A dumped `CalibrateSummary`, and no data.
     """
-    selections = {frame.selection: workspace.selection(frame.selection) for frame in request.frames}
-    seen = [(frame, view) for frame in request.frames if (view := selections[frame.selection].views.get(frame.id))]
-    labelled = [_Labelled(frame, view, workspace) for frame, view in seen]
-    usable = [one for one in labelled if one.is_finite()]
+    usable = labelled_frames(request, workspace)
     predicted = [one for one in usable if one.view.expected_error_eV_per_A]
     made = reliability(
         points_of(predicted),
@@ -51,7 +48,15 @@ def calibrate(
     return summary.model_dump(mode="json"), {}
 
 
-class _Labelled:
+def labelled_frames(request: CalibrateRequest, workspace: Workspace) -> list[Labelled]:
+    """Return the frames of a request with label and view, without those that no committee looked at."""
+    selections = {frame.selection: workspace.selection(frame.selection) for frame in request.frames}
+    seen = [(frame, view) for frame in request.frames if (view := selections[frame.selection].views.get(frame.id))]
+    labelled = [Labelled(frame, view, workspace) for frame, view in seen]
+    return [one for one in labelled if one.is_finite()]
+
+
+class Labelled:
     """A labelled frame with what was said of it before."""
 
     def __init__(self, frame: CalibrationFrame, view: FrameView, workspace: Workspace) -> None:
@@ -62,10 +67,11 @@ class _Labelled:
         self.error_eV_per_A: Floats = np.linalg.norm(wrong, axis=1)
 
     def is_finite(self) -> bool:
+        """Return whether errors and disagreements are numbers."""
         return bool(np.isfinite([*self.error_eV_per_A, *self.view.disagreement_eV_per_A]).all())
 
 
-def points_of(labelled: list[_Labelled], counted: Floats | None = None) -> Points:
+def points_of(labelled: list[Labelled], counted: Floats | None = None) -> Points:
     """Return the atoms of labelled frames as the calibration sees them, each frame counted as told, or as 1."""
     sizes = [len(one.elements) for one in labelled]
     return Points(
