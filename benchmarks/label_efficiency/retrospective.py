@@ -27,7 +27,7 @@ from policies.selection import Candidates, Window
 
 SHAPE = {"channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2, "cutoff_A": 5.0}
 SIZES = (12, 24, 36, 48, 72, 96)
-MEMBERS, LEADER_STEPS, MEMBER_STEPS, LEARNING_RATE = 4, 500, 200, 0.02
+MEMBERS, LEADER_STEPS, MEMBER_STEPS, LEARNING_RATE = 4, 2000, 200, 0.02
 PER_WALKER, PROBES = 2, 0.1
 WINDOW = Window(0.01, 10.0)
 WITHOUT_COMMITTEE = ("random",)
