@@ -22,7 +22,7 @@ from benchmarks.label_efficiency.reference import DIFFUSION_K, HOT_K, Reference,
 from benchmarks.label_efficiency.teacher import forces_of
 
 STABILITY_WALKERS, STABILITY_PS, STABILITY_SNAPSHOT_FS = 4, 3.0, 100.0
-STUDENT_WALKERS, STUDENT_PS, STUDENT_EQUILIBRATION_PS = 4, 10.0, 1.0
+STUDENT_WALKERS, STUDENT_PS, STUDENT_EQUILIBRATION_PS = 4, 15.0, 1.0
 MEASURED_AT = (32, 96)
 """Sizes at which diffusivities are measured, which cost more than all the rest."""
 FIT_STEPS, LEARNING_RATE = 2500, 0.02

@@ -19,9 +19,9 @@ from benchmarks.label_efficiency.teacher import evaluated, labels_of
 TEMPERATURES_K = (300.0, 600.0, 1000.0, 1400.0)
 WALKERS, LENGTH_PS, EQUILIBRATION_PS, SNAPSHOT_FS = 4, 6.0, 1.0, 300.0
 SEED = 20_000
-DIFFUSION_K = 1000.0
+DIFFUSION_K = 1400.0
 HOT_K = 1400.0
-DIFFUSION_WALKERS, DIFFUSION_PS = 6, 15.0
+DIFFUSION_WALKERS, DIFFUSION_PS = 8, 20.0
 BAND = 6.0
 """A frame whose energy lies so many standard deviations off the mean of the teacher's MD has left the solid."""
 FRAMES_FILE, ABOUT_FILE = "reference.extxyz", "reference.json"
