@@ -61,7 +61,7 @@ def test_error_bars_too_wide_to_judge_ask_for_longer_runs_and_not_for_labels(tmp
 
 
 def test_no_label_is_bought_for_a_rung_beyond_one_that_is_still_measured(tmp_path):
-    campaign = loop(tmp_path, config(measure=MEASURE, ladder={**LENIENT, "lookahead_rungs": 0}))
+    campaign = loop(tmp_path, config(seed=5, measure=MEASURE, ladder={**LENIENT, "lookahead_rungs": 0}))
     campaign.run(STARTED)
     entries = list(campaign.journal.entries())
     extended = next(e.seq for e in entries if isinstance(e.event, ProductionExtended))

@@ -55,7 +55,7 @@ BROKEN = [
     ("timestep_fs: 2.0", "timestep_fs: 20", "explore.timestep_fs: ", "too long"),
     ("timestep_fs: 2.0", "timestep_fs: 0.002", "explore.timestep_fs: ", "is it in ps?"),
     ("timestep_fs: 2.0", "friction_per_fs: 10", "explore.friction_per_fs: ", "is it per ps?"),
-    ("segment_fs: 500", "segment_fs: 10", "explore.segment_fs: ", "ends before the committee looks"),
+    ("segment_fs: 500", "segment_fs: 8", "explore.segment_fs: ", "ends before the committee looks"),
     ("segment_fs: 500", "random_offers: 1000", "explore.random_offers: ", "a segment of 500 steps"),
     ("fraction: 0.25", "segment_fs: 1", "heldout.segment_fs: ", "shorter than one step"),
     ("temperatures_K: [600, 1000]", "temperatures_K: [600, 25]", "explore.temperatures_K[1]: ", "25 °C is 298 K"),
