@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from alloop.failure import blaming
 from alloop.tasks.machine import Machine
-from alloop.tasks.results import Candidate, ChosenFrame, SelectData, SelectSummary
+from alloop.tasks.results import Candidate, ChosenFrame, FrameView, SelectData, SelectSummary
 from alloop.tasks.selection_requests import SegmentSource, SelectRequest
 from alloop.tasks.viewing import Viewed, view
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -65,7 +65,7 @@ def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> tu
         rejected=dict(Counter(rejected.values())),
         waiting=len(waiting),
     )
-    views = {frame.id: viewed.views[frame.id] for frame in chosen if frame.id in viewed.views}
+    views = {frame.id: seen for frame in chosen if (seen := viewed.views.get(frame.id)) and _is_finite(seen)}
     data = SelectData(chosen=chosen, rejected=rejected, waiting=waiting, views=views)
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
@@ -94,7 +94,7 @@ def _seen_again(frame: Candidate, viewed: Viewed) -> Candidate:
     """Return a candidate with the disagreement that the present committee has about it."""
     if frame.id not in viewed.views:
         return frame
-    largest = max(viewed.views[frame.id].disagreement_eV_per_A)
+    largest = float(np.max(viewed.views[frame.id].disagreement_eV_per_A))
     return frame.model_copy(update={"disagreement_eV_per_A": largest if np.isfinite(largest) else None})
 
 
@@ -165,6 +165,11 @@ def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
         )
         for offer in workspace.segment(source.key, source.place).offers
     ]
+
+
+def _is_finite(seen: FrameView) -> bool:
+    """Return whether a view can be learnt from; what is no number has no place in a result either."""
+    return bool(np.isfinite(seen.disagreement_eV_per_A).all() and np.isfinite(seen.forces_eV_per_A).all())
 
 
 def _or_nan(value: float | None) -> float:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alloop.potential.committee import load_committee
+from alloop.potential.committee import Look, Prediction, load_committee
 from alloop.tasks.machine import Machine
 from alloop.tasks.select import arrays
 from alloop.tasks.viewing import view
@@ -89,3 +89,20 @@ def test_probes_are_drawn_whatever_the_committee_says_and_come_after_the_policy_
     assert [frame["rank"] for frame in chosen] == [1, 2, 3, 4, 5]
     assert [frame["why"] for frame in chosen[3:]] == ["probe", "probe"]
     assert [frame["probability"] for frame in chosen[3:]] == pytest.approx([0.2, 0.2])
+
+
+def test_a_probe_of_which_the_committee_gives_no_number_is_chosen_and_leaves_no_view(workspace, monkeypatch):
+    class Lost:
+        def __len__(self):
+            return 3
+
+        def look(self, atoms):
+            nothing = np.full((len(atoms), 3), np.nan)
+            return Look(Prediction(0.0, nothing), np.full(len(atoms), np.nan))
+
+    monkeypatch.setattr("alloop.tasks.viewing.load_committee", lambda *arguments: Lost())
+    segment = put_offers(workspace, "w", [lithium_chloride(1)])
+    key = perform(str(workspace.root), "select", selection_of(segment, count=1, probes=1).model_dump(mode="json"))
+    found = workspace.selection(key)
+    assert [frame.why for frame in found.chosen] == ["probe"]
+    assert found.views == {}
