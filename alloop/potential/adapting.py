@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -45,22 +46,27 @@ def with_low_rank(model: torch.nn.Module, rank: int, seed: int) -> torch.nn.Modu
 
 def with_replay(model: torch.nn.Module) -> torch.nn.Module:
     """Return a model with a second head that says the same (multihead replay, arXiv:2401.00096): all else is shared."""
+    return with_heads(model, HEADS)
+
+
+def with_heads(model: torch.nn.Module, heads: Sequence[str]) -> torch.nn.Module:
+    """Return a model of several heads that all say what a model of one head says."""
     config = describe_model(model)
     arguments: dict[str, Any] = config["arguments"]
-    arguments["heads"] = list(HEADS)
+    arguments["heads"] = list(heads)
     for name in ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift"):
         row = torch.as_tensor(arguments[name]).flatten().tolist()
-        arguments[name] = [row] * len(HEADS) if name == "atomic_energies" else row * len(HEADS)
+        arguments[name] = [row] * len(heads) if name == "atomic_energies" else row * len(heads)
     whole: Any = model
-    double: Any = build_model(config)
+    several: Any = build_model(config)
     with building(config["dtype"]), torch.no_grad():
-        order = double.products[0].linear.irreps_out.lmax
+        order = several.products[0].linear.irreps_out.lmax
         elements = AtomicNumberTable(list(numbers_of(model)))
-        load_foundations_elements(double, whole, elements, load_readout=True, max_L=order)
-        for old, new in zip(_constants(whole), _constants(double), strict=True):
-            new.copy_(old.reshape(1, -1).expand(len(HEADS), -1).reshape(new.shape))
-    both: torch.nn.Module = double
-    return both
+        load_foundations_elements(several, whole, elements, load_readout=True, max_L=order)
+        for old, new in zip(_constants(whole), _constants(several), strict=True):
+            new.copy_(old.reshape(1, -1).expand(len(heads), -1).reshape(new.shape))
+    found: torch.nn.Module = several
+    return found
 
 
 def plain(model: torch.nn.Module) -> torch.nn.Module:

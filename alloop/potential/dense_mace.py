@@ -100,7 +100,7 @@ class DenseMace:
         with torch.enable_grad():
             harmonics = frame.harmonics.detach().requires_grad_()
             basis = self._interval.basis(frame.lengths_A).to(self._dtype)
-            radial, steepness = zip(*(both.chunk(2) for both in self._radial(basis)), strict=True)
+            radial, steepness = zip(*(_tracked(both).chunk(2) for both in self._radial(basis)), strict=True)
             energies = self._scale * self._energies(frame, harmonics, radial)
             by_harmonics, *by_radial = torch.autograd.grad(energies.sum(), (harmonics, *radial), create_graph=fitting)
             slopes = self._slopes(frame, by_harmonics, by_radial, steepness)
@@ -207,6 +207,11 @@ def _read(readout: Any, features: torch.Tensor) -> torch.Tensor:
         features = readout.non_linearity(features @ _matrix(readout.linear_1.weight, features.shape[1]))
     weight = readout.linear.weight if hasattr(readout, "linear") else readout.linear_2.weight
     return (features @ _matrix(weight, features.shape[1])).squeeze(1)
+
+
+def _tracked(values: torch.Tensor) -> torch.Tensor:
+    """Return values that can be differentiated by, also where the weights that made them are frozen."""
+    return values if values.requires_grad else values.requires_grad_()
 
 
 def _matrix(weight: torch.Tensor, rows: int) -> torch.Tensor:

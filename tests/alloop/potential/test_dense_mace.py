@@ -7,6 +7,7 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alloop.potential.adapting import with_frozen
 from alloop.potential.chebyshev import Interval
 from alloop.potential.dense_frames import dense_frames, joined
 from alloop.potential.dense_mace import DenseMace
@@ -55,6 +56,16 @@ def test_loss_and_gradients_are_those_of_mace(shape, dtype):
         assert (slopes - wanted).abs().max() <= TOLERANCE[dtype] * wanted.abs().max()
 
     check()
+
+
+@pytest.mark.parametrize("last", ["embedding", "interactions", "products"])
+def test_a_partly_frozen_model_learns_as_in_mace(last):
+    model = with_frozen(small_model(dtype="float64"), last)
+    graphs = labelled_graphs(crystals(range(3)), model)
+    ours, theirs = (kind(model, graphs, graphs, stress=True) for kind in (DenseObjective, MaceObjective))
+    (loss, slopes), (right, wanted) = (gradients(one, model, [0, 1, 2], WEIGHTS) for one in (ours, theirs))
+    assert loss == pytest.approx(right, rel=1e-9)
+    assert (slopes - wanted).abs().max() <= 1e-9 * wanted.abs().max()
 
 
 def test_what_is_watched_is_what_mace_would_say():
