@@ -50,7 +50,7 @@ def fitted(
     watched : sequence of ase.Atoms
         Frames whose errors `on_check` is told; they decide nothing.
     """
-    model = _new(frames, e0s_eV, shape, seed) if start is None else rebuilt(start)
+    model = new(frames, e0s_eV, shape, seed) if start is None else rebuilt(start)
     recipe = Recipe(
         max_steps=steps,
         batch_size=BATCH,
@@ -76,7 +76,8 @@ def sampled(frames: Sequence[Atoms], seed: int, member: int) -> list[Atoms]:
     return [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)] or list(frames)
 
 
-def _new(frames: Sequence[Atoms], e0s_eV: Mapping[int, float], shape: Mapping[str, Any], seed: int) -> torch.nn.Module:
+def new(frames: Sequence[Atoms], e0s_eV: Mapping[int, float], shape: Mapping[str, Any], seed: int) -> torch.nn.Module:
+    """Return a model with random weights, scaled to some frames."""
     scale_eV_per_A, shift_eV = interaction_statistics(frames, e0s_eV)
     return new_model(
         shape,

@@ -14,9 +14,10 @@ from ase import Atoms
 from alloop.materials.contacts import min_contact
 from alloop.potential.committee import disagreement
 from alloop.potential.descriptors import environments
+from benchmarks.label_efficiency.committees import independent, readouts
 from benchmarks.label_efficiency.dynamics import cell, mobile_ions
 from benchmarks.label_efficiency.evaluation import Score, force_errors
-from benchmarks.label_efficiency.fitting import fitted, sampled
+from benchmarks.label_efficiency.fitting import fitted
 from benchmarks.label_efficiency.reference import Reference
 from benchmarks.label_efficiency.statistics import tail_of
 from benchmarks.label_efficiency.teacher import Dataset, forces_of, labels_of, read_dataset
@@ -27,7 +28,7 @@ from policies.selection import Candidates, Window
 
 SHAPE = {"channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2, "cutoff_A": 5.0}
 SIZES = (12, 24, 36, 48, 72, 96)
-MEMBERS, LEADER_STEPS, MEMBER_STEPS, LEARNING_RATE = 4, 2000, 200, 0.02
+LEADER_STEPS, MEMBER_STEPS, LEARNING_RATE = 2000, 200, 0.02
 PER_WALKER, PROBES = 2, 0.1
 WINDOW = Window(0.01, 10.0)
 WITHOUT_COMMITTEE = ("random",)
@@ -49,7 +50,11 @@ def run(dataset: Path, folder: Path, policies: Sequence[str], seeds: Sequence[in
 
 
 def learning_curve(data: Dataset, policy: str, seed: int) -> list[Score]:
-    """Return the errors on the held-out labels as a policy chooses, from the initial labels on."""
+    """Return the errors on the held-out labels as a policy chooses, from the initial labels on.
+
+    ``policy+readouts`` gives a policy a committee of readouts on one backbone.
+    """
+    name, (policy, _, kind) = policy, policy.partition("+")
     pool, test = list(data.train), heldout_reference(data.heldout)
     chosen = [place for place, frame in enumerate(pool) if str(frame.info["walker"]).endswith(".initial")]
     committee: list[torch.nn.Module] = []
@@ -62,9 +67,9 @@ def learning_curve(data: Dataset, policy: str, seed: int) -> list[Score]:
             if not picked:
                 return scores
             chosen += [rest[place] for place in picked]
-        with_members = policy not in WITHOUT_COMMITTEE
-        committee = _committee([pool[place] for place in chosen], data.e0s_eV, committee, seed, with_members)
-        scores.append(Score(policy, seed, size, **force_errors(forces_of(committee[0], test.frames), test)))
+        kind = "none" if policy in WITHOUT_COMMITTEE else kind or "independent"
+        committee = _committee([pool[place] for place in chosen], data.e0s_eV, committee, seed, kind)
+        scores.append(Score(name, seed, size, **force_errors(forces_of(committee[0], test.frames), test)))
     return scores
 
 
@@ -118,20 +123,17 @@ def heldout_reference(frames: Sequence[Atoms]) -> Reference:
 
 
 def _committee(
-    frames: list[Atoms], e0s_eV: Mapping[int, float], before: list[torch.nn.Module], seed: int, with_members: bool
+    frames: list[Atoms], e0s_eV: Mapping[int, float], before: list[torch.nn.Module], seed: int, kind: str
 ) -> list[torch.nn.Module]:
-    """Return a leader fitted from scratch, which is judged, and members that go on from where they were."""
+    """Return a leader fitted from scratch, which is judged, and what its committee is made of.
+
+    Whole models go on from where they were; readouts begin with the leader's.
+    """
     leader = fitted(frames, e0s_eV, SHAPE, steps=LEADER_STEPS, learning_rate=LEARNING_RATE, seed=seed)
-    members = [
-        fitted(
-            sampled(frames, seed, member),
-            e0s_eV,
-            SHAPE,
-            steps=MEMBER_STEPS,
-            learning_rate=LEARNING_RATE * (0.25 if before else 1.0),
-            seed=seed + 100 * member,
-            start=before[member] if before else None,
-        )
-        for member in range(1, MEMBERS if with_members else 1)
-    ]
+    rate = LEARNING_RATE * (0.25 if before else 1.0)
+    if kind == "readouts":
+        return [leader, *readouts(leader, frames, steps=MEMBER_STEPS, learning_rate=LEARNING_RATE, seed=seed)]
+    if kind == "none":
+        return [leader]
+    members = independent(frames, e0s_eV, SHAPE, steps=MEMBER_STEPS, learning_rate=rate, seed=seed, before=before)
     return [leader, *members]
