@@ -69,18 +69,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=int, default=48, help="training frames")
     parser.add_argument("--valid", type=int, default=16, help="validation frames")
     parser.add_argument("--steps", type=int, default=600, help="optimiser steps of mace_run_train")
+    parser.add_argument("--only-starts", action="store_true", help="only what fits reach from different beginnings")
     parser.add_argument("--our-steps", type=int, help="optimiser steps of alloop's schedule; as many by default")
     options = parser.parse_args(arguments)
     data = dataset(options.dataset, options.train, options.valid)
     print(f"{options.train} frames of {len(data.valid[0])} atoms, {len(data.valid)} to validate on, {MEMBERS} members")
+    if not options.only_starts:
+        compare_committees(data, options.steps, options.our_steps or options.steps)
+        print_steps(data)
+    print_starts(data, options.our_steps or options.steps)
+
+
+def compare_committees(data: Data, steps: int, our_steps: int) -> None:
+    """Fit the committee both ways and print what it cost."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        one, targets = by_mace(data, root / "one", options.steps, 1, None)
-        two, _ = by_mace(data, root / "two", options.steps, 2, targets)
-        ours, reached = by_alloop(data, root / "ours", options.our_steps or options.steps)
+        one, targets = by_mace(data, root / "one", steps, 1, None)
+        two, _ = by_mace(data, root / "two", steps, 2, targets)
+        ours, reached = by_alloop(data, root / "ours", our_steps)
     print_committee(one, two, ours, targets, reached)
-    print_steps(data)
-    print_starts(data, options.our_steps or options.steps)
 
 
 def by_mace(
@@ -239,10 +246,13 @@ def print_steps(data: Data) -> None:
 
 
 def print_starts(data: Data, steps: int) -> None:
-    """Print how many steps a fit needs to the error of a fit from random weights, by what it starts from."""
-    print("\nstart                               steps to the force RMSE of a fit from random weights")
-    for name, count in starts(data, steps).items():
-        print(f"{name:<35} {'not reached' if count is None else count}")
+    """Print what fits reach from different beginnings, and in how many steps."""
+    print(
+        "\nstart                                    force RMSE at the end   steps to that of random weights, foundation"
+    )
+    for start in starts(data, steps):
+        reached = [f"{count or 'never':>8}" for count in (start.to_random, start.to_foundation)]
+        print(f"{start.name:<40}{start.final_meV_per_A:8.1f} {' '.join(reached)}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -89,38 +90,48 @@ def _mace_step(model: torch.nn.Module, graphs: Sequence[Any]) -> Any:
     return step
 
 
-def starts(data: Data, steps: int) -> dict[str, int | None]:
-    """Return the optimiser steps to the error of a fit from random weights, by what a fit starts from.
+@dataclass(frozen=True)
+class Start:
+    """What a fit began from, how it ended (force RMSE, meV/Å), and its steps to the final errors of two others."""
 
-    The earlier generation knows half of the frames. The stand-in for a foundation is a model of the same shape, fitted
+    name: str
+    final_meV_per_A: float
+    to_random: int | None
+    to_foundation: int | None
+
+
+def starts(data: Data, steps: int) -> list[Start]:
+    """Return what fits reach from different beginnings, all on the same frames.
+
+    The earlier generations know half of the frames. The stand-in for a foundation is a model of the same shape, fitted
     to the same frames with softened labels.
     """
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         frames = data.members[0]
         train, valid = put(workspace, frames), put(workspace, data.valid)
+        half, slow = train[: len(train) // 2], 0.25 * RATE
 
         def history(**changes: Any) -> tuple[str, list[tuple[int, float]]]:
             asked = request(**{"train": train, "valid": valid, "data": data, "steps": steps, **changes})
             key = perform(folder, "fit", asked.model_dump(mode="json"))
             return key, [(check.step, check.rmse_forces_meV_per_A) for check in summary(workspace, key).history]
 
-        _, random = history()
-        target = random[-1][1]
-        earlier, _ = history(train=train[: len(train) // 2], seed=1)
+        earlier, _ = history(train=half, seed=1)
         soft, _ = history(train=_softened(workspace, frames), seed=2)
         foundation = _as_foundation(workspace, soft)
-        slow = 0.25 * RATE
+        tuned, _ = history(train=half, init=foundation, learning_rate=slow, seed=1)
         found = {
-            "random weights": random,
-            "earlier generation": history(init=f"fit:{earlier}", learning_rate=slow)[1],
-            "earlier generation, half the steps": history(init=f"fit:{earlier}", learning_rate=slow, steps=steps // 2)[
-                1
-            ],
-            "foundation": history(init=foundation)[1],
-            "foundation, a quarter of the rate": history(init=foundation, learning_rate=slow)[1],
+            "random weights": history(),
+            "earlier generation from random weights": history(init=f"fit:{earlier}", learning_rate=slow),
+            "foundation": history(init=foundation),
+            "foundation, a quarter of the rate": history(init=foundation, learning_rate=slow),
+            "earlier generation from the foundation": history(init=f"fit:{tuned}", learning_rate=slow),
+            "the same, half the steps": history(init=f"fit:{tuned}", learning_rate=slow, steps=steps // 2),
         }
-    return {name: _first(checks, target) for name, checks in found.items()}
+    checks = {name: one for name, (_, one) in found.items()}
+    random, founded = checks["random weights"][-1][1], checks["foundation, a quarter of the rate"][-1][1]
+    return [Start(name, one[-1][1], _first(one, random), _first(one, founded)) for name, one in checks.items()]
 
 
 def _first(checks: Sequence[tuple[int, float]], target: float) -> int | None:

@@ -45,6 +45,17 @@ def test_stacked_members_say_what_they_say_one_after_the_other(dtype, architectu
         torch.testing.assert_close(ours.node_energies_eV, theirs.node_energies_eV, rtol=0.1 * digits, atol=allowed)
 
 
+@pytest.mark.parametrize("architecture", [{}, {"max_L": 1, "max_ell": 2, "correlation": 3}], ids=["scalars", "vectors"])
+def test_with_cuequivariance_members_say_what_they_say_without(architecture):
+    pytest.importorskip("cuequivariance_torch")
+    models, around = members(dtype="float32", **architecture), geometry("float32")
+    for ours, theirs in zip(CuEquivariance(models)(around), Sequential(models)(around), strict=True):
+        expected = theirs.forces(around.edges)
+        allowed = ROUNDING["float32"] * float(expected.square().mean().sqrt())
+        torch.testing.assert_close(ours.forces(around.edges), expected, rtol=0, atol=allowed)
+        torch.testing.assert_close(ours.node_energies_eV, theirs.node_energies_eV, rtol=1e-6, atol=allowed)
+
+
 def test_foundations_of_several_heads_can_be_stacked():
     models = [ready(small_foundation((3, 17), heads=("a", "Default"), seed=seed), "cpu", "float64") for seed in (0, 1)]
     around = geometry("float64")
