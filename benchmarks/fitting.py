@@ -251,7 +251,7 @@ def print_starts(data: Data, steps: int) -> None:
         "\nstart                                    force RMSE at the end   steps to that of random weights, foundation"
     )
     for start in starts(data, steps):
-        reached = [f"{count or 'never':>8}" for count in (start.to_random, start.to_foundation)]
+        reached = [f"{'never' if count is None else count:>8}" for count in (start.to_random, start.to_foundation)]
         print(f"{start.name:<40}{start.final_meV_per_A:8.1f} {' '.join(reached)}")
 
 

@@ -30,7 +30,7 @@ SHAPE = {"channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2
 SIZES = (12, 24, 36, 48, 72, 96)
 LEADER_STEPS, MEMBER_STEPS, LEARNING_RATE = 2000, 200, 0.02
 PER_WALKER, PROBES = 2, 0.1
-WINDOW = Window(0.01, 10.0)
+WINDOW = Window(0.0, 10.0)
 WITHOUT_COMMITTEE = ("random",)
 
 
