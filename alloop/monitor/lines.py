@@ -29,7 +29,8 @@ from alloop.events import (
 from alloop.journal import Entry
 from alloop.monitor.calibration import CalibrationStatus, calibration_text
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
-from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit, verdict_text
+from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit
+from alloop.monitor.status_view import verdict_text
 from alloop.monitor.transport import rung_name, transport_text
 from alloop.probes import changed as code_changes
 from alloop.probes import largest

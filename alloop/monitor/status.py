@@ -1,4 +1,4 @@
-"""Where a campaign stands, as plain numbers and as a table."""
+"""Where a campaign stands, as plain numbers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from alloop.monitor.calibration import CalibrationStatus, calibration_text, newest
-from alloop.monitor.numbers import counted, duration, finite, many, one_line, plus_minus
-from alloop.monitor.transport import transport_text
+from alloop.monitor.calibration import CalibrationStatus, newest
+from alloop.monitor.numbers import finite, plus_minus
 from alloop.records import GenerationState, TaskState
 from alloop.state import State
-
-MOST_REASONS = 20
 
 
 @dataclass(frozen=True)
@@ -322,90 +315,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return finite(value) if isinstance(value, float) else value
-
-
-# -- for people --------------------------------------------------------------------------------------------------
-
-
-def render(status: Status) -> RenderableType:
-    """Return a status as something rich prints."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, text in _facts(status):
-        facts.add_row(name, Text(one_line(text, 400)))
-    parts: list[RenderableType] = [facts]
-    if status.rungs:
-        parts += [Text(), rung_table(status.rungs)]
-    if status.subsets:
-        parts += [Text(), rung_table(status.subsets, "random subsets of all labels")]
-    return Group(*parts)
-
-
-def rung_table(rungs: tuple[RungRow, ...], of: str = "") -> Table:
-    """Return the table of rungs, with one standard error: errors on held-out frames, and transport where measured."""
-    title = "By number of training labels (± one standard error)"
-    table = Table(title=f"{title}, {of}" if of else title, title_justify="left")
-    for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames", ""):
-        table.add_column(name, justify="left" if name == "" else "right")
-    for row in rungs:
-        note = f"unmeasured: {row.unmeasured}" if row.unmeasured and row.size else ""
-        notes = "\n".join([*([note] if note else []), *(transport_text(system) for system in row.transport)])
-        name = str(row.size) if row.size else "foundation"
-        table.add_row(name, row.forces(), row.energy(), str(row.fits), str(row.frames), Text(notes))
-    return table
-
-
-def _facts(status: Status) -> list[tuple[str, str]]:
-    labels, walkers = status.labels, status.walkers
-    waiting = f", waiting {labels.waiting_train} + {labels.waiting_heldout}"
-    imported = f", {labels.imported} of them imported" if labels.imported else ""
-    facts = [
-        ("campaign", status.name),
-        ("verdict", verdict_text(status.verdict, status.reason) if status.verdict else _pending(status)),
-        ("labels", f"{labels.train} training{imported}, {labels.heldout} held out, {labels.failed} failed{waiting}"),
-        ("budget", _budget(status)),
-        ("generation", _generation_text(status.generation)),
-        ("running", counted(status.running) or "nothing"),
-        ("candidates", str(status.candidates)),
-        *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),
-        ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),
-    ]
-    if status.calibration is not None:
-        facts.append(("calibration", calibration_text(status.calibration)))
-    reasons = [("last segments", walkers.ended), ("labels for", status.labels_by_why), ("rejected", status.rejected)]
-    reasons += [("failed", status.failures), ("broken", status.broken)]
-    facts += [(name, counted(counts, MOST_REASONS)) for name, counts in reasons if counts]
-    if status.core_seconds:
-        facts.append(("core time", core_time_text(status.core_seconds)))
-    return facts
-
-
-def verdict_text(verdict: str, reason: str) -> str:
-    """Return a verdict with its reason, which may begin with the verdict's own word."""
-    return reason if reason.startswith(verdict) else f"{verdict.replace('_', ' ')}: {reason}"
-
-
-def core_time_text(core_seconds: Mapping[str, float]) -> str:
-    """Return where the core time went, in words."""
-    spent = [(kind, seconds) for kind, seconds in core_seconds.items() if seconds > 0]
-    return ", ".join(f"{kind.replace('_', ' ')} {duration(seconds)}" for kind, seconds in spent)
-
-
-def _pending(status: Status) -> str:
-    return "none yet" + (f", next rung at {status.next_rung} training labels" if status.next_rung else "")
-
-
-def _budget(status: Status) -> str:
-    return (
-        f"{status.budget_labels} labels, {status.budget_dft_core_hours} DFT core-hours, "
-        f"{status.budget_wall_h} h wall time, {status.budget_failed_labels} failed labels"
-    )
-
-
-def _generation_text(generation: Generation | None) -> str:
-    if generation is None:
-        return "none yet"
-    rung = "" if generation.rung is None else f" (rung {generation.rung})"
-    fitted = f", {generation.fitted} of {generation.members} members fitted"
-    return f"{generation.number} on {generation.labels} labels{rung}{fitted}"

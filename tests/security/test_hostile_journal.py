@@ -16,7 +16,8 @@ from alloop.commands.campaigns import blaming_journal, folded
 from alloop.events import event_from_json
 from alloop.folding import fold
 from alloop.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
-from alloop.monitor.status import render, summary
+from alloop.monitor.status import summary
+from alloop.monitor.status_view import render
 from alloop.report import time_split
 from alloop.report.page import page
 from tests.support.journals import play

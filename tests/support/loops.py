@@ -101,3 +101,12 @@ def loop(
         listeners=[Worker(simulated)],
         tick_s=0.001,
     )
+
+
+def finished(folder: Path, **settings: Any) -> tuple[Campaign, Any]:
+    """Run a campaign in a folder to its end, and return it with its verdict."""
+    workers = {key: settings.pop(key) for key in ("seed", "fail", "slots", "systems", "foundation") if key in settings}
+    campaign = loop(folder, config(**settings), **workers)
+    verdict = campaign.run(STARTED)
+    campaign.journal.close()
+    return campaign, verdict

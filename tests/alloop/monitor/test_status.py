@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from alloop.folding import fold
-from alloop.monitor.status import render, summary
+from alloop.monitor.status import summary
+from alloop.monitor.status_view import render
 from tests.support.journals import START_T, play, variant
 
 
