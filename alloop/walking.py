@@ -135,10 +135,8 @@ def _size(charter: Charter, system: str, share: int) -> int:
 
 
 def _most(charter: Charter, system: str) -> int:
-    """Return how many walkers of a system one task may have; with a moving cell each has its own."""
+    """Return how many walkers of a system one task may have."""
     wanted, execution = charter.config.explore.walkers_per_task, charter.config.execution
     if wanted != "auto":
         return wanted
-    if charter.config.explore.ensemble == "npt":
-        return 1
     return walkers_at_once(execution.executors[execution.explore].device, len(charter.systems[system].numbers))

@@ -1,7 +1,7 @@
-"""Molecular dynamics: of many walkers at once, and of one whose cell moves."""
+"""Molecular dynamics of many walkers at once."""
 
+from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.shortlist import Shortlist
 from alloop.dynamics.state import State, fresh_state
-from alloop.dynamics.walker import Fault, MDSettings, Walker, temperature_limit
 
-__all__ = ["Fault", "MDSettings", "Shortlist", "State", "Walker", "fresh_state", "temperature_limit"]
+__all__ = ["Shortlist", "State", "fresh_state", "temperature_limit"]

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from ase import units
+from numpy.typing import NDArray
 
 from alloop.dynamics.integrators import Integrator
-from alloop.dynamics.phase import Floats, ForceField, Phase, Point
+from alloop.dynamics.limits import Limits
+from alloop.dynamics.phase import ForceField, Phase, Point
 
-Stop = Literal["nan", "temperature", "contact"]
-
-
-@dataclass(frozen=True, eq=False)
-class Limits:
-    """Beyond what a walker is stopped.
-
-    Attributes
-    ----------
-    temperatures_K : ndarray, shape (all walkers,)
-        Highest kinetic temperature of each walker.
-    contact : float
-        Shortest contact, in sums of covalent radii.
-    """
-
-    temperatures_K: Floats
-    contact: float
+Stop = Literal["nan", "temperature", "contact", "volume"]
 
 
 class Batch:
     """Walkers of the same atoms that move together, each stopped for itself.
 
     Every step is checked: numbers that are not finite, a kinetic temperature beyond the limit (now, or after the kick
-    that the present forces will give, so that no atom is thrown where no neighbour search ends) and a contact that is
-    too short.
+    that the present forces will give, so that no atom is thrown where no neighbour search ends), a contact that is too
+    short, and a cell that has swollen or shrunk too far.
 
     Parameters
     ----------
@@ -65,6 +50,7 @@ class Batch:
         self.contacts: dict[int, float] = {}
         self.shortest: dict[int, float] = {int(walker): float("inf") for walker in phase.walkers}
         self._field, self._limits = field, limits
+        self._first_stretches = dict(zip(phase.walkers.tolist(), phase.stretches.tolist(), strict=True))
         self._check(timestep_fs)
 
     def run(self, integrator: Integrator, timestep_fs: float, steps: int) -> None:
@@ -93,11 +79,29 @@ class Batch:
         for row in np.flatnonzero(~np.isnan(phase.contacts)):
             walker = int(phase.walkers[row])
             self.shortest[walker] = min(self.shortest[walker], float(phase.contacts[row]))
-        going = ~finite | hot | close
+        strayed = self._strayed()
+        going = ~finite | hot | close | strayed
         for row in np.flatnonzero(going):
-            why: Stop = "nan" if not finite[row] else "contact" if close[row] else "temperature"
+            why = _reason(not finite[row], close[row], strayed[row])
             walker = int(phase.walkers[row])
             self.stopped[walker], self.last[walker] = why, phase.point(int(row))
             self.contacts[walker] = float(phase.contacts[row])
         if going.any():
             phase.keep(~going)
+
+    def _strayed(self) -> NDArray[np.bool_]:
+        """Return whose cell has left the allowed volumes."""
+        low, high = self._limits.volumes
+        first = np.array([self._first_stretches[walker] for walker in self.phase.walkers.tolist()])
+        relative = (self.phase.stretches / first) ** 3
+        strayed: NDArray[np.bool_] = (relative < low) | (relative > high)
+        return strayed
+
+
+def _reason(is_nan: bool, is_close: bool, has_strayed: bool) -> Stop:
+    """Return the reason that tells most, of those for which a walker stops."""
+    if is_nan:
+        return "nan"
+    if is_close:
+        return "contact"
+    return "volume" if has_strayed else "temperature"

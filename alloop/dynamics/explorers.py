@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from ase.data import atomic_masses
 
-from alloop.dynamics.batch import Batch, Limits
+from alloop.dynamics.barostat import Barostat, LangevinNPT
+from alloop.dynamics.batch import Batch, Stop
 from alloop.dynamics.integrators import Langevin
+from alloop.dynamics.limits import Limits
 from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
 from alloop.dynamics.state import State
-
-Fault = Literal["nan", "temperature", "contact", "volume"]
 
 
 class CommitteeField(ForceField, Protocol):
     """The leader of a committee as a force field, and what all its members together do not know."""
 
-    def disagreement(self, positions_A: Floats, walkers: Sequence[int]) -> Floats | None:
+    def disagreement(
+        self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None
+    ) -> Floats | None:
         """Return the disagreement per atom (eV/Å), shape (walkers, atoms); None for a committee of one.
 
         Positions that were evaluated last cost the other members only.
@@ -44,55 +46,14 @@ class Sight:
     step: int
     state: State
     contact: float
-    fault: Fault | None = None
-
-
-class Explorers(Protocol):
-    """Walkers that move together, each until it is stopped."""
-
-    @property
-    def step(self) -> int:
-        """Steps made."""
-        ...
-
-    @property
-    def walkers(self) -> tuple[int, ...]:
-        """Those that still move."""
-        ...
-
-    def run(self, steps: int) -> dict[int, Sight]:
-        """Make steps, but none after one that stopped a walker; return who stopped, and where."""
-        ...
-
-    def see(self, walker: int) -> Sight:
-        """Return where a moving walker is."""
-        ...
-
-    def disagreements(self, walkers: Sequence[int]) -> dict[int, Floats]:
-        """Return the disagreement per atom (eV/Å) about moving walkers; empty for a committee of one."""
-        ...
-
-    def disagreement_at(self, state: State) -> Floats | None:
-        """Return the disagreement per atom (eV/Å) about any state; None for a committee of one."""
-        ...
-
-    def recent(self, walker: int) -> list[tuple[int, State]]:
-        """Return the last states without a fault of a walker that moves or stopped at this step, newest first."""
-        ...
-
-    def mean_temperature(self, walker: int) -> float | None:
-        """Return the mean kinetic temperature (K) of the steps without fault, or None where there were none."""
-        ...
-
-    def take_out(self, walker: int) -> None:
-        """Let a walker leave."""
-        ...
+    fault: Stop | None = None
 
 
 class ExplorerBatch:
-    """Walkers of the same atoms in the same cell under Langevin dynamics, in one evaluation.
+    """Walkers of the same atoms under Langevin dynamics, in one evaluation.
 
-    What a walker does depends on its own start, temperature and seed alone, but for rounding.
+    All have the same cell; with a barostat each has its own, of the same shape. What a walker does depends on its own
+    start, temperature and seed alone, but for rounding.
 
     Parameters
     ----------
@@ -110,6 +71,8 @@ class ExplorerBatch:
         A shorter contact, in sums of covalent radii, stops a walker.
     memory : int
         How many of the last states are remembered.
+    barostat : Barostat or None
+        Moves the cells; None where they stay.
 
     Raises
     ------
@@ -129,25 +92,27 @@ class ExplorerBatch:
         friction_per_fs: float,
         stop_contact: float,
         memory: int,
+        barostat: Barostat | None = None,
     ) -> None:
-        first = starts[0]
-        if len(first.numbers) < 2:
-            raise ValueError("a walker needs at least two atoms")
-        for other in starts[1:]:
-            if not (np.array_equal(first.numbers, other.numbers) and np.array_equal(first.cell_A, other.cell_A)):
-                raise ValueError("walkers of one batch must have the same atoms and cell")
-        self._numbers, self._cell_A, self._field = first.numbers, first.cell_A, field
+        _require_one_kind(starts, same_cell=barostat is None)
+        self._numbers, self._field, self._barostat = starts[0].numbers, field, barostat
+        self._cell_A = starts[0].cell_A if barostat is None else barostat.cell_A
         self._timestep_fs = timestep_fs
-        self._method = Langevin(timestep_fs, 1.0 / friction_per_fs, "exploration")
-        zeros = np.zeros(CHAIN)
-        points = [Point(0, start.positions_A, start.momenta, zeros, zeros, 0.0) for start in starts]
-        numbers = range(len(starts))
+        self._method = _method(timestep_fs, 1.0 / friction_per_fs, barostat)
         with np.errstate(all="ignore"):
-            phase = Phase.of(points, numbers, atomic_masses[first.numbers], temperatures_K, seeds, field)
+            phase = Phase.of(
+                [self._point(start) for start in starts],
+                range(len(starts)),
+                atomic_masses[self._numbers],
+                temperatures_K,
+                seeds,
+                field,
+                None if barostat is None else barostat.volume(),
+            )
             phase.rest()
         self._batch = Batch(phase, field, Limits(np.array(limits_K, dtype=float), stop_contact), timestep_fs)
         self._told: set[int] = set()
-        self._past: deque[tuple[int, tuple[int, ...], Floats, Floats]] = deque(maxlen=memory)
+        self._past: deque[tuple[int, dict[int, Point]]] = deque(maxlen=memory)
         self._temperature_sums_K: dict[int, float] = defaultdict(float)
         self._counts: dict[int, int] = defaultdict(int)
         self._remember()
@@ -177,28 +142,24 @@ class ExplorerBatch:
     def see(self, walker: int) -> Sight:
         """Return where a moving walker is."""
         phase, row = self._batch.phase, self.walkers.index(walker)
-        state = self._state(phase.positions_A[row].copy(), phase.momenta[row].copy())
-        return Sight(self.step, state, float(phase.contacts[row]))
+        return Sight(self.step, self._state(phase.point(row)), float(phase.contacts[row]))
 
     def disagreements(self, walkers: Sequence[int]) -> dict[int, Floats]:
         """Return the disagreement per atom (eV/Å) about moving walkers; empty for a committee of one."""
         moving = self.walkers
         rows = [moving.index(walker) for walker in walkers]
-        found = self._field.disagreement(self._batch.phase.positions_A[rows], walkers) if rows else None
+        phase = self._batch.phase
+        found = self._looked_at(phase.positions_A[rows], walkers, phase.stretches[rows]) if rows else None
         return {} if found is None else dict(zip(walkers, found, strict=True))
 
     def disagreement_at(self, state: State) -> Floats | None:
         """Return the disagreement per atom (eV/Å) about any state; None for a committee of one."""
-        found = self._field.disagreement(state.positions_A[None], (ELSEWHERE,))
+        found = self._looked_at(state.positions_A[None], (ELSEWHERE,), np.array([self._stretch(state)]))
         return None if found is None else found[0]
 
     def recent(self, walker: int) -> list[tuple[int, State]]:
         """Return the last states without a fault of a walker that moves or stopped at this step, newest first."""
-        return [
-            (step, self._state(positions_A[walkers.index(walker)], momenta[walkers.index(walker)]))
-            for step, walkers, positions_A, momenta in reversed(self._past)
-            if walker in walkers
-        ]
+        return [(step, self._state(points[walker])) for step, points in reversed(self._past) if walker in points]
 
     def mean_temperature(self, walker: int) -> float | None:
         """Return the mean kinetic temperature (K) of the steps without fault, or None where there were none."""
@@ -211,7 +172,7 @@ class ExplorerBatch:
 
     def _remember(self) -> None:
         phase = self._batch.phase
-        self._past.append((phase.step, self.walkers, phase.positions_A.copy(), phase.momenta.copy()))
+        self._past.append((phase.step, {walker: phase.point(row) for row, walker in enumerate(self.walkers)}))
 
     def _count(self) -> None:
         for walker, temperature_K in zip(self.walkers, self._batch.phase.temperatures().tolist(), strict=True):
@@ -220,13 +181,41 @@ class ExplorerBatch:
 
     def _last_sight(self, walker: int) -> Sight:
         point = self._batch.last[walker]
-        state = self._state(point.positions_A, point.momenta)
+        state = self._state(point)
         contact = self._batch.contacts[walker] if state.is_finite() else 0.0
         return Sight(point.step, state, contact, self._batch.stopped[walker])
 
-    def _state(self, positions_A: Floats, momenta: Floats) -> State:
-        return State(self._numbers, positions_A, momenta, self._cell_A)
+    def _looked_at(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats) -> Floats | None:
+        if self._barostat is None:
+            return self._field.disagreement(positions_A, walkers)
+        return self._field.disagreement(positions_A, walkers, stretches)
+
+    def _stretch(self, state: State) -> float:
+        return 1.0 if self._barostat is None else self._barostat.stretch(state.cell_A)
+
+    def _point(self, start: State) -> Point:
+        zeros = np.zeros(CHAIN)
+        return Point(0, start.positions_A, start.momenta, zeros, zeros, 0.0, self._stretch(start))
+
+    def _state(self, point: Point) -> State:
+        return State(self._numbers, point.positions_A, point.momenta, point.stretch * self._cell_A)
 
 
 ELSEWHERE = -1
 """Stands for a walker whose state is not the present one of any."""
+
+
+def _method(timestep_fs: float, thermostat_fs: float, barostat: Barostat | None) -> Langevin:
+    if barostat is None:
+        return Langevin(timestep_fs, thermostat_fs, "exploration")
+    return LangevinNPT(timestep_fs, thermostat_fs, barostat.pressure_GPa)
+
+
+def _require_one_kind(starts: Sequence[State], *, same_cell: bool) -> None:
+    first = starts[0]
+    if len(first.numbers) < 2:
+        raise ValueError("a walker needs at least two atoms")
+    for other in starts[1:]:
+        alike = np.array_equal(first.numbers, other.numbers)
+        if not alike or (same_cell and not np.array_equal(first.cell_A, other.cell_A)):
+            raise ValueError("walkers of one batch must have the same atoms and cell")

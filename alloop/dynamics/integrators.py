@@ -179,9 +179,13 @@ class Langevin(VelocityVerlet):
         phase.positions_A += 0.5 * self._dt * phase.momenta / phase.masses_amu[:, None]
         self._kick(phase)
         phase.positions_A += 0.5 * self._dt * phase.momenta / phase.masses_amu[:, None]
+        self._move_cells(phase)
         phase.evaluate(field)
         phase.momenta += 0.5 * self._dt * phase.forces_eV_per_A
         phase.step += 1
+
+    def _move_cells(self, phase: Phase) -> None:
+        """Change cells where they may, with what they hold."""
 
     def _kick(self, phase: Phase) -> None:
         shape = phase.momenta.shape[1:]

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Purpose = Literal["momenta", "equilibration", "thermostat", "chain", "exploration"]
-_PURPOSES: tuple[Purpose, ...] = ("momenta", "equilibration", "thermostat", "chain", "exploration")
+Purpose = Literal["momenta", "equilibration", "thermostat", "chain", "exploration", "volume"]
+_PURPOSES: tuple[Purpose, ...] = ("momenta", "equilibration", "thermostat", "chain", "exploration", "volume")
 
 
 def generator(seed: int, purpose: Purpose, step: int = 0) -> np.random.Generator:

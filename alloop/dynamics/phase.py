@@ -31,18 +31,22 @@ class Evaluation:
         Forces.
     contacts : ndarray, shape (walkers,)
         Shortest contact in sums of covalent radii; infinite where it is beyond the reach of the potential.
+    virials_eV : ndarray, shape (walkers,), or None
+        Derivative of the energy by the logarithm of the linear size of the cell, the trace of the virial; None where no
+        cell moves.
     """
 
     energies_eV: Floats
     forces_eV_per_A: Floats
     contacts: Floats
+    virials_eV: Floats | None = None
 
 
 class ForceField(Protocol):
     """A potential for many walkers. It is a function of the positions: what it remembers may only make it faster."""
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
-        """Return energies and forces.
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+        """Return energies and forces, and virials where cells may move.
 
         Parameters
         ----------
@@ -50,6 +54,8 @@ class ForceField(Protocol):
             Unwrapped Cartesian positions.
         walkers : sequence of int
             Which walkers these are: the same number means the same walker in every call.
+        stretches : ndarray, shape (walkers,), or None
+            Linear size of each walker's cell over that of the potential's own; None where no cell moves.
         """
         ...
 
@@ -68,6 +74,8 @@ class Point:
         Positions (no unit) and velocities (in ASE's inverse unit of time) of a Nosé-Hoover chain.
     heat_eV : float
         Energy that a stochastic thermostat has put in.
+    stretch : float
+        Linear size of the cell over that of the potential's own.
     """
 
     step: int
@@ -76,6 +84,7 @@ class Point:
     chain: Floats
     chain_rate: Floats
     heat_eV: float
+    stretch: float = 1.0
 
 
 @dataclass(eq=False)
@@ -92,6 +101,10 @@ class Phase:
         Boltzmann's constant times the target temperature.
     seeds : ndarray of int, shape (rows,)
         Decide the noise of each walker.
+    stretches, virials_eV : ndarray, shape (rows,)
+        Linear size of each walker's cell over that of the potential's own, and see `Evaluation`.
+    volume_A3 : float or None
+        Volume of the potential's own cell; None where no cell moves.
     """
 
     step: int
@@ -107,6 +120,9 @@ class Phase:
     energies_eV: Floats
     forces_eV_per_A: Floats
     contacts: Floats
+    stretches: Floats
+    virials_eV: Floats
+    volume_A3: float | None = None
 
     @classmethod
     def of(
@@ -117,6 +133,7 @@ class Phase:
         temperatures_K: Sequence[float],
         seeds: Sequence[int],
         field: ForceField,
+        volume_A3: float | None = None,
     ) -> Phase:
         """Gather walkers that have made the same number of steps, and ask the potential about them.
 
@@ -143,6 +160,9 @@ class Phase:
             energies_eV=np.empty(rows),
             forces_eV_per_A=np.empty(0),
             contacts=np.empty(rows),
+            stretches=np.array([point.stretch for point in points], dtype=float),
+            virials_eV=np.zeros(rows),
+            volume_A3=volume_A3,
         )
         phase.evaluate(field)
         return phase
@@ -158,7 +178,13 @@ class Phase:
         The force on the centre of mass, which rounding leaves or an outer field exerts, is taken out so that it
         stays at rest.
         """
-        found = field(self.positions_A, self.walkers.tolist())
+        walkers = self.walkers.tolist()
+        if self.volume_A3 is None:
+            found = field(self.positions_A, walkers)
+        else:
+            found = field(self.positions_A, walkers, self.stretches)
+            assert found.virials_eV is not None
+            self.virials_eV = found.virials_eV
         share = self.masses_amu / self.masses_amu.sum()
         total = found.forces_eV_per_A.sum(axis=1, keepdims=True)
         self.energies_eV, self.contacts = found.energies_eV, found.contacts
@@ -172,6 +198,12 @@ class Phase:
     def temperatures(self) -> Floats:
         """Return the kinetic temperature (K) of every walker."""
         return 2.0 * self.kinetic_energies() / (self.degrees_of_freedom * float(units.kB))
+
+    def volumes(self) -> Floats:
+        """Return the volume of the cell (Å³) of every walker; cells must be free to move."""
+        assert self.volume_A3 is not None
+        volumes: Floats = self.volume_A3 * self.stretches**3
+        return volumes
 
     def rest(self) -> None:
         """Take out the momentum of the centre of mass."""
@@ -192,7 +224,9 @@ class Phase:
             chain=self.chain[row].copy(),
             chain_rate=self.chain_rate[row].copy(),
             heat_eV=float(self.heat_eV[row]),
+            stretch=float(self.stretches[row]),
         )
 
 
-_PER_ROW = tuple(field.name for field in fields(Phase) if field.name not in ("step", "masses_amu"))
+_SHARED = ("step", "masses_amu", "volume_A3")
+_PER_ROW = tuple(field.name for field in fields(Phase) if field.name not in _SHARED)

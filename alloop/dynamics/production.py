@@ -9,15 +9,15 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from alloop.dynamics.batch import Batch, Limits, Stop
+from alloop.dynamics.batch import Batch, Stop
 from alloop.dynamics.integrators import EnsembleName, Langevin, NoseHoover, VelocityVerlet, integrator
+from alloop.dynamics.limits import Limits, temperature_limit
 from alloop.dynamics.noise import generator
 from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
 from alloop.dynamics.state import fresh_state
 from alloop.dynamics.trajectory import Trajectory
-from alloop.dynamics.walker import temperature_limit
 
-Ended = Literal["length", "nan", "temperature", "contact"]
+Ended = Literal["length"] | Stop
 
 
 @dataclass(frozen=True)

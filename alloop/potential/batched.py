@@ -54,35 +54,45 @@ class BatchedModel:
         self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, species, cutoff_of(model), skin_A)
         self._at_once = AtOnce(walkers_at_once(device, len(atoms)) * len(atoms))
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
-        """Return energies, forces and shortest contacts; NaN for a walker whose positions are not finite."""
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+        """Return energies, forces and shortest contacts, and virials where stretches are given.
+
+        All are NaN for a walker whose positions or stretch is not finite.
+        """
         rows, atoms = positions_A.shape[:2]
-        energies_eV, contacts = np.full(rows, np.nan), np.full(rows, np.nan)
+        energies_eV, contacts, virials_eV = np.full((3, rows), np.nan)
         forces_eV_per_A = np.full((rows, atoms, 3), np.nan)
-        finite = [row for row in range(rows) if np.isfinite(positions_A[row]).all()]
 
         def evaluate(some: Sequence[int]) -> tuple[int, ...]:
             part = tuple(walkers[row] for row in some)
-            told = self._evaluate(positions_A[list(some)], part)
-            energies_eV[some], forces_eV_per_A[some], contacts[some] = told
+            told = self._evaluate(positions_A[list(some)], part, None if stretches is None else stretches[list(some)])
+            energies_eV[some], forces_eV_per_A[some] = told.energies_eV, told.forces_eV_per_A
+            contacts[some] = told.contacts
+            if told.virials_eV is not None:
+                virials_eV[some] = told.virials_eV
             return part
 
+        finite = _finite(positions_A, stretches)
         self._near.only(self._at_once.in_parts(finite, atoms, evaluate))
-        return Evaluation(energies_eV, forces_eV_per_A, contacts)
+        return Evaluation(energies_eV, forces_eV_per_A, contacts, None if stretches is None else virials_eV)
 
-    def _evaluate(self, positions_A: Floats, walkers: tuple[int, ...]) -> tuple[Floats, Floats, Floats]:
+    def _evaluate(self, positions_A: Floats, walkers: tuple[int, ...], stretches: Floats | None) -> Evaluation:
         rows, atoms = positions_A.shape[:2]
-        edges = self._near.edges(positions_A, walkers)
+        edges = self._near.edges(positions_A, walkers, stretches)
         (surface,) = surfaces([self._model], edges)
         energies = surface.node_energies_eV.view(rows, atoms).sum(dim=1)
         contacts = torch.full((rows,), torch.inf, dtype=torch.float64, device=energies.device)
         owners = torch.div(edges.receivers, atoms, rounding_mode="floor")
         contacts.scatter_reduce_(0, owners, edges.contacts, "amin")
         forces = surface.forces(edges).view(rows, atoms, 3).cpu().numpy()
-        self._evaluated(positions_A, walkers, edges, forces)
-        return energies.cpu().numpy(), forces, contacts.cpu().numpy()
+        self._evaluated(_Part(positions_A, stretches, walkers, edges, forces))
+        virials: Floats | None = None
+        if stretches is not None:
+            works = (edges.vectors_A * surface.slopes_eV_per_A).sum(dim=1)
+            virials = torch.zeros_like(contacts).index_add_(0, owners, works).cpu().numpy()
+        return Evaluation(energies.cpu().numpy(), forces, contacts.cpu().numpy(), virials)
 
-    def _evaluated(self, positions_A: Floats, walkers: tuple[int, ...], edges: Edges, forces: Floats) -> None:
+    def _evaluated(self, part: _Part) -> None:
         """Take note of what the model said of some walkers."""
 
 
@@ -91,6 +101,7 @@ class _Part:
     """The leader's answer about some walkers at once."""
 
     positions_A: Floats
+    stretches: Floats | None
     walkers: tuple[int, ...]
     edges: Edges
     forces_eV_per_A: Floats
@@ -125,12 +136,14 @@ class BatchedCommittee(BatchedModel):
         self._others = [ready(model, device, dtype) for model in models[1:]]
         self._parts: list[_Part] = []
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
-        """Return the leader's energies, forces and shortest contacts; NaN where positions are not finite."""
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+        """Return what the leader says of walkers, as `BatchedModel` does."""
         self._parts = []
-        return super().__call__(positions_A, walkers)
+        return super().__call__(positions_A, walkers, stretches)
 
-    def disagreement(self, positions_A: Floats, walkers: Sequence[int]) -> Floats | None:
+    def disagreement(
+        self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None
+    ) -> Floats | None:
         """Return the disagreement per atom (eV/Å), shape (walkers, atoms); None for a committee of one.
 
         Walkers at the positions that were evaluated last cost the other members only, on the edges that are there.
@@ -141,14 +154,17 @@ class BatchedCommittee(BatchedModel):
             Unwrapped Cartesian positions.
         walkers : sequence of int
             Which walkers these are.
+        stretches : ndarray, shape (walkers,), or None
+            Linear sizes of their cells over that of the common one.
         """
         if not self._others:
             return None
         atoms = positions_A.shape[1]
         found = np.full(positions_A.shape[:2], np.nan)
-        left = [row for row in range(len(walkers)) if np.isfinite(positions_A[row]).all()]
+        left = _finite(positions_A, stretches)
+        sizes = np.ones(len(walkers)) if stretches is None else stretches
         for part in self._parts:
-            rows = [row for row in left if _is_in(part, int(walkers[row]), positions_A[row])]
+            rows = [row for row in left if _is_in(part, int(walkers[row]), positions_A[row], float(sizes[row]))]
             left = [row for row in left if row not in rows]
 
             def look(some: Sequence[int], part: _Part = part) -> None:
@@ -157,13 +173,14 @@ class BatchedCommittee(BatchedModel):
 
             self._at_once.in_parts(rows, atoms, look)
         for row in left:
-            edges = self._near.edges(positions_A[row][None], (_NOBODY,))
+            alone = None if stretches is None else stretches[[row]]
+            edges = self._near.edges(positions_A[row][None], (_NOBODY,), alone)
             (surface,) = surfaces([self._model], edges)
             found[row] = self._spread(edges, surface.forces(edges).cpu().numpy()[None])[0]
         return found
 
-    def _evaluated(self, positions_A: Floats, walkers: tuple[int, ...], edges: Edges, forces: Floats) -> None:
-        self._parts.append(_Part(positions_A, walkers, edges, forces))
+    def _evaluated(self, part: _Part) -> None:
+        self._parts.append(part)
 
     def _spread(self, edges: Edges, leader_eV_per_A: Floats) -> Floats:
         rows, atoms = leader_eV_per_A.shape[:2]
@@ -175,5 +192,17 @@ _NOBODY = -1
 """Keeps lists of pairs of states that are no walker's present one apart from the walkers' own."""
 
 
-def _is_in(part: _Part, walker: int, positions_A: Floats) -> bool:
-    return walker in part.walkers and np.array_equal(part.positions_A[part.walkers.index(walker)], positions_A)
+def _is_in(part: _Part, walker: int, positions_A: Floats, stretch: float) -> bool:
+    if walker not in part.walkers:
+        return False
+    row = part.walkers.index(walker)
+    same_cell = (1.0 if part.stretches is None else part.stretches[row]) == stretch
+    return bool(same_cell) and np.array_equal(part.positions_A[row], positions_A)
+
+
+def _finite(positions_A: Floats, stretches: Floats | None) -> list[int]:
+    """Return the rows of walkers whose positions and cells are finite."""
+    finite = np.isfinite(positions_A).all(axis=(1, 2))
+    if stretches is not None:
+        finite &= np.isfinite(stretches)
+    return [int(row) for row in np.flatnonzero(finite)]

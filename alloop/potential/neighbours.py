@@ -75,7 +75,7 @@ class Pairs:
     numbers : ndarray of int, shape (atoms,)
         Atomic numbers.
     cell_A : ndarray, shape (3, 3)
-        Lattice vectors (Å); periodic along all three.
+        Lattice vectors (Å); periodic along all three. What a stretch of 1 means.
     cutoff_A, skin_A : float
         Cutoff, and how far beyond it pairs are kept.
     device : str
@@ -85,33 +85,40 @@ class Pairs:
     def __init__(
         self, numbers: NDArray[np.int_], cell_A: NDArray[np.float64], cutoff_A: float, skin_A: float, device: str
     ) -> None:
-        self._cell_A, self._reach_A, self._skin_A, self._device = cell_A, cutoff_A + skin_A, skin_A, device
+        self._cell_A, self._cutoff_A, self._reach_A, self._device = cell_A, cutoff_A, cutoff_A + skin_A, device
         self._radii_A = covalent_radii[numbers]
         self._positions_A: NDArray[np.float64] | None = None
+        self._stretch = 1.0
 
-    def update(self, positions_A: NDArray[np.float64]) -> bool:
-        """Make the list anew if these positions need it, and return whether it was."""
+    def update(self, positions_A: NDArray[np.float64], stretch: float = 1.0) -> bool:
+        """Make the list anew if these positions in a cell of this size need it, and return whether it was.
+
+        A pair that is not in the list was farther apart than the reach. Since then it was stretched with the cell, and
+        brought nearer by no more than its atoms moved beside that.
+        """
         if self._positions_A is not None:
-            moved = ((positions_A - self._positions_A) ** 2).sum(axis=1).max()
-            if moved < (0.5 * self._skin_A) ** 2:
+            strain = stretch / self._stretch
+            moved_A = np.sqrt(((positions_A - strain * self._positions_A) ** 2).sum(axis=1).max())
+            if 2.0 * moved_A < strain * self._reach_A - self._cutoff_A:
                 return False
         i, j, shifts = neighbour_list(
-            "ijS", positions=positions_A, cell=self._cell_A, pbc=[True] * 3, cutoff=self._reach_A
+            "ijS", positions=positions_A, cell=stretch * self._cell_A, pbc=[True] * 3, cutoff=self._reach_A
         )
         order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], i, j))
         i, j, shifts = i[order], j[order], shifts[order]
         self.edges = torch.as_tensor(np.stack([i, j]), dtype=torch.long, device=self._device)
         self.shifts_A = torch.as_tensor(shifts @ self._cell_A, dtype=torch.float64, device=self._device)
         self.radii_A = torch.as_tensor(self._radii_A[i] + self._radii_A[j], dtype=torch.float64, device=self._device)
-        self._positions_A = positions_A.copy()
+        self._positions_A, self._stretch = positions_A.copy(), stretch
         return True
 
 
 @dataclass(frozen=True, eq=False)
 class _Joined:
-    """The pairs of some walkers as one graph."""
+    """The pairs of some walkers as one graph, with the row of each pair's walker."""
 
     edges: torch.Tensor
+    rows: torch.Tensor
     shifts_A: torch.Tensor
     radii_A: torch.Tensor
     species: torch.Tensor
@@ -120,15 +127,15 @@ class _Joined:
 class Neighbourhoods:
     """The graph of several walkers of the same atoms.
 
-    Edge vectors are differences of float64 positions. The graph of a walker depends on its positions alone, not on
-    when its list of pairs was made.
+    Edge vectors are differences of float64 positions. The graph of a walker depends on its positions and its cell
+    alone, not on when its list of pairs was made.
 
     Parameters
     ----------
     numbers : ndarray of int, shape (atoms,)
         Atomic numbers.
     cell_A : ndarray, shape (3, 3)
-        Lattice vectors (Å) of every walker; periodic along all three.
+        Lattice vectors (Å) of every walker, or what those of each are a stretched copy of; periodic along all three.
     species : torch.Tensor, shape (atoms, elements)
         The atomic numbers as one-hot rows, on the device and in the precision of the models.
     cutoff_A, skin_A : float
@@ -148,12 +155,24 @@ class Neighbourhoods:
         self._pairs: dict[int, Pairs] = {}
         self._joined: dict[tuple[int, ...], _Joined] = {}
 
-    def edges(self, positions_A: NDArray[np.float64], walkers: Sequence[int]) -> Edges:
-        """Return the edges of walkers at finite positions (walkers, atoms, 3); the same number is the same walker."""
-        joined = self._join(positions_A, tuple(walkers))
+    def edges(
+        self,
+        positions_A: NDArray[np.float64],
+        walkers: Sequence[int],
+        stretches: NDArray[np.float64] | None = None,
+    ) -> Edges:
+        """Return the edges of walkers at finite positions (walkers, atoms, 3); the same number is the same walker.
+
+        Stretches are linear sizes of their cells over that of the common one, 1 if not given.
+        """
+        joined = self._join(positions_A, tuple(walkers), stretches)
+        shifts_A = joined.shifts_A
+        if stretches is not None:
+            sizes = torch.as_tensor(stretches, dtype=torch.float64, device=self._device)
+            shifts_A = shifts_A * sizes.index_select(0, joined.rows).unsqueeze(1)
         positions = torch.as_tensor(positions_A.reshape(-1, 3), dtype=torch.float64, device=self._device)
         senders, receivers = joined.edges
-        vectors = positions.index_select(0, receivers) - positions.index_select(0, senders) + joined.shifts_A
+        vectors = positions.index_select(0, receivers) - positions.index_select(0, senders) + shifts_A
         lengths = torch.linalg.vector_norm(vectors, dim=1)
         near = (lengths < self._cutoff_A).nonzero().squeeze(1)
         lengths = lengths.index_select(0, near)
@@ -170,18 +189,23 @@ class Neighbourhoods:
         """Forget the graphs of all but these sets of walkers."""
         self._joined = {walkers: self._joined[walkers] for walkers in parts if walkers in self._joined}
 
-    def _join(self, positions_A: NDArray[np.float64], walkers: tuple[int, ...]) -> _Joined:
+    def _join(
+        self, positions_A: NDArray[np.float64], walkers: tuple[int, ...], stretches: NDArray[np.float64] | None
+    ) -> _Joined:
         """Return the pairs of these walkers, joined anew if any of their lists had to be made anew."""
         changed = walkers not in self._joined
         for row, walker in enumerate(walkers):
             if walker not in self._pairs:
                 self._pairs[walker] = Pairs(self._numbers, self._cell_A, self._cutoff_A, self._skin_A, self._device)
-            changed |= self._pairs[walker].update(positions_A[row])
+            changed |= self._pairs[walker].update(positions_A[row], 1.0 if stretches is None else float(stretches[row]))
         if changed:
             pairs = [self._pairs[walker] for walker in walkers]
             known = self._joined.get(walkers)
             self._joined[walkers] = _Joined(
                 edges=torch.cat([one.edges + row * len(self._numbers) for row, one in enumerate(pairs)], dim=1),
+                rows=torch.repeat_interleave(
+                    torch.arange(len(pairs)), torch.tensor([one.edges.shape[1] for one in pairs])
+                ).to(self._device),
                 shifts_A=torch.cat([one.shifts_A for one in pairs]),
                 radii_A=torch.cat([one.radii_A for one in pairs]),
                 species=self._species.repeat(len(walkers), 1) if known is None else known.species,

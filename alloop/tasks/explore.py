@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
 
-from alloop.dynamics.explorers import ExplorerBatch, Explorers
-from alloop.dynamics.lone import LoneExplorer
+from alloop.dynamics.barostat import Barostat
+from alloop.dynamics.explorers import ExplorerBatch
+from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.phase import Floats
 from alloop.dynamics.state import State
-from alloop.dynamics.walker import MDSettings, Walker, temperature_limit
 from alloop.materials.structure import Structure
-from alloop.potential.committee import Committee, LeaderCalculator, load_committee
+from alloop.potential.committee import Committee, load_committee
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import ExploreRequest, ExploreWalker
 from alloop.tasks.results import ExploreSummary, OffersData, OffersSummary, Snapshot
@@ -49,9 +48,7 @@ def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> 
 
 
 class Exploration:
-    """The walkers of one task, moved together, each watched and stopped for itself.
-
-    With ``nvt`` all walkers are evaluated at once; with ``npt`` one after the other, for each has its cell.
+    """The walkers of one task, evaluated at once, each watched and stopped for itself; with ``npt`` each has its cell.
 
     Parameters
     ----------
@@ -68,7 +65,6 @@ class Exploration:
         self._calibration = request.calibration
         self._species = tuple(chemical_symbols[number] for number in request.structure.numbers)
         seeds = [np.random.SeedSequence(walker.seed).spawn(3) for walker in request.walkers]
-        self._noise_seeds = [noise for _, noise, _ in seeds]
         self._restart_seeds = [restart for _, _, restart in seeds]
         atoms = request.structure.to_atoms()
         self._starts = [
@@ -81,26 +77,24 @@ class Exploration:
         summaries: list[OffersSummary] = []
         structures: list[Structure] = []
         last_good: list[Snapshot | None] = []
-        for segment, restart_seed in zip(self._segments(), self._restart_seeds, strict=True):
+        for segment, restart_seed in zip(self._watch(self._batch()), self._restart_seeds, strict=True):
             summaries.append(segment.summary(len(structures)))
             structures += segment.structures()
             last_good.append(segment.last_good(restart_seed))
         data = OffersData(structures=tuple(structures), last_good=tuple(last_good))
         return ExploreSummary(walkers=tuple(summaries)), data
 
-    def _segments(self) -> list[Segment]:
-        if self._request.ensemble == "nvt":
-            return self._watch(self._batch(), range(len(self._starts)))
-        return [segment for place in range(len(self._starts)) for segment in self._watch(self._lone(place), [place])]
-
-    def _watch(self, explorers: Explorers, places: Sequence[int]) -> list[Segment]:
+    def _watch(self, explorers: ExplorerBatch) -> list[Segment]:
         """Move walkers until all have ended."""
 
         def ask(state: State) -> Doubt | None:
             found = explorers.disagreement_at(state)
             return None if found is None else self._doubt(found)
 
-        segments = [Segment(self._request, self._request.walkers[at], self._starts[at], ask) for at in places]
+        segments = [
+            Segment(self._request, walker, start, ask)
+            for walker, start in zip(self._request.walkers, self._starts, strict=True)
+        ]
         steps = 0
         while True:
             frames = {walker: Frame(sight) for walker, sight in explorers.run(steps).items()}
@@ -130,24 +124,14 @@ class Exploration:
             friction_per_fs=request.friction_per_fs,
             stop_contact=request.stop_contact,
             memory=request.check_every_steps + 1,
+            barostat=self._barostat(),
         )
 
-    def _lone(self, place: int) -> LoneExplorer:
-        request, asked = self._request, self._request.walkers[place]
-        settings = MDSettings(
-            temperature_K=asked.temperature_K,
-            timestep_fs=request.timestep_fs,
-            friction_per_fs=request.friction_per_fs,
-            pressure_GPa=request.pressure_GPa,
-            max_temperature_K=self._limit(asked),
-        )
-        calculator = LeaderCalculator(self._committee, stress=True)
-        memory = request.check_every_steps + 1
-        walker = Walker(self._starts[place], calculator, settings, self._noise_seeds[place], memory)
-        return LoneExplorer(walker, self._look_at, request.stop_contact)
-
-    def _look_at(self, state: State) -> Floats | None:
-        return self._committee.look(state.to_atoms()).disagreement_eV_per_A
+    def _barostat(self) -> Barostat | None:
+        request = self._request
+        if request.ensemble == "nvt":
+            return None
+        return Barostat(request.pressure_GPa, np.array(request.structure.cell_A, dtype=float))
 
     def _limit(self, walker: ExploreWalker) -> float:
         atoms = len(self._request.structure.numbers)

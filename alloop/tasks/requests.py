@@ -70,7 +70,7 @@ class ExploreRequest(Request):
 
     kind: ClassVar[str] = "explore"
     slot_kind: ClassVar[str] = "explore"
-    PHYSICS_VERSION: ClassVar[int] = 2
+    PHYSICS_VERSION: ClassVar[int] = 3
 
     structure: Structure
     walkers: Annotated[tuple[ExploreWalker, ...], Field(min_length=1)]

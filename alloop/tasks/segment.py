@@ -87,9 +87,8 @@ class Segment:
 
     The gate is what DFT can do something with: finite, no contact below `min_contact`, no runaway.
 
-    The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `Explorers`),
-    or ``disagreement`` (expected error above `upper`). With ``nvt`` all but the last are checked at every step; with
-    ``npt`` contacts are checked where the walker is visited.
+    The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `Batch`), all
+    checked at every step, or ``disagreement`` (expected error above `upper`).
 
     The next segment continues from the newest frame looked at that passed all checks, momenta included; if there is
     none, from the first frame with new momenta, or, if that fails the checks too, from nowhere.

@@ -63,8 +63,8 @@ def test_a_task_holds_walkers_of_one_system_and_no_more_than_fit():
     assert segments_wanted(charter(sizes=(25,), device="cuda"), 1) == 8192 // 50
 
 
-def test_npt_walkers_go_alone_and_a_number_in_the_config_is_obeyed():
-    assert [len(group) for group in groups(charter(ensemble="npt"), 2)] == [1, 1]
+def test_npt_walkers_go_together_too_and_a_number_in_the_config_is_obeyed():
+    assert groups(charter(ensemble="npt"), 2) == groups(charter(), 2)
     assert [len(group) for group in groups(charter(walkers_per_task=4), 6)] == [4, 2]
 
 

@@ -77,12 +77,40 @@ class FromAse:
     atoms: Atoms
     calculator: Calculator
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
         atoms = self.atoms.copy()
         atoms.calc = self.calculator
-        energies, forces = [], []
-        for one in positions_A:
+        energies, forces, virials = [], [], []
+        for row, one in enumerate(positions_A):
+            if stretches is not None:
+                atoms.set_cell(stretches[row] * self.atoms.cell)
             atoms.positions[:] = one
             energies.append(atoms.get_potential_energy())
             forces.append(atoms.get_forces())
-        return Evaluation(np.array(energies), np.array(forces), np.full(len(energies), np.inf))
+            if stretches is not None:
+                virials.append(atoms.get_volume() * atoms.get_stress()[:3].sum())
+        told = None if stretches is None else np.array(virials)
+        return Evaluation(np.array(energies), np.array(forces), np.full(len(energies), np.inf), told)
+
+
+@dataclass
+class ElasticGas:
+    """Free atoms in cells whose volume costs energy: their volumes in the NPT ensemble are known exactly."""
+
+    bulk_modulus_eV_per_A3: float
+    volume_A3: float
+
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats) -> Evaluation:
+        volumes = self.volume_A3 * stretches**3
+        stresses = self.bulk_modulus_eV_per_A3 * (volumes / self.volume_A3 - 1.0)
+        rows = len(positions_A)
+        return Evaluation(np.zeros(rows), np.zeros_like(positions_A), np.full(rows, np.inf), 3 * volumes * stresses)
+
+    def expected(self, atoms: int, kT_eV: float, pressure_eV_per_A3: float) -> tuple[float, float]:
+        """Return mean and standard deviation of the volume (Å³): density V^N exp(-(U + PV) / kT)."""
+        volumes = np.linspace(0.2, 3.0, 20_001) * self.volume_A3
+        energy = self.bulk_modulus_eV_per_A3 * (volumes - self.volume_A3) ** 2 / (2 * self.volume_A3)
+        exponent = atoms * np.log(volumes) - (energy + pressure_eV_per_A3 * volumes) / kT_eV
+        weights = np.exp(exponent - exponent.max())
+        mean = float(np.average(volumes, weights=weights))
+        return mean, float(np.sqrt(np.average((volumes - mean) ** 2, weights=weights)))

@@ -49,6 +49,65 @@ def test_a_batch_has_the_forces_of_mace(make, dtype, tolerance):
     np.testing.assert_allclose(found.contacts, contacts, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+def test_walkers_in_cells_of_their_own_have_the_forces_and_stresses_of_mace(dtype, tolerance):
+    atoms, positions = crowd()
+    stretches = np.array([0.93, 1.0, 1.08])
+    field = BatchedModel(small_model(), atoms, device="cpu", dtype=dtype, skin_A=1.0)
+    field(
+        positions, [0, 1, 2], np.array([1.0, 1.05, 1.0])
+    )  # lists of other cells must not be used where they lack pairs
+    positions = positions * stretches[:, None, None]
+    found = field(positions, [0, 1, 2], stretches)
+    calculator = MACECalculator(models=[small_model().double()], device="cpu", default_dtype="float64")
+    for row, stretch in enumerate(stretches):
+        one = _at(atoms, positions[row])
+        one.set_cell(stretch * atoms.cell)
+        one.calc = calculator
+        forces, stress = one.get_forces(), one.get_stress()[:3].sum()
+        assert rms(found.forces_eV_per_A[row] - forces) < tolerance * rms(forces)
+        assert found.virials_eV[row] == pytest.approx(one.get_volume() * stress, rel=10 * tolerance, abs=tolerance)
+
+
+def test_a_cell_that_moves_slowly_keeps_its_list_and_loses_no_pair(monkeypatch):
+    made = []
+    from alloop.potential import neighbours
+
+    real = neighbours.neighbour_list
+    monkeypatch.setattr(neighbours, "neighbour_list", lambda *a, **k: made.append(1) or real(*a, **k))
+    atoms, positions = crowd(1)
+    model = small_model()
+    old = BatchedModel(model, atoms, device="cpu", dtype="float64")
+    rng, stretch = np.random.default_rng(2), 1.0
+    for _ in range(20):
+        factor = 0.994 + rng.normal(scale=0.004)
+        stretch, positions = stretch * factor, factor * positions + rng.normal(scale=0.02, size=positions.shape)
+        found = old(positions, [0], np.array([stretch]))
+        kept, fresh = len(made), BatchedModel(model, atoms, device="cpu", dtype="float64", skin_A=0.0)
+        np.testing.assert_allclose(
+            found.forces_eV_per_A, fresh(positions, [0], np.array([stretch])).forces_eV_per_A, rtol=0, atol=1e-12
+        )
+        del made[kept:]
+    assert 1 < len(made) < 12
+
+
+def test_members_look_at_walkers_in_their_own_cells():
+    atoms, positions = crowd(2)
+    stretches = np.array([0.95, 1.04])
+    positions = positions * stretches[:, None, None]
+    models = [small_model(seed) for seed in range(3)]
+    field = Committee(models, device="cpu", dtype="float64").field(atoms)
+    field(positions, [0, 1], stretches)
+    found = field.disagreement(positions, [0, 1], stretches)
+    elsewhere = field.disagreement(positions, [-1, -1], stretches)
+    for row, stretch in enumerate(stretches):
+        one = _at(atoms, positions[row])
+        one.set_cell(stretch * atoms.cell)
+        expected = Committee(models, device="cpu", dtype="float64").look(one).disagreement_eV_per_A
+        np.testing.assert_allclose(found[row], expected, atol=1e-10)
+        np.testing.assert_allclose(elsewhere[row], expected, atol=1e-10)
+
+
 def _at(atoms, positions_A):
     moved = atoms.copy()
     moved.positions = positions_A
@@ -121,7 +180,7 @@ def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
     in_parts = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
     sizes = []
     monkeypatch.setattr(
-        in_parts, "_evaluate", lambda p, j: sizes.append(len(p)) or type(in_parts)._evaluate(in_parts, p, j)
+        in_parts, "_evaluate", lambda p, *more: sizes.append(len(p)) or type(in_parts)._evaluate(in_parts, p, *more)
     )
     one, other = at_once(positions, range(5)), in_parts(positions, range(5))
     assert sizes == [2, 2, 1]

@@ -64,18 +64,25 @@ class ToyField:
     def __init__(self, toy, atoms):
         self.toy, self.atoms = toy, atoms
 
-    def _at(self, positions_A):
-        atoms = self.atoms.copy()
-        atoms.positions[:] = positions_A
-        return atoms
+    def _all(self, positions_A, stretches):
+        for row, one in enumerate(positions_A):
+            atoms = self.atoms.copy()
+            atoms.positions[:] = one
+            if stretches is not None:
+                atoms.set_cell(atoms.cell * stretches[row])
+            yield atoms
 
-    def __call__(self, positions_A, walkers):
-        forces = np.array([self.toy.forces(self._at(one)).forces_eV_per_A for one in positions_A])
-        contacts = [min_contact(self._at(one)) for one in positions_A]
-        return Evaluation(np.zeros(len(forces)), forces, np.array(contacts))
+    def __call__(self, positions_A, walkers, stretches=None):
+        found = [self.toy.forces(atoms, stress=stretches is not None) for atoms in self._all(positions_A, stretches)]
+        contacts = [min_contact(atoms) for atoms in self._all(positions_A, stretches)]
+        forces, virials = np.array([one.forces_eV_per_A for one in found]), None
+        if stretches is not None:
+            volumes = self.atoms.get_volume() * stretches**3
+            virials = volumes * np.array([one.stress_eV_per_A3[:3].sum() for one in found])
+        return Evaluation(np.zeros(len(forces)), forces, np.array(contacts), virials)
 
-    def disagreement(self, positions_A, walkers):
-        found = [self.toy.look(self._at(one)).disagreement_eV_per_A for one in positions_A]
+    def disagreement(self, positions_A, walkers, stretches=None):
+        found = [self.toy.look(atoms).disagreement_eV_per_A for atoms in self._all(positions_A, stretches)]
         return None if self.toy.members == 1 else np.array(found)
 
 
@@ -239,6 +246,18 @@ def test_a_cell_that_runs_away_ends_an_npt_walker():
     assert why(summary) == ["last_good"]
 
 
+def test_npt_walkers_of_one_task_have_cells_of_their_own_and_go_on_in_them():
+    members = walkers(temperature_K=(300.0, 900.0), seed=(4, 5), steps=(30, 30), random_steps=((), ()))
+    _, first = explored(Toy(), members, ensemble="npt", lower_eV_per_A=None)
+    cells = [np.array(one.structure.cell_A) for one in first.last_good]
+    assert len({cell[0, 0] for cell in cells}) == 2
+    summary, data = explored(Toy(), members, first.last_good, ensemble="npt", lower_eV_per_A=None)
+    assert [one.ended for one in summary.walkers] == ["length", "length"]
+    for before, one in zip(cells, data.last_good, strict=True):
+        assert np.linalg.det(one.structure.cell_A) == pytest.approx(np.linalg.det(before), rel=0.2)
+        assert np.linalg.det(one.structure.cell_A) != np.linalg.det(before)
+
+
 def test_npt_moves_the_cell_and_nvt_does_not():
     _, npt = walk(Toy(), ensemble="npt", lower_eV_per_A=None)
     _, nvt = walk(Toy(), lower_eV_per_A=None)
@@ -327,10 +346,10 @@ def walkers(**lists):
     return tuple(ExploreWalker(**{**common, **dict(zip(names, one, strict=True))}) for one in values)
 
 
-def explored(toy, members, **fields):
+def explored(toy, members, snapshots=None, **fields):
     base = request(**fields)
     asked = base.model_copy(update={"walkers": members})
-    return Exploration(asked, toy, [None] * len(members)).run()
+    return Exploration(asked, toy, list(snapshots or [None] * len(members))).run()
 
 
 def test_every_walker_ends_for_itself_and_the_others_go_on():

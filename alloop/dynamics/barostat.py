@@ -1,0 +1,104 @@
+"""Langevin dynamics of walkers whose cells move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import units
+
+from alloop.dynamics.integrators import Langevin
+from alloop.dynamics.noise import generator
+from alloop.dynamics.phase import Floats, ForceField, Phase
+
+CELL_TIME_FS = 1000.0
+BULK_MODULUS_GPA = 30.0
+"""Of a typical solid electrolyte. With `CELL_TIME_FS` it sets how fast volumes move, not where to."""
+MAX_STRAIN_PER_STEP = 0.02
+"""Largest relative change of a cell's length in a step: what wants more leaves the allowed volumes in some steps, and
+until then no list of neighbours grows without bounds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Barostat:
+    """What moves the cells.
+
+    Attributes
+    ----------
+    pressure_GPa : float
+        External pressure.
+    cell_A : ndarray, shape (3, 3)
+        The potential's own cell, of which those of all walkers are stretched copies.
+    """
+
+    pressure_GPa: float
+    cell_A: Floats
+
+    def volume(self) -> float:
+        """Return the volume (Å³) of the potential's own cell."""
+        return float(abs(np.linalg.det(self.cell_A)))
+
+    def stretch(self, cell_A: Floats) -> float:
+        """Return the linear size of a cell over that of the potential's own.
+
+        Raises
+        ------
+        ValueError
+            If its shape is another.
+        """
+        stretch = float(np.cbrt(abs(np.linalg.det(cell_A)) / self.volume()))
+        if not np.allclose(cell_A, stretch * self.cell_A, rtol=0, atol=1e-6):
+            raise ValueError("the cells of walkers of one batch must have the same shape")
+        return stretch
+
+
+class LangevinNPT(Langevin):
+    """BAOAB with stochastic rescaling of the cell's volume; its shape stays.
+
+    Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020), https://doi.org/10.1063/5.0020514: with a bulk modulus B and
+    a time t, the square root x of the volume V obeys
+
+        dx = -x / (2 B t) (P - P_int - kT / 2V) dt + sqrt(kT / (2 B t)) dW
+
+    while positions are stretched and momenta shrunk with the cell. Volumes are those of the NPT ensemble whatever B
+    and t are. Positions, momenta and cell are the whole memory: a segment continues from them without a piston.
+
+    The centre of mass is at rest, so the internal pressure P_int = (2K - W) / 3V + kT / V (W the trace of the virial)
+    is given the share that its motion would have had: an ideal gas of N atoms has the mean volume (N + 1) kT / P.
+
+    The pressure is that at the beginning of a step and the cell moves before the forces of its end are evaluated, so
+    forces always belong to the positions and the cell; this errs by one step in t.
+
+    Parameters
+    ----------
+    timestep_fs : float
+        Timestep.
+    thermostat_fs : float
+        Inverse of the friction.
+    pressure_GPa : float
+        External pressure.
+    """
+
+    def __init__(self, timestep_fs: float, thermostat_fs: float, pressure_GPa: float) -> None:
+        super().__init__(timestep_fs, thermostat_fs, "exploration")
+        self._pressure_eV_per_A3 = pressure_GPa * float(units.GPa)
+        self._pace = timestep_fs / CELL_TIME_FS / (BULK_MODULUS_GPA * float(units.GPa))
+        self._excess_eV_per_A3: Floats = np.zeros(0)
+
+    def step(self, phase: Phase, field: ForceField) -> None:
+        """Make one step."""
+        volumes_A3 = phase.volumes()
+        inner = (2.0 * phase.kinetic_energies() - phase.virials_eV) / (3.0 * volumes_A3) + phase.kT_eV / volumes_A3
+        self._excess_eV_per_A3 = self._pressure_eV_per_A3 - inner
+        super().step(phase, field)
+
+    def _move_cells(self, phase: Phase) -> None:
+        volumes_A3 = phase.volumes()
+        root = np.sqrt(volumes_A3)
+        noise = np.array([generator(int(seed), "volume", phase.step).standard_normal() for seed in phase.seeds])
+        drift = -0.5 * root * self._pace * (self._excess_eV_per_A3 - 0.5 * phase.kT_eV / volumes_A3)
+        moved = np.maximum(1.0 + (drift + np.sqrt(0.5 * phase.kT_eV * self._pace) * noise) / root, 0.0)
+        factor = np.clip(moved ** (2.0 / 3.0), 1.0 - MAX_STRAIN_PER_STEP, 1.0 + MAX_STRAIN_PER_STEP)
+        phase.stretches = phase.stretches * factor
+        phase.positions_A *= factor[:, None, None]
+        phase.momenta /= factor[:, None, None]

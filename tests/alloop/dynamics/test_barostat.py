@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.constraints import FixCom
+from ase.md.langevinbaoab import LangevinBAOAB
+
+from alloop.dynamics import fresh_state
+from alloop.dynamics.barostat import Barostat
+from alloop.dynamics.explorers import ExplorerBatch
+from tests.support.potentials import ElasticGas, FromAse
+
+FRICTION_PER_FS = 0.02
+
+
+def copper():
+    return bulk("Cu", cubic=True)
+
+
+def explorers(atoms, field, temperatures_K, pressure_GPa=0.0, *, starts=None, **changes):
+    if starts is None:
+        starts = [fresh_state(atoms, t, np.random.default_rng(i)) for i, t in enumerate(temperatures_K)]
+    standard = {
+        "limits_K": [1e9] * len(starts),
+        "seeds": range(5, 5 + len(starts)),
+        "timestep_fs": 4.0,
+        "friction_per_fs": FRICTION_PER_FS,
+        "stop_contact": 0.0,
+        "memory": 3,
+    }
+    barostat = Barostat(pressure_GPa, atoms.cell.array)
+    return ExplorerBatch(starts, field, temperatures_K=temperatures_K, barostat=barostat, **{**standard, **changes})
+
+
+def volumes_of(ours, walkers, steps, every):
+    found = []
+    for _ in range(steps // every):
+        ours.run(every)
+        found.append([ours.see(walker).state.volume() for walker in walkers])
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("bulk_modulus_GPa", "pressure_GPa", "volume_A3"),
+    [(0.0, 5.0, 107.0), (20.0, 1.0, 1000.0)],
+    ids=["ideal", "elastic"],
+)
+def test_volumes_and_temperatures_are_those_of_the_ensemble(bulk_modulus_GPa, pressure_GPa, volume_A3):
+    atoms, temperature_K, walkers = 64, 600.0, 40
+    side = volume_A3 ** (1 / 3)
+    places = np.random.default_rng(0).uniform(0, side, (atoms, 3))
+    gas = Atoms(f"Cl{atoms}", positions=places, cell=[side] * 3, pbc=True)
+    field = ElasticGas(bulk_modulus_GPa * units.GPa, volume_A3)
+    ours = explorers(gas, field, [temperature_K] * walkers, pressure_GPa, timestep_fs=20.0)
+    ours.run(600)
+    volumes = volumes_of(ours, range(walkers), 1500, 50)
+    mean, spread = field.expected(atoms, units.kB * temperature_K, pressure_GPa * units.GPa)
+    error = volumes.mean(axis=0).std(ddof=1) / np.sqrt(walkers)
+    assert len(ours.walkers) == walkers
+    assert error < 0.15 * spread
+    assert volumes.mean() == pytest.approx(mean, abs=4 * error)
+    assert volumes.std() == pytest.approx(spread, rel=0.12)
+    assert np.mean([ours.mean_temperature(walker) for walker in range(walkers)]) == pytest.approx(600.0, rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_crystal_has_the_volume_and_the_pressure_that_ases_piston_gives_it():
+    atoms, temperature_K, pressure_GPa, walkers = copper(), 600.0, 5.0, 16
+    ours = explorers(atoms, FromAse(atoms, EMT()), [temperature_K] * walkers, pressure_GPa)
+    ours.run(500)
+    volumes = volumes_of(ours, range(walkers), 2000, 20)
+    theirs = np.array([piston(atoms, temperature_K, pressure_GPa, seed) for seed in range(4)])
+    errors = [some.std(ddof=1) / np.sqrt(len(some)) for some in (volumes.mean(axis=0), theirs.mean(axis=1))]
+    assert volumes.mean() == pytest.approx(theirs.mean(), abs=4 * np.hypot(*errors))
+    assert volumes.std() == pytest.approx(theirs.std(), rel=0.2)
+
+
+def piston(atoms, temperature_K, pressure_GPa, seed):
+    """Volumes of ASE's Langevin dynamics with a stochastic piston."""
+    rng = np.random.default_rng(seed)
+    one = fresh_state(atoms, temperature_K, rng).to_atoms()
+    one.calc = EMT()
+    one.set_constraint(FixCom())
+    settings = {"temperature_K": temperature_K, "T_tau": units.fs / FRICTION_PER_FS, "hydrostatic": True}
+    settings |= {"externalstress": -pressure_GPa * units.GPa, "P_tau": 300.0 * units.fs}
+    run = LangevinBAOAB(one, 4.0 * units.fs, rng=rng, **settings)
+    volumes = []
+    for step in range(8000):
+        run.step()
+        if step >= 500 and step % 5 == 0:
+            volumes.append(one.get_volume())
+    return volumes
+
+
+def test_pressure_compresses_a_crystal_and_keeps_the_shape_of_its_cell():
+    atoms = copper()
+    ours = explorers(atoms, FromAse(atoms, EMT()), [300.0] * 4, 20.0)
+    ours.run(400)
+    volumes = volumes_of(ours, range(4), 200, 20)
+    assert volumes.mean() < 0.95 * atoms.get_volume()
+    for walker in range(4):
+        cell_A = ours.see(walker).state.cell_A
+        assert cell_A / cell_A[0, 0] == pytest.approx(atoms.cell.array / atoms.cell.array[0, 0])
+
+
+def test_a_walker_does_the_same_alone_and_among_others_and_past_states_have_their_cells():
+    atoms = copper()
+    starts = [fresh_state(atoms, t, np.random.default_rng(i)) for i, t in enumerate((300.0, 900.0))]
+    field = FromAse(atoms, EMT())
+    together = explorers(atoms, field, [300.0, 900.0], starts=starts)
+    together.run(30)
+    alone = explorers(atoms, field, [900.0], starts=starts[1:], seeds=[6])
+    alone.run(30)
+    ours, theirs = together.see(1).state, alone.see(0).state
+    np.testing.assert_allclose(ours.positions_A, theirs.positions_A, rtol=1e-12)
+    np.testing.assert_allclose(ours.cell_A, theirs.cell_A, rtol=1e-12)
+    (newest, now), (_, before), *_ = together.recent(1)
+    assert newest == 30
+    assert np.array_equal(now.cell_A, ours.cell_A)
+    assert not np.array_equal(before.cell_A, now.cell_A)
+
+
+@pytest.mark.parametrize("pressure_GPa", [-40.0, 3000.0])
+def test_a_cell_that_runs_away_ends_its_walker(pressure_GPa):
+    atoms = copper()
+    ours = explorers(atoms, FromAse(atoms, EMT()), [300.0], pressure_GPa)
+    sight = ours.run(3000)[0]
+    assert sight.fault == "volume"
+    assert 0.4 < sight.state.volume() / atoms.get_volume() < 2.5
+    assert all(0.5 <= state.volume() / atoms.get_volume() <= 2.0 for _, state in ours.recent(0))
+
+
+def test_cells_of_another_shape_are_refused():
+    atoms = copper()
+    other = atoms.copy()
+    other.set_cell(atoms.cell.array * [1.0, 1.0, 1.1], scale_atoms=True)
+    starts = [fresh_state(one, 300.0, np.random.default_rng(0)) for one in (atoms, other)]
+    with pytest.raises(ValueError, match="same shape"):
+        explorers(atoms, FromAse(atoms, EMT()), [300.0, 300.0], starts=starts)
