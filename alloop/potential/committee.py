@@ -168,16 +168,13 @@ class LeaderCalculator(Calculator):  # type: ignore[misc]
     ----------
     committee : Committee
         Whose leader drives.
-    stress : bool
-        Compute the stress with every force call; otherwise only where it is asked for.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
 
-    def __init__(self, committee: Committee, *, stress: bool = False) -> None:
+    def __init__(self, committee: Committee) -> None:
         super().__init__()
         self._committee = committee
-        self._stress = stress
 
     def calculate(
         self,
@@ -187,16 +184,7 @@ class LeaderCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         """Compute energy (eV), forces (eV/Å) and, if asked for, stress (eV/Å³, Voigt order)."""
         super().calculate(atoms, properties, system_changes)
-        self._keep(self._committee.forces(self.atoms, stress=self._stress or "stress" in properties))
-
-    def look(self, atoms: Atoms) -> Look:
-        """Let the whole committee look, and keep the leader's part so that the next force call costs nothing."""
-        look = self._committee.look(atoms, stress=self._stress)
-        self.atoms = atoms.copy()
-        self._keep(look.leader)
-        return look
-
-    def _keep(self, prediction: Prediction) -> None:
+        prediction = self._committee.forces(self.atoms, stress="stress" in properties)
         self.results: dict[str, Any] = {
             "energy": prediction.energy_eV,
             "free_energy": prediction.energy_eV,

@@ -66,13 +66,14 @@ def test_volumes_and_temperatures_are_those_of_the_ensemble(bulk_modulus_GPa, pr
 
 @pytest.mark.slow
 def test_a_crystal_has_the_volume_and_the_pressure_that_ases_piston_gives_it():
-    atoms, temperature_K, pressure_GPa, walkers = copper(), 600.0, 5.0, 16
+    atoms, temperature_K, pressure_GPa, walkers = copper(), 600.0, 5.0, 8
     ours = explorers(atoms, FromAse(atoms, EMT()), [temperature_K] * walkers, pressure_GPa)
-    ours.run(500)
-    volumes = volumes_of(ours, range(walkers), 2000, 20)
+    ours.run(250)
+    volumes = volumes_of(ours, range(walkers), 1000, 20)
     theirs = np.array([piston(atoms, temperature_K, pressure_GPa, seed) for seed in range(4)])
     errors = [some.std(ddof=1) / np.sqrt(len(some)) for some in (volumes.mean(axis=0), theirs.mean(axis=1))]
-    assert volumes.mean() == pytest.approx(theirs.mean(), abs=4 * np.hypot(*errors))
+    # The piston's pressure lacks the share kT/V of the centre of mass, 0.2 GPa here of a modulus above 100 GPa.
+    assert volumes.mean() == pytest.approx(theirs.mean(), abs=4 * np.hypot(*errors) + 0.002 * volumes.mean())
     assert volumes.std() == pytest.approx(theirs.std(), rel=0.2)
 
 
@@ -86,7 +87,7 @@ def piston(atoms, temperature_K, pressure_GPa, seed):
     settings |= {"externalstress": -pressure_GPa * units.GPa, "P_tau": 300.0 * units.fs}
     run = LangevinBAOAB(one, 4.0 * units.fs, rng=rng, **settings)
     volumes = []
-    for step in range(8000):
+    for step in range(2500):
         run.step()
         if step >= 500 and step % 5 == 0:
             volumes.append(one.get_volume())

@@ -144,15 +144,4 @@ def test_the_calculator_computes_stress_only_if_asked():
     assert "stress" not in atoms.calc.results
     stress = atoms.get_stress()
     assert stress.shape == (6,)
-    atoms.calc = LeaderCalculator(committee(2), stress=True)
-    atoms.get_forces()
-    np.testing.assert_array_equal(atoms.calc.results["stress"], stress)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
-
-
-def test_after_a_look_the_leader_need_not_compute_again():
-    atoms, ours = lithium_chloride(), committee(2)
-    atoms.calc = LeaderCalculator(ours)
-    look = atoms.calc.look(atoms)
-    ours._members = ()
-    np.testing.assert_array_equal(atoms.get_forces(), look.leader.forces_eV_per_A)
