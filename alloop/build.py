@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,8 +117,8 @@ def member(charter: Charter, state: State, generation: GenerationState, number: 
     return _fit(
         charter,
         state,
-        train=train or list(frames),
-        valid=valid if train else [],
+        train=_labels(state, train or frames),
+        valid=_labels(state, valid if train else []),
         init=before or _origin(charter, state, number),
         max_steps=fit.max_steps,
         patience=fit.patience,
@@ -132,8 +132,8 @@ def rung_fit(charter: Charter, state: State, rung: RungState, number: int, *, at
     return _fit(
         charter,
         state,
-        train=list(rung.frames),
-        valid=[],
+        train=_labels(state, rung.frames),
+        valid=(),
         init=_origin(charter, state, 0),
         max_steps=charter.config.fit.rung_steps,
         patience=None,
@@ -146,23 +146,14 @@ def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -
     request = _fit(
         charter,
         state,
-        train=[],
-        valid=[],
+        train=tuple(state.pretraining),
+        valid=(),
         init=_foundation(charter),
         max_steps=charter.config.fit.max_steps,
         patience=charter.config.fit.patience,
         seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
     )
-    epoch = -(-len(state.pretraining) // charter.config.fit.batch_size)
-    return request.model_copy(
-        update={
-            "train": tuple(state.pretraining),
-            "energy_weight": 0.0,
-            "stress_weight": 0.0,
-            "max_steps": max(charter.config.fit.max_steps, charter.config.fit.epochs * epoch),
-            "check_every_steps": max(charter.config.fit.check_every_steps, epoch),
-        }
-    )
+    return request.model_copy(update={"energy_weight": 0.0, "stress_weight": 0.0})
 
 
 def select(charter: Charter, state: State, asked: AskedSelection) -> SelectRequest:
@@ -304,8 +295,8 @@ def _fit(
     charter: Charter,
     state: State,
     *,
-    train: list[str],
-    valid: list[str],
+    train: tuple[str, ...],
+    valid: tuple[str, ...],
     init: str | None,
     max_steps: int,
     patience: int | None,
@@ -315,8 +306,8 @@ def _fit(
     fit, potential = charter.config.fit, charter.config.potential
     epoch = -(-len(train) // fit.batch_size)
     return FitRequest(
-        train=tuple(str(state.frames[frame].label) for frame in train),
-        valid=tuple(str(state.frames[frame].label) for frame in valid),
+        train=train,
+        valid=valid,
         init=init,
         architecture=potential.architecture.model_dump(mode="json"),
         e0s_eV=dict(sorted(state.e0s_eV.items())),
@@ -333,6 +324,10 @@ def _fit(
         seed=seed,
         finetuning=_finetuning(charter, state),
     )
+
+
+def _labels(state: State, frames: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(state.frames[frame].label) for frame in frames)
 
 
 def _finetuning(charter: Charter, state: State) -> FineTuning | None:
