@@ -246,13 +246,11 @@ def print_steps(data: Data) -> None:
 
 
 def print_starts(data: Data, steps: int) -> None:
-    """Print what fits reach from different beginnings, and in how many steps."""
-    print(
-        "\nstart                                    force RMSE at the end   steps to that of random weights, foundation"
-    )
+    """Print what fits reach from different beginnings, in how many steps, and at what cost."""
+    print("\nstart: force RMSE at the end (meV/Å), steps to that of random weights, and of the foundation, CPU s")
     for start in starts(data, steps):
         reached = [f"{'never' if count is None else count:>8}" for count in (start.to_random, start.to_foundation)]
-        print(f"{start.name:<40}{start.final_meV_per_A:8.1f} {' '.join(reached)}")
+        print(f"{start.name:<40}{start.final_meV_per_A:8.1f} {' '.join(reached)} {start.cpu_s:8.1f}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from alloop.potential.architecture import new_model
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_graphs
 from alloop.potential.model_files import file_sha256, read_model
 from alloop.potential.training import Fitting, Recipe
+from alloop.tasks.requests import FineTuning
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
 from benchmarks.fitting_data import (
@@ -92,12 +93,22 @@ def _mace_step(model: torch.nn.Module, graphs: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Start:
-    """What a fit began from, how it ended (force RMSE, meV/Å), and its steps to the final errors of two others."""
+    """A fit: what it began from, its last force RMSE (meV/Å), its steps to those of two others, and its cost."""
 
     name: str
     final_meV_per_A: float
     to_random: int | None
     to_foundation: int | None
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The key of a fit, the force RMSE (meV/Å) at its checks, and its processor time (s)."""
+
+    key: str
+    checks: tuple[tuple[int, float], ...]
+    cpu_s: float
 
 
 def starts(data: Data, steps: int) -> list[Start]:
@@ -109,29 +120,46 @@ def starts(data: Data, steps: int) -> list[Start]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         frames = data.members[0]
-        train, valid = put(workspace, frames), put(workspace, data.valid)
-        half, slow = train[: len(train) // 2], 0.25 * RATE
+        train, valid, soft = put(workspace, frames), put(workspace, data.valid), _softened(workspace, frames)
+        half, slow = train[: len(train) // 2], {"learning_rate": 0.25 * RATE}
 
-        def history(**changes: Any) -> tuple[str, list[tuple[int, float]]]:
+        def fit(**changes: Any) -> _Fit:
             asked = request(**{"train": train, "valid": valid, "data": data, "steps": steps, **changes})
+            begin = time.process_time()
             key = perform(folder, "fit", asked.model_dump(mode="json"))
-            return key, [(check.step, check.rmse_forces_meV_per_A) for check in summary(workspace, key).history]
+            spent_s = time.process_time() - begin
+            return _Fit(key, tuple((c.step, c.rmse_forces_meV_per_A) for c in summary(workspace, key).history), spent_s)
 
-        earlier, _ = history(train=half, seed=1)
-        soft, _ = history(train=_softened(workspace, frames), seed=2)
-        foundation = _as_foundation(workspace, soft)
-        tuned, _ = history(train=half, init=foundation, learning_rate=slow, seed=1)
+        earlier, foundation = fit(train=half, seed=1), _as_foundation(workspace, fit(train=soft, seed=2).key)
+        tuned = fit(train=half, init=foundation, seed=1, **slow)
+        random, founded = fit(), fit(init=foundation, **slow)
         found = {
-            "random weights": history(),
-            "earlier generation from random weights": history(init=f"fit:{earlier}", learning_rate=slow),
-            "foundation": history(init=foundation),
-            "foundation, a quarter of the rate": history(init=foundation, learning_rate=slow),
-            "earlier generation from the foundation": history(init=f"fit:{tuned}", learning_rate=slow),
-            "the same, half the steps": history(init=f"fit:{tuned}", learning_rate=slow, steps=steps // 2),
+            "random weights": random,
+            "earlier generation from random weights": fit(init=f"fit:{earlier.key}", **slow),
+            "foundation": founded,
+            "foundation, the whole rate": fit(init=foundation),
+            "earlier generation from the foundation": fit(init=f"fit:{tuned.key}", **slow),
+            "the same, half the steps": fit(init=f"fit:{tuned.key}", steps=steps // 2, **slow),
+            **{
+                f"foundation, {name}": fit(init=foundation, finetuning=tuning, **slow)
+                for name, tuning in _tunings(soft).items()
+            },
         }
-    checks = {name: one for name, (_, one) in found.items()}
-    random, founded = checks["random weights"][-1][1], checks["foundation, a quarter of the rate"][-1][1]
-    return [Start(name, one[-1][1], _first(one, random), _first(one, founded)) for name, one in checks.items()]
+    (_, to_random), (_, to_foundation) = random.checks[-1], founded.checks[-1]
+    return [
+        Start(name, one.checks[-1][1], _first(one.checks, to_random), _first(one.checks, to_foundation), one.cpu_s)
+        for name, one in found.items()
+    ]
+
+
+def _tunings(replay: tuple[str, ...]) -> dict[str, FineTuning]:
+    """Return ways to fit a foundation that leave more of it as it is than all weights from its own would."""
+    return {
+        "embedding frozen": FineTuning(method="frozen", frozen="embedding"),
+        "interactions frozen too": FineTuning(method="frozen", frozen="interactions"),
+        "low rank (4)": FineTuning(method="lora", rank=4),
+        "multihead": FineTuning(method="multihead", replay=replay),
+    }
 
 
 def _first(checks: Sequence[tuple[int, float]], target: float) -> int | None:
