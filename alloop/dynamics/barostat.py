@@ -9,7 +9,7 @@ from ase import units
 
 from alloop.dynamics.integrators import Langevin
 from alloop.dynamics.noise import generator
-from alloop.dynamics.phase import Floats, ForceField, Phase
+from alloop.dynamics.phase import Floats, Phase
 
 CELL_TIME_FS = 1000.0
 BULK_MODULUS_GPA = 30.0
@@ -60,14 +60,15 @@ class LangevinNPT(Langevin):
 
         dx = -x / (2 B t) (P - P_int - kT / 2V) dt + sqrt(kT / (2 B t)) dW
 
-    while positions are stretched and momenta shrunk with the cell. Volumes are those of the NPT ensemble whatever B
-    and t are. Positions, momenta and cell are the whole memory: a segment continues from them without a piston.
+    while positions are stretched with the cell. Volumes are those of the NPT ensemble, V^N exp(-(U + PV) / kT),
+    whatever B and t are. Positions, momenta and cell are the whole memory: a segment continues from them without a
+    piston.
 
-    The centre of mass is at rest, so the internal pressure P_int = (2K - W) / 3V + kT / V (W the trace of the virial)
-    is given the share that its motion would have had: an ideal gas of N atoms has the mean volume (N + 1) kT / P.
-
-    The pressure is that at the beginning of a step and the cell moves before the forces of its end are evaluated, so
-    forces always belong to the positions and the cell; this errs by one step in t.
+    Momenta stay as they are, and the internal pressure is P_int = NkT / V - W / 3V (W the trace of the virial), with
+    the mean of its kinetic part, as in Monte Carlo barostats (Åqvist et al., Chem. Phys. Lett. 384, 288 (2004),
+    https://doi.org/10.1016/j.cplett.2003.12.039): momenta that know nothing of the volume leave V^N to the positions.
+    So the pressure of a tiny cell is that of a large one although its centre of mass is at rest, and the noise of its
+    kinetic energy does not reach the cell.
 
     Parameters
     ----------
@@ -83,22 +84,14 @@ class LangevinNPT(Langevin):
         super().__init__(timestep_fs, thermostat_fs, "exploration")
         self._pressure_eV_per_A3 = pressure_GPa * float(units.GPa)
         self._pace = timestep_fs / CELL_TIME_FS / (BULK_MODULUS_GPA * float(units.GPa))
-        self._excess_eV_per_A3: Floats = np.zeros(0)
-
-    def step(self, phase: Phase, field: ForceField) -> None:
-        """Make one step."""
-        volumes_A3 = phase.volumes()
-        inner = (2.0 * phase.kinetic_energies() - phase.virials_eV) / (3.0 * volumes_A3) + phase.kT_eV / volumes_A3
-        self._excess_eV_per_A3 = self._pressure_eV_per_A3 - inner
-        super().step(phase, field)
 
     def _move_cells(self, phase: Phase) -> None:
         volumes_A3 = phase.volumes()
-        root = np.sqrt(volumes_A3)
-        noise = np.array([generator(int(seed), "volume", phase.step).standard_normal() for seed in phase.seeds])
-        drift = -0.5 * root * self._pace * (self._excess_eV_per_A3 - 0.5 * phase.kT_eV / volumes_A3)
-        moved = np.maximum(1.0 + (drift + np.sqrt(0.5 * phase.kT_eV * self._pace) * noise) / root, 0.0)
+        thermal = phase.kT_eV / volumes_A3
+        inner = len(phase.masses_amu) * thermal - phase.virials_eV / (3.0 * volumes_A3)
+        draws = np.array([generator(int(seed), "volume", phase.step).standard_normal() for seed in phase.seeds])
+        drift = -0.5 * self._pace * (self._pressure_eV_per_A3 - inner - 0.5 * thermal)
+        moved = np.maximum(1.0 + drift + np.sqrt(0.5 * self._pace * thermal) * draws, 0.0)
         factor = np.clip(moved ** (2.0 / 3.0), 1.0 - MAX_STRAIN_PER_STEP, 1.0 + MAX_STRAIN_PER_STEP)
         phase.stretches = phase.stretches * factor
         phase.positions_A *= factor[:, None, None]
-        phase.momenta /= factor[:, None, None]

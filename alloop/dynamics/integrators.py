@@ -176,16 +176,16 @@ class Langevin(VelocityVerlet):
     def step(self, phase: Phase, field: ForceField) -> None:
         """Make one step."""
         phase.momenta += 0.5 * self._dt * phase.forces_eV_per_A
+        self._move_cells(phase)
         phase.positions_A += 0.5 * self._dt * phase.momenta / phase.masses_amu[:, None]
         self._kick(phase)
         phase.positions_A += 0.5 * self._dt * phase.momenta / phase.masses_amu[:, None]
-        self._move_cells(phase)
         phase.evaluate(field)
         phase.momenta += 0.5 * self._dt * phase.forces_eV_per_A
         phase.step += 1
 
     def _move_cells(self, phase: Phase) -> None:
-        """Change cells where they may, with what they hold."""
+        """Change cells where they may; positions, forces and virials belong together here."""
 
     def _kick(self, phase: Phase) -> None:
         shape = phase.momenta.shape[1:]

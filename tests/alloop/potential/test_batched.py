@@ -91,6 +91,28 @@ def test_a_cell_that_moves_slowly_keeps_its_list_and_loses_no_pair(monkeypatch):
     assert 1 < len(made) < 12
 
 
+def test_no_list_outlives_a_compression_that_brings_atoms_within_the_cutoff():
+    atoms = lithium_chloride(rattle_A=0.0)[:1]
+    atoms.set_cell(np.eye(3))
+    field = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    seen = []
+    for length_A in np.linspace(5.2, 3.0, 40):
+        found = field(np.zeros((1, 1, 3)), [0], np.array([length_A]))
+        seen.append(np.isfinite(found.contacts[0]))
+        assert seen[-1] == (length_A < 4.0)
+    assert 5 < sum(seen) < 35
+
+
+def test_a_cell_that_is_not_finite_spoils_no_other():
+    atoms, positions = crowd()
+    field = BatchedCommittee([small_model(seed) for seed in range(2)], atoms, device="cpu", dtype="float64")
+    clean, spoiled = (field(positions, [0, 1, 2], np.array([1.0, size, 1.0])) for size in (1.0, np.inf))
+    for name in ("energies_eV", "forces_eV_per_A", "virials_eV"):
+        assert np.isnan(getattr(spoiled, name)[1]).all()
+        np.testing.assert_allclose(getattr(spoiled, name)[[0, 2]], getattr(clean, name)[[0, 2]], atol=1e-12)
+    assert np.isnan(field.disagreement(positions, [0, 1, 2], np.array([1.0, np.inf, 1.0]))[1]).all()
+
+
 def test_members_look_at_walkers_in_their_own_cells():
     atoms, positions = crowd(2)
     stretches = np.array([0.95, 1.04])
