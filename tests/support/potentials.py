@@ -22,17 +22,22 @@ def argon(cells: int = 2, density: float = 0.7) -> Atoms:
 
 @dataclass
 class LennardJones:
-    """Argon, cut at half the cubic cell so that energy and force go to zero; every pair counts once."""
+    """Argon in a cubic cell, cut so that energy and force go to zero, at half the cell by default.
+
+    Every pair counts once: no cell may become smaller than twice the cut.
+    """
 
     length_A: float
+    cut_A: float | None = None
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
         rows, atoms = positions_A.shape[:2]
         i, j = np.triu_indices(atoms, 1)
         vectors = positions_A[:, i] - positions_A[:, j]
-        vectors -= self.length_A * np.rint(vectors / self.length_A)
+        lengths_A = self.length_A * (np.ones(rows) if stretches is None else stretches)[:, None, None]
+        vectors -= lengths_A * np.rint(vectors / lengths_A)
         distances = np.sqrt(np.einsum("wpi,wpi->wp", vectors, vectors))
-        cut = 0.5 * self.length_A
+        cut = self.cut_A or 0.5 * self.length_A
         near = distances < cut
         energies, slopes = _lennard_jones(distances)
         energy_cut, slope_cut = _lennard_jones(np.array(cut))
@@ -40,7 +45,8 @@ class LennardJones:
         pull = np.where(near, (slopes - slope_cut) / distances, 0.0)[:, :, None] * vectors
         matrix = np.zeros((rows, atoms, atoms, 3))
         matrix[:, i, j], matrix[:, j, i] = -pull, pull
-        return Evaluation(energies.sum(axis=1), matrix.sum(axis=2), distances.min(axis=1) / (2 * 1.06))
+        virials = None if stretches is None else np.einsum("wpi,wpi->w", vectors, pull)
+        return Evaluation(energies.sum(axis=1), matrix.sum(axis=2), distances.min(axis=1) / (2 * 1.06), virials)
 
 
 def _lennard_jones(distances_A: Floats) -> tuple[Floats, Floats]:
