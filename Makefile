@@ -38,18 +38,21 @@ demo: $(VENV)/.installed
 OF_PROCESSES := tests/campaign tests/faults tests/packaging tests/security tests/slurm
 WITHIN_PROCESSES := $(addprefix --ignore=,$(OF_PROCESSES)) tests
 JOBS ?= 2
+# Slow tests that compute in their own process and watch no clock.
+COMPUTING := tests/alloop/dynamics tests/alloop/labelling/test_scf_ladder.py tests/alloop/tasks tests/alloop/transport
 # Nothing left to run after a choice with ARGS, pytest's code 5, is no failure.
-pytest = $(BIN)/python -m pytest -m "not slow" $(1) $(ARGS) || [ $$? = 5 ]
+pytest = $(BIN)/python -m pytest -m "$(1)" $(2) $(ARGS) || [ $$? = 5 ]
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(call pytest,-n $(JOBS) --dist loadfile $(WITHIN_PROCESSES))
-	$(call pytest,$(OF_PROCESSES))
+	$(call pytest,not slow,-n $(JOBS) --dist loadfile $(WITHIN_PROCESSES))
+	$(call pytest,not slow,$(OF_PROCESSES))
 
 slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(call pytest,slow,-n $(JOBS) --dist loadfile $(COMPUTING))
+	$(call pytest,slow,$(addprefix --ignore=,$(COMPUTING)) tests)
 
 # The GPAW with MPI lies beside the serial one; this Python finds it first, and everything else in $(VENV).
 gpaw-mpi: $(VENV)/gpaw-mpi/python
