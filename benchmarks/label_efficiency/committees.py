@@ -13,15 +13,7 @@ from alloop.potential.adapting import with_heads
 from alloop.potential.graphs import labelled_graphs
 from alloop.potential.runtime import building
 from alloop.potential.training import Recipe, train
-from benchmarks.label_efficiency.fitting import (
-    BATCH,
-    EMA_DECAY,
-    ENERGY_WEIGHT,
-    FORCES_WEIGHT,
-    fitted,
-    new,
-    sampled,
-)
+from benchmarks.label_efficiency.fitting import fitted, new, recipe_of, sampled
 
 # isort: split
 from mace.tools.scripts_utils import remove_pt_head
@@ -78,7 +70,9 @@ def readouts(
         Begin with random readouts instead of the leader's.
     """
     return [
-        _readout(leader, sampled(frames, seed, member), _recipe(steps, learning_rate, seed + 100 * member), anew)
+        _readout(
+            leader, sampled(frames, seed, member), recipe_of(steps, learning_rate, seed + 100 * member, steps), anew
+        )
         for member in range(1, MEMBERS)
     ]
 
@@ -104,7 +98,7 @@ def joint(
         for member, name in enumerate(names)
         for graph in labelled_graphs(sampled(frames, seed, member), whole, head=name)
     ]
-    train(whole, graphs, graphs[:1], _recipe(steps, learning_rate, seed))
+    train(whole, graphs, graphs[:1], recipe_of(steps, learning_rate, seed, steps))
     with building("float32"):
         return [remove_pt_head(whole, name).eval() for name in names]
 
@@ -125,18 +119,3 @@ def _randomise(part: torch.nn.Module, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for weights in part.parameters():
         weights.data.normal_(generator=generator)
-
-
-def _recipe(steps: int, learning_rate: float, seed: int) -> Recipe:
-    return Recipe(
-        max_steps=steps,
-        batch_size=BATCH,
-        learning_rate=learning_rate,
-        energy_weight=ENERGY_WEIGHT,
-        forces_weight=FORCES_WEIGHT,
-        stress_weight=0.0,
-        patience=None,
-        check_every_steps=steps,
-        ema_decay=EMA_DECAY,
-        seed=seed,
-    )

@@ -51,7 +51,15 @@ def fitted(
         Frames whose errors `on_check` is told; they decide nothing.
     """
     model = new(frames, e0s_eV, shape, seed) if start is None else rebuilt(start)
-    recipe = Recipe(
+    recipe = recipe_of(steps, learning_rate, seed, CHECK_EVERY if watched else steps)
+    graphs = labelled_graphs(frames, model)
+    train(model, graphs, labelled_graphs(watched, model) or graphs[:1], recipe, on_check=on_check)
+    return model
+
+
+def recipe_of(steps: int, learning_rate: float, seed: int, check_every_steps: int) -> Recipe:
+    """Return the recipe of a fit of the whole schedule."""
+    return Recipe(
         max_steps=steps,
         batch_size=BATCH,
         learning_rate=learning_rate,
@@ -59,13 +67,10 @@ def fitted(
         forces_weight=FORCES_WEIGHT,
         stress_weight=0.0,
         patience=None,
-        check_every_steps=CHECK_EVERY if watched else steps,
+        check_every_steps=check_every_steps,
         ema_decay=EMA_DECAY,
         seed=seed,
     )
-    graphs = labelled_graphs(frames, model)
-    train(model, graphs, labelled_graphs(watched, model) or graphs[:1], recipe, on_check=on_check)
-    return model
 
 
 def sampled(frames: Sequence[Atoms], seed: int, member: int) -> list[Atoms]:
