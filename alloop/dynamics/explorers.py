@@ -186,9 +186,7 @@ class ExplorerBatch:
         return Sight(point.step, state, contact, self._batch.stopped[walker])
 
     def _looked_at(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats) -> Floats | None:
-        if self._barostat is None:
-            return self._field.disagreement(positions_A, walkers)
-        return self._field.disagreement(positions_A, walkers, stretches)
+        return self._field.disagreement(positions_A, walkers, None if self._barostat is None else stretches)
 
     def _stretch(self, state: State) -> float:
         return 1.0 if self._barostat is None else self._barostat.stretch(state.cell_A)

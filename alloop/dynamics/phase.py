@@ -178,12 +178,9 @@ class Phase:
         The force on the centre of mass, which rounding leaves or an outer field exerts, is taken out so that it
         stays at rest.
         """
-        walkers = self.walkers.tolist()
-        if self.volume_A3 is None:
-            found = field(self.positions_A, walkers)
-        else:
-            found = field(self.positions_A, walkers, self.stretches)
-            assert found.virials_eV is not None
+        sizes = None if self.volume_A3 is None else self.stretches
+        found = field(self.positions_A, self.walkers.tolist(), sizes)
+        if found.virials_eV is not None:
             self.virials_eV = found.virials_eV
         share = self.masses_amu / self.masses_amu.sum()
         total = found.forces_eV_per_A.sum(axis=1, keepdims=True)

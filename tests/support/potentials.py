@@ -61,7 +61,7 @@ class Einstein:
     sites_A: Floats
     spring: float = 2.0
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
         away = positions_A - self.sites_A
         energies = 0.5 * self.spring * (away**2).sum(axis=(1, 2))
         return Evaluation(energies, -self.spring * away, np.full(len(positions_A), np.inf))
@@ -71,7 +71,7 @@ class Einstein:
 class Free:
     """No forces."""
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int]) -> Evaluation:
+    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
         rows = len(positions_A)
         return Evaluation(np.zeros(rows), np.zeros_like(positions_A), np.full(rows, np.inf))
 

@@ -47,7 +47,7 @@ class Spoiled:
     what: str
     evaluations: int = 0
 
-    def __call__(self, positions_A, walkers):
+    def __call__(self, positions_A, walkers, stretches=None):
         found = FIELD(positions_A, walkers)
         self.evaluations += 1
         if self.evaluations < self.evaluation or self.walker not in walkers:

@@ -26,7 +26,7 @@ class Watched:
     value: float = np.nan
     calls: int = field(default=0, init=False)
 
-    def __call__(self, positions_A, walkers):
+    def __call__(self, positions_A, walkers, stretches=None):
         found = self.inner(positions_A, walkers)
         self.calls += 1
         forces = found.forces_eV_per_A.copy()
@@ -34,7 +34,7 @@ class Watched:
             forces[list(walkers).index(self.spoilt), 0] = self.value
         return Evaluation(found.energies_eV, forces, found.contacts)
 
-    def disagreement(self, positions_A, walkers):
+    def disagreement(self, positions_A, walkers, stretches=None):
         return np.linalg.norm(positions_A - self.sites_A, axis=2)
 
 
