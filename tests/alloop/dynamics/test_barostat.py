@@ -115,6 +115,17 @@ def volumes_under_piston(atoms, field, temperature_K, pressure_GPa, steps):
     return np.array(volumes)
 
 
+def test_a_cell_takes_its_atoms_with_it():
+    places = np.random.default_rng(0).uniform(1, 5, (10, 3))
+    atoms = Atoms("Cl10", positions=places, cell=[6] * 3, pbc=True)
+    ours = explorers(atoms, ElasticGas(0.0, 216.0), [1e-6], 20.0)
+    ours.run(50)
+    state = ours.see(0).state
+    factor = state.cell_A[0, 0] / 6
+    assert factor < 0.99
+    np.testing.assert_allclose(state.positions_A, factor * places, atol=1e-3)
+
+
 def test_pressure_compresses_a_crystal_and_keeps_the_shape_of_its_cell():
     atoms = copper()
     ours = explorers(atoms, FromAse(atoms, EMT()), [300.0] * 2, 20.0)
