@@ -13,6 +13,7 @@ from alloop.materials.structure import Structure
 from alloop.tasks.requests import InitialRequest
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import left_behind, processes_of
+from tests.support.waiting import wait_for
 
 
 def request(seed=0):
@@ -55,20 +56,27 @@ def test_a_killed_worker_is_an_error_of_its_task_and_the_next_task_runs(executio
     lock = Workspace(tmp_path).lock(request(1).key())
     with lock:
         execution.submit("held", request(1))
-        time.sleep(1.0)
-        worker = next(p for p in _family(tmp_path) if _holds(p, request(1).key()))
-        worker.send_signal(signal.SIGKILL)
+        assert wait_for(lambda: _at_lock(tmp_path, request(1)), 30)
+        _at_lock(tmp_path, request(1))[0].send_signal(signal.SIGKILL)
         assert wait(execution.completions, 30)[0].error is not None
     execution.submit("again", request(1))
     assert wait(execution.completions, 60)[0].error is None
 
 
-def _family(folder):
-    pools = processes_of(folder)
-    return [*pools, *(child for pool in pools for child in pool.children(recursive=True))]
+def _at_lock(folder, wanted):
+    """Return the workers that wait for the lock of a request."""
+    workers = [child for pool in processes_of(folder) for child in _children(pool)]
+    return [worker for worker in workers if _has_open(worker, wanted.key())]
 
 
-def _holds(process, key):
+def _children(process):
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _has_open(process, key):
     try:
         return any(key in file.path for file in process.open_files())
     except psutil.Error:
@@ -81,9 +89,7 @@ def test_a_killed_interchange_is_told_and_does_not_hang(execution):
     assert execution.broken() is None
     interchange = execution._kernel.executors["local"].interchange_proc
     interchange.kill()
-    deadline = time.monotonic() + 10
-    while execution.broken() is None and time.monotonic() < deadline:
-        time.sleep(0.2)
+    assert wait_for(execution.broken, 10)
     assert "interchange" in execution.broken()
 
 
@@ -93,7 +99,7 @@ def test_closing_takes_seconds_even_while_a_task_hangs(tmp_path):
     wait(execution.completions, 60)
     with Workspace(tmp_path).lock(request(1).key()):
         execution.submit("held", request(1))
-        time.sleep(0.5)
+        assert wait_for(lambda: _at_lock(tmp_path, request(1)), 30)
         begin = time.monotonic()
         execution.close()
         assert time.monotonic() - begin < 15

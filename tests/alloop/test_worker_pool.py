@@ -5,7 +5,8 @@ import pytest
 from alloop.execution import Execution, wait
 from tests.alloop.test_execution import local, request
 from tests.support.campaigns import MARK, left_behind
-from tests.support.victims import living, wait_for
+from tests.support.victims import living
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from alloop.config.examples import examples_folder
 from alloop.materials.contacts import min_contact
 from alloop.monitor.wandb import published_rows, segments
 from tests.support.campaigns import attempts, left_behind, run, start
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -26,9 +26,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart") / "campaign"
     config = examples_folder() / "quickstart.yaml"
     driver = start(config, folder)
-    deadline = time.monotonic() + 600
-    while sum(attempts(folder, "label").values()) < 10 and time.monotonic() < deadline and driver.poll() is None:
-        time.sleep(0.5)
+    assert wait_for(lambda: sum(attempts(folder, "label").values()) >= 10 or driver.poll() is not None, 600, 0.5)
     in_flight = sum(task.slot_kind == "label" for task in folded(folder).running.values())
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()

@@ -12,7 +12,8 @@ from ase.io import read, write
 from alloop.commands.campaigns import folded
 from alloop.monitor.wandb import published_rows, segments
 from tests.support.campaigns import attempts, left_behind, run, start, write_config
-from tests.support.victims import kill_one, living, wait_for
+from tests.support.victims import kill_one, living
+from tests.support.waiting import wait_for
 
 SALT = {
     "systems": [{"name": "LiCl", "structure": "LiCl.extxyz"}],

@@ -11,15 +11,7 @@ import pytest
 
 from alloop.commands.campaigns import folded
 from tests.support.campaigns import attempts, left_behind, run, start, write_config
-
-
-def wait_for(condition, timeout_s):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from alloop.journal import read_entries
 from tests.support.campaigns import attempts, write_config
 from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
 from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
-from tests.support.victims import wait_for
+from tests.support.waiting import wait_for
 
 LABELS = 8
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 0.4}}

@@ -3,13 +3,13 @@
 import json
 import os
 import signal
-import time
 
 import pytest
 
 from alloop.commands.campaigns import folded
 from alloop.journal import SNAPSHOT_FILE, living_driver
 from tests.support.campaigns import attempts, left_behind, run, start, write_config
+from tests.support.waiting import wait_for
 
 ONE_EXECUTOR = {
     "executors": {"local": {"kind": "local", "workers": 2}},
@@ -23,9 +23,7 @@ ONE_EXECUTOR = {
 def test_kill_9_of_the_driver_on_leases_loses_no_label_and_repeats_none(tmp_path):
     config, folder = write_config(tmp_path / "config", execution=ONE_EXECUTOR), tmp_path / "campaign"
     driver = start(config, folder)
-    deadline = time.monotonic() + 90
-    while not attempts(folder, "label") and driver.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
+    assert wait_for(lambda: attempts(folder, "label") or driver.poll() is not None, 90)
     assert living_driver(folder) == f"pid {driver.pid} on {os.uname().nodename}"
     code, output = run(config, folder)
     assert code == 2

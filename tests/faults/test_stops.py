@@ -9,7 +9,8 @@ import pytest
 from alloop.commands.campaigns import folded
 from tests.support.campaigns import attempts, left_behind, start, write_config
 from tests.support.driving import QUICK, driving
-from tests.support.victims import living, wait_for
+from tests.support.victims import living
+from tests.support.waiting import wait_for
 
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 30.0}}
 WARNINGS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)

@@ -14,7 +14,8 @@ from ase.io import write
 from alloop.commands.campaigns import folded
 from tests.support import mpi
 from tests.support.campaigns import attempts, processes_of, run, start, write_config
-from tests.support.slurm import NoSlurm, command, loopback_cluster, wait_for
+from tests.support.slurm import NoSlurm, command, loopback_cluster
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,8 @@ import psutil
 from alloop.commands.campaigns import folded
 from alloop.journal import JOURNAL_FILE
 from tests.support.campaigns import TINY, left_behind, run, start, write_config
-from tests.support.victims import KINDS, living, wait_for
+from tests.support.victims import KINDS, living
+from tests.support.waiting import wait_for
 
 PAUSE_S = 0.3
 """Length of a label (s)."""

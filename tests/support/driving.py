@@ -15,7 +15,7 @@ from alloop.events import AttemptLost, TaskFinished
 from alloop.journal import JournalError, read_entries
 from alloop.state import State
 from tests.support.campaigns import left_behind, start
-from tests.support.victims import wait_for
+from tests.support.waiting import wait_for
 
 QUICK = {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 1, "heartbeat_limit_s": 4}
 """An ``execution`` section: two workers whose loss is noticed within seconds."""

@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
+
+from tests.support.waiting import wait_for
 
 COMMAND = "mpiexec --oversubscribe --bind-to none -n {ranks}"
 PYTHON = Path(sys.prefix) / "gpaw-mpi" / "python"
@@ -45,9 +46,4 @@ def programs_of(folder: Path) -> list[psutil.Process]:
 
 def gone(folder: Path, patience_s: float) -> bool:
     """Return whether no program of a folder is left within a time (s)."""
-    deadline = time.monotonic() + patience_s
-    while programs_of(folder):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+    return wait_for(lambda: not programs_of(folder), patience_s)

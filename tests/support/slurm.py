@@ -8,13 +8,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from tests.support.waiting import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
 SEARCH_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
@@ -126,16 +127,6 @@ def loopback_cluster() -> Iterator[Cluster]:
 def command(*words: str) -> str:
     """Run a command of Slurm and return what it printed."""
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float) -> bool:
-    """Return whether a condition came true within a time (s)."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def _start(cluster: Cluster) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,16 +11,6 @@ import psutil
 from tests.support.campaigns import processes_of
 
 KINDS = ("driver", "interchange", "manager", "worker")
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float) -> bool:
-    """Return whether a condition came true within a time (s)."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def living(folder: Path, kind: str) -> list[psutil.Process]:

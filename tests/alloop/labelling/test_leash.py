@@ -2,11 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.support.mpi import gone, programs_of
+from tests.support.waiting import wait_for
 
 DAEMONS = "sleep 300 & setsid sleep 300 & (setsid sh -c 'trap \"\" TERM; sleep 300; sleep 300' &) ; sleep {seconds}"
 
@@ -17,10 +17,7 @@ def leashed(folder, script, parent=None):
 
 
 def started(folder, count):
-    deadline = time.monotonic() + 30
-    while len(programs_of(folder)) < count and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return len(programs_of(folder)) >= count
+    return wait_for(lambda: len(programs_of(folder)) >= count, 30)
 
 
 def test_the_exit_status_is_that_of_the_command(tmp_path):

@@ -24,6 +24,7 @@ from alloop.labelling.identity import code_identity, dataset_names
 from alloop.labelling.keywords import gpaw_job
 from alloop.labelling.ranks import Launch, launch_problem, run_gpaw
 from tests.support import mpi
+from tests.support.waiting import wait_for
 
 FAST = GpawLabel(cutoff_eV=200, kpts=(2, 2, 2))
 SLOW = GpawLabel(cutoff_eV=900, kpts=(4, 4, 4), maxiter=1000, gpaw={"convergence": {"energy": 1e-14}})
@@ -57,15 +58,11 @@ def job(settings=SLOW, atoms=None):
 
 def rank_processes(folder, count=2):
     """Wait until the ranks of a folder compute, and return them."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        log = folder / "log.txt"
-        if log.exists() and "iter:" in log.read_text():
-            found = [p for p in mpi.programs_of(folder) if "mpi" not in p.name() and _computes(p)]
-            assert len(found) == count
-            return found
-        time.sleep(0.1)
-    raise AssertionError("no rank computes")
+    log = folder / "log.txt"
+    assert wait_for(lambda: log.exists() and "iter:" in log.read_text(), 60), "no rank computes"
+    found = [p for p in mpi.programs_of(folder) if "mpi" not in p.name() and _computes(p)]
+    assert len(found) == count
+    return found
 
 
 def _computes(process):
