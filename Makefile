@@ -34,25 +34,19 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/alloop run configs/quickstart.yaml
 
-# Tests of whole campaigns and of lost processes watch the clock and start workers of their own: they run one by one.
-OF_PROCESSES := tests/campaign tests/faults tests/packaging tests/security tests/slurm
-WITHIN_PROCESSES := $(addprefix --ignore=,$(OF_PROCESSES)) tests
+# Files of tests run two at a time; the files in their order, since the longest are neither first nor last.
 JOBS ?= 2
-# Slow tests that compute in their own process and watch no clock.
-COMPUTING := tests/alloop/dynamics tests/alloop/labelling/test_scf_ladder.py tests/alloop/tasks tests/alloop/transport
 # Nothing left to run after a choice with ARGS, pytest's code 5, is no failure.
-pytest = $(BIN)/python -m pytest -m "$(1)" $(2) $(ARGS) || [ $$? = 5 ]
+pytest = $(BIN)/python -m pytest -m "$(1)" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) || [ $$? = 5 ]
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(call pytest,not slow,-n $(JOBS) --dist loadfile $(WITHIN_PROCESSES))
-	$(call pytest,not slow,$(OF_PROCESSES))
+	$(call pytest,not slow)
 
 slow: $(VENV)/.installed-dev
-	$(call pytest,slow,-n $(JOBS) --dist loadfile $(COMPUTING))
-	$(call pytest,slow,$(addprefix --ignore=,$(COMPUTING)) tests)
+	$(call pytest,slow)
 
 # The GPAW with MPI lies beside the serial one; this Python finds it first, and everything else in $(VENV).
 gpaw-mpi: $(VENV)/gpaw-mpi/python

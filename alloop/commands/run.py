@@ -233,7 +233,8 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
         yield lambda: received[0] if received else None
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # A stopped driver is on its way out: one more signal must not change its last words or its exit code.
+            signal.signal(number, signal.SIG_IGN if received else handler)
 
 
 def _interrupted(console: Console, stop: Exception) -> int:

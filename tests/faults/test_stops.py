@@ -42,14 +42,14 @@ def test_ctrl_c_before_anything_was_started_is_one_line_at_most(tmp_path):
     assert left_behind(folder) == []
 
 
-def test_a_second_and_a_third_ctrl_c_hurry_nothing_into_a_traceback(tmp_path):
+def test_any_number_of_ctrl_c_hurries_nothing_into_a_traceback(tmp_path):
     folder = tmp_path / "campaign"
     with driving(write_config(tmp_path / "config", execution=QUICK, label=SLOW), folder) as driver:
         driver.until(lambda state: attempts(folder, "label"))
         begin = time.monotonic()
-        for _ in range(3):
+        while driver.process.poll() is None:
             driver.process.send_signal(signal.SIGINT)
-            time.sleep(0.4)
+            time.sleep(0.05)
         driver.end()
     assert time.monotonic() - begin < 30
     assert driver.code == 130
