@@ -34,7 +34,7 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/alloop run configs/quickstart.yaml
 
-# Files of tests run two at a time; the files in their order, since the longest are neither first nor last.
+# Files of tests run two at a time, in the order that tests/conftest.py gives them.
 JOBS ?= 2
 # Nothing left to run after a choice with ARGS, pytest's code 5, is no failure.
 pytest = $(BIN)/python -m pytest -m "$(1)" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) || [ $$? = 5 ]
