@@ -22,6 +22,8 @@ from tests.support.wandb_server import serving
 DRIVER = Path(__file__).parents[2] / "support" / "wandb_driver.py"
 RUN = "alloop0test"
 KEY = "0123456789" * 4
+WAITS_S = 2.0
+"""A driver held up for this long waited for W&B, which gives up after 3 s here; a busy machine takes less."""
 
 
 def drive(folder: Path, first: int, last: int, fate: str = "", **environ: str) -> dict:
@@ -61,7 +63,7 @@ def test_an_offline_run_holds_the_learning_curve_by_number_of_labels(campaign):
     folder, length = campaign
     told = drive(folder, 0, length)
     assert "offline" in told["note"]
-    assert told["slowest_s"] < 0.5
+    assert told["slowest_s"] < WAITS_S
     rows = published(folder)
     curve = {row["labels"]: row["heldout/force_rmse_meV_per_A"] for row in rows if "heldout/frames" in row}
     assert sorted(curve) == [12, 24, 48]
@@ -96,7 +98,7 @@ def test_a_dead_server_means_offline_and_the_driver_does_not_wait(campaign):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
-    assert told["slowest_s"] < 0.5
+    assert told["slowest_s"] < WAITS_S
     assert "offline" in told["note"]
     assert sum("heldout/frames" in row for row in published(folder)) == 3
 
@@ -111,7 +113,7 @@ def test_a_silent_server_means_offline_and_the_driver_does_not_wait(campaign):
         started = time.monotonic()
         told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
         assert time.monotonic() - started < 30
-    assert told["slowest_s"] < 0.5
+    assert told["slowest_s"] < WAITS_S
     assert sum("heldout/frames" in row for row in published(folder)) == 3
 
 
@@ -167,7 +169,7 @@ def test_the_reliability_plot_is_made_from_the_journal_and_one_that_cannot_be_ma
 def test_a_crash_of_wandbs_own_process_costs_nothing(campaign):
     folder, length = campaign
     told = drive(folder, 0, length, "core-killed")
-    assert told["slowest_s"] < 0.5
+    assert told["slowest_s"] < WAITS_S
     seqs = [row["seq"] for row in published(folder)]
     assert seqs == sorted(set(seqs))
     assert sum("label/max_force_eV_per_A" in row for row in published(folder)) == 60
