@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -70,20 +71,56 @@ class DenseFrame:
         return DenseFrame(**moved)
 
 
+@dataclass(frozen=True, eq=False)
+class _NotFitted:
+    """The part of a model that no fit changes, on the CPU, where frames are made."""
+
+    isolated_eV: torch.Tensor
+    scale: torch.Tensor
+    shift_eV: torch.Tensor
+    repulsion: torch.nn.Module | None
+    numbers: torch.Tensor
+
+    @classmethod
+    def of(cls, model: Any) -> _NotFitted:
+        head, numbers = head_of(model), model.atomic_numbers.cpu()
+        scale, shift = (part.reshape(-1)[head].double().cpu() for part in _scale_and_shift(model))
+        isolated_eV = model.atomic_energies_fn.atomic_energies.view(-1, len(numbers))[head].double().cpu()
+        repulsion = getattr(model, "pair_repulsion_fn", None)
+        return cls(isolated_eV, scale, shift, None if repulsion is None else copy.deepcopy(repulsion).cpu(), numbers)
+
+    def energy_and_slopes(self, graph: AtomicData, lengths_A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the energy of a graph (eV), and its derivative by the length of every edge (eV/Å)."""
+        species = graph.node_attrs.double()
+        energy_eV = (species @ self.isolated_eV + self.shift_eV).sum()
+        if self.repulsion is None:
+            return energy_eV, torch.zeros_like(lengths_A)
+        with torch.enable_grad():
+            lengths_A = lengths_A.unsqueeze(1).requires_grad_()
+            repelled_eV = self.scale * self.repulsion(lengths_A, species, graph.edge_index, self.numbers).sum()
+            (slopes,) = torch.autograd.grad(repelled_eV, lengths_A)
+        return energy_eV + repelled_eV.detach(), slopes.squeeze(1)
+
+
+def _scale_and_shift(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return model.scale_shift.scale, model.scale_shift.shift
+
+
 _COUNTED = {"senders": "species", "pairs": "lengths_A", "frame_of": "sizes"}
 """Indices, and the arrays whose rows they count."""
 
 
 def dense_frames(graphs: Sequence[AtomicData], model: torch.nn.Module, device: str) -> list[DenseFrame]:
     """Return labelled graphs as dense frames that can be joined, on a device and in the model's precision."""
-    places = max(int(_degrees(graph).max()) for graph in graphs)
+    places, constant = max(int(_degrees(graph).max()) for graph in graphs), _NotFitted.of(model)
+    harmonics_of = copy.deepcopy(model.spherical_harmonics).cpu()
     found: list[DenseFrame] = []
     for some in _portions(graphs):
         vectors_A = torch.cat([_vectors(graph) for graph in some])
-        harmonics, turning = _harmonics(model.spherical_harmonics, vectors_A)
+        harmonics, turning = _harmonics(harmonics_of, vectors_A)
         edges = [graph.edge_index.shape[1] for graph in some]
         for graph, *geometry in zip(some, *_split(edges, vectors_A, harmonics, turning), strict=True):
-            found.append(_dense(graph, model, places, *geometry).to(device, next(model.parameters()).dtype))
+            found.append(_dense(graph, constant, places, *geometry).to(device, next(model.parameters()).dtype))
     return found
 
 
@@ -137,7 +174,7 @@ def _harmonics(function: Any, vectors_A: torch.Tensor) -> tuple[torch.Tensor, to
 
 def _dense(
     graph: AtomicData,
-    model: Any,
+    constant: _NotFitted,
     places: int,
     vectors_A: torch.Tensor,
     harmonics: torch.Tensor,
@@ -147,7 +184,7 @@ def _dense(
     sender, receiver = graph.edge_index
     lengths_A = torch.linalg.vector_norm(vectors_A, dim=1)
     units = vectors_A / lengths_A.unsqueeze(1)
-    energy_eV, slopes = _not_fitted(graph, model, lengths_A)
+    energy_eV, slopes = constant.energy_and_slopes(graph, lengths_A)
     by_vector = slopes.unsqueeze(1) * units
     forces = torch.zeros(atoms, 3, dtype=torch.float64)
     forces.index_add_(0, sender, by_vector).index_add_(0, receiver, by_vector, alpha=-1)
@@ -197,23 +234,3 @@ def _pairs(sender: torch.Tensor, receiver: torch.Tensor, shifts: torch.Tensor) -
     opposite[np.lexsort(there.T)] = np.lexsort(back.T)
     one_of_each, number = np.unique(np.minimum(np.arange(len(there)), opposite), return_inverse=True)
     return torch.from_numpy(number), torch.from_numpy(one_of_each)
-
-
-def _not_fitted(graph: AtomicData, model: Any, lengths_A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the energy (eV) that no fit changes, and its derivative by the length of every edge (eV/Å)."""
-    head, species = head_of(model), graph.node_attrs.double()
-    scale, shift = (part.reshape(-1)[head].double().cpu() for part in _scale_and_shift(model))
-    isolated_eV = model.atomic_energies_fn.atomic_energies.view(-1, species.shape[1])[head].double().cpu()
-    energy_eV = (species @ isolated_eV + shift).sum()
-    repulsion = getattr(model, "pair_repulsion_fn", None)
-    if repulsion is None:
-        return energy_eV, torch.zeros_like(lengths_A)
-    with torch.enable_grad():
-        lengths_A = lengths_A.unsqueeze(1).requires_grad_()
-        repelled_eV = scale * repulsion(lengths_A, species, graph.edge_index, model.atomic_numbers).sum()
-        (slopes,) = torch.autograd.grad(repelled_eV, lengths_A)
-    return energy_eV + repelled_eV.detach(), slopes.squeeze(1)
-
-
-def _scale_and_shift(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    return model.scale_shift.scale, model.scale_shift.shift

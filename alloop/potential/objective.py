@@ -188,8 +188,9 @@ def objective_of(
 
 @torch.no_grad()
 def _agree(ours: Deviations, theirs: Deviations, tolerance: float, graph: AtomicData) -> bool:
-    force = float((theirs.forces_eV_per_A + graph.forces).abs().max())
-    energy = float((theirs.energy_eV_per_atom + graph.energy / graph.num_nodes).abs().max())
+    device = theirs.forces_eV_per_A.device
+    force = float((theirs.forces_eV_per_A + graph.forces.to(device)).abs().max())
+    energy = float((theirs.energy_eV_per_atom + graph.energy.to(device) / graph.num_nodes).abs().max())
     forces_off = float((ours.forces_eV_per_A - theirs.forces_eV_per_A).abs().max())
     energy_off = float((ours.energy_eV_per_atom - theirs.energy_eV_per_atom).abs().max())
     return forces_off <= tolerance * max(force, 1.0) and energy_off <= tolerance * max(energy, 1.0)
