@@ -46,15 +46,15 @@ class Form:
 
     Attributes
     ----------
-    mace : torch.nn.Module
-        By MACE's own code.
+    mace : torch.nn.Module or None
+        What is evaluated by MACE's own code; None for the model itself.
     vectors : torch.dtype
         Precision of the edge vectors that this takes.
     scalar : ScalarMace or None
         Faster still, if that could be.
     """
 
-    mace: torch.nn.Module
+    mace: torch.nn.Module | None
     vectors: torch.dtype
     scalar: ScalarMace | None
 
@@ -62,7 +62,7 @@ class Form:
         """Evaluate the model, which is the one that this is a form of."""
         if self.scalar is not None and geometry.is_in_tables:
             return geometry.around(model).surface(self.scalar)
-        return by_mace(self.mace, geometry.edges, self.vectors)
+        return by_mace(model if self.mace is None else self.mace, geometry.edges, self.vectors)
 
 
 def weights_of(model: torch.nn.Module) -> tuple[tuple[int, int], ...]:
@@ -91,7 +91,7 @@ def _form(model: torch.nn.Module) -> Form:
                 "a model evaluated faster than MACE does it does not agree with MACE; that form of it is switched off",
                 stacklevel=2,
             )
-    return Form(model, next(model.parameters()).dtype, None)
+    return Form(None, next(model.parameters()).dtype, None)
 
 
 def _faster_forms(model: torch.nn.Module) -> list[Form]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import time
 import warnings
@@ -77,18 +76,26 @@ STRATEGIES: Mapping[str, Callable[[Sequence[torch.nn.Module]], Strategy]] = {
 
 
 def strategies_of(models: Sequence[torch.nn.Module]) -> dict[str, Strategy]:
-    """Return every strategy that can evaluate these models and agrees with MACE about each; others with a warning."""
+    """Return every strategy that can evaluate these models and agrees with MACE about each; others with a warning.
+
+    Members one after the other always are among them.
+    """
     agreements = [Agreement(model) for model in models]
     found: dict[str, Strategy] = {"sequential": Sequential(models)}
     for name, make in STRATEGIES.items():
         if name in found or (name == "stacked" and len(models) == 1):
             continue
-        with contextlib.suppress(UnsupportedError):
+        try:
             strategy = make(models)
             if _agrees(strategy, agreements):
                 found[name] = strategy
             elif all(agreement.is_finite for agreement in agreements):
                 warnings.warn(f"members evaluated {name} do not agree with MACE; they never are", stacklevel=2)
+        except UnsupportedError:
+            continue
+        except Exception as error:  # kernels that are half installed, or not for this GPU, fail in ways of their own
+            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            warnings.warn(f"members cannot be evaluated {name} here ({why}); they never are", stacklevel=2)
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import torch
 
@@ -15,7 +15,9 @@ from alloop.potential.strategies import Fastest, Sequential, strategies_of
 
 __all__ = ["Surface", "ready", "surfaces"]
 
-_fastest: WeakKeyDictionary[torch.nn.Module, tuple[object, Fastest]] = WeakKeyDictionary()
+_KEPT = 4
+"""Sets of models whose strategies are kept: those of one or two committees, leaders and followers apart."""
+_fastest: OrderedDict[tuple[int, ...], tuple[object, Fastest]] = OrderedDict()
 
 
 def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
@@ -35,9 +37,13 @@ def surfaces(models: Sequence[torch.nn.Module], edges: Edges) -> list[Surface]:
 
 
 def fastest_of(models: Sequence[torch.nn.Module]) -> Fastest:
-    """Return the strategies of these models, kept until their weights change."""
-    weights = tuple(weights_of(model) for model in models)
-    kept = _fastest.get(models[0])
+    """Return the strategies of these models, kept until their weights change or other models have come."""
+    names, weights = tuple(map(id, models)), tuple(weights_of(model) for model in models)
+    kept = _fastest.get(names)
     if kept is None or kept[0] != weights:
-        kept = _fastest[models[0]] = (weights, Fastest(strategies_of(models)))
+        # Strategies hold their models, so an id is not given to another one while it is a key here.
+        kept = _fastest[names] = (weights, Fastest(strategies_of(models)))
+    _fastest.move_to_end(names)
+    while len(_fastest) > _KEPT:
+        _fastest.popitem(last=False)
     return kept[1]

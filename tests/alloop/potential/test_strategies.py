@@ -1,10 +1,12 @@
+import gc
 import warnings
+import weakref
 
 import pytest
 import torch
 
-from alloop.potential import strategies
-from alloop.potential.forms import Geometry
+from alloop.potential import forms, strategies
+from alloop.potential.forms import Geometry, form_of
 from alloop.potential.neighbours import Neighbourhoods
 from alloop.potential.scalar_mace import UnsupportedError
 from alloop.potential.stacked import Stacked
@@ -93,6 +95,18 @@ def test_a_strategy_that_does_not_agree_with_mace_is_dropped_with_one_warning(mo
     assert sum("agree" in str(one.message) for one in warned) == 1
 
 
+def test_kernels_that_fail_in_a_way_of_their_own_are_dropped_with_one_line(monkeypatch):
+    class HalfInstalled:
+        def __init__(self, models):
+            raise AttributeError("no attribute 'buffer_num_segments'\nand a hundred lines more")
+
+    monkeypatch.setattr(strategies, "STRATEGIES", {**strategies.STRATEGIES, "cuequivariance": HalfInstalled})
+    with pytest.warns(UserWarning, match="cannot be evaluated cuequivariance here") as warned:
+        assert set(strategies_of(members(2))) == {"sequential", "stacked"}
+    (line,) = [str(one.message) for one in warned if "evaluated" in str(one.message)]
+    assert line.endswith("(AttributeError: no attribute 'buffer_num_segments'); they never are")
+
+
 class Clocked:
     """A strategy that takes as long as it says, by a clock of its own."""
 
@@ -143,3 +157,24 @@ def test_strategies_are_kept_until_weights_change():
     with torch.no_grad():
         next(models[1].parameters()).mul_(1.1)
     assert fastest_of(models) is not first
+
+
+def test_models_of_former_generations_are_let_go():
+    gone = []
+    for _ in range(8):
+        models = members(2)
+        fastest_of(models)(geometry())
+        gone.append(weakref.ref(models[0]))
+        del models
+    gc.collect()
+    assert sum(one() is not None for one in gone) <= 4
+
+
+def test_a_model_that_only_mace_evaluates_is_let_go(monkeypatch):
+    monkeypatch.setattr(forms, "_faster_forms", lambda model: [])
+    (model,) = members(1)
+    form_of(model).surface(model, geometry())
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
