@@ -47,6 +47,7 @@ class State:
         self.train_order: list[str] = []
         self.heldout_order: list[str] = []
         self.pretraining: list[str] = []
+        self.imported = 0
         self.imported_structures: set[str] = set()
         self.imported_from: set[str] = set()
         self.brought = ""

@@ -119,12 +119,13 @@ def selection_size(charter: Charter) -> int:
 def probes_wanted(state: State, charter: Charter, count: int) -> int:
     """Return how many of the next `count` training frames must be random probes, to keep their share of all.
 
-    Where every frame is drawn at random there is nothing to probe for.
+    Labels that were there before the campaign owe no probes. Where every frame is drawn at random there is nothing to
+    probe for.
     """
     select = charter.config.select
     if select.policy == "random":
         return 0
-    return probes_due(len(state.train_order), state.probes, count, select.probe_fraction)
+    return probes_due(len(state.train_order) - state.imported, state.probes, count, select.probe_fraction)
 
 
 def calibration_frames(state: State) -> list[FrameState]:

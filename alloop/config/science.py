@@ -194,7 +194,7 @@ class SelectConfig(Section):
         1.0, description="Frames whose largest expected force error is above this are beyond the potential."
     )
     probe_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1, description="Share of the training labels that is drawn at random, to check what disagreements mean."
+        0.1, description="Share of the labels bought to train on that is drawn at random, to check disagreements."
     )
     batch: Count = Field(6, description="Frames selected at a time.")
     pool_factor: Annotated[float, Field(ge=1)] = Field(3.0, description="Candidates wanted per frame to select.")

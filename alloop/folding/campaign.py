@@ -92,6 +92,7 @@ def labels_imported(state: State, event: LabelsImported) -> None:
         state.frames[frame.id] = frame
         state.train_order.append(frame.id)
         state.labels["train"] += 1
+        state.imported += 1
 
 
 def generation_opened(state: State, event: GenerationOpened) -> None:

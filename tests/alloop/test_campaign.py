@@ -207,6 +207,18 @@ def test_pretraining_is_done_before_any_fit_that_starts_from_it_even_at_the_seco
     assert {event.request["init"] for event in rungs} == {pretrained["fit/pretrain/m0/again1"]}
 
 
+def test_labels_of_before_the_campaign_owe_no_probes(tmp_path):
+    wanted = config(ladder={"rungs": [70, 80], "fits": 2}, select={"probe_fraction": 0.1})
+    brought = tuple(f"{number:040d}" for number in range(60))
+    with found(tmp_path, wanted) as journal:
+        journal.append([LabelsImported(reference="same", source="x.extxyz", keys=brought)])
+    campaign = loop(tmp_path, wanted)
+    campaign.run(STARTED)
+    chosen = [frame for frame in campaign.state.frames.values() if frame.selection is not None]
+    assert len(chosen) >= 12
+    assert sum(frame.reason == "probe" for frame in chosen) <= 0.1 * len(chosen) + 2
+
+
 def test_a_generation_that_never_completes_does_not_hold_up_later_rungs(tmp_path):
     campaign = loop(tmp_path, config())
     campaign.workers.lose = ("fit/g1/",)
