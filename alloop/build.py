@@ -28,9 +28,7 @@ from alloop.tasks.requests import (
 )
 from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame, SelectRequest
 from alloop.walking import NextSegment
-from alloop.wanted import calibration_frames, probes_wanted
-
-FIT_ATTEMPTS = 3
+from alloop.wanted import attempts, calibration_frames, probes_wanted
 
 
 def atom(charter: Charter, state: State, element: str) -> AtomRequest:
@@ -337,11 +335,6 @@ def _finetuning(charter: Charter, state: State) -> FineTuning | None:
     if fit.method == "lora":
         return FineTuning(method="lora", rank=fit.lora_rank)
     return FineTuning(method="multihead", replay=tuple(state.pretraining)) if fit.method == "multihead" else None
-
-
-def attempts(purpose: str) -> list[str]:
-    """Return the purposes under which a fit is tried, each from another seed."""
-    return [f"{purpose}/again{attempt}" if attempt else purpose for attempt in range(FIT_ATTEMPTS)]
 
 
 def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:

@@ -19,6 +19,7 @@ from alloop.state import State
 from alloop.tasks.request import Request
 from alloop.walking import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.wanted import (
+    attempts,
     calibration_due,
     evaluations_wanted,
     fitted_subsets,
@@ -30,6 +31,7 @@ from alloop.wanted import (
     label_allowance,
     label_order,
     ladder_rungs,
+    member_fit,
     pool_full,
     stalled,
     training_need,
@@ -176,26 +178,27 @@ def _rung_fits(state: State, charter: Charter, rung: RungState, numbers: range) 
 def _pretraining_open(state: State, charter: Charter) -> bool:
     if next(_pretraining(state, charter, 0), None) is not None:
         return True
-    tried = {name for _, purpose in _pretrained_members(state, charter) for name in build.attempts(purpose)}
+    tried = {name for _, purpose in _pretrained_members(state, charter) for name in attempts(purpose)}
     return not tried.isdisjoint(state.running)
 
 
 def _members(state: State, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
     context: dict[str, Any]
     for member in range(charter.config.potential.committee):
+        purpose = member_fit(generation, member)
         if member == 0 and generation.rung is not None:
             rung = state.rungs[generation.rung]
             context = {"rung": rung.size, "fit": 0, "generation": generation.number, "member": 0}
-            yield from _fit(state, f"fit/r{rung.size}/f0", partial(build.rung_fit, charter, state, rung, 0), context)
+            yield from _fit(state, purpose, partial(build.rung_fit, charter, state, rung, 0), context)
         else:
             context = {"rung": None, "generation": generation.number, "member": member}
             make = partial(build.member, charter, state, generation, member)
-            yield from _fit(state, f"fit/g{generation.number}/m{member}", make, context)
+            yield from _fit(state, purpose, make, context)
 
 
 def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapping[str, Any]) -> Iterator[Wanted]:
     """Yield a fit that was not tried yet; one that failed is tried again from another seed."""
-    for attempt, name in enumerate(build.attempts(purpose)):
+    for attempt, name in enumerate(attempts(purpose)):
         task = state.tasks.get(name)
         if task is None:
             yield Wanted(name, "fit", partial(make, attempt=attempt), dict(context))

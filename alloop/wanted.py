@@ -11,6 +11,7 @@ from alloop.records import FrameState, GenerationState, RungState
 from alloop.state import State
 from policies.probing import probes_due
 
+FIT_ATTEMPTS = 3
 STALLED_SEGMENTS_PER_WALKER = 20
 CALIBRATION_FRAMES = 500
 """Labels that a calibration is made from: older ones are of committees that knew much less."""
@@ -179,13 +180,36 @@ def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
     active = state.active()
     if active is None or active.number >= charter.config.heldout.from_generation:
         return active
-    coming = training_need(state, charter) or state.pending("train") or state.fitting()
+    coming = training_need(state, charter) or state.pending("train") or _under_way(state)
     return None if coming else active
 
 
 def worth_waiting_for(state: State) -> bool:
     """Return whether a paid label or a member of the last committee is still being computed."""
     return any(task.slot_kind in ("label", "fit") for task in state.running.values())
+
+
+def attempts(purpose: str) -> list[str]:
+    """Return the purposes under which a fit is tried, each from another seed."""
+    return [f"{purpose}/again{attempt}" if attempt else purpose for attempt in range(FIT_ATTEMPTS)]
+
+
+def member_fit(generation: GenerationState, member: int) -> str:
+    """Return the purpose of the fit of a member: the leader of a rung's committee is the first fit of that rung."""
+    leads_rung = member == 0 and generation.rung is not None
+    return f"fit/r{generation.rung}/f0" if leads_rung else f"fit/g{generation.number}/m{member}"
+
+
+def _under_way(state: State) -> list[GenerationState]:
+    """Return the generations whose committee may still be completed."""
+    return [generation for generation in state.fitting() if not _given_up(state, generation)]
+
+
+def _given_up(state: State, generation: GenerationState) -> bool:
+    """Return whether a member failed as often as a fit is tried."""
+    lacking = (number for number in range(state.members()) if number not in generation.models)
+    last = (state.tasks.get(attempts(member_fit(generation, number))[-1]) for number in lacking)
+    return any(task is not None and task.status == "failed" for task in last)
 
 
 def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
@@ -196,7 +220,7 @@ def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
     number = len(state.generations)
     if number == 0 and charter.foundation is not None:
         return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
-    fitting = bool(state.fitting())
+    fitting = bool(_under_way(state))
     if (fitting and not charter.config.overlap) or len(state.e0s_eV) < len(charter.elements):
         return None
     if number == 0 and state.pending("train"):

@@ -227,6 +227,16 @@ def test_a_generation_that_never_completes_does_not_hold_up_later_rungs(tmp_path
     assert len(campaign.state.generations[1].models) < 3
 
 
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_member_that_cannot_be_fitted_ends_neither_refits_nor_rungs(tmp_path, overlap):
+    campaign = loop(tmp_path, config(fit={"every_labels": 3}, overlap=overlap), fail={"fit/g1/m1": "diverged"})
+    verdict = campaign.run(STARTED)
+    assert verdict.verdict == "ladder_exhausted"
+    later = [generation for generation in campaign.state.generations[2:] if generation.rung is None]
+    assert later
+    assert all(len(generation.models) == 3 for generation in later)
+
+
 def test_held_out_frames_keep_up_with_the_training_set(tmp_path):
     campaign, _ = finished(tmp_path, heldout={"minimum": 2, "fraction": 0.5}, ladder={"rungs": [6, 12, 24], "fits": 2})
     judged = [entry.event for entry in campaign.listeners[0].entries if isinstance(entry.event, RungJudged)]
