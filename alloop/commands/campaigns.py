@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alloop.config.errors import ConfigError, Problem, first_line
-from alloop.config.loading import load_config
+from alloop.config.loading import LoadedConfig, load_config
+from alloop.config.sanity import find_unjudgeable
 from alloop.folding import fold
 from alloop.journal import JournalError, read_entries
 from alloop.state import State
@@ -42,6 +43,11 @@ def folder_of(where: Path) -> Path:
         If `where` is a file that is no config.
     """
     return where.resolve() if where.is_dir() else campaign_folder(load_config(where).config.name, None)
+
+
+def never_converging(loaded: LoadedConfig) -> list[str]:
+    """Return what keeps a campaign from ever being converged, though it can run: a line each."""
+    return [f"Never converges: {loaded.error(key, what)}" for key, what in find_unjudgeable(loaded.config)]
 
 
 @contextmanager

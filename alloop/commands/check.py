@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alloop.commands.campaigns import campaign_folder, folded
+from alloop.commands.campaigns import campaign_folder, folded, never_converging
 from alloop.commands.probe import ProbeError, time_label
 from alloop.config.campaign import CampaignConfig
 from alloop.config.drift import science_digest
@@ -97,6 +97,7 @@ def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
         "label": loaded.config.label.model_dump(mode="json"),
         "budget": loaded.config.budget.model_dump(mode="json"),
         "projection": asdict(projection),
+        "never_converges": never_converging(loaded),
     }
 
 
@@ -107,6 +108,8 @@ def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import
     for batch in (batch for taken in imports for batch in taken.batches() if batch.results):
         told = imported_text(len(batch.results), batch.source, batch.reference, batch.why)
         console.print(told, markup=False, highlight=False, soft_wrap=True)
+    for line in never_converging(loaded):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     for shortfall in projection.shortfalls:
         console.print(f"[yellow]does not suffice:[/] {escape(shortfall)}", highlight=False, soft_wrap=True)
     if projection.dft_core_hours is None:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from alloop import exit_codes
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
 from alloop.charter import Charter, Goal
-from alloop.commands.campaigns import campaign_folder, refuse_unusable_path
+from alloop.commands.campaigns import campaign_folder, never_converging, refuse_unusable_path
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
@@ -89,6 +89,8 @@ def run_campaign(
     with _open_journal(root, loaded, console) as journal:
         workspace = Workspace(root)
         if not any(True for _ in journal.entries()):
+            for line in never_converging(loaded):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
             state = create(loaded, journal, workspace, foundation, imports)
             _tell(console, state, (entry for entry in journal.entries() if isinstance(entry.event, LabelsImported)))
         else:

@@ -56,6 +56,17 @@ def find_shortage(config: CampaignConfig, imported: int) -> Iterator[Finding]:
     yield ("ladder", "rungs", config.ladder.rungs.index(top)), f"{what}; {mend}"
 
 
+def find_unjudgeable(config: CampaignConfig) -> Iterator[Finding]:
+    """Yield what leaves the rungs of the built-in ladder without error bars: such a campaign runs to its last label."""
+    if config.ladder.policy != "ladder":
+        return
+    vain = "so no rung has an error bar, nothing converges and the ladder is climbed to its end"
+    if len(config.systems) * len(config.explore.temperatures_K) * config.explore.replicas < 2:
+        yield ("explore", "replicas"), f"all held-out frames come from one walker, {vain}; use at least 2"
+    if config.ladder.fits < 2:
+        yield ("ladder", "fits"), f"the spread of fits is unknown, {vain}; use at least 2"
+
+
 def _largest_rung(config: CampaignConfig, budget: int, imported: int) -> int:
     size = budget + imported
     while size > 0 and labels_needed(config, size, imported) > budget:

@@ -56,6 +56,19 @@ def test_json_is_one_object_for_scripts(folder):
     assert len(told["science_sha256"]) == 64
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("temperatures_K: [600, 1000]", "temperatures_K: [600]", "explore.replicas: all held-out frames come from one"),
+        ("rungs: [12, 24, 48]", "rungs: [12, 24, 48]\n  fits: 1", "ladder.fits: the spread of fits is unknown"),
+    ],
+)
+def test_a_ladder_that_cannot_converge_is_told_before_it_is_climbed(folder, old, new, told):
+    assert old in BASE
+    assert "Never converges" not in check(folder.config(BASE))
+    assert told in check(folder.config(BASE.replace(old, new)))
+
+
 def test_config_that_cannot_run_is_refused(folder):
     for old, new in (("labels: 64", "labels: 10"), ("seed: 7", "sead: 7")):
         with pytest.raises(ConfigError):
