@@ -121,12 +121,13 @@ class State:
         return [self.frames[i] for i in order if self.frames[i].status == "labelled"]
 
     def active(self) -> GenerationState | None:
-        """Return the newest generation whose whole committee is fitted."""
+        """Return the generation that was fitted on most labels, of those whose whole committee is fitted.
+
+        A rung that waited for a slow label may open after refits on more labels than it has.
+        """
         members = self.members()
-        for generation in reversed(self.generations):
-            if generation.foundation or len(generation.models) == members:
-                return generation
-        return None
+        fitted = [one for one in self.generations if one.foundation or len(one.models) == members]
+        return max(fitted, key=lambda one: (len(one.frames), one.number), default=None)
 
     def fitting(self) -> list[GenerationState]:
         """Return the generations that lack members, oldest first."""

@@ -246,7 +246,7 @@ def _rung_generation(state: State, charter: Charter, number: int) -> GenerationO
 
 
 def _refit(state: State, charter: Charter, number: int) -> GenerationOpened | None:
-    before = len(state.generations[-1].frames) if number else 0
+    before = max((len(generation.frames) for generation in state.generations), default=0)
     labels, every = state.labelled("train"), charter.config.fit.every_labels
     if before:
         enough = labels - before >= every and labels < charter.config.ladder.rungs[-1]
