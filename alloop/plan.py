@@ -28,6 +28,7 @@ from alloop.wanted import (
     heldout_need,
     heldout_pool,
     heldout_walkers,
+    hours_spent,
     label_allowance,
     label_order,
     ladder_rungs,
@@ -207,8 +208,7 @@ def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapp
 
 
 def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    budget = charter.config.budget
-    if budget.dft_core_hours is not None and state.dft_core_s >= 3600.0 * budget.dft_core_hours:
+    if hours_spent(state, charter):
         return
     for frame in chain.from_iterable(state.to_label[use].values() for use in label_order(state, charter)):
         yield Wanted(f"label/{frame.id}", "label", partial(build.label, charter, state, frame), {"frame": frame.id})

@@ -71,10 +71,16 @@ def label_order(state: State, charter: Charter) -> tuple[str, str]:
 
 def label_allowance(state: State, charter: Charter) -> int | None:
     """Return how many more labels the budget allows, or None without a limit."""
-    budget = charter.config.budget
-    if budget.dft_core_hours is not None and state.dft_core_s >= 3600.0 * budget.dft_core_hours:
+    labels = charter.config.budget.labels
+    if hours_spent(state, charter):
         return 0
-    return None if budget.labels is None else max(0, budget.labels - state.labels_spent())
+    return None if labels is None else max(0, labels - state.labels_spent())
+
+
+def hours_spent(state: State, charter: Charter) -> bool:
+    """Return whether the core-hours of the budget are spent: no label is begun any more."""
+    hours = charter.config.budget.dft_core_hours
+    return hours is not None and state.dft_core_s >= 3600.0 * hours
 
 
 def heldout_complete(state: State, charter: Charter) -> int | None:
@@ -85,9 +91,15 @@ def heldout_complete(state: State, charter: Charter) -> int | None:
     target, settled = charter.heldout_target(next_rung(state, charter)), state.heldout_settled()
     if settled >= target:
         return target
-    if state.pending("heldout") or heldout_need(state, charter) or settled < 2:
+    if _heldout_to_come(state, charter) or heldout_need(state, charter) or settled < 2:
         return None
     return settled
+
+
+def _heldout_to_come(state: State, charter: Charter) -> int:
+    """Return how many of the drawn held-out frames may still get their label: without core-hours only those begun."""
+    never = len(state.to_label["heldout"]) if hours_spent(state, charter) else 0
+    return state.pending("heldout") - never
 
 
 def oldest_fresh(state: State, charter: Charter) -> int:

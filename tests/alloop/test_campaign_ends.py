@@ -22,6 +22,16 @@ def test_the_core_hour_budget_ends_the_campaign(tmp_path):
     assert 100 <= campaign.state.dft_core_s <= 130
 
 
+@pytest.mark.parametrize(("overlap", "core_s", "rungs"), [(True, 150, [6, 12]), (False, 130, [6])])
+def test_fitted_rungs_are_judged_on_the_heldout_labels_that_the_core_hours_paid_for(tmp_path, overlap, core_s, rungs):
+    campaign, verdict = finished(tmp_path, overlap=overlap, budget={"dft_core_hours": core_s / 3600})
+    state = campaign.state
+    assert verdict.verdict == "budget_spent"
+    assert (state.labelled("heldout"), state.pending("heldout")) == (2, 2)
+    assert [(event.size, event.heldout) for event in state.judged] == [(size, 2) for size in rungs]
+    assert {row["frames"] for row in state.judged[-1].table} == {2}
+
+
 def test_too_many_failed_labels_stop_the_campaign_with_their_reasons(tmp_path):
     campaign, verdict = finished(tmp_path, fail={"label/A.": "scf"}, budget={"failed_labels": 5})
     assert verdict.verdict == "stopped"

@@ -70,6 +70,16 @@ def test_a_spent_budget_that_is_raised_continues_the_campaign(tmp_path):
     assert campaign.state.train_order[: len(first.state.train_order)] == first.state.train_order
 
 
+def test_held_out_frames_that_core_hours_lacked_for_are_labelled_when_more_are_given(tmp_path):
+    first, verdict = finished(tmp_path, budget={"dft_core_hours": 150 / 3600})
+    assert verdict.verdict == "budget_spent"
+    assert first.state.pending("heldout") == 2
+    campaign, verdict = resumed(tmp_path, config(budget={"dft_core_hours": 1}))
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+    assert [(event.size, event.heldout) for event in campaign.state.judged][:2] == [(6, 2), (12, 2)]
+    assert campaign.state.judged[-1].heldout == 6
+
+
 @pytest.mark.parametrize("lost", ["atom/", "initial/", "label/", "fit/r24/f1", "fit/g", "evaluate/r", "explore/"])
 def test_what_broken_machines_stopped_goes_on_under_another_execution(tmp_path, lost):
     campaign = loop(tmp_path, config())
