@@ -12,7 +12,7 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.folding.code import outdated, plan_again
-from alloop.folding.frames import settle
+from alloop.folding.frames import draw_again
 from alloop.folding.ladder import measure_anew
 from alloop.records import FrameState, GenerationState, RungState, TaskState
 from alloop.state import OF_MACHINES, OF_MEANS, State
@@ -65,8 +65,8 @@ def _revive(state: State, task: TaskState) -> None:
     frame.status, frame.reason = "selected" if frame.use == "train" else "heldout", "tried again"
     state.waiting_labels[str(frame.use)] += 1
     state.failures[reason] -= 1
-    state.settled_frames = state.settled_labels = 0
-    settle(state)
+    if frame.use == "heldout":
+        draw_again(state, frame)
 
 
 def policy_changed(state: State, event: PolicyChanged) -> None:

@@ -54,6 +54,17 @@ def settle(state: State) -> None:
         state.settled_labels += status == "labelled"
 
 
+def draw_again(state: State, frame: FrameState) -> None:
+    """Put a held-out frame that is tried again behind all others, if models may have been evaluated without it.
+
+    The first held-out frames stay the same ones: what is evaluated on equally many is evaluated on the same.
+    """
+    place = state.heldout_order.index(frame.id)
+    if place < state.settled_frames:
+        state.heldout_order.append(state.heldout_order.pop(place))
+        state.settled_frames -= 1
+
+
 def selection_asked(state: State, event: SelectionAsked) -> None:
     """All that was offered so far is put before the selection policy."""
     segments = tuple(sorted(state.news, key=lambda source: (source.walker, source.segment)))

@@ -98,6 +98,24 @@ def test_what_broken_machines_stopped_goes_on_under_another_execution(tmp_path, 
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.parametrize(("overlap", "labels"), [(True, 19), (False, 15)])
+def test_models_are_evaluated_on_the_same_frames_when_a_lost_held_out_label_is_made_up_for(tmp_path, overlap, labels):
+    first = loop(tmp_path, config(overlap=overlap, budget={"labels": labels}))
+    first.workers.lose = ("label/A.600K.heldout0/0",)
+    assert first.run(STARTED).verdict == "budget_spent"
+    first.journal.close()
+    assert first.state.frames["A.600K.heldout0/0/0"].status == "failed"
+    campaign, verdict = resumed(tmp_path, config(overlap=overlap, budget={"labels": 60}))
+    assert verdict.verdict == "ladder_exhausted", verdict.reason
+    assert campaign.state.frames["A.600K.heldout0/0/0"].status == "labelled"
+    assert campaign.state.heldout_settled() == campaign.state.labelled("heldout")
+    evaluated = {}
+    for entry in (*first.listeners[0].entries, *campaign.listeners[0].entries):
+        if isinstance(entry.event, TaskPlanned) and entry.event.task == "evaluate":
+            evaluated.setdefault(entry.event.context["heldout"], set()).add(tuple(entry.event.request["frames"]))
+    assert {count: len(sets) for count, sets in evaluated.items()} == {4: 1, 6: 1}
+
+
 @pytest.mark.parametrize("late", ["label/", "atom/"])
 def test_what_ran_out_of_time_is_not_tried_again_until_machines_change(tmp_path, late):
     timing = Timing(started_t=0.0, finished_t=60.0, cpu_s=240.0, cores=4, host="node", pid=1)
