@@ -22,6 +22,7 @@ from alloop.wanted import (
     heldout_pool,
     heldout_walkers,
     label_allowance,
+    labels_left,
     oldest_fresh,
     pool_full,
     selection_size,
@@ -81,7 +82,7 @@ def _emergency(state: State, charter: Charter) -> list[Event]:
 
 
 def _nothing_left(state: State, charter: Charter) -> list[Event]:
-    if label_allowance(state, charter) == 0:
+    if labels_left(state, charter) == 0:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
         return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
     pool = fresh_candidates(state, charter)

@@ -29,7 +29,6 @@ from alloop.wanted import (
     heldout_pool,
     heldout_walkers,
     hours_spent,
-    label_allowance,
     label_order,
     ladder_rungs,
     member_fit,
@@ -310,7 +309,7 @@ def _measuring(state: State) -> str:
 
 def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     active = state.active()
-    if active is None or not training_need(state, charter) or label_allowance(state, charter) == 0:
+    if active is None or not training_need(state, charter):
         return
     walkers = {walker.id: walker for walker in charter.walkers("train")}
     if charter.config.overlap:

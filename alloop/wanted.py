@@ -42,11 +42,14 @@ def training_limit(state: State, charter: Charter) -> int:
 
 
 def training_need(state: State, charter: Charter) -> int:
-    """Return how many more training frames may be selected now, by the ladder and the label budget."""
+    """Return how many more training frames may be selected now, by the ladder and the label budget.
+
+    What a selection under way may choose is still among them.
+    """
     wanted = training_limit(state, charter) - state.labelled("train") - state.pending("train")
-    allowance = label_allowance(state, charter)
-    if allowance is not None:
-        wanted = min(wanted, allowance - heldout_need(state, charter))
+    left = labels_left(state, charter)
+    if left is not None:
+        wanted = min(wanted, left - heldout_need(state, charter))
     return max(0, wanted)
 
 
@@ -70,7 +73,13 @@ def label_order(state: State, charter: Charter) -> tuple[str, str]:
 
 
 def label_allowance(state: State, charter: Charter) -> int | None:
-    """Return how many more labels the budget allows, or None without a limit."""
+    """Return how many more labels the budget allows beside those a selection may come with, or None without a limit."""
+    left, asked = labels_left(state, charter), state.asked.event.count if state.asked is not None else 0
+    return None if left is None else max(0, left - asked)
+
+
+def labels_left(state: State, charter: Charter) -> int | None:
+    """Return how many labels of the budget are neither bought nor ordered, or None without a limit."""
     labels = charter.config.budget.labels
     if hours_spent(state, charter):
         return 0
@@ -86,12 +95,13 @@ def hours_spent(state: State, charter: Charter) -> bool:
 def heldout_complete(state: State, charter: Charter) -> int | None:
     """Return on how many held-out frames the next rung is judged, the first ones drawn, or None before they are there.
 
-    A set that cannot grow any more, for want of budget, is complete as it is.
+    A set that cannot grow any more, for want of budget, is complete as it is; a selection may leave some of the labels
+    that are kept for it.
     """
     target, settled = charter.heldout_target(next_rung(state, charter)), state.heldout_settled()
     if settled >= target:
         return target
-    if _heldout_to_come(state, charter) or heldout_need(state, charter) or settled < 2:
+    if _heldout_to_come(state, charter) or heldout_need(state, charter) or _selecting(state) or settled < 2:
         return None
     return settled
 
@@ -100,6 +110,12 @@ def _heldout_to_come(state: State, charter: Charter) -> int:
     """Return how many of the drawn held-out frames may still get their label: without core-hours only those begun."""
     never = len(state.to_label["heldout"]) if hours_spent(state, charter) else 0
     return state.pending("heldout") - never
+
+
+def _selecting(state: State) -> bool:
+    """Return whether a selection was asked for that did not fail."""
+    task = state.tasks.get(f"select/{state.asked.event.number}") if state.asked is not None else None
+    return state.asked is not None and (task is None or task.status != "failed")
 
 
 def oldest_fresh(state: State, charter: Charter) -> int:

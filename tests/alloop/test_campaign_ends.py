@@ -22,6 +22,32 @@ def test_the_core_hour_budget_ends_the_campaign(tmp_path):
     assert 100 <= campaign.state.dft_core_s <= 130
 
 
+FAILING = ("label/A.600K.heldout0/0", "label/A.1000K.heldout0/0", "label/A.600K.heldout1/0")
+
+
+def with_late_selections(folder, order, failing, **settings):
+    campaign = loop(folder, config(**settings), seed=order, slots=4, fail=dict.fromkeys(failing, "scf"))
+    campaign.workers.late = ("select/",)
+    return campaign.state, campaign.run(STARTED)
+
+
+@pytest.mark.parametrize(("order", "failing", "heldout"), [(1, FAILING, 3), (6, (), 4)])
+def test_held_out_frames_leave_a_late_selection_the_labels_it_was_asked_for(tmp_path, order, failing, heldout):
+    state, verdict = with_late_selections(tmp_path, order=order, failing=failing, budget={"labels": 18})
+    assert verdict.verdict == "budget_spent"
+    assert "18 labels" in verdict.reason
+    assert state.labels_spent() == 18
+    assert [(event.size, event.heldout) for event in state.judged] == [(6, heldout), (12, heldout)]
+
+
+def test_what_a_late_selection_leaves_of_the_budget_replaces_failed_held_out_labels_before_a_rung_is_judged(tmp_path):
+    settings = {"budget": {"labels": 16}, "select": {"policy": "tests.support.own_policies:ChoosesOne"}}
+    state, verdict = with_late_selections(tmp_path, order=1, failing=FAILING[:1], **settings)
+    assert verdict.verdict == "budget_spent"
+    assert state.labels_spent() == 16
+    assert [(event.size, event.heldout) for event in state.judged] == [(6, 4)]
+
+
 @pytest.mark.parametrize(("overlap", "core_s", "rungs"), [(True, 150, [6, 12]), (False, 130, [6])])
 def test_fitted_rungs_are_judged_on_the_heldout_labels_that_the_core_hours_paid_for(tmp_path, overlap, core_s, rungs):
     campaign, verdict = finished(tmp_path, overlap=overlap, budget={"dft_core_hours": core_s / 3600})

@@ -24,6 +24,7 @@ class SimulatedWorkers:
         self.computed: list[tuple[str, str]] = []
         self.fail = dict(fail or {})
         self.fail_once = False
+        self.late: tuple[str, ...] = ()
         self.lose: tuple[str, ...] = ()
         self.loss: Exception = RuntimeError("the node is broken")
         self.dead: str | None = None
@@ -46,11 +47,12 @@ class SimulatedWorkers:
             self.work()
 
     def work(self) -> None:
-        """Finish one waiting task."""
+        """Finish one waiting task, what is late only when nothing else waits."""
         if not self._waiting:
             return
-        place = 0 if self._rng is None else int(self._rng.integers(len(self._waiting)))
-        purpose, request = self._waiting.pop(place)
+        prompt = [place for place, (purpose, _) in enumerate(self._waiting) if not purpose.startswith(self.late)]
+        places = prompt or list(range(len(self._waiting)))
+        purpose, request = self._waiting.pop(places[0 if self._rng is None else int(self._rng.integers(len(places)))])
         if self.lose and purpose.startswith(self.lose):
             self.completions.put(Completion(purpose, self.loss))
             return
