@@ -13,7 +13,7 @@ from alloop.events import (
     VerdictReached,
 )
 from alloop.judging import judge_rungs, judge_subsets
-from alloop.state import State
+from alloop.state import MADE_AGAIN, State
 from alloop.tasks.results import ChosenFrame
 from alloop.wanted import (
     fresh_candidates,
@@ -86,11 +86,11 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
         return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
     pool = fresh_candidates(state, charter)
-    if pool and training_need(state, charter):
+    if pool and training_need(state, charter) and state.asked is None:
         return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {pool} candidates")
     if not heldout_walkers(state, charter):
         return _end("stopped", f"no held-out walker offers a frame any more{_last_problem(state)}")
-    problems = _count(state.broken + state.failures)
+    problems = _count({reason: n for reason, n in (state.broken + state.failures).items() if reason != MADE_AGAIN})
     why = f"{problems or 'the walkers offer no frame'}{_last_problem(state)}"
     return _end("stopped", f"nothing is left that could be done ({why})")
 

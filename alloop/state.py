@@ -22,6 +22,8 @@ from policies.calibration import Calibration
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)
 """Reasons of failures that other machines may not have."""
+MADE_AGAIN = "lost worker"
+"""Counts attempts that broke and were made again."""
 AT_RANDOM = ("probe", "random")
 """Reasons of choices that had no regard to what a committee said."""
 OF_MEANS = ("budget_spent", "stopped")

@@ -8,7 +8,7 @@ from alloop.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.folding.frames import label_finished, offered
 from alloop.folding.ladder import measure_finished, produce_finished
 from alloop.records import SegmentState, TaskState, WalkerState, segments_of
-from alloop.state import OF_MACHINES, State
+from alloop.state import MADE_AGAIN, OF_MACHINES, State
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary
 from alloop.tasks.selection_requests import SegmentSource
@@ -32,7 +32,7 @@ def task_planned(state: State, event: TaskPlanned) -> None:
 def attempt_lost(state: State, event: AttemptLost) -> None:
     """An attempt broke and is made again."""
     state.tasks[event.purpose].attempts += event.cost
-    state.broken["lost worker"] += 1
+    state.broken[MADE_AGAIN] += 1
 
 
 def task_finished(state: State, event: TaskFinished) -> None:

@@ -65,6 +65,17 @@ def test_too_many_failed_labels_stop_the_campaign_with_their_reasons(tmp_path):
     assert sum(campaign.state.failures.values()) <= 5 + 2
 
 
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_selection_that_is_lost_is_named_and_not_its_policy(tmp_path, overlap):
+    campaign = loop(tmp_path, config(overlap=overlap))
+    campaign.workers.lose = ("select/",)
+    verdict = campaign.run(STARTED)
+    assert verdict.verdict == "stopped"
+    assert "chooses none" not in verdict.reason
+    assert "lost worker" not in verdict.reason
+    assert "last: select/" in verdict.reason
+
+
 def test_an_atom_that_fails_is_named(tmp_path):
     _, verdict = finished(tmp_path, fail={"atom/Na": "scf"})
     assert verdict.verdict == "stopped"
