@@ -121,6 +121,7 @@ def member(charter: Charter, state: State, generation: GenerationState, number: 
         max_steps=fit.max_steps,
         patience=fit.patience,
         rate=fit.warm_start_rate if before else 1.0,
+        level_energy=before is None and _pretrained(state, number) is not None,
         seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
 
@@ -135,6 +136,7 @@ def rung_fit(charter: Charter, state: State, rung: RungState, number: int, *, at
         init=_origin(charter, state, 0),
         max_steps=charter.config.fit.rung_steps,
         patience=None,
+        level_energy=_pretrained(state, 0) is not None,
         seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
 
@@ -300,6 +302,7 @@ def _fit(
     patience: int | None,
     seed: int,
     rate: float = 1.0,
+    level_energy: bool = False,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
     epoch = -(-len(train) // fit.batch_size)
@@ -321,6 +324,7 @@ def _fit(
         dtype=potential.dtype,
         seed=seed,
         finetuning=_finetuning(charter, state),
+        level_energy=level_energy,
     )
 
 
@@ -354,8 +358,12 @@ def _predecessor(charter: Charter, state: State, generation: GenerationState, nu
 
 def _origin(charter: Charter, state: State, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
+    return _pretrained(state, number) or _foundation(charter)
+
+
+def _pretrained(state: State, number: int) -> str | None:
     tasks = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
-    return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), _foundation(charter))
+    return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), None)
 
 
 def _foundation(charter: Charter) -> str | None:

@@ -21,6 +21,7 @@ from alloop.potential.graphs import (
     labelled_frame,
     labelled_graphs,
 )
+from alloop.potential.level import level_energies
 from alloop.potential.model_files import read_model, write_model
 from alloop.potential.runtime import DTYPES
 from alloop.potential.training import Check, DivergedError, Recipe, order_of_frames, train
@@ -65,9 +66,12 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[di
     try:
         model = adapted(initial_model(request, workspace, training), request)
         graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
+        fitted = [graphs[key] for key in request.train]
+        if request.level_energy:
+            level_energies(model, fitted, device=machine.device)
         outcome = train(
             model,
-            [*(graphs[key] for key in request.train), *replayed(request, workspace, model)],
+            [*fitted, *replayed(request, workspace, model)],
             [graphs[key] for key in watched_keys(request)],
             _recipe(request),
             device=machine.device,

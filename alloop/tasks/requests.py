@@ -194,6 +194,9 @@ class FitRequest(Request):
         Checks without improvement before stopping; None for the fixed schedule of `max_steps`.
     finetuning : FineTuning or None
         None: all weights are fitted. Only then it is not in the key.
+    level_energy : bool
+        Whether the energies of `init`, which knows forces only, are first shifted by a constant to those of `train`.
+        If not, it is not in the key.
     """
 
     kind: ClassVar[str] = "fit"
@@ -216,11 +219,14 @@ class FitRequest(Request):
     dtype: Literal["float32", "float64"]
     seed: int
     finetuning: FineTuning | None = None
+    level_energy: bool = False
 
     def _in_key(self) -> dict[str, Any]:
         fields = super()._in_key()
         if self.finetuning is None:
             del fields["finetuning"]
+        if not self.level_energy:
+            del fields["level_energy"]
         return fields
 
 

@@ -205,6 +205,12 @@ def test_pretraining_is_done_before_any_fit_that_starts_from_it_even_at_the_seco
     pretrained = {event.purpose: f"fit:{event.key}" for event in fits if event.purpose.startswith("fit/pretrain")}
     rungs = [event for event in fits if event.context["rung"] is not None]
     assert {event.request["init"] for event in rungs} == {pretrained["fit/pretrain/m0/again1"]}
+    levelled = {event.request["init"] for event in fits if event.request["level_energy"]}
+    others = {event.request["init"] for event in fits if not event.request["level_energy"]}
+    assert pretrained["fit/pretrain/m0/again1"] in levelled
+    assert levelled <= set(pretrained.values())
+    assert others.isdisjoint(pretrained.values())
+    assert others - {None}, "members that go on from fits to labels are left as they are"
 
 
 def test_labels_of_before_the_campaign_owe_no_probes(tmp_path):

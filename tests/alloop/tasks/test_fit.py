@@ -138,6 +138,28 @@ def test_a_warm_start_begins_where_the_last_fit_ended(workspace, labels):
     assert begin["rmse_forces_meV_per_A"] == pytest.approx(last["rmse_forces_meV_per_A"], rel=1e-4)
 
 
+def begun_with_foreign_forces(workspace, offset_eV_per_atom, **settings):
+    """The checks of a fit to own labels that goes on from one to forces whose energies have another zero."""
+    foreign = frames(6, first_seed=10)
+    for frame in foreign:
+        frame.info["REF_energy"] += offset_eV_per_atom * len(frame)
+    before = fit_request(put_labels(workspace, foreign), energy_weight=0.0)
+    perform(str(workspace.root), "fit", before.model_dump(mode="json"))
+    own = put_labels(workspace, frames(6))
+    settings = {"init": f"fit:{before.key()}", "level_energy": True, "max_steps": 40, **settings}
+    return fit(fit_request(own, **settings), workspace, Machine())[0]["history"]
+
+
+@pytest.mark.parametrize("tuning", [None, FineTuning(method="lora", rank=2)])
+def test_the_zero_of_foreign_energies_does_not_matter_where_only_their_forces_are_taken(tmp_path, tuning):
+    plain, far = (
+        begun_with_foreign_forces(Workspace(tmp_path / str(offset)), offset, finetuning=tuning)
+        for offset in (0.0, -1000.0)
+    )
+    assert far[0]["rmse_energy_meV_per_atom"] < 50
+    assert far[-1]["rmse_forces_meV_per_A"] == pytest.approx(plain[-1]["rmse_forces_meV_per_A"], rel=0.02)
+
+
 def test_valid_labels_steer_the_stop(workspace, labels):
     request = fit_request(labels[:1], valid=labels[1:], patience=2, check_every_steps=5, max_steps=3000)
     summary, _ = fit(request, workspace, Machine())
@@ -271,6 +293,6 @@ def test_frames_of_other_elements_cannot_be_replayed(workspace, labels):
 def test_a_fit_of_all_weights_has_the_key_it_always_had(labels):
     request = fit_request(labels)
     fields = request.model_dump(mode="json")
-    del fields["finetuning"]
+    del fields["finetuning"], fields["level_energy"]
     assert request.key() == content_key({"kind": "fit", "physics_version": 1, "request": fields})
     assert fit_request(labels, finetuning=FineTuning(method="lora", rank=2)).key() != request.key()
