@@ -305,7 +305,10 @@ def _fit(
     level_energy: bool = False,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
-    epoch = -(-len(train) // fit.batch_size)
+    tuning = _finetuning(charter, state)
+    # As many frames are replayed as are fitted.
+    seen = 2 * len(train) if tuning and tuning.replay else len(train)
+    epoch = -(-seen // fit.batch_size)
     return FitRequest(
         train=train,
         valid=valid,
@@ -323,7 +326,7 @@ def _fit(
         ema_decay=fit.ema_decay,
         dtype=potential.dtype,
         seed=seed,
-        finetuning=_finetuning(charter, state),
+        finetuning=tuning,
         level_energy=level_energy,
     )
 

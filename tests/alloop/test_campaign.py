@@ -225,6 +225,21 @@ def test_labels_of_before_the_campaign_owe_no_probes(tmp_path):
     assert sum(frame.reason == "probe" for frame in chosen) <= 0.1 * len(chosen) + 2
 
 
+def test_replayed_frames_leave_every_schedule_its_passes_and_every_check_a_whole_one(tmp_path):
+    fit = {"method": "multihead", "epochs": 5, "max_steps": 1, "rung_steps": 1, "check_every_steps": 1, "batch_size": 3}
+    replaying = config(initial={"frames": 6}, fit={"every_labels": 6, **fit})
+    with found(tmp_path, replaying, foundation="f" * 64) as journal:
+        journal.append([LabelsImported(reference="other", source="x.extxyz", keys=("a" * 40, "b" * 40))])
+    campaign = loop(tmp_path, replaying, foundation="f" * 64)
+    campaign.run(STARTED)
+    fits = [event.request for event in planned(campaign) if event.task == "fit"]
+    assert {bool(request["finetuning"]["replay"]) for request in fits} == {True}
+    for request in fits:
+        frames = 2 * len(request["train"])
+        assert frames <= 3 * request["check_every_steps"] < frames + 3
+        assert 5 * frames <= 3 * request["max_steps"] < 5 * (frames + 3)
+
+
 def test_a_generation_that_never_completes_does_not_hold_up_later_rungs(tmp_path):
     campaign = loop(tmp_path, config())
     campaign.workers.lose = ("fit/g1/",)
