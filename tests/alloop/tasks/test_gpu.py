@@ -50,12 +50,12 @@ def numbers(value):
     return [float(value)] if isinstance(value, (int, float)) else []
 
 
-@pytest.mark.parametrize("stress_weight", [0.0, 1.0])
+@pytest.mark.parametrize("changes", [{}, {"stress_weight": 1.0, "level_energy": True}], ids=["usual", "more"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_fit_ends_with_the_same_weights(shape, stress_weight, tmp_path):
+def test_a_fit_ends_with_the_same_weights(shape, changes, tmp_path):
     workspace = Workspace(tmp_path)
-    fields = {"architecture": fit_request(()).architecture | SHAPES[shape], "stress_weight": stress_weight}
-    task = fit_request(put_labels(workspace, frames(6)), patience=2, **fields)
+    architecture = fit_request(()).architecture | SHAPES[shape]
+    task = fit_request(put_labels(workspace, frames(6)), patience=2, architecture=architecture, **changes)
 
     def weights(result):
         return read_model(workspace.model_path(f"fit:{result.key}")).state_dict()
