@@ -84,7 +84,8 @@ class _NotFitted:
     @classmethod
     def of(cls, model: Any) -> _NotFitted:
         head, numbers = head_of(model), model.atomic_numbers.cpu()
-        scale, shift = (part.reshape(-1)[head].double().cpu() for part in _scale_and_shift(model))
+        units = model.scale_shift
+        scale, shift = (part.reshape(-1)[head].double().cpu() for part in (units.scale, units.shift))
         isolated_eV = model.atomic_energies_fn.atomic_energies.view(-1, len(numbers))[head].double().cpu()
         repulsion = getattr(model, "pair_repulsion_fn", None)
         return cls(isolated_eV, scale, shift, None if repulsion is None else copy.deepcopy(repulsion).cpu(), numbers)
@@ -100,10 +101,6 @@ class _NotFitted:
             repelled_eV = self.scale * self.repulsion(lengths_A, species, graph.edge_index, self.numbers).sum()
             (slopes,) = torch.autograd.grad(repelled_eV, lengths_A)
         return energy_eV + repelled_eV.detach(), slopes.squeeze(1)
-
-
-def _scale_and_shift(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    return model.scale_shift.scale, model.scale_shift.shift
 
 
 _COUNTED = {"senders": "species", "pairs": "lengths_A", "frame_of": "sizes"}
