@@ -217,14 +217,14 @@ def _trouble(error: Exception) -> str | None:
 def _one_line(error: Exception) -> str:
     """Return what an error says on one line, without control characters and secrets."""
     from alloop.config.errors import one_line
-    from alloop.redaction import redacted
+    from alloop.files.redaction import redacted
 
     return one_line(redacted(str(error)))[:2000]
 
 
 def _crash_file() -> str:
-    from alloop.durable import write_durably
-    from alloop.redaction import redacted
+    from alloop.files.durable import write_durably
+    from alloop.files.redaction import redacted
 
     path = Path("alloop-crash.txt").absolute()
     try:

@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import write as write_atoms
 
-from alloop.durable import write_durably
+from alloop.files.durable import write_durably
 from alloop.records import FrameState, segments_of
 from alloop.state import State
 from alloop.tasks.results import LabelData

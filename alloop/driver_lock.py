@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from alloop.leases import HeldError
-from alloop.locking import NO_FLOCK, Held, LockKind, holder_of, lock_path, take
-from alloop.mounts import mount_of
+from alloop.files.leases import HeldError
+from alloop.files.locks import NO_FLOCK, Held, LockKind, holder_of, lock_path, take
+from alloop.files.mounts import mount_of
 
 LOCK_FILE = "driver.lock"
 

@@ -34,10 +34,10 @@ from alloop.config.machine import (
     ThreadExecutor,
 )
 from alloop.drain import drain_s
+from alloop.files.locks import LockKind
+from alloop.files.redaction import redacted
 from alloop.kernel import InterchangeDied, Kernel, KernelStopped
 from alloop.leftovers import MARK, end_leftovers
-from alloop.locking import LockKind
-from alloop.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.request import Request
 from alloop.tasks.worker import perform

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from alloop.durable import write_durably
+from alloop.files.durable import write_durably
 from alloop.journal import JournalError
 from alloop.monitor.status import imported_labels, rung_rows
 from alloop.records import GenerationState

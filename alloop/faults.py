@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
 from alloop.failure import DISK_FULL
-from alloop.redaction import redacted
+from alloop.files.redaction import redacted
 
 SHARED_COST = 0.25
 """Attempts that a task is charged which was lost together with others: it is hardly to blame."""

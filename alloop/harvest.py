@@ -6,14 +6,14 @@ from collections.abc import Container, Iterable
 
 from pydantic import ValidationError
 
-from alloop.durable import write_durably
 from alloop.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.failure import OutOfTimeError
 from alloop.faults import Fault
+from alloop.files.durable import write_durably
+from alloop.files.plain_files import put_aside
+from alloop.files.redaction import redacted
 from alloop.journal import Entry, Journal, JournalError
-from alloop.plain_files import put_aside
 from alloop.records import TaskState, segments_of
-from alloop.redaction import redacted
 from alloop.state import LOST, TIMEOUT
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary, ProduceSummary, Result

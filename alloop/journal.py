@@ -13,6 +13,8 @@ from typing import Any
 from alloop.config.errors import first_line
 from alloop.driver_lock import DriverError, DriverLock, cannot_write, living_driver
 from alloop.events import AnyEvent, Event, TaskPlanned, event_from_json
+from alloop.files.locks import WantedLocks, lock_kind
+from alloop.files.mounts import mount_of
 from alloop.journal_file import (
     JOURNAL_FILE,
     SNAPSHOT_FILE,
@@ -25,8 +27,6 @@ from alloop.journal_file import (
     open_shared,
     transaction,
 )
-from alloop.locking import WantedLocks, lock_kind
-from alloop.mounts import mount_of
 
 __all__ = ["JOURNAL_FILE", "SNAPSHOT_FILE", "Entry", "Journal", "JournalError", "living_driver", "read_entries"]
 

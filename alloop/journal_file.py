@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from alloop.driver_lock import living_driver
-from alloop.durable import replace_durably, sync_folder
+from alloop.files.durable import replace_durably, sync_folder
 from alloop.journal_guard import disarm, foreign_object, replace_views, stranger_in_place_of
 from alloop.journal_views import VIEWS
 

@@ -6,7 +6,7 @@ import sqlite3
 from functools import lru_cache
 from pathlib import Path
 
-from alloop.plain_files import is_plain_or_absent
+from alloop.files.plain_files import is_plain_or_absent
 
 LONGEST_VALUE_BYTES = 256 << 20
 _SUFFIXES = ("", "-wal", "-shm", "-journal")

@@ -11,7 +11,7 @@ from parsl.providers import KubernetesProvider
 from parsl.utils import sanitize_dns_subdomain_rfc1123
 
 from alloop.config.machine import KUBERNETES_MISSING, KubernetesExecutor
-from alloop.redaction import redacted
+from alloop.files.redaction import redacted
 
 POD_PREFIX = "alloop"
 FOLDER_NOTE = "alloop/campaign-folder"

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.calculators.morse import MorsePotential
 from ase.io import read
 
-from alloop.canonical import content_key
+from alloop.files.canonical_json import content_key
 from alloop.materials.structure import Structure
 from alloop.tasks.requests import FitRequest
 from alloop.tasks.results import FitSummary, LabelData, Result

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from alloop.canonical import canonical_json, sha256_text
 from alloop.config.campaign import FREE_SECTIONS
 from alloop.config.crosscheck import policies_of
 from alloop.config.errors import KeyPath, dotted
 from alloop.config.loading import LoadedConfig
+from alloop.files.canonical_json import canonical_json, sha256_text
 
 _NOT_SCIENCE = (*FREE_SECTIONS, "name")
 _PLACES = (("data", "initial"), ("data", "campaigns"))

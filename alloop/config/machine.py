@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from alloop.config.base import ABSOLUTE, CLUSTER_NAME, IMAGE, WALLTIME, Count, Positive, Section
-from alloop.locking import WantedLocks
+from alloop.files.locks import WantedLocks
 
 KUBERNETES_MISSING = "needs the package `kubernetes`; install it with `pip install 'alloop[kubernetes]'`"
 ClusterName = Annotated[str, Field(pattern=CLUSTER_NAME, max_length=63)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
-from alloop.redaction import SECRET_NAME, SHORTEST_SECRET
+from alloop.files.redaction import SECRET_NAME, SHORTEST_SECRET
 
 _LONG = rf"[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
 _WORD = r"(?:KEY|TOKEN|SECRET|PASSW(?:OR)?D|CREDENTIALS?)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alloop.canonical import content_key
 from alloop.events import (
     CampaignCreated,
     ConfigChanged,
@@ -11,6 +10,7 @@ from alloop.events import (
     PolicyChanged,
     VerdictReached,
 )
+from alloop.files.canonical_json import content_key
 from alloop.folding.code import outdated, plan_again
 from alloop.folding.frames import draw_again
 from alloop.folding.ladder import measure_anew

@@ -11,7 +11,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.formula import Formula
 from pydantic import BaseModel, ConfigDict
 
-from alloop.canonical import canonical_json, sha256_text
+from alloop.files.canonical_json import canonical_json, sha256_text
 
 Vector = tuple[float, float, float]
 

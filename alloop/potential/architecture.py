@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 
-from alloop.canonical import canonical_json
 from alloop.config.science import ArchitectureConfig
+from alloop.files.canonical_json import canonical_json
 from alloop.potential.runtime import building
 
 # isort: split

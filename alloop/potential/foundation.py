@@ -18,8 +18,8 @@ import torch
 from ase.data import chemical_symbols
 
 from alloop.config.science import FoundationFile
-from alloop.durable import sync_folder, write_durably
-from alloop.plain_files import read_below
+from alloop.files.durable import sync_folder, write_durably
+from alloop.files.plain_files import read_below
 from alloop.potential import runtime as _runtime  # noqa: F401 (MACE must be imported its way first)
 from alloop.potential.architecture import ArchitectureError, describe_model, head_of, numbers_of
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from alloop.durable import write_durably
-from alloop.plain_files import NotPlainError, open_below, read_below
+from alloop.files.durable import write_durably
+from alloop.files.plain_files import NotPlainError, open_below, read_below
 from alloop.potential.architecture import build_model, describe_model, load_state, rebuilt
 from alloop.potential.runtime import DTYPES
 from alloop.tasks.workspace import MAX_MODEL_BYTES

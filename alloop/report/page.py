@@ -9,7 +9,7 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
-from alloop.durable import write_durably
+from alloop.files.durable import write_durably
 from alloop.journal import Entry
 from alloop.monitor.status import Status, summary
 from alloop.report import calibration_section, figures, sections

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from alloop.durable import write_durably
+from alloop.files.durable import write_durably
 from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TransportCurves, TransportSummary
 from policies.transport import TransportEvidence, transport_row
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from alloop.charter import stable_integer
-from alloop.durable import write_durably
+from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.calibrate import calibrate
 from alloop.tasks.machine import Machine

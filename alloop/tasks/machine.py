@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from alloop.files.locks import LockKind
 from alloop.labelling.ranks import Launch
-from alloop.locking import LockKind
 
 
 class Machine(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from alloop.canonical import content_key
+from alloop.files.canonical_json import content_key
 
 
 class Request(BaseModel):

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, BinaryIO
 
-from alloop.canonical import canonical_json, sha256_text
+from alloop.files.canonical_json import canonical_json, sha256_text
 from alloop.tasks.results import Result
 
 MAX_HEADER_BYTES = 16 << 20

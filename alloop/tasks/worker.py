@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failure import DISK_FULL, OutOfTimeError, TaskFailure
-from alloop.redaction import redacted
+from alloop.files.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.request import Request
 from alloop.tasks.requests import request_from_json

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from alloop.durable import write_durably
-from alloop.locking import LockKind, lock_path, take
+from alloop.files.durable import write_durably
+from alloop.files.locks import LockKind, lock_path, take
+from alloop.files.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.materials.structure import Structure
-from alloop.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
 from alloop.tasks.results import (
     ExploreSummary,

@@ -13,7 +13,7 @@ from ase.io import write as ase_write
 from ase.io.cube import write_cube
 from ase.units import Bohr
 
-from alloop.durable import write_durably
+from alloop.files.durable import write_durably
 from alloop.transport.density import DensitySummary, Floats, wrapped
 from alloop.transport.sites import DensityResult, SitesSummary
 

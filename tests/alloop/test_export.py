@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from alloop.canonical import content_key
 from alloop.export import ExportError, choose_models, export_models
+from alloop.files.canonical_json import content_key
 from alloop.folding import fold
 from alloop.journal import JournalError
 from alloop.potential.model_files import write_model

@@ -9,11 +9,12 @@ import time
 
 import pytest
 
-from alloop import driver_lock, journal_file, locking
+from alloop import driver_lock, journal_file
 from alloop import journal as journal_room
 from alloop.events import DriverStarted, DriverStopped, Tick
+from alloop.files import locks
+from alloop.files.mounts import Mount
 from alloop.journal import JOURNAL_FILE, SNAPSHOT_FILE, Journal, JournalError, living_driver, read_entries
-from alloop.mounts import Mount
 from tests.support.appender import TOGETHER
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
@@ -22,7 +23,7 @@ NFS = Mount("/", "nfs4", frozenset({"local_lock=none"}))
 
 @pytest.fixture
 def on_nfs(monkeypatch):
-    for room in (journal_room, driver_lock, locking):
+    for room in (journal_room, driver_lock, locks):
         monkeypatch.setattr(room, "mount_of", lambda path: NFS)
 
 

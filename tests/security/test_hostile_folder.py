@@ -8,12 +8,12 @@ from ase.build import bulk
 from alloop.commands.outputs import write_export, write_report
 from alloop.config.machine import WandbConfig
 from alloop.failure import TaskFailure
+from alloop.files.plain_files import NotPlainError
 from alloop.journal import JournalError
 from alloop.labelling.identity import code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure
 from alloop.monitor.wandb import WandbView
-from alloop.plain_files import NotPlainError
 from alloop.tasks.label import label
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import InitialRequest, LabelRequest

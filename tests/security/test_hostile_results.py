@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alloop.canonical import canonical_json, sha256_text
+from alloop.files.canonical_json import canonical_json, sha256_text
 from alloop.tasks.result_files import DamagedResultError, result_to_bytes
 from alloop.tasks.results import Result
 from alloop.tasks.workspace import Workspace

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from alloop.canonical import content_key
 from alloop.config import CampaignConfig
 from alloop.events import (
     AttemptLost,
@@ -29,6 +28,7 @@ from alloop.events import (
     Tick,
     VerdictReached,
 )
+from alloop.files.canonical_json import content_key
 from alloop.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.tasks.results import LabelData, Offer, Result, Timing

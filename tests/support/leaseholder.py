@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from alloop.leases import take_lease, this_process
+from alloop.files.leases import take_lease, this_process
 
 
 def start(*words: object) -> subprocess.Popen[str]:

@@ -8,8 +8,8 @@ import numpy as np
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alloop.canonical import canonical_json
 from alloop.dynamics.phase import Evaluation
+from alloop.files.canonical_json import canonical_json
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Look, Prediction

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from alloop.canonical import canonical_json
+from alloop.files.canonical_json import canonical_json
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model

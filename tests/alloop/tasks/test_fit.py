@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from alloop.canonical import content_key
 from alloop.failure import TaskFailure
+from alloop.files.canonical_json import content_key
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of, labelled_frame
 from alloop.potential.model_files import file_sha256, read_model

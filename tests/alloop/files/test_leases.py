@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from alloop.leases import HeldError, lease_holder, take_lease, this_process
+from alloop.files.leases import HeldError, lease_holder, take_lease, this_process
 from tests.support import leaseholder
 
 LEASE_S = 2.0

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from alloop.plain_files import NotPlainError, folder_below, open_below
+from alloop.files.plain_files import NotPlainError, folder_below, open_below
 
 LEASE_S = 60.0
 """How long (s) the file of a holder elsewhere must stand still before somebody takes over."""

@@ -1,6 +1,6 @@
 import pytest
 
-from alloop.redaction import redacted
+from alloop.files.redaction import redacted
 
 KEY = "0123456789abcdef" * 2
 

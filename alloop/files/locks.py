@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
-from alloop.leases import HeldError, lease_holder, take_lease
-from alloop.mounts import mount_of
-from alloop.plain_files import open_below
+from alloop.files.leases import HeldError, lease_holder, take_lease
+from alloop.files.mounts import mount_of
+from alloop.files.plain_files import open_below
 
 LockKind = Literal["flock", "lease"]
 WantedLocks = Literal["auto", "flock", "lease"]

@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from alloop import locking, mounts
-from alloop.leases import HeldError
-from alloop.locking import holder_of, lock_kind, lock_path, take
-from alloop.mounts import Mount
-from alloop.plain_files import NotPlainError
+from alloop.files import locks, mounts
+from alloop.files.leases import HeldError
+from alloop.files.locks import holder_of, lock_kind, lock_path, take
+from alloop.files.mounts import Mount
+from alloop.files.plain_files import NotPlainError
 
 KINDS = pytest.mark.parametrize("kind", ["flock", "lease"])
 
@@ -90,7 +90,7 @@ def test_a_file_system_that_grants_flock_to_everybody_has_leases(tmp_path, monke
 
 
 def test_a_mount_on_which_flock_ends_at_the_host_has_leases(tmp_path, monkeypatch):
-    monkeypatch.setattr(locking, "mount_of", lambda path: Mount("/", "lustre", frozenset({"localflock"})))
+    monkeypatch.setattr(locks, "mount_of", lambda path: Mount("/", "lustre", frozenset({"localflock"})))
     assert lock_kind(tmp_path) == "lease"
 
 

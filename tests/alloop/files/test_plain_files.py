@@ -3,8 +3,8 @@ import resource
 
 import pytest
 
-from alloop.durable import write_durably
-from alloop.plain_files import NotPlainError, is_plain_or_absent, open_below, put_aside, read_below
+from alloop.files.durable import write_durably
+from alloop.files.plain_files import NotPlainError, is_plain_or_absent, open_below, put_aside, read_below
 
 
 @pytest.fixture

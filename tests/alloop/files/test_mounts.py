@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.mounts import LOCAL, mount_of, mount_under, parse_mountinfo
+from alloop.files.mounts import LOCAL, mount_of, mount_under, parse_mountinfo
 
 SYSTEM = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw

@@ -1,0 +1,1 @@
+"""Locks, leases, durable writes, plain files, canonical JSON: what everything else stands on."""
