@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from alloop import __version__, exit_codes
+from alloop import __version__
+from alloop.commands import exit_codes
 
 if TYPE_CHECKING:
     from alloop.charter import Goal
@@ -198,7 +199,7 @@ def _tell(error: Exception) -> int:
 def _foreseen(error: Exception) -> bool:
     from alloop.config.errors import ConfigError
     from alloop.execution import ExecutionError
-    from alloop.failure import PolicyError
+    from alloop.failures import PolicyError
     from alloop.journal import JournalError
     from alloop.potential.foundation import FoundationError
 

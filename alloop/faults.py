@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
-from alloop.failure import DISK_FULL
+from alloop.failures import DISK_FULL
 from alloop.files.redaction import redacted
 
 SHARED_COST = 0.25

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 from pydantic import ValidationError
 
 from alloop.events import AttemptLost, Event, FramesSelected, TaskFinished
-from alloop.failure import OutOfTimeError
+from alloop.failures import OutOfTimeError
 from alloop.faults import Fault
 from alloop.files.durable import write_durably
 from alloop.files.plain_files import put_aside

@@ -11,7 +11,7 @@ from typing import Any
 
 from alloop import build
 from alloop.charter import Charter, Walker
-from alloop.failure import blaming
+from alloop.failures import blaming
 from alloop.measuring import measurements, next_segments
 from alloop.probes import probes_of
 from alloop.records import GenerationState, RungState, TaskState, segments_of

@@ -11,8 +11,8 @@ import pytest
 import typer.main
 import yaml
 
-from alloop import exit_codes
 from alloop.cli import app
+from alloop.commands import exit_codes
 from alloop.config import FREE_SECTIONS, CampaignConfig
 from alloop.config.fields import every_section
 from alloop.events import AnyEvent

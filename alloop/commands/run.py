@@ -15,9 +15,9 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from alloop import exit_codes
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
 from alloop.charter import Charter, Goal
+from alloop.commands import exit_codes
 from alloop.commands.campaigns import campaign_folder, never_converging, refuse_unusable_path
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs

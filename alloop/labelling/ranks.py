@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job
 from alloop.labelling.gpaw_job import ANSWER, FORESEEN, JOB, RanksError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.materials.contacts import min_contact as shortest_contact
 from alloop.materials.structure import Structure
 

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from alloop.config.science import ArchitectureConfig
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.potential.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
 from alloop.potential.architecture import ArchitectureError, new_model, numbers_of, set_e0s
 from alloop.potential.finetuning import reduced_to

@@ -14,7 +14,7 @@ from ase import Atoms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from alloop.config.science import AseLabel, GpawLabel, LabelCommon
-from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling.ase_engine import ase_single_point
 from alloop.labelling.gpaw_engine import gpaw_atom, gpaw_single_point
 from alloop.labelling.gpaw_job import LOG, SCIENTIFIC_ERRORS, NotConvergedError, RanksError, check_code

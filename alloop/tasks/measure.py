@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from alloop.dynamics.trajectory import Trajectory, concatenate
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.materials.supercell import face_distances, repeated
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError, batches_of, labelled_graphs

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.tasks.label import label_structure
 from alloop.tasks.machine import Machine
 from alloop.tasks.requests import ProbeRequest

@@ -20,7 +20,7 @@ from alloop.dynamics.production import (
 )
 from alloop.dynamics.production import produce as run_segment
 from alloop.dynamics.trajectory import Trajectory
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.potential.batched import BatchedModel
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError

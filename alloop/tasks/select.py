@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from alloop.failure import blaming
+from alloop.failures import blaming
 from alloop.tasks.machine import Machine
 from alloop.tasks.results import Candidate, ChosenFrame, FrameView, SelectData, SelectSummary
 from alloop.tasks.selection_requests import SegmentSource, SelectRequest

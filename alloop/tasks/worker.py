@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alloop.failure import DISK_FULL, OutOfTimeError, TaskFailure
+from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.files.redaction import redacted
 from alloop.tasks.machine import Machine
 from alloop.tasks.request import Request

@@ -5,7 +5,7 @@ from alloop.events import (
     AttemptLost,
     TaskPlanned,
 )
-from alloop.failure import PolicyError
+from alloop.failures import PolicyError
 from tests.support.loops import STARTED, config, finished, loop
 
 

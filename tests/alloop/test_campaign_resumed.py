@@ -9,7 +9,7 @@ from alloop.events import (
     TaskPlanned,
     Tick,
 )
-from alloop.failure import OutOfTimeError
+from alloop.failures import OutOfTimeError
 from alloop.journal import Journal
 from alloop.opening import open_state
 from alloop.tasks.results import Timing

@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from alloop.events import AttemptLost, TaskFinished
-from alloop.failure import OutOfTimeError
+from alloop.failures import OutOfTimeError
 from alloop.faults import Fault
 from alloop.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.records import TaskState

@@ -7,7 +7,7 @@ from ase.build import bulk
 
 from alloop.commands.outputs import write_export, write_report
 from alloop.config.machine import WandbConfig
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.files.plain_files import NotPlainError
 from alloop.journal import JournalError
 from alloop.labelling.identity import code_identity

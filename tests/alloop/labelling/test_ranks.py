@@ -16,7 +16,7 @@ import pytest
 from ase.build import bulk
 
 from alloop.config.science import GpawLabel
-from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as script
 from alloop.labelling.gpaw_engine import gpaw_single_point
 from alloop.labelling.gpaw_job import CodeMismatchError, NotConvergedError, RanksError

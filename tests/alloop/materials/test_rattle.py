@@ -4,7 +4,7 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.materials.contacts import min_contact
 from alloop.materials.rattle import rattled
 from alloop.materials.structure import Structure

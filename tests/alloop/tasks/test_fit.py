@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.files.canonical_json import content_key
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of, labelled_frame

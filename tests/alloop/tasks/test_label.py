@@ -4,7 +4,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from alloop.config.science import AseLabel, GpawLabel
-from alloop.failure import OutOfTimeError, TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling.gpaw_job import CodeMismatchError
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from alloop.failure import TaskFailure
+from alloop.failures import TaskFailure
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.model_files import write_model
 from alloop.tasks.machine import Machine

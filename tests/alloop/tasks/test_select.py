@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alloop.failure import PolicyError
+from alloop.failures import PolicyError
 from alloop.tasks.results import Offer, OffersSummary, Result, SelectSummary
 from alloop.tasks.selection_requests import SegmentSource, SelectRequest
 from alloop.tasks.worker import compute, perform
