@@ -10,13 +10,13 @@ from typing import Any, NoReturn, Protocol
 
 from alloop.charter import Charter
 from alloop.decide import decide
-from alloop.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.execution import Completion, wait
 from alloop.failures import OutOfTimeError, PolicyError
 from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 from alloop.folding import apply
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
-from alloop.journal import Entry, Journal
+from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
+from alloop.journal.journal import Entry, Journal
 from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
 from alloop.records import TaskState

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from alloop.config import CampaignConfig
-from alloop.events import CampaignCreated
+from alloop.journal.events import CampaignCreated
 from alloop.materials.structure import Structure
 from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy

@@ -127,7 +127,7 @@ def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool, go
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show where a campaign stands, a running one too."""
     from alloop.commands.campaigns import blaming_journal, folded, folder_of
-    from alloop.journal import living_driver, read_entries
+    from alloop.journal.journal import living_driver, read_entries
     from alloop.monitor.status import summary
     from alloop.monitor.status_view import render
     from alloop.report import time_split
@@ -200,7 +200,7 @@ def _foreseen(error: Exception) -> bool:
     from alloop.config.errors import ConfigError
     from alloop.execution import ExecutionError
     from alloop.failures import PolicyError
-    from alloop.journal import JournalError
+    from alloop.journal.journal import JournalError
     from alloop.potential.foundation import FoundationError
 
     return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)

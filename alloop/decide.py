@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alloop.charter import Charter
-from alloop.events import (
-    Event,
-    FramesSelected,
-    HeldoutDrawn,
-    SelectionAsked,
-    VerdictReached,
-)
+from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
 from alloop.judging import judge_rungs, judge_subsets
 from alloop.state import MADE_AGAIN, State
 from alloop.tasks.results import ChosenFrame

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alloop.files.durable import write_durably
-from alloop.journal import JournalError
+from alloop.journal.journal import JournalError
 from alloop.monitor.status import imported_labels, rung_rows
 from alloop.records import GenerationState
 from alloop.state import State

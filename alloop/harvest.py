@@ -6,13 +6,13 @@ from collections.abc import Container, Iterable
 
 from pydantic import ValidationError
 
-from alloop.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.failures import OutOfTimeError
 from alloop.faults import Fault
 from alloop.files.durable import write_durably
 from alloop.files.plain_files import put_aside
 from alloop.files.redaction import redacted
-from alloop.journal import Entry, Journal, JournalError
+from alloop.journal.events import AttemptLost, Event, FramesSelected, TaskFinished
+from alloop.journal.journal import Entry, Journal, JournalError
 from alloop.records import TaskState, segments_of
 from alloop.state import LOST, TIMEOUT
 from alloop.tasks.result_files import result_from_bytes

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from alloop.events import LabelsImported
 from alloop.files.canonical_json import content_key
+from alloop.journal.events import LabelsImported
 from alloop.materials.structure import Structure
 from alloop.tasks.result_files import result_to_bytes
 from alloop.tasks.results import LabelData, LabelSummary, Result

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.charter import Charter
-from alloop.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
 from alloop.failures import blaming
+from alloop.journal.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
 from alloop.measuring import can_extend, extended_ps, is_measured, measured_systems, production_ps
 from alloop.records import FrameState, RungState
 from alloop.state import State

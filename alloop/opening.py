@@ -20,18 +20,11 @@ from alloop.config.drift import differences, is_science_of, policy_digests, scie
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_frames, read_systems
-from alloop.events import (
-    CampaignCreated,
-    ConfigChanged,
-    DriverStarted,
-    Event,
-    PolicyChanged,
-    SystemRecord,
-)
 from alloop.folding import apply, fold
 from alloop.harvest import restore_labels
 from alloop.imports import Batch, imported_label, take_over
-from alloop.journal import Entry, Journal
+from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
+from alloop.journal.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure, symbols_of
 from alloop.probes import due

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from alloop.events import CodeChanged, CodeDriftFound, CodeRefused, Event, ProbeRecord
+from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, Event, ProbeRecord
 from alloop.records import TaskState
 from alloop.state import State
 from alloop.tasks.results import ProbeSummary

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alloop.events import SelectionAsked, TaskFinished
+from alloop.journal.events import SelectionAsked, TaskFinished
 from alloop.tasks.results import Offer
 from alloop.tasks.selection_requests import SegmentSource
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from alloop.charter import Charter
 from alloop.harvest import restore_labels
-from alloop.journal import Journal
+from alloop.journal.journal import Journal
 from alloop.records import TaskState
 from alloop.state import State
 from alloop.tasks.production_requests import MeasureRequest, ProduceRequest

@@ -15,10 +15,10 @@ from alloop.config.errors import first_line
 from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_systems
-from alloop.events import LabelsImported, TaskPlanned
 from alloop.folding import fold
 from alloop.imports import Batch
-from alloop.journal import JOURNAL_FILE, Entry, JournalError, read_entries
+from alloop.journal.events import LabelsImported, TaskPlanned
+from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
 from alloop.labelling.identity import code_for, code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure, symbols_of

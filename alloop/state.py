@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from alloop.events import (
+from alloop.journal.events import (
     CampaignCreated,
     CodeDriftFound,
     RungJudged,

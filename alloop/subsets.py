@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from alloop.charter import Charter
-from alloop.events import SubsetRecord, SubsetsDrawn
+from alloop.journal.events import SubsetRecord, SubsetsDrawn
 from alloop.state import State
 
 FEWEST_RUNGS = 2

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from alloop.charter import Charter
-from alloop.journal import JournalError
+from alloop.journal.journal import JournalError
 from alloop.labelling.singlepoint import label_settings
 from alloop.records import TaskState
 from alloop.tasks.request import Request

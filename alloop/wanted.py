@@ -6,7 +6,7 @@ import math
 from itertools import islice
 
 from alloop.charter import Charter, Walker
-from alloop.events import GenerationOpened
+from alloop.journal.events import GenerationOpened
 from alloop.records import FrameState, GenerationState, RungState
 from alloop.state import State
 from policies.probing import probes_due

@@ -31,7 +31,7 @@ from alloop.config.science import ArchitectureConfig, ExploreConfig, SelectConfi
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.looks import Glance, interval, next_look
 from alloop.dynamics.state import fresh_state
-from alloop.journal import Journal
+from alloop.journal.journal import Journal
 from alloop.opening import open_state
 from alloop.potential.architecture import new_model
 from alloop.potential.committee import Committee, load_member

@@ -25,8 +25,8 @@ from alloop.commands.outputs import DATASET_FILE, EXPORT_FOLDER, REPORT_FILE
 from alloop.commands.run import run_campaign
 from alloop.config.crosscheck import cross_check
 from alloop.config.loading import load_config
-from alloop.events import DriverStarted
-from alloop.journal import Journal
+from alloop.journal.events import DriverStarted
+from alloop.journal.journal import Journal
 from alloop.opening import create
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.tasks.workspace import Workspace

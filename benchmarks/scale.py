@@ -22,8 +22,8 @@ from ase.build import bulk
 from alloop.campaign import Campaign
 from alloop.charter import Charter
 from alloop.config import CampaignConfig
-from alloop.events import CampaignCreated, DriverStarted, SystemRecord
-from alloop.journal import Entry, Journal
+from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
+from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.opening import open_state
 from alloop.simulation.cluster import Clock, VirtualCluster

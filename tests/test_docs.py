@@ -15,8 +15,8 @@ from alloop.cli import app
 from alloop.commands import exit_codes
 from alloop.config import FREE_SECTIONS, CampaignConfig
 from alloop.config.fields import every_section
-from alloop.events import AnyEvent
-from alloop.journal import Journal
+from alloop.journal.events import AnyEvent
+from alloop.journal.journal import Journal
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

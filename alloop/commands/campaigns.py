@@ -11,7 +11,7 @@ from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.sanity import find_unjudgeable
 from alloop.folding import fold
-from alloop.journal import JournalError, read_entries
+from alloop.journal.journal import JournalError, read_entries
 from alloop.state import State
 
 

@@ -21,7 +21,7 @@ from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile, GpawLabel
 from alloop.config.structures import read_systems
 from alloop.cost import MeasuredCell, Projection, project
-from alloop.journal import JOURNAL_FILE
+from alloop.journal.journal import JOURNAL_FILE
 from alloop.monitor.lines import imported_text, lines
 from alloop.opening import foresee
 from alloop.reuse import Import, brought, checked

@@ -28,9 +28,9 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.drain import longest_s
-from alloop.events import LabelsImported
 from alloop.execution import Execution, ExecutionError
-from alloop.journal import JOURNAL_FILE, Entry, Journal
+from alloop.journal.events import LabelsImported
+from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
 from alloop.kernel import InterchangeDied, KernelStopped
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.lines import closing_lines, lines

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from alloop.events import (
+from alloop.folding import campaign, code, frames, ladder, tasks
+from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
     CodeChanged,
@@ -27,8 +28,7 @@ from alloop.events import (
     TaskPlanned,
     VerdictReached,
 )
-from alloop.folding import campaign, code, frames, ladder, tasks
-from alloop.journal import Entry, JournalError
+from alloop.journal.journal import Entry, JournalError
 from alloop.state import State
 
 HEARTBEAT_GAP_S = 120.0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from alloop.events import (
+from alloop.files.canonical_json import content_key
+from alloop.folding.code import outdated, plan_again
+from alloop.folding.frames import draw_again
+from alloop.folding.ladder import measure_anew
+from alloop.journal.events import (
     CampaignCreated,
     ConfigChanged,
     GenerationOpened,
@@ -10,10 +14,6 @@ from alloop.events import (
     PolicyChanged,
     VerdictReached,
 )
-from alloop.files.canonical_json import content_key
-from alloop.folding.code import outdated, plan_again
-from alloop.folding.frames import draw_again
-from alloop.folding.ladder import measure_anew
 from alloop.records import FrameState, GenerationState, RungState, TaskState
 from alloop.state import OF_MACHINES, OF_MEANS, State
 from alloop.tasks.results import Offer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alloop.events import CodeChanged, CodeDriftFound, CodeRefused
+from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused
 from alloop.records import TaskState
 from alloop.state import State
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alloop.events import ProductionExtended, RungJudged, SubsetsDrawn, SubsetsJudged, TaskFinished
+from alloop.journal.events import ProductionExtended, RungJudged, SubsetsDrawn, SubsetsJudged, TaskFinished
 from alloop.records import RungState, RunState, TaskState
 from alloop.state import State
 from alloop.tasks.results import MeasureSummary, ProduceSummary

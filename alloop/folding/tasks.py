@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from alloop.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.folding.frames import label_finished, offered
 from alloop.folding.ladder import measure_finished, produce_finished
+from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.records import SegmentState, TaskState, WalkerState, segments_of
 from alloop.state import MADE_AGAIN, OF_MACHINES, State
 from alloop.tasks.calibrations import CalibrateSummary

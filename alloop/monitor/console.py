@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from alloop.journal import Entry
+from alloop.journal.journal import Entry
 from alloop.monitor.lines import closing_lines, lines, progress_line, stamped
 from alloop.monitor.numbers import counted, duration, many, one_line
 from alloop.monitor.status import Status, summary

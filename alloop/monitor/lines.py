@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from alloop.events import (
+from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
     CodeChanged,
@@ -26,7 +26,7 @@ from alloop.events import (
     TaskFinished,
     VerdictReached,
 )
-from alloop.journal import Entry
+from alloop.journal.journal import Entry
 from alloop.monitor.calibration import CalibrationStatus, calibration_text
 from alloop.monitor.numbers import counted, duration, finite, many, one_line
 from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit

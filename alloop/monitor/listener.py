@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from alloop.journal import Entry
+from alloop.journal.journal import Entry
 from alloop.state import State
 
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from alloop.config.machine import WandbConfig
 from alloop.folding import apply
-from alloop.journal import Entry
+from alloop.journal.journal import Entry
 from alloop.monitor.wandb_rows import STEP_METRIC, Publication, publication
 from alloop.state import State
 

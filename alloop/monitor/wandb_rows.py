@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from alloop.events import (
+from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
     CodeChanged,
@@ -18,7 +18,7 @@ from alloop.events import (
     TaskFinished,
     VerdictReached,
 )
-from alloop.journal import Entry
+from alloop.journal.journal import Entry
 from alloop.monitor.calibration import CalibrationStatus, Fared
 from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows

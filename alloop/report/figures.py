@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from alloop.events import TaskFinished
-from alloop.journal import Entry
+from alloop.journal.events import TaskFinished
+from alloop.journal.journal import Entry
 from alloop.monitor.numbers import duration, finite, one_line
 from alloop.monitor.status import RungRow, rung_rows
 from alloop.records import FrameState, segments_of

@@ -10,7 +10,7 @@ from string import Template
 from plotly.offline import get_plotlyjs
 
 from alloop.files.durable import write_durably
-from alloop.journal import Entry
+from alloop.journal.journal import Entry
 from alloop.monitor.status import Status, summary
 from alloop.report import calibration_section, figures, sections
 from alloop.report.calibration_figures import calibration_history, reliability

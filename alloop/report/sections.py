@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from alloop.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
-from alloop.journal import Entry
+from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
+from alloop.journal.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many
 from alloop.monitor.status import Status
 from alloop.probes import changed

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alloop.events import CampaignCreated, ConfigChanged, DriverStarted, DriverStopped, TaskFinished, TaskPlanned
-from alloop.journal import Entry
+from alloop.journal.events import (
+    CampaignCreated,
+    ConfigChanged,
+    DriverStarted,
+    DriverStopped,
+    TaskFinished,
+    TaskPlanned,
+)
+from alloop.journal.journal import Entry
 
 KINDS = {
     "atom": "DFT",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from alloop.events import TaskFinished, TaskPlanned
+from alloop.journal.events import TaskFinished, TaskPlanned
 from alloop.state import State
 from tests.support.calibrations import calibrated
 from tests.support.loops import STARTED, config, loop

@@ -1,11 +1,6 @@
 import pytest
 
-from alloop.events import (
-    FramesSelected,
-    LabelsImported,
-    RungJudged,
-    TaskPlanned,
-)
+from alloop.journal.events import FramesSelected, LabelsImported, RungJudged, TaskPlanned
 from alloop.opening import open_state
 from tests.support.loops import STARTED, config, finished, found, loop
 

@@ -1,11 +1,8 @@
 import pytest
 
 from alloop.campaign import StopRequested
-from alloop.events import (
-    AttemptLost,
-    TaskPlanned,
-)
 from alloop.failures import PolicyError
+from alloop.journal.events import AttemptLost, TaskPlanned
 from tests.support.loops import STARTED, config, finished, loop
 
 

@@ -3,14 +3,9 @@ import itertools
 import pytest
 
 from alloop.campaign import StopRequested
-from alloop.events import (
-    ConfigChanged,
-    TaskFinished,
-    TaskPlanned,
-    Tick,
-)
 from alloop.failures import OutOfTimeError
-from alloop.journal import Journal
+from alloop.journal.events import ConfigChanged, TaskFinished, TaskPlanned, Tick
+from alloop.journal.journal import Journal
 from alloop.opening import open_state
 from alloop.tasks.results import Timing
 from tests.support.loops import STARTED, config, finished, found, loop

@@ -9,7 +9,7 @@ import pytest
 from alloop.export import ExportError, choose_models, export_models
 from alloop.files.canonical_json import content_key
 from alloop.folding import fold
-from alloop.journal import JournalError
+from alloop.journal.journal import JournalError
 from alloop.potential.model_files import write_model
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.events import ConfigChanged, ProductionExtended, RungJudged
 from alloop.folding import apply
+from alloop.journal.events import ConfigChanged, ProductionExtended, RungJudged
 from alloop.opening import open_state
 from alloop.subsets import draw
 from tests.support.loops import STARTED, config, loop

@@ -8,7 +8,7 @@ from ase.io import write
 from alloop.commands.campaigns import folded
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
-from alloop.journal import Journal, read_entries
+from alloop.journal.journal import Journal, read_entries
 from alloop.opening import create, foresee, open_state, resume
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import write_config

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.campaign import CodeRefusedError
-from alloop.events import CodeChanged, ConfigChanged, TaskPlanned
 from alloop.folding import fold
-from alloop.journal import Journal, read_entries
+from alloop.journal.events import CodeChanged, ConfigChanged, TaskPlanned
+from alloop.journal.journal import Journal, read_entries
 from alloop.opening import open_state
 from alloop.probes import agrees, due, probe_labels
 from alloop.tasks.results import ProbeSummary

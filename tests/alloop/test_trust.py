@@ -2,8 +2,8 @@
 
 import pytest
 
-from alloop.events import TaskPlanned
-from alloop.journal import JournalError
+from alloop.journal.events import TaskPlanned
+from alloop.journal.journal import JournalError
 from alloop.tasks.requests import AtomRequest, EvaluateRequest
 from alloop.tasks.selection_requests import SelectRequest
 from alloop.trust import trusted_request

@@ -4,7 +4,7 @@ import pytest
 from ase.build import bulk
 
 from alloop.charter import Charter
-from alloop.events import CampaignCreated, SystemRecord
+from alloop.journal.events import CampaignCreated, SystemRecord
 from alloop.materials.structure import Structure
 from alloop.records import GenerationState, segments_of
 from alloop.state import State

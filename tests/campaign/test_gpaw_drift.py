@@ -10,7 +10,7 @@ from ase.build import bulk
 from ase.io import write
 
 from alloop.commands.campaigns import folded
-from alloop.journal import read_entries
+from alloop.journal.journal import read_entries
 from tests.support.campaigns import attempts, kill_when, left_behind, run, start, write_config
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from alloop.commands.campaigns import folded
 from alloop.commands.check import run_check
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
-from alloop.events import CodeChanged, LabelsImported, TaskPlanned
-from alloop.journal import Journal, read_entries
+from alloop.journal.events import CodeChanged, LabelsImported, TaskPlanned
+from alloop.journal.journal import Journal, read_entries
 from alloop.materials.structure import Structure
 from alloop.opening import create, resume
 from alloop.reuse import brought, checked

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from alloop.commands.campaigns import folded
-from alloop.journal import SNAPSHOT_FILE, living_driver
+from alloop.journal.journal import SNAPSHOT_FILE, living_driver
 from tests.support.campaigns import attempts, left_behind, run, start, write_config
 from tests.support.waiting import wait_for
 

@@ -9,7 +9,7 @@ from alloop.commands.outputs import write_export, write_report
 from alloop.config.machine import WandbConfig
 from alloop.failures import TaskFailure
 from alloop.files.plain_files import NotPlainError
-from alloop.journal import JournalError
+from alloop.journal.journal import JournalError
 from alloop.labelling.identity import code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from alloop import journal_guard
 from alloop.commands.campaigns import blaming_journal, folded
-from alloop.events import event_from_json
 from alloop.folding import fold
-from alloop.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
+from alloop.journal import guard
+from alloop.journal.events import event_from_json
+from alloop.journal.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
 from alloop.monitor.status import summary
 from alloop.monitor.status_view import render
 from alloop.report import time_split
@@ -142,7 +142,7 @@ def test_a_stranger_in_place_of_the_drivers_lock_is_neither_waited_for_nor_writt
 
 def test_a_value_larger_than_any_of_ours_is_not_read_into_memory(folder, monkeypatch):
     execute(folder, f"INSERT INTO event (t, kind, body) VALUES (1, 'tick', '{'x' * 900_000}')")
-    monkeypatch.setattr(journal_guard, "LONGEST_VALUE_BYTES", 500_000)
+    monkeypatch.setattr(guard, "LONGEST_VALUE_BYTES", 500_000)
     with pytest.raises(JournalError, match="too big"):
         folded(folder)
     with Journal(folder) as journal, pytest.raises(JournalError, match="too big"):

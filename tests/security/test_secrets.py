@@ -14,7 +14,7 @@ import yaml
 
 from alloop import cli
 from alloop.commands.campaigns import folded
-from alloop.journal import JOURNAL_FILE
+from alloop.journal.journal import JOURNAL_FILE
 from tests.support.campaigns import environment, run, write_config
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from alloop.events import TaskFinished, TaskPlanned
-from alloop.journal import Journal
+from alloop.journal.events import TaskFinished, TaskPlanned
+from alloop.journal.journal import Journal
 
 TOGETHER = 3
 """Events of one transaction: two tasks planned, and the last task of the transaction before finished."""

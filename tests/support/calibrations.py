@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from alloop.events import Event, TaskFinished, TaskPlanned
 from alloop.files.canonical_json import content_key
-from alloop.journal import Entry
+from alloop.journal.events import Event, TaskFinished, TaskPlanned
+from alloop.journal.journal import Entry
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import Timing
 from policies.calibration import Points

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from alloop.config import CampaignConfig
-from alloop.events import (
+from alloop.files.canonical_json import content_key
+from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
     ChosenFrame,
@@ -28,8 +29,7 @@ from alloop.events import (
     Tick,
     VerdictReached,
 )
-from alloop.files.canonical_json import content_key
-from alloop.journal import Entry, Journal
+from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.tasks.results import LabelData, Offer, Result, Timing
 from alloop.tasks.workspace import Workspace

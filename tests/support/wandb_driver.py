@@ -18,7 +18,7 @@ import psutil
 
 from alloop.config.machine import WandbConfig
 from alloop.folding import apply
-from alloop.journal import read_entries
+from alloop.journal.journal import read_entries
 from alloop.monitor.wandb import WandbView
 from alloop.state import State
 

@@ -1,7 +1,7 @@
 import pytest
 
 from alloop.commands.outputs import write_report
-from alloop.journal import JournalError
+from alloop.journal.journal import JournalError
 from tests.support.journals import play
 
 

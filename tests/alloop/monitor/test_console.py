@@ -7,9 +7,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from alloop.events import DriverStarted, LabelsImported
 from alloop.folding import apply
-from alloop.journal import Entry
+from alloop.journal.events import DriverStarted, LabelsImported
+from alloop.journal.journal import Entry
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.listener import Listener
 from alloop.state import State

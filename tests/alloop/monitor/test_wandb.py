@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alloop.config.machine import WandbConfig
-from alloop.journal import Journal
+from alloop.journal.journal import Journal
 from alloop.monitor.listener import Listener
 from alloop.monitor.wandb import WandbView, choose_mode, has_account, last_published, published_rows, segments
 from tests.support.calibrations import calibrated, told

@@ -5,9 +5,17 @@ import math
 
 import pytest
 
-from alloop.events import AttemptLost, DriverStarted, FramesSelected, RungJudged, TaskFinished, Tick, VerdictReached
 from alloop.folding import apply, fold
-from alloop.journal import Entry
+from alloop.journal.events import (
+    AttemptLost,
+    DriverStarted,
+    FramesSelected,
+    RungJudged,
+    TaskFinished,
+    Tick,
+    VerdictReached,
+)
+from alloop.journal.journal import Entry
 from alloop.monitor.wandb_rows import Publication, publication, rows
 from alloop.state import State
 from tests.support.calibrations import after, calibrated

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from alloop.events import LabelsImported
 from alloop.folding import fold
-from alloop.journal import Entry
+from alloop.journal.events import LabelsImported
+from alloop.journal.journal import Entry
 from alloop.report import build_report
 from alloop.report.page import page
 from tests.support.journals import START_T, play, variant

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.events import CampaignCreated, DriverStarted, DriverStopped, TaskFinished, TaskPlanned
-from alloop.journal import Entry
+from alloop.journal.events import CampaignCreated, DriverStarted, DriverStopped, TaskFinished, TaskPlanned
+from alloop.journal.journal import Entry
 from alloop.report import time_split
 from alloop.report.split import KINDS, WORK, configured_slots, driver_sessions, driver_time, task_runs
 from alloop.tasks.requests import REQUESTS

@@ -16,10 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from alloop.driver_lock import living_driver
 from alloop.files.durable import replace_durably, sync_folder
-from alloop.journal_guard import disarm, foreign_object, replace_views, stranger_in_place_of
-from alloop.journal_views import VIEWS
+from alloop.journal.driver_lock import living_driver
+from alloop.journal.guard import disarm, foreign_object, replace_views, stranger_in_place_of
+from alloop.journal.views import VIEWS
 
 JOURNAL_FILE = "journal.sqlite"
 SNAPSHOT_FILE = "journal.snapshot.sqlite"

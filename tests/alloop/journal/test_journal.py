@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from alloop.events import DriverStarted, DriverStopped, TaskFinished, TaskPlanned, Tick
-from alloop.journal import JOURNAL_FILE, Journal, JournalError, living_driver, read_entries
+from alloop.journal.events import DriverStarted, DriverStopped, TaskFinished, TaskPlanned, Tick
+from alloop.journal.journal import JOURNAL_FILE, Journal, JournalError, living_driver, read_entries
 from tests.support.loops import config, loop
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
@@ -59,7 +59,7 @@ def test_a_file_system_without_locks_is_not_taken_for_another_driver(tmp_path, m
 @pytest.mark.parametrize("locks", ["flock", "lease"])
 def test_the_campaign_is_free_again_when_its_driver_was_killed(tmp_path, locks):
     opened = f"Journal({str(tmp_path)!r}, locks={locks!r})"
-    script = f"from alloop.journal import Journal; j = {opened}; print('held', flush=True); input()"
+    script = f"from alloop.journal.journal import Journal; j = {opened}; print('held', flush=True); input()"
     driver = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
     assert driver.stdout.readline().strip() == "held"

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from alloop import driver_lock, journal_file
-from alloop import journal as journal_room
-from alloop.events import DriverStarted, DriverStopped, Tick
 from alloop.files import locks
 from alloop.files.mounts import Mount
-from alloop.journal import JOURNAL_FILE, SNAPSHOT_FILE, Journal, JournalError, living_driver, read_entries
+from alloop.journal import driver_lock, file
+from alloop.journal import journal as journal_room
+from alloop.journal.events import DriverStarted, DriverStopped, Tick
+from alloop.journal.journal import JOURNAL_FILE, SNAPSHOT_FILE, Journal, JournalError, living_driver, read_entries
 from tests.support.appender import TOGETHER
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
@@ -83,7 +83,7 @@ def test_a_snapshot_has_the_views_and_is_renewed_as_events_come_but_not_all_the_
         journal.append([STARTED])
         journal.publish()
         assert (tmp_path / SNAPSHOT_FILE).stat().st_ino == written
-        monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + journal_file.SNAPSHOT_EVERY_S + 1)
+        monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + file.SNAPSHOT_EVERY_S + 1)
         journal.publish()
         assert kinds(tmp_path) == ["driver_started"]
         written = (tmp_path / SNAPSHOT_FILE).stat().st_mtime_ns
@@ -101,11 +101,11 @@ def test_long_copies_are_rare(tmp_path, monkeypatch):
         now[0] += 1.0
         copies.append(now[0])
 
-    monkeypatch.setattr(journal_file.Snapshot, "_copy", slow)
+    monkeypatch.setattr(file.Snapshot, "_copy", slow)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     database = sqlite3.connect(":memory:", isolation_level=None)
     database.execute("CREATE TABLE t (x)")
-    snapshot = journal_file.Snapshot(database, tmp_path)
+    snapshot = file.Snapshot(database, tmp_path)
     while now[0] < 1000:
         database.execute("INSERT INTO t VALUES (1)")
         snapshot.renew()
@@ -120,7 +120,7 @@ def test_a_full_disk_costs_a_snapshot_and_not_the_campaign(tmp_path, monkeypatch
     with Journal(tmp_path, **shared) as journal:
         journal.append([STARTED])
         with monkeypatch.context() as patched:
-            patched.setattr(journal_file, "replace_durably", full)
+            patched.setattr(file, "replace_durably", full)
             journal.publish(now=True)
         assert kinds(tmp_path) == []
         journal.publish(now=True)

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any
 
 from alloop.config.errors import first_line
-from alloop.driver_lock import DriverError, DriverLock, cannot_write, living_driver
-from alloop.events import AnyEvent, Event, TaskPlanned, event_from_json
 from alloop.files.locks import WantedLocks, lock_kind
 from alloop.files.mounts import mount_of
-from alloop.journal_file import (
+from alloop.journal.driver_lock import DriverError, DriverLock, cannot_write, living_driver
+from alloop.journal.events import AnyEvent, Event, TaskPlanned, event_from_json
+from alloop.journal.file import (
     JOURNAL_FILE,
     SNAPSHOT_FILE,
     JournalError,
