@@ -12,8 +12,8 @@ from alloop.labelling.identity import code_for
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
 from alloop.measuring import Measurement, ProductionWalkerId, Segment, batches
-from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState
-from alloop.state import AT_RANDOM, State
+from alloop.state.records import AskedSelection, FrameState, GenerationState, RungState, RunState
+from alloop.state.state import AT_RANDOM, State
 from alloop.tasks.production_requests import MeasureRequest, ProduceRequest, ProductionRun, ProductionWalker
 from alloop.tasks.requests import (
     AtomRequest,

@@ -13,15 +13,15 @@ from alloop.decide import decide
 from alloop.execution import Completion, wait
 from alloop.failures import OutOfTimeError, PolicyError
 from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
-from alloop.folding import apply
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.journal.journal import Entry, Journal
 from alloop.plan import Wanted, plan
 from alloop.probes import answer, probing
-from alloop.records import TaskState
 from alloop.repair import Mender
-from alloop.state import State
+from alloop.state.fold import apply
+from alloop.state.records import TaskState
+from alloop.state.state import State
 from alloop.tasks.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.trust import trusted_request

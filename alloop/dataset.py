@@ -12,8 +12,8 @@ from ase import Atoms
 from ase.io import write as write_atoms
 
 from alloop.files.durable import write_durably
-from alloop.records import FrameState, segments_of
-from alloop.state import State
+from alloop.state.records import FrameState, segments_of
+from alloop.state.state import State
 from alloop.tasks.results import LabelData
 from alloop.tasks.workspace import Workspace
 

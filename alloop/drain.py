@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from alloop.config.machine import BatchExecutor, ExecutionConfig
-from alloop.records import TaskState
+from alloop.state.records import TaskState
 
 MARGIN = 1.2
 """How much longer than the longest so far the next task may take."""

@@ -10,8 +10,8 @@ from typing import Any
 from alloop.files.durable import write_durably
 from alloop.journal.journal import JournalError
 from alloop.monitor.status import imported_labels, rung_rows
-from alloop.records import GenerationState
-from alloop.state import State
+from alloop.state.records import GenerationState
+from alloop.state.state import State
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 PROVENANCE_FILE = "README.json"

@@ -13,8 +13,8 @@ from alloop.files.plain_files import put_aside
 from alloop.files.redaction import redacted
 from alloop.journal.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.journal.journal import Entry, Journal, JournalError
-from alloop.records import TaskState, segments_of
-from alloop.state import LOST, TIMEOUT
+from alloop.state.records import TaskState, segments_of
+from alloop.state.state import LOST, TIMEOUT
 from alloop.tasks.result_files import result_from_bytes
 from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary, ProduceSummary, Result
 from alloop.tasks.selection_requests import SelectRequest

@@ -14,8 +14,8 @@ from alloop.charter import Charter
 from alloop.failures import blaming
 from alloop.journal.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
 from alloop.measuring import can_extend, extended_ps, is_measured, measured_systems, production_ps
-from alloop.records import FrameState, RungState
-from alloop.state import State
+from alloop.state.records import FrameState, RungState
+from alloop.state.state import State
 from alloop.tasks.results import EvaluateSummary
 from alloop.transport.results import TransportSummary
 from alloop.wanted import fitted_subsets, heldout_complete, ladder_rungs, subsets_heldout

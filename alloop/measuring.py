@@ -9,8 +9,8 @@ from itertools import product
 
 from alloop.charter import Charter
 from alloop.config.measuring import MeasureConfig
-from alloop.records import RungState, RunState
-from alloop.state import State
+from alloop.state.records import RungState, RunState
+from alloop.state.state import State
 
 
 @dataclass(frozen=True)

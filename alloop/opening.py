@@ -20,7 +20,6 @@ from alloop.config.drift import differences, is_science_of, policy_digests, scie
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_frames, read_systems
-from alloop.folding import apply, fold
 from alloop.harvest import restore_labels
 from alloop.imports import Batch, imported_label, take_over
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
@@ -29,7 +28,8 @@ from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure, symbols_of
 from alloop.probes import due
 from alloop.reuse import Import, run_id_of, way_on
-from alloop.state import State
+from alloop.state.fold import apply, fold
+from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 
 PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl")

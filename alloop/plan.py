@@ -14,8 +14,8 @@ from alloop.charter import Charter, Walker
 from alloop.failures import blaming
 from alloop.measuring import measurements, next_segments
 from alloop.probes import probes_of
-from alloop.records import GenerationState, RungState, TaskState, segments_of
-from alloop.state import State
+from alloop.state.records import GenerationState, RungState, TaskState, segments_of
+from alloop.state.state import State
 from alloop.tasks.request import Request
 from alloop.walking import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.wanted import (

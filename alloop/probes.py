@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, Event, ProbeRecord
-from alloop.records import TaskState
-from alloop.state import State
+from alloop.state.records import TaskState
+from alloop.state.state import State
 from alloop.tasks.results import ProbeSummary
 from alloop.wanted import worth_waiting_for
 

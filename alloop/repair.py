@@ -9,8 +9,8 @@ from dataclasses import replace
 from alloop.charter import Charter
 from alloop.harvest import restore_labels
 from alloop.journal.journal import Journal
-from alloop.records import TaskState
-from alloop.state import State
+from alloop.state.records import TaskState
+from alloop.state.state import State
 from alloop.tasks.production_requests import MeasureRequest, ProduceRequest
 from alloop.tasks.request import Request
 from alloop.tasks.requests import EvaluateRequest, ExploreRequest, FitRequest, LabelRequest, ProbeRequest

@@ -15,7 +15,6 @@ from alloop.config.errors import first_line
 from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_systems
-from alloop.folding import fold
 from alloop.imports import Batch
 from alloop.journal.events import LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
@@ -23,7 +22,8 @@ from alloop.labelling.identity import code_for, code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure, symbols_of
 from alloop.probes import changed
-from alloop.state import State
+from alloop.state.fold import fold
+from alloop.state.state import State
 from alloop.tasks.requests import AtomRequest
 from alloop.tasks.results import LabelData, Result
 from alloop.tasks.workspace import DamagedResultError, Workspace

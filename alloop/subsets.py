@@ -14,7 +14,7 @@ import numpy as np
 
 from alloop.charter import Charter
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
-from alloop.state import State
+from alloop.state.state import State
 
 FEWEST_RUNGS = 2
 

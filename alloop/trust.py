@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from alloop.charter import Charter
 from alloop.journal.journal import JournalError
 from alloop.labelling.singlepoint import label_settings
-from alloop.records import TaskState
+from alloop.state.records import TaskState
 from alloop.tasks.request import Request
 from alloop.tasks.requests import request_from_json
 from alloop.tasks.selection_requests import SelectRequest

@@ -9,8 +9,8 @@ from typing import Any
 
 from alloop.charter import Charter, Walker
 from alloop.potential.sizes import walkers_at_once
-from alloop.records import GenerationState
-from alloop.state import State
+from alloop.state.records import GenerationState
+from alloop.state.state import State
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def purpose_of(segments: Sequence[NextSegment]) -> str:
 
 
 def context_of(state: State, active: GenerationState, segments: Sequence[NextSegment]) -> Mapping[str, Any]:
-    """Return what the fold needs to know of a task of these segments; see `alloop.records.segments_of`."""
+    """Return what the fold needs to know of a task of these segments; see `alloop.state.records.segments_of`."""
     return {
         "generation": active.number,
         "role": segments[0].walker.role,

@@ -7,8 +7,8 @@ from itertools import islice
 
 from alloop.charter import Charter, Walker
 from alloop.journal.events import GenerationOpened
-from alloop.records import FrameState, GenerationState, RungState
-from alloop.state import State
+from alloop.state.records import FrameState, GenerationState, RungState
+from alloop.state.state import State
 from policies.probing import probes_due
 
 FIT_ATTEMPTS = 3

@@ -28,7 +28,7 @@ from alloop.materials.structure import Structure
 from alloop.opening import open_state
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.simulation.durations import Durations
-from alloop.state import State
+from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 
 SLOTS = (2, 16, 128, 1024)

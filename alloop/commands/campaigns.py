@@ -10,9 +10,9 @@ from pathlib import Path
 from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.sanity import find_unjudgeable
-from alloop.folding import fold
 from alloop.journal.journal import JournalError, read_entries
-from alloop.state import State
+from alloop.state.fold import fold
+from alloop.state.state import State
 
 
 def campaign_folder(name: str, folder: Path | None) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 from alloop.charter import Charter, Goal
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
-from alloop.folding import apply
 from alloop.journal.journal import JOURNAL_FILE, Journal
-from alloop.state import State
+from alloop.state.fold import apply
+from alloop.state.state import State
 from alloop.subsets import SubsetError, draw
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import ladder_rungs

@@ -17,7 +17,7 @@ from alloop.report import build_report
 from alloop.report.transport_data import transport_data
 from alloop.report.transport_sections import TransportData
 from alloop.report.transport_tables import write_tables
-from alloop.state import State
+from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 from alloop.transport.density_files import write_density_files
 

@@ -40,7 +40,7 @@ from alloop.monitor.wandb import WandbView
 from alloop.opening import create, driver_started, resume
 from alloop.probes import changed
 from alloop.reuse import brought, checked, way_on
-from alloop.state import OF_MEANS, State
+from alloop.state.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
 from alloop.wanted import worth_waiting_for
 

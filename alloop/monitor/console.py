@@ -18,7 +18,7 @@ from alloop.journal.journal import Entry
 from alloop.monitor.lines import closing_lines, lines, progress_line, stamped
 from alloop.monitor.numbers import counted, duration, many, one_line
 from alloop.monitor.status import Status, summary
-from alloop.state import State
+from alloop.state.state import State
 
 QUIET_S = 60.0
 RECENT = 5

@@ -34,8 +34,8 @@ from alloop.monitor.status_view import verdict_text
 from alloop.monitor.transport import rung_name, transport_text
 from alloop.probes import changed as code_changes
 from alloop.probes import largest
-from alloop.records import TaskState
-from alloop.state import State
+from alloop.state.records import TaskState
+from alloop.state.state import State
 
 WIDTH = 120
 STAMP = "{:>11}  "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from alloop.journal.journal import Entry
-from alloop.state import State
+from alloop.state.state import State
 
 
 @runtime_checkable

@@ -9,8 +9,8 @@ from typing import Any
 
 from alloop.monitor.calibration import CalibrationStatus, newest
 from alloop.monitor.numbers import finite, plus_minus
-from alloop.records import GenerationState, TaskState
-from alloop.state import State
+from alloop.state.records import GenerationState, TaskState
+from alloop.state.state import State
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from alloop.config.machine import WandbConfig
-from alloop.folding import apply
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_rows import STEP_METRIC, Publication, publication
-from alloop.state import State
+from alloop.state.fold import apply
+from alloop.state.state import State
 
 GROUPS = (
     *("count", "dft", "label", "explore", "fit", "leader", "heldout", "generation"),

@@ -22,8 +22,8 @@ from alloop.journal.journal import Entry
 from alloop.monitor.calibration import CalibrationStatus, Fared
 from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows
-from alloop.records import TaskState, segments_of
-from alloop.state import State
+from alloop.state.records import TaskState, segments_of
+from alloop.state.state import State
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import ExploreSummary
 

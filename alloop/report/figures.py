@@ -12,10 +12,10 @@ from alloop.journal.events import TaskFinished
 from alloop.journal.journal import Entry
 from alloop.monitor.numbers import duration, finite, one_line
 from alloop.monitor.status import RungRow, rung_rows
-from alloop.records import FrameState, segments_of
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
 from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
-from alloop.state import State
+from alloop.state.records import FrameState, segments_of
+from alloop.state.state import State
 from alloop.tasks.results import EvaluateSummary
 
 COLOURS = {

@@ -18,7 +18,7 @@ from alloop.report.looks import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport_sections import TransportData, TransportPart, transport_part
-from alloop.state import State
+from alloop.state.state import State
 
 
 def build_report(state: State, entries: Sequence[Entry], path: Path, transport: TransportData | None = None) -> None:

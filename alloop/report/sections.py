@@ -15,7 +15,7 @@ from alloop.monitor.status import Status
 from alloop.probes import changed
 from alloop.report.looks import text
 from alloop.report.split import IN_FLIGHT, WAITING
-from alloop.state import State
+from alloop.state.state import State
 
 HOW_ERRORS = (
     "Held-out frames are drawn at random, without regard to disagreement, from walkers that no training frame comes "

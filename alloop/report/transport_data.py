@@ -9,11 +9,11 @@ import numpy as np
 
 from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows, subset_rows
-from alloop.records import TaskState
 from alloop.report.density_figure import DensityView
 from alloop.report.transport_sections import TransportData
 from alloop.report.transport_tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
-from alloop.state import State
+from alloop.state.records import TaskState
+from alloop.state.state import State
 from alloop.tasks.results import MeasureData, MeasureSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.transport.results import Measured

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from alloop.commands.campaigns import folded
-from alloop.state import State
+from alloop.state.state import State
 from benchmarks.label_efficiency.dynamics import STRUCTURE
 from benchmarks.label_efficiency.teacher import ABOUT_FILE, MODEL_FILE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from alloop.journal.events import TaskFinished, TaskPlanned
-from alloop.state import State
+from alloop.state.state import State
 from tests.support.calibrations import calibrated
 from tests.support.loops import STARTED, config, loop
 

@@ -5,7 +5,7 @@ import pytest
 from ase.io import read
 
 from alloop.dataset import write_dataset
-from alloop.folding import fold
+from alloop.state.fold import fold
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play
 

@@ -4,7 +4,7 @@ from alloop.config.machine import ExecutionConfig
 from alloop.drain import drain_s, longest_s
 from alloop.execution import _executor
 from alloop.journal.events import TaskFinished
-from alloop.records import TaskState
+from alloop.state.records import TaskState
 from alloop.tasks.results import Timing
 
 

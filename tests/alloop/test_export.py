@@ -8,9 +8,9 @@ import pytest
 
 from alloop.export import ExportError, choose_models, export_models
 from alloop.files.canonical_json import content_key
-from alloop.folding import fold
 from alloop.journal.journal import JournalError
 from alloop.potential.model_files import write_model
+from alloop.state.fold import fold
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play
 from tests.support.models import lithium_chloride, small_model

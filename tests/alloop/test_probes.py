@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.campaign import CodeRefusedError
-from alloop.folding import fold
 from alloop.journal.events import CodeChanged, ConfigChanged, TaskPlanned
 from alloop.journal.journal import Journal, read_entries
 from alloop.opening import open_state
 from alloop.probes import agrees, due, probe_labels
+from alloop.state.fold import fold
 from alloop.tasks.results import ProbeSummary
 from tests.support.loops import CODE, STARTED, config, loop
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.records import segments_of
 from alloop.repair import Mender
+from alloop.state.records import segments_of
 from alloop.tasks.results import Result
 from tests.support.loops import STARTED, config, loop
 

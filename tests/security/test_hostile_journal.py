@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from alloop.commands.campaigns import blaming_journal, folded
-from alloop.folding import fold
 from alloop.journal import guard
 from alloop.journal.events import event_from_json
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
@@ -20,6 +19,7 @@ from alloop.monitor.status import summary
 from alloop.monitor.status_view import render
 from alloop.report import time_split
 from alloop.report.page import page
+from alloop.state.fold import fold
 from tests.support.journals import play
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from alloop.commands.campaigns import folded
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.journal.journal import JournalError, read_entries
-from alloop.state import State
+from alloop.state.state import State
 from tests.support.campaigns import left_behind, start
 from tests.support.waiting import wait_for
 

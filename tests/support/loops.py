@@ -10,13 +10,13 @@ from ase.build import bulk
 from alloop.campaign import Campaign
 from alloop.charter import Charter
 from alloop.config import CampaignConfig
-from alloop.folding import apply
 from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.opening import open_state
 from alloop.probes import due
-from alloop.state import State
+from alloop.state.fold import apply
+from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 from tests.support.simulated import SimulatedWorkers
 

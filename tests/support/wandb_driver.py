@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil
 
 from alloop.config.machine import WandbConfig
-from alloop.folding import apply
 from alloop.journal.journal import read_entries
 from alloop.monitor.wandb import WandbView
-from alloop.state import State
+from alloop.state.fold import apply
+from alloop.state.state import State
 
 
 def main(folder: Path, first: int, last: int, fate: str) -> None:

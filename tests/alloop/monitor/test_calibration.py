@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from alloop.folding import fold
 from alloop.monitor.calibration import CalibrationStatus, Fared, calibration_text, newest, usual
 from alloop.monitor.lines import lines
 from alloop.monitor.status import summary
 from alloop.monitor.status_view import render
+from alloop.state.fold import fold
 from alloop.tasks.calibrations import CalibrateSummary
 from policies.calibration import Calibration
 from policies.reliability import ReliabilityRow

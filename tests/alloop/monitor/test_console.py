@@ -7,12 +7,12 @@ import sys
 import pytest
 from rich.console import Console
 
-from alloop.folding import apply
 from alloop.journal.events import DriverStarted, LabelsImported
 from alloop.journal.journal import Entry
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.listener import Listener
-from alloop.state import State
+from alloop.state.fold import apply
+from alloop.state.state import State
 from tests.support.journals import START_T, play, variant
 
 

@@ -5,7 +5,6 @@ import math
 
 import pytest
 
-from alloop.folding import apply, fold
 from alloop.journal.events import (
     AttemptLost,
     DriverStarted,
@@ -17,7 +16,8 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_rows import Publication, publication, rows
-from alloop.state import State
+from alloop.state.fold import apply, fold
+from alloop.state.state import State
 from tests.support.calibrations import after, calibrated
 from tests.support.journals import play, variant
 

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from alloop.folding import fold
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import Entry
 from alloop.report import build_report
 from alloop.report.page import page
+from alloop.state.fold import fold
 from tests.support.journals import START_T, play, variant
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028&lt;"

@@ -9,7 +9,7 @@ import pytest
 from alloop.report.density_figure import DensityView
 from alloop.report.page import page
 from alloop.report.transport_sections import TransportData, transport_part
-from alloop.state import State
+from alloop.state.state import State
 from alloop.transport.density import DensitySettings
 from alloop.transport.sites import analyse_density
 from tests.support.hoppers import hopping

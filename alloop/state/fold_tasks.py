@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from alloop.folding.frames import label_finished, offered
-from alloop.folding.ladder import measure_finished, produce_finished
 from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
-from alloop.records import SegmentState, TaskState, WalkerState, segments_of
-from alloop.state import MADE_AGAIN, OF_MACHINES, State
+from alloop.state.fold_frames import label_finished, offered
+from alloop.state.fold_ladder import measure_finished, produce_finished
+from alloop.state.records import SegmentState, TaskState, WalkerState, segments_of
+from alloop.state.state import MADE_AGAIN, OF_MACHINES, State
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary
 from alloop.tasks.selection_requests import SegmentSource

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alloop.journal.events import ProductionExtended, RungJudged, SubsetsDrawn, SubsetsJudged, TaskFinished
-from alloop.records import RungState, RunState, TaskState
-from alloop.state import State
+from alloop.state.records import RungState, RunState, TaskState
+from alloop.state.state import State
 from alloop.tasks.results import MeasureSummary, ProduceSummary
 
 

@@ -1,4 +1,4 @@
-"""The state of a campaign, indexed for the decisions; `alloop.folding` makes it from the journal."""
+"""The state of a campaign, indexed for the decisions; `alloop.state.fold` makes it from the journal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from alloop.journal.events import (
     SubsetsJudged,
     VerdictReached,
 )
-from alloop.records import AskedSelection, FrameState, GenerationState, RungState, RunState, TaskState, WalkerState
+from alloop.state.records import (
+    AskedSelection,
+    FrameState,
+    GenerationState,
+    RungState,
+    RunState,
+    TaskState,
+    WalkerState,
+)
 from alloop.tasks.calibrations import CalibrateSummary
 from alloop.tasks.results import EvaluateSummary, MeasureSummary
 from alloop.tasks.selection_requests import SegmentSource
@@ -30,7 +38,7 @@ OF_MEANS = ("budget_spent", "stopped")
 
 
 class State:
-    """Everything the journal says, indexed for the decisions. Changed only by `alloop.folding.apply`."""
+    """Everything the journal says, indexed for the decisions. Changed only by `alloop.state.fold.apply`."""
 
     def __init__(self) -> None:
         self.created: CampaignCreated | None = None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from alloop.files.canonical_json import content_key
-from alloop.folding.code import outdated, plan_again
-from alloop.folding.frames import draw_again
-from alloop.folding.ladder import measure_anew
 from alloop.journal.events import (
     CampaignCreated,
     ConfigChanged,
@@ -14,8 +11,11 @@ from alloop.journal.events import (
     PolicyChanged,
     VerdictReached,
 )
-from alloop.records import FrameState, GenerationState, RungState, TaskState
-from alloop.state import OF_MACHINES, OF_MEANS, State
+from alloop.state.fold_code import outdated, plan_again
+from alloop.state.fold_frames import draw_again
+from alloop.state.fold_ladder import measure_anew
+from alloop.state.records import FrameState, GenerationState, RungState, TaskState
+from alloop.state.state import OF_MACHINES, OF_MEANS, State
 from alloop.tasks.results import Offer
 
 _IMPORTED_OFFER = Offer(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from alloop.journal.events import FramesSelected, HeldoutDrawn, SelectionAsked, TaskFinished
-from alloop.records import AskedSelection, FrameState, SegmentState, TaskState, WalkerState
-from alloop.state import AT_RANDOM, State
+from alloop.state.records import AskedSelection, FrameState, SegmentState, TaskState, WalkerState
+from alloop.state.state import AT_RANDOM, State
 from alloop.tasks.results import Offer
 
 

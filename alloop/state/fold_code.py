@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused
-from alloop.records import TaskState
-from alloop.state import State
+from alloop.state.records import TaskState
+from alloop.state.state import State
 
 
 def drift_found(state: State, event: CodeDriftFound) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from alloop.folding import campaign, code, frames, ladder, tasks
 from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
@@ -29,31 +28,32 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.journal.journal import Entry, JournalError
-from alloop.state import State
+from alloop.state import fold_campaign, fold_code, fold_frames, fold_ladder, fold_tasks
+from alloop.state.state import State
 
 HEARTBEAT_GAP_S = 120.0
 """Longest time between two events (s) in which a driver is taken to have lived."""
 
 _FOLDS: dict[type, Callable[[State, Any], None]] = {
-    CampaignCreated: campaign.created,
-    ConfigChanged: campaign.config_changed,
-    PolicyChanged: campaign.policy_changed,
-    LabelsImported: campaign.labels_imported,
-    GenerationOpened: campaign.generation_opened,
-    RungJudged: ladder.rung_judged,
-    ProductionExtended: ladder.production_extended,
-    SubsetsDrawn: ladder.subsets_drawn,
-    SubsetsJudged: ladder.subsets_judged,
-    VerdictReached: campaign.verdict_reached,
-    CodeDriftFound: code.drift_found,
-    CodeChanged: code.code_changed,
-    CodeRefused: code.code_refused,
-    TaskPlanned: tasks.task_planned,
-    TaskFinished: tasks.task_finished,
-    AttemptLost: tasks.attempt_lost,
-    SelectionAsked: frames.selection_asked,
-    FramesSelected: frames.frames_selected,
-    HeldoutDrawn: frames.heldout_drawn,
+    CampaignCreated: fold_campaign.created,
+    ConfigChanged: fold_campaign.config_changed,
+    PolicyChanged: fold_campaign.policy_changed,
+    LabelsImported: fold_campaign.labels_imported,
+    GenerationOpened: fold_campaign.generation_opened,
+    RungJudged: fold_ladder.rung_judged,
+    ProductionExtended: fold_ladder.production_extended,
+    SubsetsDrawn: fold_ladder.subsets_drawn,
+    SubsetsJudged: fold_ladder.subsets_judged,
+    VerdictReached: fold_campaign.verdict_reached,
+    CodeDriftFound: fold_code.drift_found,
+    CodeChanged: fold_code.code_changed,
+    CodeRefused: fold_code.code_refused,
+    TaskPlanned: fold_tasks.task_planned,
+    TaskFinished: fold_tasks.task_finished,
+    AttemptLost: fold_tasks.attempt_lost,
+    SelectionAsked: fold_frames.selection_asked,
+    FramesSelected: fold_frames.frames_selected,
+    HeldoutDrawn: fold_frames.heldout_drawn,
 }
 
 
