@@ -14,19 +14,16 @@ from alloop.materials.supercell import repeated, repeats_for
 from alloop.measuring import Measurement, ProductionWalkerId, Segment, batches
 from alloop.state.records import AskedSelection, FrameState, GenerationState, RungState, RunState
 from alloop.state.state import AT_RANDOM, State
-from alloop.tasks.production_requests import MeasureRequest, ProduceRequest, ProductionRun, ProductionWalker
-from alloop.tasks.requests import (
-    AtomRequest,
-    EvaluateRequest,
-    ExploreRequest,
-    ExploreWalker,
-    FineTuning,
-    FitRequest,
-    InitialRequest,
-    LabelRequest,
-    ProbeRequest,
-)
-from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame, SelectRequest
+from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
+from alloop.tasks.contract.evaluate import EvaluateRequest
+from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
+from alloop.tasks.contract.fit import FineTuning, FitRequest
+from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.label import AtomRequest, LabelRequest
+from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
+from alloop.tasks.contract.probe import ProbeRequest
+from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
+from alloop.tasks.contract.select import SelectRequest
 from alloop.walking import NextSegment
 from alloop.wanted import attempts, calibration_frames, probes_wanted
 

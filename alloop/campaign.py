@@ -22,7 +22,7 @@ from alloop.repair import Mender
 from alloop.state.fold import apply
 from alloop.state.records import TaskState
 from alloop.state.state import State
-from alloop.tasks.request import Request
+from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.trust import trusted_request
 from alloop.wanted import worth_waiting_for

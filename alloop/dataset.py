@@ -14,7 +14,7 @@ from ase.io import write as write_atoms
 from alloop.files.durable import write_durably
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
-from alloop.tasks.results import LabelData
+from alloop.tasks.contract.label import LabelData
 from alloop.tasks.workspace import Workspace
 
 

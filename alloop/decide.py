@@ -8,7 +8,7 @@ from alloop.charter import Charter
 from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
 from alloop.judging import judge_rungs, judge_subsets
 from alloop.state.state import MADE_AGAIN, State
-from alloop.tasks.results import ChosenFrame
+from alloop.tasks.contract.select import ChosenFrame
 from alloop.wanted import (
     fresh_candidates,
     generation_due,

@@ -38,8 +38,8 @@ from alloop.files.locks import LockKind
 from alloop.files.redaction import redacted
 from alloop.kernel import InterchangeDied, Kernel, KernelStopped
 from alloop.leftovers import MARK, end_leftovers
+from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
-from alloop.tasks.request import Request
 from alloop.tasks.worker import perform
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

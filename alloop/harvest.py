@@ -15,10 +15,13 @@ from alloop.journal.events import AttemptLost, Event, FramesSelected, TaskFinish
 from alloop.journal.journal import Entry, Journal, JournalError
 from alloop.state.records import TaskState, segments_of
 from alloop.state.state import LOST, TIMEOUT
-from alloop.tasks.result_files import result_from_bytes
-from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary, ProduceSummary, Result
-from alloop.tasks.selection_requests import SelectRequest
-from alloop.tasks.summaries import SUMMARIES
+from alloop.tasks.contract.evaluate import EvaluateSummary
+from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.produce import ProduceSummary
+from alloop.tasks.contract.records import OffersSummary, Result
+from alloop.tasks.contract.result_files import result_from_bytes
+from alloop.tasks.contract.select import SelectRequest
+from alloop.tasks.registry import SUMMARIES
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 
 

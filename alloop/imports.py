@@ -12,8 +12,9 @@ from ase import Atoms
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import LabelsImported
 from alloop.materials.structure import Structure
-from alloop.tasks.result_files import result_to_bytes
-from alloop.tasks.results import LabelData, LabelSummary, Result
+from alloop.tasks.contract.label import LabelData, LabelSummary
+from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.result_files import result_to_bytes
 from alloop.tasks.workspace import Workspace
 
 

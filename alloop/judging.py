@@ -16,7 +16,7 @@ from alloop.journal.events import Event, ProductionExtended, RungJudged, Subsets
 from alloop.measuring import can_extend, extended_ps, is_measured, measured_systems, production_ps
 from alloop.state.records import FrameState, RungState
 from alloop.state.state import State
-from alloop.tasks.results import EvaluateSummary
+from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.transport.results import TransportSummary
 from alloop.wanted import fitted_subsets, heldout_complete, ladder_rungs, subsets_heldout
 from policies.stopping import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise

@@ -16,7 +16,7 @@ from alloop.measuring import measurements, next_segments
 from alloop.probes import probes_of
 from alloop.state.records import GenerationState, RungState, TaskState, segments_of
 from alloop.state.state import State
-from alloop.tasks.request import Request
+from alloop.tasks.contract.request import Request
 from alloop.walking import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.wanted import (
     attempts,

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, Event, ProbeRecord
 from alloop.state.records import TaskState
 from alloop.state.state import State
-from alloop.tasks.results import ProbeSummary
+from alloop.tasks.contract.probe import ProbeSummary
 from alloop.wanted import worth_waiting_for
 
 PROBES = 5

@@ -11,10 +11,16 @@ from alloop.harvest import restore_labels
 from alloop.journal.journal import Journal
 from alloop.state.records import TaskState
 from alloop.state.state import State
-from alloop.tasks.production_requests import MeasureRequest, ProduceRequest
-from alloop.tasks.request import Request
-from alloop.tasks.requests import EvaluateRequest, ExploreRequest, FitRequest, LabelRequest, ProbeRequest
-from alloop.tasks.selection_requests import CalibrateRequest, SelectRequest
+from alloop.tasks.contract.calibrate import CalibrateRequest
+from alloop.tasks.contract.evaluate import EvaluateRequest
+from alloop.tasks.contract.explore import ExploreRequest
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.label import LabelRequest
+from alloop.tasks.contract.measure import MeasureRequest
+from alloop.tasks.contract.probe import ProbeRequest
+from alloop.tasks.contract.produce import ProduceRequest
+from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.trust import trusted_request
 

@@ -24,8 +24,8 @@ from alloop.materials.structure import Structure, symbols_of
 from alloop.probes import changed
 from alloop.state.fold import fold
 from alloop.state.state import State
-from alloop.tasks.requests import AtomRequest
-from alloop.tasks.results import LabelData, Result
+from alloop.tasks.contract.label import AtomRequest, LabelData
+from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 

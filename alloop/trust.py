@@ -10,9 +10,9 @@ from alloop.charter import Charter
 from alloop.journal.journal import JournalError
 from alloop.labelling.singlepoint import label_settings
 from alloop.state.records import TaskState
-from alloop.tasks.request import Request
-from alloop.tasks.requests import request_from_json
-from alloop.tasks.selection_requests import SelectRequest
+from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.select import SelectRequest
+from alloop.tasks.registry import request_from_json
 
 
 def trusted_request(task: TaskState, charter: Charter) -> Request:

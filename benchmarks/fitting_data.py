@@ -14,8 +14,9 @@ from ase.io import read
 
 from alloop.files.canonical_json import content_key
 from alloop.materials.structure import Structure
-from alloop.tasks.requests import FitRequest
-from alloop.tasks.results import FitSummary, LabelData, Result
+from alloop.tasks.contract.fit import FitRequest, FitSummary
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import Workspace
 
 CELL = Path(__file__).parent.parent / "configs" / "structures" / "Li3InCl6.extxyz"

@@ -20,7 +20,7 @@ from alloop.potential.architecture import new_model
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_graphs
 from alloop.potential.model_files import file_sha256, read_model
 from alloop.potential.training import Fitting, Recipe
-from alloop.tasks.requests import FineTuning
+from alloop.tasks.contract.fit import FineTuning
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
 from benchmarks.fitting_data import (

@@ -14,9 +14,10 @@ from ase.data import chemical_symbols
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import one_line
 from alloop.materials.structure import Structure
-from alloop.tasks.request import Request
-from alloop.tasks.requests import InitialRequest, LabelRequest
-from alloop.tasks.results import Result
+from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.label import LabelRequest
+from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.request import Request
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 

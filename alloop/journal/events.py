@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alloop.materials.structure import Structure
-from alloop.tasks.results import ChosenFrame, ProbeSummary, Timing
+from alloop.tasks.contract.probe import ProbeSummary
+from alloop.tasks.contract.records import Timing
+from alloop.tasks.contract.select import ChosenFrame
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
 """Key of a task or checksum of a file: it becomes the name of a file."""

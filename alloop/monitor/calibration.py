@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alloop.monitor.numbers import finite, many
-from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.reliability import ReliabilityRow
 
 

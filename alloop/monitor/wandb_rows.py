@@ -24,8 +24,8 @@ from alloop.monitor.numbers import finite
 from alloop.monitor.status import RungRow, rung_rows
 from alloop.state.records import TaskState, segments_of
 from alloop.state.state import State
-from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.results import ExploreSummary
+from alloop.tasks.contract.calibrate import CalibrateSummary
+from alloop.tasks.contract.explore import ExploreSummary
 
 STEP_METRIC = "labels"
 PRIVATE_SECTIONS = ("execution", "monitor")

@@ -9,7 +9,7 @@ from typing import Any
 from alloop.monitor.calibration import Fared
 from alloop.monitor.numbers import finite, many
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
-from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration import COVERAGE
 from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow
 

@@ -8,7 +8,7 @@ from alloop.report.calibration_figures import AMONG, FEW_FRAMES
 from alloop.report.looks import text
 from alloop.report.sections import table
 from alloop.state.state import State
-from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration import COVERAGE, LARGEST_WEIGHT
 from policies.reliability import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, FOLDS, LARGEST_RATIO
 

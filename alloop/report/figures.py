@@ -16,7 +16,7 @@ from alloop.report.looks import Figure, axis, layout_of, text, ticks
 from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
-from alloop.tasks.results import EvaluateSummary
+from alloop.tasks.contract.evaluate import EvaluateSummary
 
 COLOURS = {
     "DFT": "#2f6db5",

@@ -14,7 +14,7 @@ from alloop.report.transport_sections import TransportData
 from alloop.report.transport_tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
 from alloop.state.records import TaskState
 from alloop.state.state import State
-from alloop.tasks.results import MeasureData, MeasureSummary
+from alloop.tasks.contract.measure import MeasureData, MeasureSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.transport.results import Measured
 

@@ -12,21 +12,19 @@ from alloop.charter import stable_integer
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.calibrate import calibrate
+from alloop.tasks.contract.calibrate import CalibrateRequest
+from alloop.tasks.contract.evaluate import EvaluateRequest
+from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.label import AtomRequest, LabelRequest
+from alloop.tasks.contract.measure import MeasureRequest
+from alloop.tasks.contract.probe import ProbeRequest
+from alloop.tasks.contract.produce import ProduceRequest
+from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.machine import Machine
-from alloop.tasks.production_requests import MeasureRequest, ProduceRequest
-from alloop.tasks.request import Request
-from alloop.tasks.requests import (
-    AtomRequest,
-    EvaluateRequest,
-    ExploreRequest,
-    ExploreWalker,
-    FitRequest,
-    InitialRequest,
-    LabelRequest,
-    ProbeRequest,
-)
 from alloop.tasks.select import select
-from alloop.tasks.selection_requests import CalibrateRequest, SelectRequest
 from alloop.tasks.workspace import Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

@@ -13,8 +13,8 @@ from alloop.config.machine import ExecutionConfig
 from alloop.execution import Completion
 from alloop.simulation.answers import answer
 from alloop.simulation.durations import Durations
-from alloop.tasks.request import Request
-from alloop.tasks.results import Result, Timing
+from alloop.tasks.contract.records import Result, Timing
+from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 
 

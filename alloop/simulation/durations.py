@@ -8,10 +8,13 @@ from functools import singledispatchmethod
 import numpy as np
 
 from alloop.charter import stable_integer
-from alloop.tasks.production_requests import ProduceRequest
-from alloop.tasks.request import Request
-from alloop.tasks.requests import AtomRequest, EvaluateRequest, ExploreRequest, FitRequest, LabelRequest
-from alloop.tasks.selection_requests import SelectRequest
+from alloop.tasks.contract.evaluate import EvaluateRequest
+from alloop.tasks.contract.explore import ExploreRequest
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.label import AtomRequest, LabelRequest
+from alloop.tasks.contract.produce import ProduceRequest
+from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.select import SelectRequest
 
 CHECKS_OF_A_SHORT_TASK_S = 0.5
 

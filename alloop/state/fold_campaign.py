@@ -16,7 +16,7 @@ from alloop.state.fold_frames import draw_again
 from alloop.state.fold_ladder import measure_anew
 from alloop.state.records import FrameState, GenerationState, RungState, TaskState
 from alloop.state.state import OF_MACHINES, OF_MEANS, State
-from alloop.tasks.results import Offer
+from alloop.tasks.contract.records import Offer
 
 _IMPORTED_OFFER = Offer(
     index=0, why="initial", step=0, temperature_K=None, disagreement_eV_per_A=None, min_contact=1.0, structure_sha256=""

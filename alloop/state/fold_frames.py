@@ -7,7 +7,7 @@ from collections import Counter
 from alloop.journal.events import FramesSelected, HeldoutDrawn, SelectionAsked, TaskFinished
 from alloop.state.records import AskedSelection, FrameState, SegmentState, TaskState, WalkerState
 from alloop.state.state import AT_RANDOM, State
-from alloop.tasks.results import Offer
+from alloop.tasks.contract.records import Offer
 
 
 def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) -> None:

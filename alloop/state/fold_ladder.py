@@ -5,7 +5,8 @@ from __future__ import annotations
 from alloop.journal.events import ProductionExtended, RungJudged, SubsetsDrawn, SubsetsJudged, TaskFinished
 from alloop.state.records import RungState, RunState, TaskState
 from alloop.state.state import State
-from alloop.tasks.results import MeasureSummary, ProduceSummary
+from alloop.tasks.contract.measure import MeasureSummary
+from alloop.tasks.contract.produce import ProduceSummary
 
 
 def rung_judged(state: State, event: RungJudged) -> None:

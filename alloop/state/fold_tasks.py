@@ -9,9 +9,11 @@ from alloop.state.fold_frames import label_finished, offered
 from alloop.state.fold_ladder import measure_finished, produce_finished
 from alloop.state.records import SegmentState, TaskState, WalkerState, segments_of
 from alloop.state.state import MADE_AGAIN, OF_MACHINES, State
-from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.results import EvaluateSummary, ExploreSummary, OffersSummary
-from alloop.tasks.selection_requests import SegmentSource
+from alloop.tasks.contract.calibrate import CalibrateSummary
+from alloop.tasks.contract.evaluate import EvaluateSummary
+from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.records import OffersSummary
+from alloop.tasks.contract.select import SegmentSource
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 

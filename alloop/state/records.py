@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from alloop.journal.events import SelectionAsked, TaskFinished
-from alloop.tasks.results import Offer
-from alloop.tasks.selection_requests import SegmentSource
+from alloop.tasks.contract.records import Offer
+from alloop.tasks.contract.select import SegmentSource
 
 
 @dataclass

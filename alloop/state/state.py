@@ -22,9 +22,10 @@ from alloop.state.records import (
     TaskState,
     WalkerState,
 )
-from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.results import EvaluateSummary, MeasureSummary
-from alloop.tasks.selection_requests import SegmentSource
+from alloop.tasks.contract.calibrate import CalibrateSummary
+from alloop.tasks.contract.evaluate import EvaluateSummary
+from alloop.tasks.contract.measure import MeasureSummary
+from alloop.tasks.contract.select import SegmentSource
 from policies.calibration import Calibration
 
 LOST, TIMEOUT = "lost", "timeout"

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, CalibrationFrame
+from alloop.tasks.contract.select import FrameView
 from alloop.tasks.machine import Machine
-from alloop.tasks.results import FrameView
-from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Floats, Points, memory
 from policies.reliability import calibrate as fitted_and_tried

@@ -15,9 +15,9 @@ from alloop.dynamics.phase import Floats
 from alloop.dynamics.state import State
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee, load_committee
+from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker
+from alloop.tasks.contract.records import OffersData, OffersSummary, Snapshot
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import ExploreRequest, ExploreWalker
-from alloop.tasks.results import ExploreSummary, OffersData, OffersSummary, Snapshot
 from alloop.tasks.segment import Doubt, Frame, Segment, fresh
 from alloop.tasks.workspace import Workspace
 

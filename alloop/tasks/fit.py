@@ -25,9 +25,8 @@ from alloop.potential.level import level_energies
 from alloop.potential.model_files import read_model, write_model
 from alloop.potential.runtime import DTYPES
 from alloop.potential.training import Check, DivergedError, Recipe, order_of_frames, train
+from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import FitRequest
-from alloop.tasks.results import EpochMetrics, FitSummary
 from alloop.tasks.workspace import Workspace
 
 # isort: split

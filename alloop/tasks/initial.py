@@ -6,9 +6,9 @@ from typing import Any
 
 from alloop.materials.contacts import min_contact
 from alloop.materials.rattle import rattled
+from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.records import Offer, OffersData, OffersSummary
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import InitialRequest
-from alloop.tasks.results import Offer, OffersData, OffersSummary
 from alloop.tasks.workspace import Workspace
 
 

@@ -26,9 +26,9 @@ from alloop.labelling.singlepoint import SinglePoint, from_answer, label_setting
 from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
+from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import AtomRequest, LabelRequest, ProbeRequest
-from alloop.tasks.results import AtomSummary, LabelData, LabelSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 

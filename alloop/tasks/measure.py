@@ -14,12 +14,12 @@ from alloop.failures import TaskFailure
 from alloop.materials.supercell import face_distances, repeated
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError, batches_of, labelled_graphs
+from alloop.tasks.contract.evaluate import EvaluateRequest, EvaluateSummary
+from alloop.tasks.contract.measure import MeasureData, MeasureRequest, MeasureSummary
+from alloop.tasks.contract.produce import ProduceSummary
 from alloop.tasks.fit import read_frame
 from alloop.tasks.machine import Machine
 from alloop.tasks.produce import read_trajectory
-from alloop.tasks.production_requests import MeasureRequest
-from alloop.tasks.requests import EvaluateRequest
-from alloop.tasks.results import EvaluateSummary, MeasureData, MeasureSummary, ProduceSummary
 from alloop.tasks.workspace import Workspace
 from alloop.transport.sites import DensityResult
 

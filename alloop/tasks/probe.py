@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from alloop.failures import TaskFailure
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.probe import ProbeRequest, ProbeSummary
 from alloop.tasks.label import label_structure
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import ProbeRequest
-from alloop.tasks.results import LabelData, ProbeSummary
 from alloop.tasks.workspace import Workspace
 
 

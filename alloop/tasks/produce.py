@@ -24,9 +24,8 @@ from alloop.failures import TaskFailure
 from alloop.potential.batched import BatchedModel
 from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError
+from alloop.tasks.contract.produce import ProduceData, ProducedWalker, ProduceRequest, ProduceSummary, WalkerPoint
 from alloop.tasks.machine import Machine
-from alloop.tasks.production_requests import ProduceRequest
-from alloop.tasks.results import ProduceData, ProducedWalker, ProduceSummary, WalkerPoint
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

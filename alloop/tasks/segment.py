@@ -17,8 +17,8 @@ from alloop.dynamics.shortlist import Shortlist
 from alloop.dynamics.state import State, fresh_state
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
-from alloop.tasks.requests import ExploreRequest, ExploreWalker
-from alloop.tasks.results import Offer, OffersSummary, Snapshot
+from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
+from alloop.tasks.contract.records import Offer, OffersSummary, Snapshot
 
 OFFER_SPACING_FS = 50.0
 

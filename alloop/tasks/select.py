@@ -13,9 +13,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from alloop.failures import blaming
+from alloop.tasks.contract.select import (
+    Candidate,
+    ChosenFrame,
+    FrameView,
+    SegmentSource,
+    SelectData,
+    SelectRequest,
+    SelectSummary,
+)
 from alloop.tasks.machine import Machine
-from alloop.tasks.results import Candidate, ChosenFrame, FrameView, SelectData, SelectSummary
-from alloop.tasks.selection_requests import SegmentSource, SelectRequest
 from alloop.tasks.viewing import Viewed, view
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.probing import draw_probes, left_after

@@ -12,9 +12,8 @@ from pydantic import ValidationError
 
 from alloop.potential.committee import Committee, Look, load_committee, load_member
 from alloop.potential.descriptors import environments
+from alloop.tasks.contract.select import Candidate, FrameView, SelectRequest
 from alloop.tasks.machine import Machine
-from alloop.tasks.results import Candidate, FrameView
-from alloop.tasks.selection_requests import SelectRequest
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.calibration import Calibration
 from policies.distances import novelty_and_separation

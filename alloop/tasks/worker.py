@@ -12,10 +12,10 @@ from typing import Any
 
 from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.files.redaction import redacted
+from alloop.tasks.contract.records import Result, Timing
+from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
-from alloop.tasks.request import Request
-from alloop.tasks.requests import request_from_json
-from alloop.tasks.results import Result, Timing
+from alloop.tasks.registry import request_from_json
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

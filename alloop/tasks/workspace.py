@@ -17,19 +17,19 @@ from alloop.files.durable import write_durably
 from alloop.files.locks import LockKind, lock_path, take
 from alloop.files.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.materials.structure import Structure
-from alloop.tasks.result_files import MAX_BYTES, DamagedResultError, read_header, result_from_bytes, result_to_bytes
-from alloop.tasks.results import (
-    ExploreSummary,
-    LabelData,
-    MeasureData,
-    OffersData,
-    OffersSummary,
-    ProduceData,
-    ProduceSummary,
-    Result,
-    SelectData,
-    Snapshot,
+from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.measure import MeasureData
+from alloop.tasks.contract.produce import ProduceData, ProduceSummary
+from alloop.tasks.contract.records import OffersData, OffersSummary, Result, Snapshot
+from alloop.tasks.contract.result_files import (
+    MAX_BYTES,
+    DamagedResultError,
+    read_header,
+    result_from_bytes,
+    result_to_bytes,
 )
+from alloop.tasks.contract.select import SelectData
 
 __all__ = ["DamagedResultError", "Workspace"]
 MAX_MODEL_BYTES = 1 << 30

@@ -7,7 +7,7 @@ from alloop.failures import OutOfTimeError
 from alloop.journal.events import ConfigChanged, TaskFinished, TaskPlanned, Tick
 from alloop.journal.journal import Journal
 from alloop.opening import open_state
-from alloop.tasks.results import Timing
+from alloop.tasks.contract.records import Timing
 from tests.support.loops import STARTED, config, finished, found, loop
 
 

@@ -5,7 +5,7 @@ from alloop.drain import drain_s, longest_s
 from alloop.execution import _executor
 from alloop.journal.events import TaskFinished
 from alloop.state.records import TaskState
-from alloop.tasks.results import Timing
+from alloop.tasks.contract.records import Timing
 
 
 def config(**cpu):

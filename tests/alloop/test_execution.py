@@ -10,7 +10,7 @@ from ase.build import bulk
 from alloop.config.machine import ExecutionConfig
 from alloop.execution import Execution, wait
 from alloop.materials.structure import Structure
-from alloop.tasks.requests import InitialRequest
+from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import left_behind, processes_of
 from tests.support.waiting import wait_for

@@ -7,7 +7,7 @@ from alloop.faults import Fault
 from alloop.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.state.records import TaskState
-from alloop.tasks.results import Result, Timing
+from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from tests.support.loops import STARTED, config, loop
 

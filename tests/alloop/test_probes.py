@@ -12,7 +12,7 @@ from alloop.journal.journal import Journal, read_entries
 from alloop.opening import open_state
 from alloop.probes import agrees, due, probe_labels
 from alloop.state.fold import fold
-from alloop.tasks.results import ProbeSummary
+from alloop.tasks.contract.probe import ProbeSummary
 from tests.support.loops import CODE, STARTED, config, loop
 
 HARMLESS, HARMFUL = {"gpaw": "2"}, {"gpaw": "3", "off_eV_per_A": "0.5"}

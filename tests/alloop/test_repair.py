@@ -4,7 +4,7 @@ import pytest
 
 from alloop.repair import Mender
 from alloop.state.records import segments_of
-from alloop.tasks.results import Result
+from alloop.tasks.contract.records import Result
 from tests.support.loops import STARTED, config, loop
 
 

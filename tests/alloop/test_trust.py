@@ -4,8 +4,9 @@ import pytest
 
 from alloop.journal.events import TaskPlanned
 from alloop.journal.journal import JournalError
-from alloop.tasks.requests import AtomRequest, EvaluateRequest
-from alloop.tasks.selection_requests import SelectRequest
+from alloop.tasks.contract.evaluate import EvaluateRequest
+from alloop.tasks.contract.label import AtomRequest
+from alloop.tasks.contract.select import SelectRequest
 from alloop.trust import trusted_request
 from tests.support.loops import STARTED, config, found, loop
 

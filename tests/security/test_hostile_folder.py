@@ -14,9 +14,10 @@ from alloop.labelling.identity import code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure
 from alloop.monitor.wandb import WandbView
+from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.label import LabelRequest
 from alloop.tasks.label import label
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import InitialRequest, LabelRequest
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play

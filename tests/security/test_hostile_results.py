@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alloop.files.canonical_json import canonical_json, sha256_text
-from alloop.tasks.result_files import DamagedResultError, result_to_bytes
-from alloop.tasks.results import Result
+from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.result_files import DamagedResultError, result_to_bytes
 from alloop.tasks.workspace import Workspace
 from tests.support.loops import STARTED, config, loop
 

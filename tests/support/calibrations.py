@@ -9,8 +9,8 @@ import numpy as np
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import Event, TaskFinished, TaskPlanned
 from alloop.journal.journal import Entry
-from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.results import Timing
+from alloop.tasks.contract.calibrate import CalibrateSummary
+from alloop.tasks.contract.records import Timing
 from policies.calibration import Points
 from policies.reliability import calibrate
 from tests.support.journals import START_T

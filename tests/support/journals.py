@@ -31,7 +31,8 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
-from alloop.tasks.results import LabelData, Offer, Result, Timing
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.records import Offer, Result, Timing
 from alloop.tasks.workspace import Workspace
 from policies.stopping import LadderStopping, RungEvidence, summarise
 

@@ -20,8 +20,9 @@ from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model
 from alloop.potential.graphs import labelled_frame
 from alloop.potential.runtime import DTYPES, building
-from alloop.tasks.requests import FitRequest
-from alloop.tasks.results import LabelData, Result
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import Workspace
 
 SMALL = {"channels": 4, "max_L": 0, "max_ell": 1, "correlation": 2, "layers": 2, "cutoff_A": 4.0, "radial_functions": 6}

@@ -9,8 +9,8 @@ from ase import Atoms
 
 from alloop.materials.structure import Structure
 from alloop.potential.model_files import write_model
-from alloop.tasks.results import Offer, OffersData, OffersSummary, Result
-from alloop.tasks.selection_requests import SegmentSource, SelectRequest
+from alloop.tasks.contract.records import Offer, OffersData, OffersSummary, Result
+from alloop.tasks.contract.select import SegmentSource, SelectRequest
 from alloop.tasks.workspace import Workspace
 from tests.support.models import small_model
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from alloop.execution import Completion
 from alloop.simulation.answers import answer
-from alloop.tasks.request import Request
-from alloop.tasks.results import Result, Timing
+from alloop.tasks.contract.records import Result, Timing
+from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 
 

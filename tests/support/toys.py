@@ -13,9 +13,9 @@ from alloop.files.canonical_json import canonical_json
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Look, Prediction
+from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
+from alloop.tasks.contract.records import Snapshot
 from alloop.tasks.explore import Exploration
-from alloop.tasks.requests import ExploreRequest, ExploreWalker
-from alloop.tasks.results import Snapshot
 
 COPPER = Structure.from_atoms(bulk("Cu", cubic=True))
 ALL_ENDS = {"length", "disagreement", "contact", "temperature", "volume", "nan"}

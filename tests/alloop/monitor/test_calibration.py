@@ -12,7 +12,7 @@ from alloop.monitor.lines import lines
 from alloop.monitor.status import summary
 from alloop.monitor.status_view import render
 from alloop.state.fold import fold
-from alloop.tasks.calibrations import CalibrateSummary
+from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration import Calibration
 from policies.reliability import ReliabilityRow
 from tests.support.calibrations import FACTORS, after, calibrated

@@ -8,8 +8,8 @@ from alloop.journal.events import CampaignCreated, DriverStarted, DriverStopped,
 from alloop.journal.journal import Entry
 from alloop.report import time_split
 from alloop.report.split import KINDS, WORK, configured_slots, driver_sessions, driver_time, task_runs
-from alloop.tasks.requests import REQUESTS
-from alloop.tasks.results import Timing
+from alloop.tasks.contract.records import Timing
+from alloop.tasks.registry import REQUESTS
 from tests.support.journals import START_T, play
 
 

@@ -5,7 +5,8 @@ import pytest
 from alloop.config.machine import ExecutionConfig
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.simulation.durations import Durations
-from alloop.tasks.requests import AtomRequest, FitRequest
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.label import AtomRequest
 
 DURATIONS = Durations(
     label_s=100.0,

@@ -3,9 +3,9 @@ import pytest
 
 from alloop.materials.structure import Structure
 from alloop.potential.committee import load_committee
-from alloop.tasks.calibrations import CalibrateSummary
-from alloop.tasks.results import LabelData, Result
-from alloop.tasks.selection_requests import CalibrateRequest, CalibrationFrame
+from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, CalibrationFrame
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.records import Result
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap

@@ -7,7 +7,8 @@ from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.architecture import new_model
 from alloop.potential.model_files import write_model
-from alloop.tasks.results import ExploreSummary, OffersData, Result
+from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.records import OffersData, Result
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 from tests.support.toys import COPPER, alone, request, why

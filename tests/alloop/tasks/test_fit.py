@@ -10,10 +10,9 @@ from alloop.files.canonical_json import content_key
 from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of, labelled_frame
 from alloop.potential.model_files import file_sha256, read_model
+from alloop.tasks.contract.fit import FineTuning, FitSummary
 from alloop.tasks.fit import fit, initial_model, read_frame, watched_keys
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import FineTuning
-from alloop.tasks.results import FitSummary
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
 from tests.support.models import E0S, fit_request, frames, labelled, lithium_chloride, make_small_foundation, put_labels
@@ -83,7 +82,7 @@ def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
     code = (
         "import sys; from pathlib import Path; from alloop.tasks.fit import fit; "
         "from alloop.tasks.machine import Machine; "
-        "from alloop.tasks.requests import FitRequest; from alloop.tasks.workspace import Workspace; "
+        "from alloop.tasks.registry import FitRequest; from alloop.tasks.workspace import Workspace; "
         "r = FitRequest.model_validate_json(sys.argv[2]); "
         "print(fit(r, Workspace(Path(sys.argv[1])), Machine())[0]['model_sha256'])"
     )

@@ -8,10 +8,11 @@ from alloop.materials.structure import Structure
 from alloop.potential.committee import load_committee
 from alloop.potential.model_files import read_model, write_model
 from alloop.potential.surface import fastest_of
+from alloop.tasks.contract.evaluate import EvaluateRequest
+from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
+from alloop.tasks.contract.records import OffersData
 from alloop.tasks.machine import Machine
-from alloop.tasks.production_requests import ProduceRequest, ProductionWalker
-from alloop.tasks.requests import EvaluateRequest
-from alloop.tasks.results import ExploreSummary, OffersData
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 from tests.support.models import fit_request, frames, lithium_chloride, put_labels, small_model

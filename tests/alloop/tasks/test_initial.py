@@ -2,8 +2,8 @@ from ase.build import bulk
 
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
-from alloop.tasks.requests import InitialRequest
-from alloop.tasks.results import OffersData, OffersSummary
+from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.records import OffersData, OffersSummary
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 

@@ -8,10 +8,10 @@ from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling.gpaw_job import CodeMismatchError
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
+from alloop.tasks.contract.records import OffersData, Result
 from alloop.tasks.label import atom, label
 from alloop.tasks.machine import Machine
-from alloop.tasks.requests import AtomRequest, LabelRequest
-from alloop.tasks.results import AtomSummary, LabelData, LabelSummary, OffersData, Result
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from tests.support import mpi

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from alloop.failures import PolicyError
-from alloop.tasks.results import Offer, OffersSummary, Result, SelectSummary
-from alloop.tasks.selection_requests import SegmentSource, SelectRequest
+from alloop.tasks.contract.records import Offer, OffersSummary, Result
+from alloop.tasks.contract.select import SegmentSource, SelectRequest, SelectSummary
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 

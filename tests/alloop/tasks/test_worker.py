@@ -5,7 +5,7 @@ from ase.build import bulk
 
 from alloop.materials.structure import Structure
 from alloop.tasks import worker
-from alloop.tasks.requests import InitialRequest
+from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 

@@ -7,7 +7,7 @@ import math
 from typing import Any, BinaryIO
 
 from alloop.files.canonical_json import canonical_json, sha256_text
-from alloop.tasks.results import Result
+from alloop.tasks.contract.records import Result
 
 MAX_HEADER_BYTES = 16 << 20
 MAX_BYTES = 256 << 20

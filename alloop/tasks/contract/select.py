@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alloop.tasks.request import Request
-from alloop.tasks.results import Record
+from alloop.materials.structure import Vector
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
 from policies.calibration import Calibration
 
 
@@ -89,20 +90,70 @@ class SelectRequest(Request):
     quiet: dict[str, int] = Field(default_factory=dict)
 
 
-class CalibrationFrame(Record):
-    """One labelled frame: the selection that chose it, with which probability, and whether that was at random."""
+class ChosenFrame(Record):
+    """One selected frame, and the probability with which it was chosen."""
 
     id: str
-    selection: str
-    label: str
-    probability: float = Field(gt=0, le=1)
-    probe: bool
+    rank: int
+    why: str
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
-class CalibrateRequest(Request):
-    """What the disagreement of the committees means, from the labels of frames that they had looked at before."""
+class Candidate(Record):
+    """One offered frame, as a selection sees it; see `Offer`. Its structure stands at `source`."""
 
-    kind: ClassVar[str] = "calibrate"
-    slot_kind: ClassVar[str] = "measure"
+    id: str
+    walker: str
+    system: str
+    generation: int
+    why: str
+    disagreement_eV_per_A: float | None
+    min_contact: float
+    source: str = ""
 
-    frames: tuple[CalibrationFrame, ...]
+
+class FrameView(Record):
+    """What the committee said of a frame before it had a label, atom by atom.
+
+    Attributes
+    ----------
+    disagreement_eV_per_A : tuple of float
+        Disagreement of every atom (eV/Å).
+    forces_eV_per_A : tuple
+        The leader's forces (eV/Å).
+    expected_error_eV_per_A, bound_eV_per_A : tuple of float
+        Expected error of every force, and the bound that 90 % stay below (eV/Å); empty before there was a calibration.
+    """
+
+    disagreement_eV_per_A: tuple[float, ...]
+    forces_eV_per_A: tuple[Vector, ...]
+    expected_error_eV_per_A: tuple[float, ...] = ()
+    bound_eV_per_A: tuple[float, ...] = ()
+
+
+class SelectSummary(Record):
+    """How many frames there were, and what became of them.
+
+    Attributes
+    ----------
+    unreadable : int
+        Results that should have held candidates and were damaged or gone: their frames are out.
+    """
+
+    candidates: int
+    unreadable: int
+    chosen: int
+    rejected: dict[str, int]
+    waiting: int
+
+
+class SelectData(Record):
+    """A selection: the chosen frames, the rejected ones with the reason by id, and those that wait for the next.
+
+    `views` holds what the committee said of each chosen frame, by id.
+    """
+
+    chosen: tuple[ChosenFrame, ...]
+    rejected: dict[str, str]
+    waiting: tuple[Candidate, ...]
+    views: dict[str, FrameView] = Field(default_factory=dict)

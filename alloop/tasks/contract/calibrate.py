@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from alloop.tasks.results import Record
+from typing import ClassVar
+
+from pydantic import Field
+
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
 from policies.calibration import Calibration
 from policies.reliability import CalibrationReport, ReliabilityRow
 
@@ -51,3 +56,22 @@ class CalibrateSummary(Record):
             frames=frames,
             probes=probes,
         )
+
+
+class CalibrationFrame(Record):
+    """One labelled frame: the selection that chose it, with which probability, and whether that was at random."""
+
+    id: str
+    selection: str
+    label: str
+    probability: float = Field(gt=0, le=1)
+    probe: bool
+
+
+class CalibrateRequest(Request):
+    """What the disagreement of the committees means, from the labels of frames that they had looked at before."""
+
+    kind: ClassVar[str] = "calibrate"
+    slot_kind: ClassVar[str] = "measure"
+
+    frames: tuple[CalibrationFrame, ...]

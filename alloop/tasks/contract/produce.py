@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from alloop.materials.structure import Structure
-from alloop.tasks.request import Request
-from alloop.tasks.results import Record
+from alloop.materials.structure import Structure, Vector
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
 
 
 class ProductionWalker(Record):
@@ -73,50 +73,64 @@ class ProduceRequest(Request):
         return self
 
 
-class ProductionRun(Record):
-    """One production run: its temperature (K), the keys of its segments in order, and its place among their walkers."""
-
-    temperature_K: float
-    segments: tuple[str, ...]
-    walker: int
-
-
-class MeasureRequest(Request):
-    """Transport of one model in one system, from its production runs.
+class ProducedWalker(Record):
+    """What came of one walker of a segment of production MD; its trajectory stands in a file beside the result.
 
     Attributes
     ----------
-    structure : Structure
-        The cell that was repeated.
-    repeat : tuple of int
-        Supercell along each lattice vector.
-    runs : tuple of ProductionRun
-        Replicas of all temperatures.
-    mobile : str
-        Element of the mobile ions, each of charge `charge_e` (elementary charges).
-    targets_K : tuple of float
-        Temperatures at which the conductivity is wanted (K).
-    planes : dict
-        Miller indices of planes by name.
-    min_width_A : float
-        Distance between periodic faces (Å) below which results are flagged.
-    density_at_K : float or None
-        Temperature of the density and the sites; None for neither.
-    density_resolution_A : float
-        Edge of a voxel (Å).
+    ended : str
+        ``length``, or why it was stopped, here or in a segment before: ``nan``, ``temperature`` or ``contact``.
+    samples : int
+        Samples of this segment; 0 of a walker that was stopped before.
+    mean_kinetic_K : float or None
+        Mean kinetic temperature of the samples.
+    drift_meV_per_atom_per_ps : float or None
+        Slope of the conserved energy; None of fewer than three samples.
+    min_contact : float or None
+        Shortest contact of all steps, that of its end included, in sums of covalent radii; None where every contact
+        is beyond the cutoff of the model.
+    trajectory_sha256, file : str
+        Digest and name of the trajectory's file, in the folder of the result.
     """
 
-    kind: ClassVar[str] = "measure"
-    slot_kind: ClassVar[str] = "measure"
+    temperature_K: float
+    ended: Literal["length", "nan", "temperature", "contact"]
+    samples: int = Field(ge=0)
+    mean_kinetic_K: float | None
+    drift_meV_per_atom_per_ps: float | None
+    min_contact: float | None
+    trajectory_sha256: str
+    file: str
 
-    system: str
-    structure: Structure
-    repeat: tuple[int, int, int]
-    runs: tuple[ProductionRun, ...]
-    mobile: str
-    charge_e: float
-    targets_K: tuple[float, ...]
-    planes: dict[str, tuple[int, int, int]]
-    min_width_A: float
-    density_at_K: float | None
-    density_resolution_A: float
+
+class ProduceSummary(Record):
+    """Summary of a ``produce`` task, the walkers in the order of the request."""
+
+    walkers: tuple[ProducedWalker, ...]
+
+
+class WalkerPoint(Record):
+    """Where a walker continues, to the last bit: positions in Å, momenta in ASE units (sqrt(eV·amu)).
+
+    Attributes
+    ----------
+    step : int
+        Steps of production made, in all segments; with the walker's seed it decides the noise of the next one.
+    chain, chain_rate : tuple of float
+        Positions and velocities of a Nosé-Hoover chain.
+    heat_eV : float
+        Energy a stochastic thermostat has put in since production began.
+    """
+
+    step: int
+    positions_A: tuple[Vector, ...]
+    momenta: tuple[Vector, ...]
+    chain: tuple[float, ...]
+    chain_rate: tuple[float, ...]
+    heat_eV: float
+
+
+class ProduceData(Record):
+    """Where the walkers continue, in the order of the request; None for those that were stopped."""
+
+    points: tuple[WalkerPoint | None, ...]

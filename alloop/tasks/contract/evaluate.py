@@ -1,0 +1,34 @@
+"""Errors of a model on labelled frames: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
+
+
+class EvaluateRequest(Request):
+    """Errors of one model on labelled frames."""
+
+    kind: ClassVar[str] = "evaluate"
+    slot_kind: ClassVar[str] = "measure"
+
+    model: str
+    frames: tuple[str, ...]
+    dtype: Literal["float32", "float64"]
+
+
+class EvaluateSummary(Record):
+    """Errors frame by frame, in the order of the request.
+
+    Attributes
+    ----------
+    energy_error_eV_per_atom : tuple of float
+        Predicted minus labelled energy per atom (eV/atom).
+    forces_squared_error : tuple of float
+        Mean over the frame's 3N force components of the squared error ((eV/Å)²).
+    """
+
+    energy_error_eV_per_atom: tuple[float, ...]
+    forces_squared_error: tuple[float, ...]

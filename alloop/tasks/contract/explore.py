@@ -1,0 +1,94 @@
+"""Exploring molecular dynamics: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from alloop.materials.structure import Structure
+from alloop.tasks.contract.records import OffersSummary, Record
+from alloop.tasks.contract.request import Request
+from policies.calibration import Calibration
+
+
+class ExploreWalker(Record):
+    """One walker of a task of exploration.
+
+    Attributes
+    ----------
+    start : str or None
+        ``<key>#<place>``: the segment, and the walker's place in it, whose last good positions, momenta and cell are
+        continued; None to begin at the structure of the request. A key alone is that of a segment of one walker.
+    random_steps : tuple of int
+        Steps at which a frame is offered whatever the committee says.
+    """
+
+    start: str | None
+    temperature_K: float
+    steps: int
+    random_steps: tuple[int, ...]
+    seed: int
+
+
+class ExploreRequest(Request):
+    """Segments of molecular dynamics of walkers of one system, under one committee.
+
+    Attributes
+    ----------
+    structure : Structure
+        Where the walkers began; its positions are used where nothing is continued.
+    members : tuple of str
+        Models (``fit:<key>`` or ``foundation:<sha256>``), the leader first.
+    check_every_steps : int
+        Most steps between two looks of the whole committee.
+    lower_eV_per_A, upper_eV_per_A : float
+        Window of the largest expected error over the atoms; `lower` None means that nothing is offered for it.
+    calibration : Calibration or None
+        What the committee's disagreement means; None takes it for the expected error.
+    """
+
+    kind: ClassVar[str] = "explore"
+    slot_kind: ClassVar[str] = "explore"
+    PHYSICS_VERSION: ClassVar[int] = 3
+
+    structure: Structure
+    walkers: Annotated[tuple[ExploreWalker, ...], Field(min_length=1)]
+    members: tuple[str, ...]
+    dtype: Literal["float32", "float64"]
+    ensemble: Literal["nvt", "npt"]
+    pressure_GPa: float
+    timestep_fs: float
+    friction_per_fs: float
+    check_every_steps: int
+    max_offers: int
+    lower_eV_per_A: float | None
+    upper_eV_per_A: float
+    stop_contact: float
+    min_contact: float
+    stop_temperature_factor: float
+    calibration: Calibration | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_walker(cls, fields: Any) -> Any:
+        """Read a request of the time when a task had one walker, whose fields stood among the others."""
+        if not isinstance(fields, dict) or "walkers" in fields:
+            return fields
+        own = {name: fields[name] for name in ExploreWalker.model_fields if name in fields}
+        return {name: value for name, value in fields.items() if name not in own} | {"walkers": (own,)}
+
+
+class ExploreSummary(Record):
+    """Summary of an ``explore`` task, its walkers in the order of the request.
+
+    The offers of all walkers are numbered through, in this order.
+    """
+
+    walkers: tuple[OffersSummary, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_walker(cls, fields: Any) -> Any:
+        """Read a summary of the time when a task had one walker."""
+        return fields if not isinstance(fields, dict) or "walkers" in fields else {"walkers": (fields,)}

@@ -1,0 +1,103 @@
+"""Fits of models: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
+
+
+class FineTuning(Record):
+    """How a fit changes the model it starts from, if not in all its weights.
+
+    Attributes
+    ----------
+    method : str
+        ``multihead``, ``frozen`` or ``lora``.
+    frozen : str or None
+        The last part that stays: ``embedding``, ``interactions`` or ``products``.
+    rank : int or None
+        Rank of the changes of linear layers.
+    replay : tuple of str
+        Keys of the labels that the second head replays.
+    """
+
+    method: Literal["multihead", "frozen", "lora"]
+    frozen: Literal["embedding", "interactions", "products"] | None = None
+    rank: int | None = None
+    replay: tuple[str, ...] = ()
+
+
+class FitRequest(Request):
+    """One member of the committee, or one fit of a rung.
+
+    Attributes
+    ----------
+    train : tuple of str
+        Keys of the labels to fit, in order; a bootstrap sample repeats some.
+    valid : tuple of str
+        Keys of the labels watched for early stopping (out of the bootstrap bag); may be empty.
+    init : str or None
+        Model to start from (``fit:<key>`` or ``foundation:<sha256>``), or None for random weights.
+    e0s_eV : dict
+        Isolated-atom energy of every element the model shall know (eV).
+    patience : int or None
+        Checks without improvement before stopping; None for the fixed schedule of `max_steps`.
+    finetuning : FineTuning or None
+        None: all weights are fitted. Only then it is not in the key.
+    level_energy : bool
+        Whether the energies of `init`, which knows forces only, are first shifted by a constant to those of `train`.
+        If not, it is not in the key.
+    """
+
+    kind: ClassVar[str] = "fit"
+    slot_kind: ClassVar[str] = "fit"
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    init: str | None
+    architecture: dict[str, Any]
+    e0s_eV: dict[str, float]
+    max_steps: int
+    batch_size: int
+    learning_rate: float
+    energy_weight: float
+    forces_weight: float
+    stress_weight: float
+    patience: int | None
+    check_every_steps: int
+    ema_decay: float
+    dtype: Literal["float32", "float64"]
+    seed: int
+    finetuning: FineTuning | None = None
+    level_energy: bool = False
+
+    def _in_key(self) -> dict[str, Any]:
+        fields = super()._in_key()
+        if self.finetuning is None:
+            del fields["finetuning"]
+        if not self.level_energy:
+            del fields["level_energy"]
+        return fields
+
+
+class EpochMetrics(Record):
+    """One check during a fit. RMSEs are of the watched frames (`valid`, or the training frames without any)."""
+
+    step: int
+    loss: float
+    rmse_energy_meV_per_atom: float
+    rmse_forces_meV_per_A: float
+    learning_rate: float
+
+
+class FitSummary(Record):
+    """What came of a fit; the model's files stand beside the result."""
+
+    model_sha256: str
+    steps: int
+    stopped: Literal["schedule", "patience"]
+    watched: Literal["valid", "train"]
+    history: tuple[EpochMetrics, ...]
+    parameters: int

@@ -1,0 +1,22 @@
+"""Rattled copies of a system: what is asked."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from alloop.materials.structure import Structure
+from alloop.tasks.contract.request import Request
+
+
+class InitialRequest(Request):
+    """Rattled copies of one system."""
+
+    kind: ClassVar[str] = "initial"
+    slot_kind: ClassVar[str] = "explore"
+
+    structure: Structure
+    frames: int
+    rattle_A: float
+    strain: float
+    min_contact: float
+    seed: int

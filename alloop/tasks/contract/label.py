@@ -1,0 +1,71 @@
+"""Labels and reference energies of atoms: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from alloop.materials.structure import Structure, Vector
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
+
+
+class AtomRequest(Request):
+    """The reference energy E0 (eV) of an isolated atom."""
+
+    kind: ClassVar[str] = "atom"
+    slot_kind: ClassVar[str] = "label"
+
+    element: str
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+
+class LabelRequest(Request):
+    """The DFT energy, forces and stress of one frame.
+
+    Attributes
+    ----------
+    source : str
+        ``<kind>/<key>#<index>``: the offer that holds the structure. Not in the key.
+    structure_sha256 : str
+        Digest of the structure.
+    settings : dict
+        The config's ``label`` section.
+    code : dict
+        Versions of the code and its datasets that decide the result.
+    """
+
+    kind: ClassVar[str] = "label"
+    slot_kind: ClassVar[str] = "label"
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset({"source"})
+
+    source: str
+    structure_sha256: str
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+
+class AtomSummary(Record):
+    """Reference energy of an isolated atom (eV)."""
+
+    energy_eV: float
+    magnetic_moment_muB: float | None = None
+
+
+class LabelSummary(Record):
+    """What the journal keeps in clear of a label; `scf_rung` is the rung of the SCF ladder that converged."""
+
+    energy_eV: float
+    atoms: int
+    max_force_eV_per_A: float
+    scf_iterations: int | None = None
+    scf_rung: int = 0
+
+
+class LabelData(Record):
+    """A label: force-consistent free energy (eV), forces (eV/Å), stress (eV/Å³, ASE's sign and Voigt order)."""
+
+    structure: Structure
+    energy_eV: float
+    forces_eV_per_A: tuple[Vector, ...]
+    stress_eV_per_A3: tuple[float, float, float, float, float, float] | None

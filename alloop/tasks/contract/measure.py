@@ -1,0 +1,83 @@
+"""Transport from production runs: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from alloop.materials.structure import Structure
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
+from alloop.transport.results import TransportCurves, TransportSummary
+from alloop.transport.sites import DensityResult
+
+
+class MeasureSummary(Record):
+    """Transport of one model in one system.
+
+    Attributes
+    ----------
+    narrow : str
+        Why the results may be limited by the size of the cell; empty where it is wide enough.
+    density_sha256 : str
+        Digest of the grid of the density, in a file beside the result; empty without one.
+    """
+
+    transport: TransportSummary
+    narrow: str = ""
+    density_sha256: str = ""
+
+
+class MeasureData(Record):
+    """Curves of the transport, and the density and sites where they were asked for."""
+
+    curves: TransportCurves
+    density: DensityResult | None = None
+
+
+class ProductionRun(Record):
+    """One production run: its temperature (K), the keys of its segments in order, and its place among their walkers."""
+
+    temperature_K: float
+    segments: tuple[str, ...]
+    walker: int
+
+
+class MeasureRequest(Request):
+    """Transport of one model in one system, from its production runs.
+
+    Attributes
+    ----------
+    structure : Structure
+        The cell that was repeated.
+    repeat : tuple of int
+        Supercell along each lattice vector.
+    runs : tuple of ProductionRun
+        Replicas of all temperatures.
+    mobile : str
+        Element of the mobile ions, each of charge `charge_e` (elementary charges).
+    targets_K : tuple of float
+        Temperatures at which the conductivity is wanted (K).
+    planes : dict
+        Miller indices of planes by name.
+    min_width_A : float
+        Distance between periodic faces (Å) below which results are flagged.
+    density_at_K : float or None
+        Temperature of the density and the sites; None for neither.
+    density_resolution_A : float
+        Edge of a voxel (Å).
+    """
+
+    kind: ClassVar[str] = "measure"
+    slot_kind: ClassVar[str] = "measure"
+
+    system: str
+    structure: Structure
+    repeat: tuple[int, int, int]
+    runs: tuple[ProductionRun, ...]
+    mobile: str
+    charge_e: float
+    targets_K: tuple[float, ...]
+    planes: dict[str, tuple[int, int, int]]
+    min_width_A: float
+    density_at_K: float | None
+    density_resolution_A: float

@@ -1,0 +1,47 @@
+"""Labels made again with changed code: what is asked and what is answered."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.request import Request
+
+
+class ProbeRequest(Request):
+    """A label that stands, made again with changed code.
+
+    Attributes
+    ----------
+    label : str
+        Key of the label that stands.
+    settings : dict
+        The config's ``label`` section.
+    code : dict
+        Versions of the changed code and its datasets.
+    """
+
+    kind: ClassVar[str] = "probe"
+    slot_kind: ClassVar[str] = "label"
+
+    label: str
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+
+class ProbeSummary(Record):
+    """How far a label made again is from the one that stands.
+
+    Attributes
+    ----------
+    energy_eV_per_atom : float
+        |ΔE| per atom (eV/atom).
+    force_eV_per_A : float
+        Largest |ΔF| of a force component (eV/Å).
+    stress_eV_per_A3 : float or None
+        Largest |Δσ| of a stress component (eV/Å³); None where the label that stands has no stress.
+    """
+
+    energy_eV_per_atom: float
+    force_eV_per_A: float
+    stress_eV_per_A3: float | None
