@@ -21,7 +21,7 @@ import numpy as np
 
 from alloop import build
 from alloop.commands.campaigns import folded
-from alloop.tasks.calibrate import Labelled, labelled_frames, points_of
+from alloop.tasks.kinds.calibrate import Labelled, labelled_frames, points_of
 from alloop.tasks.workspace import Workspace
 from policies.calibration import fit_calibration, memory
 from policies.reliability import COVERAGE_RANGE, FEWEST_FRAMES, LARGEST_RATIO, ReliabilityRow, calibrate, reliability

@@ -34,9 +34,10 @@ from alloop.dynamics.state import fresh_state
 from alloop.journal.journal import Journal
 from alloop.opening import open_state
 from alloop.potential.architecture import new_model
-from alloop.potential.committee import Committee, load_member
+from alloop.potential.committee import Committee
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_frame, labelled_graphs
 from alloop.potential.training import Recipe, train
+from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
 
 CELL = Path(__file__).parents[1] / "configs" / "structures" / "Li3InCl6.extxyz"

@@ -15,13 +15,10 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from alloop.potential.architecture import cutoff_of, head_of, numbers_of
 from alloop.potential.batched import BatchedCommittee
 from alloop.potential.disagreement import disagreement
-from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import one_hot
-from alloop.potential.model_files import hot, hot_model
 from alloop.potential.neighbours import SKIN_A, Edges, Neighbourhoods
 from alloop.potential.runtime import DTYPES
 from alloop.potential.surface import Surface, ready, surfaces
-from alloop.tasks.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,23 +189,6 @@ class LeaderCalculator(Calculator):  # type: ignore[misc]
         }
         if prediction.stress_eV_per_A3 is not None:
             self.results["stress"] = prediction.stress_eV_per_A3
-
-
-def load_committee(workspace: Workspace, members: tuple[str, ...], device: str, dtype: str) -> Committee:
-    """Return the committee of some models of a campaign (``fit:<key>`` or ``foundation:<sha256>``), the leader first.
-
-    Models stay in memory between calls.
-    """
-    return Committee([load_member(workspace, member, device, dtype) for member in members], device=device, dtype=dtype)
-
-
-def load_member(workspace: Workspace, member: str, device: str, dtype: str) -> torch.nn.Module:
-    """Return one model of a campaign for evaluation; a foundation is evaluated as it is, with its own E0s."""
-    path = workspace.model_path(member)
-    origin, _, sha256 = member.partition(":")
-    if origin == "fit":
-        return hot_model(path, device, dtype, workspace.model_sha256(member))
-    return hot(sha256, device, dtype, lambda: load_foundation_file(path, sha256, device=device).to(DTYPES[dtype]))
 
 
 def _is_finite(atoms: Atoms) -> bool:

@@ -17,13 +17,14 @@ from alloop.files.durable import write_durably
 from alloop.files.plain_files import NotPlainError, open_below, read_below
 from alloop.potential.architecture import build_model, describe_model, load_state, rebuilt
 from alloop.potential.runtime import DTYPES
-from alloop.tasks.workspace import MAX_MODEL_BYTES
 
 FORMAT = 1
 _HOT_MODELS = 24
 
 _hot: OrderedDict[tuple[str, str, str], torch.nn.Module] = OrderedDict()
 _lock = threading.RLock()
+
+MAX_MODEL_BYTES = 1 << 30
 
 
 class ModelFileError(Exception):

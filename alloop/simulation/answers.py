@@ -11,7 +11,6 @@ import numpy as np
 from alloop.charter import stable_integer
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
-from alloop.tasks.calibrate import calibrate
 from alloop.tasks.contract.calibrate import CalibrateRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
@@ -23,8 +22,9 @@ from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
+from alloop.tasks.kinds.calibrate import calibrate
+from alloop.tasks.kinds.select import select
 from alloop.tasks.machine import Machine
-from alloop.tasks.select import select
 from alloop.tasks.workspace import Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

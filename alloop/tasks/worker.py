@@ -25,17 +25,17 @@ ANY_MACHINE = Machine()
 WAIT_FOR_ROOM_S = (1.0, 3.0, 6.0)
 """Times (s) a worker waits with a result in its hands for room on the disk."""
 _TASKS = {
-    "initial": "alloop.tasks.initial:initial",
-    "explore": "alloop.tasks.explore:explore",
-    "atom": "alloop.tasks.label:atom",
-    "label": "alloop.tasks.label:label",
-    "probe": "alloop.tasks.probe:probe",
-    "fit": "alloop.tasks.fit:fit",
-    "evaluate": "alloop.tasks.measure:evaluate",
-    "produce": "alloop.tasks.produce:produce",
-    "measure": "alloop.tasks.measure:measure",
-    "select": "alloop.tasks.select:select",
-    "calibrate": "alloop.tasks.calibrate:calibrate",
+    "initial": "alloop.tasks.kinds.initial:initial",
+    "explore": "alloop.tasks.kinds.explore:explore",
+    "atom": "alloop.tasks.kinds.label:atom",
+    "label": "alloop.tasks.kinds.label:label",
+    "probe": "alloop.tasks.kinds.probe:probe",
+    "fit": "alloop.tasks.kinds.fit:fit",
+    "evaluate": "alloop.tasks.kinds.measure:evaluate",
+    "produce": "alloop.tasks.kinds.produce:produce",
+    "measure": "alloop.tasks.kinds.measure:measure",
+    "select": "alloop.tasks.kinds.select:select",
+    "calibrate": "alloop.tasks.kinds.calibrate:calibrate",
 }
 
 

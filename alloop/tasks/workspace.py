@@ -32,8 +32,7 @@ from alloop.tasks.contract.result_files import (
 from alloop.tasks.contract.select import SelectData
 
 __all__ = ["DamagedResultError", "Workspace"]
-MAX_MODEL_BYTES = 1 << 30
-MAX_TRAJECTORY_BYTES = 2 << 30
+MAX_FILE_BYTES = 2 << 30
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
@@ -211,7 +210,7 @@ class Workspace:
     def _verified(self, path: Path, sha256: str) -> bytes:
         """Return a file that stands beside a result, if it is the one that was written."""
         try:
-            content = read_below(self.root, path, MAX_TRAJECTORY_BYTES)
+            content = read_below(self.root, path, MAX_FILE_BYTES)
         except (FileNotFoundError, NotPlainError) as error:
             raise DamagedResultError(f"{path.name} cannot be read") from error
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -238,7 +237,7 @@ class Workspace:
         """Return the digest of a file beside a result, None of one that is missing or too large."""
         try:
             with os.fdopen(open_below(self.root, path), "rb") as file:
-                small = os.fstat(file.fileno()).st_size <= max(MAX_MODEL_BYTES, MAX_TRAJECTORY_BYTES)
+                small = os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES
                 return hashlib.file_digest(file, "sha256").hexdigest() if small else None
         except FileNotFoundError:
             return None

@@ -13,7 +13,7 @@ from ase.data import atomic_numbers
 
 from alloop.potential.model_files import read_model, write_model
 from alloop.state.state import State
-from alloop.tasks.fit import read_frame
+from alloop.tasks.kinds.fit import read_frame
 from alloop.tasks.workspace import Workspace
 from benchmarks.label_efficiency.campaigns import One
 from benchmarks.label_efficiency.dynamics import diffusivity, run

@@ -16,7 +16,7 @@ from alloop.materials.structure import Structure
 from alloop.monitor.wandb import WandbView
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
-from alloop.tasks.label import label
+from alloop.tasks.kinds.label import label
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace

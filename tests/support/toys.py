@@ -15,7 +15,7 @@ from alloop.materials.structure import Structure
 from alloop.potential.committee import Look, Prediction
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
 from alloop.tasks.contract.records import Snapshot
-from alloop.tasks.explore import Exploration
+from alloop.tasks.kinds.explore import Exploration
 
 COPPER = Structure.from_atoms(bulk("Cu", cubic=True))
 ALL_ENDS = {"length", "disagreement", "contact", "temperature", "volume", "nan"}

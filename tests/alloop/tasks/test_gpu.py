@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from alloop.materials.structure import Structure
-from alloop.potential.committee import load_committee
 from alloop.potential.model_files import read_model, write_model
 from alloop.potential.surface import fastest_of
 from alloop.tasks.contract.evaluate import EvaluateRequest
@@ -13,6 +12,7 @@ from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.records import OffersData
 from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 from tests.support.models import fit_request, frames, lithium_chloride, put_labels, small_model

@@ -6,8 +6,8 @@ from alloop.failures import TaskFailure
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.model_files import write_model
 from alloop.tasks.contract.evaluate import EvaluateRequest, EvaluateSummary
+from alloop.tasks.kinds.evaluate import evaluate
 from alloop.tasks.machine import Machine
-from alloop.tasks.measure import evaluate
 from alloop.tasks.workspace import Workspace
 from tests.support.models import frames, labelled, lithium_chloride, put_labels, small_model
 

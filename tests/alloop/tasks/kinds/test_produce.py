@@ -6,7 +6,7 @@ from alloop.dynamics.trajectory import concatenate
 from alloop.materials.structure import Structure
 from alloop.potential.model_files import write_model
 from alloop.tasks.contract.produce import ProduceData, ProduceRequest, ProduceSummary, ProductionWalker
-from alloop.tasks.produce import read_trajectory
+from alloop.tasks.kinds.produce import read_trajectory
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from tests.support.models import lithium_chloride, small_model

@@ -10,10 +10,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from alloop.potential.committee import Committee, Look, load_committee, load_member
+from alloop.potential.committee import Committee, Look
 from alloop.potential.descriptors import environments
 from alloop.tasks.contract.select import Candidate, FrameView, SelectRequest
 from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_committee, load_member
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.calibration import Calibration
 from policies.distances import novelty_and_separation

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from alloop.potential.committee import Look, Prediction, load_committee
+from alloop.potential.committee import Look, Prediction
+from alloop.tasks.kinds.select import arrays
+from alloop.tasks.kinds.viewing import view
 from alloop.tasks.machine import Machine
-from alloop.tasks.select import arrays
-from alloop.tasks.viewing import view
+from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap
@@ -100,7 +101,7 @@ def test_a_probe_of_which_the_committee_gives_no_number_is_chosen_and_leaves_no_
             nothing = np.full((len(atoms), 3), np.nan)
             return Look(Prediction(0.0, nothing), np.full(len(atoms), np.nan))
 
-    monkeypatch.setattr("alloop.tasks.viewing.load_committee", lambda *arguments: Lost())
+    monkeypatch.setattr("alloop.tasks.kinds.viewing.load_committee", lambda *arguments: Lost())
     segment = put_offers(workspace, "w", [lithium_chloride(1)])
     key = perform(str(workspace.root), "select", selection_of(segment, count=1, probes=1).model_dump(mode="json"))
     found = workspace.selection(key)

@@ -14,11 +14,12 @@ from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.phase import Floats
 from alloop.dynamics.state import State
 from alloop.materials.structure import Structure
-from alloop.potential.committee import Committee, load_committee
+from alloop.potential.committee import Committee
 from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker
 from alloop.tasks.contract.records import OffersData, OffersSummary, Snapshot
+from alloop.tasks.kinds.segment import Doubt, Frame, Segment, fresh
 from alloop.tasks.machine import Machine
-from alloop.tasks.segment import Doubt, Frame, Segment, fresh
+from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

@@ -10,7 +10,7 @@ from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
 from alloop.tasks.contract.records import OffersData, Result
-from alloop.tasks.label import atom, label
+from alloop.tasks.kinds.label import atom, label
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import DamagedResultError, Workspace

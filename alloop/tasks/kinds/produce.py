@@ -22,10 +22,10 @@ from alloop.dynamics.production import produce as run_segment
 from alloop.dynamics.trajectory import Trajectory
 from alloop.failures import TaskFailure
 from alloop.potential.batched import BatchedModel
-from alloop.potential.committee import load_member
 from alloop.potential.graphs import UnknownElementError
 from alloop.tasks.contract.produce import ProduceData, ProducedWalker, ProduceRequest, ProduceSummary, WalkerPoint
 from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_member
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]

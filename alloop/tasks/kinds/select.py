@@ -22,8 +22,8 @@ from alloop.tasks.contract.select import (
     SelectRequest,
     SelectSummary,
 )
+from alloop.tasks.kinds.viewing import Viewed, view
 from alloop.tasks.machine import Machine
-from alloop.tasks.viewing import Viewed, view
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from policies.probing import draw_probes, left_after
 from policies.registry import load_policy

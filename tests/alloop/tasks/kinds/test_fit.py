@@ -11,7 +11,7 @@ from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of, labelled_frame
 from alloop.potential.model_files import file_sha256, read_model
 from alloop.tasks.contract.fit import FineTuning, FitSummary
-from alloop.tasks.fit import fit, initial_model, read_frame, watched_keys
+from alloop.tasks.kinds.fit import fit, initial_model, read_frame, watched_keys
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
@@ -80,7 +80,7 @@ def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
     request = fit_request(labels)
     here, _ = fit(request, workspace, Machine())
     code = (
-        "import sys; from pathlib import Path; from alloop.tasks.fit import fit; "
+        "import sys; from pathlib import Path; from alloop.tasks.kinds.fit import fit; "
         "from alloop.tasks.machine import Machine; "
         "from alloop.tasks.registry import FitRequest; from alloop.tasks.workspace import Workspace; "
         "r = FitRequest.model_validate_json(sys.argv[2]); "

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from alloop.materials.structure import Structure
-from alloop.potential.committee import load_committee
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, CalibrationFrame
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Result
+from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 from policies.calibration import Calibration, SpeciesMap

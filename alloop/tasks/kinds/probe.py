@@ -9,7 +9,7 @@ import numpy as np
 from alloop.failures import TaskFailure
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.probe import ProbeRequest, ProbeSummary
-from alloop.tasks.label import label_structure
+from alloop.tasks.kinds.label import label_structure
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 

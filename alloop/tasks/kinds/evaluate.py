@@ -1,0 +1,66 @@
+"""Errors of a model on labelled frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from alloop.failures import TaskFailure
+from alloop.potential.graphs import UnknownElementError, batches_of, labelled_graphs
+from alloop.tasks.contract.evaluate import EvaluateRequest, EvaluateSummary
+from alloop.tasks.kinds.fit import read_frame
+from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_member
+from alloop.tasks.workspace import Workspace
+
+ATOMS_PER_BATCH = 256
+
+
+def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Evaluate a model on labelled frames, in batches.
+
+    Parameters
+    ----------
+    request : EvaluateRequest
+        The model and the keys of the labels.
+    workspace : Workspace
+        Holds both.
+    machine : Machine
+        Where to compute.
+
+    Returns
+    -------
+    tuple of dict
+        EvaluateSummary as JSON, and no data.
+
+    Raises
+    ------
+    TaskFailure
+        With reason ``elements`` if the model lacks an element, ``nan`` if it predicts something that is no number.
+    """
+    model = load_member(workspace, request.model, machine.device, request.dtype)
+    try:
+        graphs = labelled_graphs([read_frame(workspace, key) for key in request.frames], model)
+    except UnknownElementError as error:
+        raise TaskFailure("elements", str(error)) from error
+    energies: list[float] = []
+    forces: list[float] = []
+    for batch in batches_of(graphs, ATOMS_PER_BATCH):
+        energy_errors, squared_errors = _errors(model, batch.to(machine.device))
+        energies += energy_errors
+        forces += squared_errors
+    if not np.isfinite(energies + forces).all():
+        raise TaskFailure("nan", "the model predicts energies or forces that are not numbers")
+    summary = EvaluateSummary(energy_error_eV_per_atom=tuple(energies), forces_squared_error=tuple(forces))
+    return summary.model_dump(mode="json"), {}
+
+
+def _errors(model: torch.nn.Module, batch: Any) -> tuple[list[float], list[float]]:
+    output = model(batch.to_dict())
+    atoms = (batch.ptr[1:] - batch.ptr[:-1]).double()
+    energy_errors = (output["energy"].detach().double() - batch.energy.double()) / atoms
+    per_atom = ((output["forces"].detach().double() - batch.forces.double()) ** 2).mean(dim=1)
+    summed = torch.zeros_like(atoms).index_add_(0, batch.batch, per_atom)
+    return energy_errors.tolist(), (summed / atoms).tolist()
