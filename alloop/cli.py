@@ -23,7 +23,7 @@ from alloop import __version__
 from alloop.commands import exit_codes
 
 if TYPE_CHECKING:
-    from alloop.charter import Goal
+    from alloop.decisions.charter import Goal
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from alloop.charter import Charter
+from alloop.decisions.charter import Charter
 from alloop.harvest import restore_labels
 from alloop.journal.journal import Journal
 from alloop.state.records import TaskState

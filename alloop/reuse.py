@@ -15,13 +15,13 @@ from alloop.config.errors import first_line
 from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_systems
+from alloop.decisions.changed_code import changed
 from alloop.imports import Batch
 from alloop.journal.events import LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
 from alloop.labelling.identity import code_for, code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure, symbols_of
-from alloop.probes import changed
 from alloop.state.fold import fold
 from alloop.state.state import State
 from alloop.tasks.contract.label import AtomRequest, LabelData

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alloop.charter import Charter
+from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
 from alloop.labelling.singlepoint import label_settings
 from alloop.state.records import TaskState

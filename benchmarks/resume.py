@@ -20,11 +20,11 @@ from ase.io import write
 from rich.console import Console
 
 from alloop.campaign import Campaign
-from alloop.charter import Charter
 from alloop.commands.outputs import DATASET_FILE, EXPORT_FOLDER, REPORT_FILE
 from alloop.commands.run import run_campaign
 from alloop.config.crosscheck import cross_check
 from alloop.config.loading import load_config
+from alloop.decisions.charter import Charter
 from alloop.journal.events import DriverStarted
 from alloop.journal.journal import Journal
 from alloop.opening import create

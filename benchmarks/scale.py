@@ -20,8 +20,8 @@ from pathlib import Path
 from ase.build import bulk
 
 from alloop.campaign import Campaign
-from alloop.charter import Charter
 from alloop.config import CampaignConfig
+from alloop.decisions.charter import Charter
 from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure

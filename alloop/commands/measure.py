@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alloop.charter import Charter, Goal
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
+from alloop.decisions.charter import Charter, Goal
+from alloop.decisions.evaluations import ladder_rungs
+from alloop.decisions.random_subsets import SubsetError, draw
 from alloop.journal.journal import JOURNAL_FILE, Journal
 from alloop.state.fold import apply
 from alloop.state.state import State
-from alloop.subsets import SubsetError, draw
 from alloop.tasks.workspace import Workspace
-from alloop.wanted import ladder_rungs
 
 
 def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from alloop.campaign import Campaign, CodeRefusedError, StopRequested
-from alloop.charter import Charter, Goal
 from alloop.commands import exit_codes
 from alloop.commands.campaigns import campaign_folder, never_converging, refuse_unusable_path
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
@@ -27,6 +26,9 @@ from alloop.config.crosscheck import check_elements
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig, load_config
+from alloop.decisions.changed_code import changed
+from alloop.decisions.charter import Charter, Goal
+from alloop.decisions.refits import worth_waiting_for
 from alloop.drain import longest_s
 from alloop.execution import Execution, ExecutionError
 from alloop.journal.events import LabelsImported
@@ -38,11 +40,9 @@ from alloop.monitor.listener import Listener
 from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
 from alloop.opening import create, driver_started, resume
-from alloop.probes import changed
 from alloop.reuse import brought, checked, way_on
 from alloop.state.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
-from alloop.wanted import worth_waiting_for
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from alloop.decisions.changed_code import changed as code_changes
+from alloop.decisions.changed_code import largest
 from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
@@ -32,8 +34,6 @@ from alloop.monitor.numbers import counted, duration, finite, many, one_line
 from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit
 from alloop.monitor.status_view import verdict_text
 from alloop.monitor.transport import rung_name, transport_text
-from alloop.probes import changed as code_changes
-from alloop.probes import largest
 from alloop.state.records import TaskState
 from alloop.state.state import State
 

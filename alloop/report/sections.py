@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
+from alloop.decisions.changed_code import changed
 from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
 from alloop.journal.journal import Entry
 from alloop.monitor.numbers import counted, duration, finite, many
 from alloop.monitor.status import Status
-from alloop.probes import changed
 from alloop.report.looks import text
 from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state.state import State

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alloop.charter import stable_integer
+from alloop.decisions.charter import stable_integer
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.calibrate import CalibrateRequest

@@ -7,7 +7,7 @@ from functools import singledispatchmethod
 
 import numpy as np
 
-from alloop.charter import stable_integer
+from alloop.decisions.charter import stable_integer
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest
 from alloop.tasks.contract.fit import FitRequest

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from alloop.decisions.random_subsets import draw
 from alloop.journal.events import ConfigChanged, ProductionExtended, RungJudged
 from alloop.opening import open_state
 from alloop.state.fold import apply
-from alloop.subsets import draw
 from tests.support.loops import STARTED, config, loop
 
 MEASURE = {

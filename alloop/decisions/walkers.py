@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alloop.charter import Charter, Walker
+from alloop.decisions.charter import Charter, Walker
 from alloop.potential.sizes import walkers_at_once
 from alloop.state.records import GenerationState
 from alloop.state.state import State

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from alloop.charter import Charter
 from alloop.config.measuring import MeasureConfig
+from alloop.decisions.charter import Charter
 from alloop.state.records import RungState, RunState
 from alloop.state.state import State
 

@@ -3,12 +3,12 @@ import itertools
 import pytest
 from ase.build import bulk
 
-from alloop.charter import Charter
+from alloop.decisions.charter import Charter
+from alloop.decisions.walkers import context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.journal.events import CampaignCreated, SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.records import GenerationState, segments_of
 from alloop.state.state import State
-from alloop.walking import context_of, grouped, next_segment, purpose_of, segments_wanted
 from tests.support.loops import config
 
 

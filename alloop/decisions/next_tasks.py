@@ -9,33 +9,26 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from alloop import build
-from alloop.charter import Charter, Walker
+from alloop.decisions import task_requests
+from alloop.decisions.changed_code import probes_of
+from alloop.decisions.charter import Charter, Walker
+from alloop.decisions.evaluations import evaluations_wanted, fitted_subsets, ladder_rungs
+from alloop.decisions.label_budget import heldout_need, hours_spent, label_order, training_need
+from alloop.decisions.production_runs import measurements, next_segments
+from alloop.decisions.refits import attempts, generation_due, member_fit
+from alloop.decisions.selection_needs import (
+    calibration_due,
+    heldout_leader,
+    heldout_pool,
+    heldout_walkers,
+    pool_full,
+    stalled,
+)
+from alloop.decisions.walkers import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.failures import blaming
-from alloop.measuring import measurements, next_segments
-from alloop.probes import probes_of
 from alloop.state.records import GenerationState, RungState, TaskState, segments_of
 from alloop.state.state import State
 from alloop.tasks.contract.request import Request
-from alloop.walking import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
-from alloop.wanted import (
-    attempts,
-    calibration_due,
-    evaluations_wanted,
-    fitted_subsets,
-    generation_due,
-    heldout_leader,
-    heldout_need,
-    heldout_pool,
-    heldout_walkers,
-    hours_spent,
-    label_order,
-    ladder_rungs,
-    member_fit,
-    pool_full,
-    stalled,
-    training_need,
-)
 from policies.exploration import WalkerView
 
 
@@ -116,7 +109,7 @@ def _probes(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     assert state.drift is not None
     for purpose, label in probes_of(state):
         if purpose not in state.tasks:
-            make = partial(build.probe, charter, label, state.drift.code)
+            make = partial(task_requests.probe, charter, label, state.drift.code)
             yield Wanted(purpose, "label", make, {"label": label})
 
 
@@ -124,7 +117,7 @@ def _atoms(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     for element in charter.elements:
         purpose = f"atom/{element}"
         if purpose not in state.tasks:
-            yield Wanted(purpose, "label", partial(build.atom, charter, state, element), {"element": element})
+            yield Wanted(purpose, "label", partial(task_requests.atom, charter, state, element), {"element": element})
 
 
 def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -135,7 +128,7 @@ def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         purpose = f"initial/{name}"
         if purpose not in state.tasks:
             context = {"walker": f"{name}.initial", "segment": 0, "system": name, "generation": None}
-            yield Wanted(purpose, "explore", partial(build.initial, charter, name), context)
+            yield Wanted(purpose, "explore", partial(task_requests.initial, charter, name), context)
 
 
 def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -143,7 +136,7 @@ def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         return
     for member, purpose in _pretrained_members(state, charter):
         context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
-        yield from _fit(state, purpose, partial(build.pretrain, charter, state, member), context)
+        yield from _fit(state, purpose, partial(task_requests.pretrain, charter, state, member), context)
 
 
 def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]:
@@ -171,7 +164,7 @@ def _subset_fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
 def _rung_fits(state: State, charter: Charter, rung: RungState, numbers: range) -> Iterator[Wanted]:
     for number in numbers:
         context = {"rung": rung.size, "fit": number, "generation": None, "subset": rung.kind == "random"}
-        make = partial(build.rung_fit, charter, state, rung, number)
+        make = partial(task_requests.rung_fit, charter, state, rung, number)
         yield from _fit(state, f"fit/{rung.name}/f{number}", make, context)
 
 
@@ -189,10 +182,10 @@ def _members(state: State, charter: Charter, generation: GenerationState) -> Ite
         if member == 0 and generation.rung is not None:
             rung = state.rungs[generation.rung]
             context = {"rung": rung.size, "fit": 0, "generation": generation.number, "member": 0}
-            yield from _fit(state, purpose, partial(build.rung_fit, charter, state, rung, 0), context)
+            yield from _fit(state, purpose, partial(task_requests.rung_fit, charter, state, rung, 0), context)
         else:
             context = {"rung": None, "generation": generation.number, "member": member}
-            make = partial(build.member, charter, state, generation, member)
+            make = partial(task_requests.member, charter, state, generation, member)
             yield from _fit(state, purpose, make, context)
 
 
@@ -210,7 +203,9 @@ def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if hours_spent(state, charter):
         return
     for frame in chain.from_iterable(state.to_label[use].values() for use in label_order(state, charter)):
-        yield Wanted(f"label/{frame.id}", "label", partial(build.label, charter, state, frame), {"frame": frame.id})
+        yield Wanted(
+            f"label/{frame.id}", "label", partial(task_requests.label, charter, state, frame), {"frame": frame.id}
+        )
 
 
 def _calibrations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -220,7 +215,7 @@ def _calibrations(state: State, charter: Charter, room: int) -> Iterator[Wanted]
     purpose = f"calibrate/g{active.number}/{state.labelled('train')}"
     if purpose not in state.tasks:
         context = {"generation": active.number, "labels": state.labelled("train")}
-        yield Wanted(purpose, "measure", partial(build.calibrate, state), context)
+        yield Wanted(purpose, "measure", partial(task_requests.calibrate, state), context)
 
 
 def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -229,7 +224,7 @@ def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     purpose = f"select/{state.asked.event.number}"
     if purpose not in state.tasks:
         context = {"generation": state.asked.event.generation}
-        yield Wanted(purpose, "measure", partial(build.select, charter, state, state.asked), context)
+        yield Wanted(purpose, "measure", partial(task_requests.select, charter, state, state.asked), context)
 
 
 def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -265,7 +260,7 @@ def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         purpose = f"evaluate/{name}/h{heldout}"
         if purpose not in state.tasks:
             context = {"model": model, "heldout": heldout, "of": name}
-            yield Wanted(purpose, "measure", partial(build.evaluate, charter, state, model, heldout), context)
+            yield Wanted(purpose, "measure", partial(task_requests.evaluate, charter, state, model, heldout), context)
 
 
 def _productions(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -280,7 +275,7 @@ def _productions(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
                 "batch": segment.batch,
                 "measuring": state.measurings,
             }
-            yield Wanted(purpose, "measure", partial(build.produce, charter, segment), context)
+            yield Wanted(purpose, "measure", partial(task_requests.produce, charter, segment), context)
 
 
 def _measurements(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -295,7 +290,7 @@ def _measurements(state: State, charter: Charter, room: int) -> Iterator[Wanted]
                 "production_ps": one.production_ps,
                 "measuring": state.measurings,
             }
-            yield Wanted(purpose, "measure", partial(build.measure, charter, state, one), context)
+            yield Wanted(purpose, "measure", partial(task_requests.measure, charter, state, one), context)
 
 
 def _measured_rungs(state: State, charter: Charter) -> list[RungState]:
@@ -354,7 +349,7 @@ def _explorations(
     state: State, charter: Charter, generation: GenerationState, segments: list[NextSegment], room: int
 ) -> Iterator[Wanted]:
     for group in grouped(segments, charter, room):
-        make = partial(build.explore, charter, state, generation, group)
+        make = partial(task_requests.explore, charter, state, generation, group)
         yield Wanted(purpose_of(group), "explore", make, dict(context_of(state, generation, group)))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.subsets import SubsetError, draw, stratified_order
+from alloop.decisions.random_subsets import SubsetError, draw, stratified_order
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(0, 2**32 - 1), st.data())

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from alloop.charter import Charter
+from alloop.decisions.charter import Charter
+from alloop.decisions.production_runs import Measurement, ProductionWalkerId, Segment, batches
+from alloop.decisions.refits import attempts
+from alloop.decisions.selection_needs import calibration_frames, probes_wanted
+from alloop.decisions.walkers import NextSegment
 from alloop.labelling.identity import code_for
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
-from alloop.measuring import Measurement, ProductionWalkerId, Segment, batches
 from alloop.state.records import AskedSelection, FrameState, GenerationState, RungState, RunState
 from alloop.state.state import AT_RANDOM, State
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
@@ -24,8 +27,6 @@ from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
 from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.select import SelectRequest
-from alloop.walking import NextSegment
-from alloop.wanted import attempts, calibration_frames, probes_wanted
 
 
 def atom(charter: Charter, state: State, element: str) -> AtomRequest:

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alloop.charter import Charter
+from alloop.decisions.charter import Charter
+from alloop.decisions.evaluations import fitted_subsets, ladder_rungs, subsets_heldout
+from alloop.decisions.label_budget import heldout_complete
+from alloop.decisions.production_runs import can_extend, extended_ps, is_measured, measured_systems, production_ps
 from alloop.failures import blaming
 from alloop.journal.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
-from alloop.measuring import can_extend, extended_ps, is_measured, measured_systems, production_ps
 from alloop.state.records import FrameState, RungState
 from alloop.state.state import State
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.transport.results import TransportSummary
-from alloop.wanted import fitted_subsets, heldout_complete, ladder_rungs, subsets_heldout
 from policies.stopping import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise
 
 Floats = NDArray[np.float64]

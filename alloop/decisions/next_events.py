@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alloop.charter import Charter
-from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
-from alloop.judging import judge_rungs, judge_subsets
-from alloop.state.state import MADE_AGAIN, State
-from alloop.tasks.contract.select import ChosenFrame
-from alloop.wanted import (
+from alloop.decisions.charter import Charter
+from alloop.decisions.label_budget import heldout_need, label_allowance, labels_left, training_need
+from alloop.decisions.refits import generation_due
+from alloop.decisions.rung_judgement import judge_rungs, judge_subsets
+from alloop.decisions.selection_needs import (
     fresh_candidates,
-    generation_due,
-    heldout_need,
     heldout_pool,
     heldout_walkers,
-    label_allowance,
-    labels_left,
     oldest_fresh,
     pool_full,
     selection_size,
     stalled,
     starving,
-    training_need,
 )
+from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
+from alloop.state.state import MADE_AGAIN, State
+from alloop.tasks.contract.select import ChosenFrame
 
 Rule = Callable[[State, Charter], list[Event]]
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloop.config.measuring import MeasureConfig
+from alloop.decisions.production_runs import batches
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import face_distances, repeated, repeats_for
-from alloop.measuring import batches
 
 vectors = st.tuples(*(st.floats(-9, 9) for _ in range(3)))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from alloop.decisions.refits import worth_waiting_for
 from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, Event, ProbeRecord
 from alloop.state.records import TaskState
 from alloop.state.state import State
 from alloop.tasks.contract.probe import ProbeSummary
-from alloop.wanted import worth_waiting_for
 
 PROBES = 5
 ENERGY_TOLERANCE_EV_PER_ATOM = 1e-3

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from alloop.charter import Charter
+from alloop.decisions.charter import Charter
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
 from alloop.state.state import State
 

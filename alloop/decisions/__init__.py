@@ -1,0 +1,1 @@
+"""State -> the next tasks and the next events, and all questions they ask. Pure."""

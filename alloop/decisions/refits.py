@@ -1,0 +1,84 @@
+"""When the committee is refitted, and which attempts a fit has. Pure."""
+
+from __future__ import annotations
+
+from alloop.decisions.charter import Charter
+from alloop.journal.events import GenerationOpened
+from alloop.state.records import GenerationState
+from alloop.state.state import State
+
+FIT_ATTEMPTS = 3
+
+
+def worth_waiting_for(state: State) -> bool:
+    """Return whether a paid label or a member of the last committee is still being computed."""
+    return any(task.slot_kind in ("label", "fit") for task in state.running.values())
+
+
+def attempts(purpose: str) -> list[str]:
+    """Return the purposes under which a fit is tried, each from another seed."""
+    return [f"{purpose}/again{attempt}" if attempt else purpose for attempt in range(FIT_ATTEMPTS)]
+
+
+def member_fit(generation: GenerationState, member: int) -> str:
+    """Return the purpose of the fit of a member: the leader of a rung's committee is the first fit of that rung."""
+    leads_rung = member == 0 and generation.rung is not None
+    return f"fit/r{generation.rung}/f0" if leads_rung else f"fit/g{generation.number}/m{member}"
+
+
+def _under_way(state: State) -> list[GenerationState]:
+    """Return the generations whose committee may still be completed."""
+    return [generation for generation in state.fitting() if not _given_up(state, generation)]
+
+
+def _given_up(state: State, generation: GenerationState) -> bool:
+    """Return whether a member failed as often as a fit is tried."""
+    lacking = (number for number in range(state.members()) if number not in generation.models)
+    last = (state.tasks.get(attempts(member_fit(generation, number))[-1]) for number in lacking)
+    return any(task is not None and task.status == "failed" for task in last)
+
+
+def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
+    """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news.
+
+    In overlap mode a rung does not wait for the fits of the one before; a refit between rungs does.
+    """
+    number = len(state.generations)
+    if number == 0 and charter.foundation is not None:
+        return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
+    fitting = bool(_under_way(state))
+    if (fitting and not charter.config.overlap) or len(state.e0s_eV) < len(charter.elements):
+        return None
+    if number == 0 and state.pending("train"):
+        return None
+    return _rung_generation(state, charter, number) or (None if fitting else _refit(state, charter, number))
+
+
+def _rung_generation(state: State, charter: Charter, number: int) -> GenerationOpened | None:
+    size = next((rung for rung in charter.config.ladder.rungs if rung not in state.rungs), None)
+    if size is None or state.labelled("train") < size:
+        return None
+    labelled, missing = 0, []
+    for upto, frame_id in enumerate(state.train_order, start=1):
+        status = state.frames[frame_id].status
+        if status == "selected":
+            return None
+        labelled += status == "labelled"
+        if status != "labelled":
+            missing.append(frame_id)
+        if labelled == size:
+            return GenerationOpened(number=number, upto=upto, missing=tuple(missing), labels=size, rung=size)
+    return None
+
+
+def _refit(state: State, charter: Charter, number: int) -> GenerationOpened | None:
+    before = max((len(generation.frames) for generation in state.generations), default=0)
+    labels, every = state.labelled("train"), charter.config.fit.every_labels
+    if before:
+        enough = labels - before >= every and labels < charter.config.ladder.rungs[-1]
+    else:
+        enough = labels >= every or (labels > 0 and not state.pending("train"))
+    if not enough:
+        return None
+    missing = tuple(i for i in state.train_order if state.frames[i].status != "labelled")
+    return GenerationOpened(number=number, upto=len(state.train_order), missing=missing, labels=labels)

@@ -1,0 +1,113 @@
+"""Whether frames should be selected, drawn or calibrated, and from which. Pure."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+
+from alloop.decisions.charter import Charter, Walker
+from alloop.decisions.label_budget import training_need
+from alloop.decisions.refits import _under_way
+from alloop.state.records import FrameState, GenerationState
+from alloop.state.state import State
+from policies.probing import probes_due
+
+STALLED_SEGMENTS_PER_WALKER = 20
+
+
+CALIBRATION_FRAMES = 500
+"""Labels that a calibration is made from: older ones are of committees that knew much less."""
+
+
+def oldest_fresh(state: State, charter: Charter) -> int:
+    """Return the first generation whose offers the present committee may still judge.
+
+    A disagreement found by an older committee says nothing about what the present one does not know; in overlap
+    mode one generation of lag is accepted.
+    """
+    active = state.active()
+    number = active.number if active else 0
+    return number - 1 if charter.config.overlap else number
+
+
+def fresh_candidates(state: State, charter: Charter) -> int:
+    """Return how many candidates the present committee may judge."""
+    return state.candidates(oldest_fresh(state, charter))
+
+
+def pool_full(state: State, charter: Charter) -> bool:
+    """Return whether there are as many candidates as a selection wants to see."""
+    return fresh_candidates(state, charter) >= int(selection_size(charter) * charter.config.select.pool_factor)
+
+
+def selection_size(charter: Charter) -> int:
+    """Return how many frames a selection chooses: with many label slots more than ``select.batch``."""
+    batch = charter.config.select.batch
+    return max(batch, math.ceil(charter.config.label_slots / 4)) if charter.config.overlap else batch
+
+
+def probes_wanted(state: State, charter: Charter, count: int) -> int:
+    """Return how many of the next `count` training frames must be random probes, to keep their share of all.
+
+    Labels that were there before the campaign owe no probes. Where every frame is drawn at random there is nothing to
+    probe for.
+    """
+    select = charter.config.select
+    if select.policy == "random":
+        return 0
+    return probes_due(len(state.train_order) - state.imported, state.probes, count, select.probe_fraction)
+
+
+def calibration_frames(state: State) -> list[FrameState]:
+    """Return the newest labelled frames that a committee had looked at before, in the order of their selection."""
+    chosen = (state.frames[name] for name in reversed(state.train_order))
+    labelled = (frame for frame in chosen if frame.status == "labelled" and frame.selection is not None)
+    return list(islice(labelled, CALIBRATION_FRAMES))[::-1]
+
+
+def calibration_due(state: State, charter: Charter) -> bool:
+    """Return whether a batch of labels came since the last calibration, and none is under way."""
+    if any(task.task == "calibrate" for task in state.running.values()):
+        return False
+    news = state.labelled("train") - state.calibrated
+    return news >= charter.config.select.batch and bool(calibration_frames(state))
+
+
+def starving(state: State, charter: Charter) -> bool:
+    """Return whether so few frames wait for their label that label slots could run dry."""
+    enough = charter.config.select.batch
+    if charter.config.overlap:
+        enough = max(enough, charter.config.label_slots + math.ceil(selection_size(charter) / 2))
+    return state.pending("train") < enough
+
+
+def heldout_pool(state: State) -> list[FrameState]:
+    """Return the frames that may be drawn: taken at a random step of a held-out walker, not for what they are.
+
+    A frame whose label was imported is trained on and not among them.
+    """
+    return sorted(state.pool_heldout.values(), key=lambda frame: (frame.segment, frame.walker))
+
+
+def stalled(state: State, charter: Charter) -> bool:
+    """Return whether the walkers have run long without a selection, under the same committee."""
+    return state.stalled_segments >= STALLED_SEGMENTS_PER_WALKER * len(charter.walkers("train"))
+
+
+def heldout_walkers(state: State, charter: Charter) -> dict[str, Walker]:
+    """Return the held-out walkers by id, but those that have run long without a frame under the same leader."""
+    known = state.walkers
+    return {
+        walker.id: walker
+        for walker in charter.walkers("heldout")
+        if walker.id not in known or known[walker.id].fruitless < STALLED_SEGMENTS_PER_WALKER
+    }
+
+
+def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
+    """Return the generation whose leader draws held-out frames, or None while a better one is still to come."""
+    active = state.active()
+    if active is None or active.number >= charter.config.heldout.from_generation:
+        return active
+    coming = training_need(state, charter) or state.pending("train") or _under_way(state)
+    return None if coming else active
