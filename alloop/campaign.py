@@ -13,9 +13,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import Wanted, plan
 from alloop.decisions.refits import worth_waiting_for
-from alloop.execution import Completion, wait
 from alloop.failures import OutOfTimeError, PolicyError
-from alloop.faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.journal.journal import Entry, Journal
@@ -26,6 +24,8 @@ from alloop.state.state import State
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.trust import trusted_request
+from alloop.workers.executors import Completion, wait
+from alloop.workers.machine_faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 
 IDLE_TICK_S = 60.0
 

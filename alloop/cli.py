@@ -198,10 +198,10 @@ def _tell(error: Exception) -> int:
 
 def _foreseen(error: Exception) -> bool:
     from alloop.config.errors import ConfigError
-    from alloop.execution import ExecutionError
     from alloop.failures import PolicyError
     from alloop.journal.journal import JournalError
     from alloop.potential.foundation import FoundationError
+    from alloop.workers.executors import ExecutionError
 
     return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)
 

@@ -7,7 +7,6 @@ from collections.abc import Container, Iterable
 from pydantic import ValidationError
 
 from alloop.failures import OutOfTimeError
-from alloop.faults import Fault
 from alloop.files.durable import write_durably
 from alloop.files.plain_files import put_aside
 from alloop.files.redaction import redacted
@@ -23,6 +22,7 @@ from alloop.tasks.contract.result_files import result_from_bytes
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.registry import SUMMARIES
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
+from alloop.workers.machine_faults import Fault
 
 
 def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates: Container[str]) -> list[Entry]:

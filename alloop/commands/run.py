@@ -29,11 +29,8 @@ from alloop.config.loading import LoadedConfig, load_config
 from alloop.decisions.changed_code import changed
 from alloop.decisions.charter import Charter, Goal
 from alloop.decisions.refits import worth_waiting_for
-from alloop.drain import longest_s
-from alloop.execution import Execution, ExecutionError
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
-from alloop.kernel import InterchangeDied, KernelStopped
 from alloop.monitor.console import ConsoleView
 from alloop.monitor.lines import closing_lines, lines
 from alloop.monitor.listener import Listener
@@ -43,6 +40,9 @@ from alloop.opening import create, driver_started, resume
 from alloop.reuse import brought, checked, way_on
 from alloop.state.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
+from alloop.workers.executors import Execution, ExecutionError
+from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
+from alloop.workers.walltime import longest_s
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 

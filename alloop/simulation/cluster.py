@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alloop.config.machine import ExecutionConfig
-from alloop.execution import Completion
 from alloop.simulation.answers import answer
 from alloop.simulation.durations import Durations
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
+from alloop.workers.executors import Completion
 
 
 class Clock:

@@ -3,12 +3,12 @@ import pickle
 import pytest
 
 from alloop.failures import OutOfTimeError
-from alloop.faults import Fault
 from alloop.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.state.records import TaskState
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
+from alloop.workers.machine_faults import Fault
 from tests.support.loops import STARTED, config, loop
 
 TIMING = Timing(started_t=0.0, finished_t=300.0, cpu_s=600.0, cores=2, host="node", pid=1)

@@ -7,8 +7,8 @@ from parsl.executors import HighThroughputExecutor
 from parsl.providers import KubernetesProvider, LocalProvider, PBSProProvider, SlurmProvider
 
 from alloop.config.machine import BatchExecutor, ExecutionConfig
-from alloop.execution import _executor
-from alloop.pods import PodError
+from alloop.workers.executors import _executor
+from alloop.workers.kubernetes import PodError
 from tests.support.kubernetes import kubeconfig
 
 FOLDER = Path(__file__).parents[2] / "configs" / "executors"
@@ -109,7 +109,7 @@ def test_without_a_login_to_a_cluster_one_line_says_so(tmp_path, monkeypatch):
 
 def test_without_the_package_one_line_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kubernetes", None)
-    monkeypatch.setattr("alloop.pods.find_spec", lambda name: None)
+    monkeypatch.setattr("alloop.workers.kubernetes.find_spec", lambda name: None)
     config = read("kubernetes", tmp_path)
     with pytest.raises(PodError, match=r"pip install 'alloop\[kubernetes\]'"):
         _executor("cpu", config.executors["cpu"], config, tmp_path)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from alloop.execution import Completion
 from alloop.simulation.answers import answer
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
+from alloop.workers.executors import Completion
 
 
 class SimulatedWorkers:

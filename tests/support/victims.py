@@ -26,7 +26,7 @@ def kind_of(process: psutil.Process) -> str:
             return "driver"
         if "HTEX interchange" in command or "interchange.py" in command:
             return "interchange"
-        if "alloop.worker_pool" in command and "bash" not in command:
+        if "alloop.workers.worker_pool" in command and "bash" not in command:
             return "manager"
         return "worker" if "multiprocessing.spawn" in command else ""
     except psutil.Error:

@@ -21,8 +21,6 @@ from parsl.executors.high_throughput.errors import ManagerLost
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.launchers import SingleNodeLauncher
 
-from alloop.batch import pbs_jobs, slurm_jobs
-from alloop.blocks import BlocksError, LocalBlocks, give_up_unborn
 from alloop.config.machine import (
     BatchExecutor,
     ExecutionConfig,
@@ -33,14 +31,16 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
-from alloop.drain import drain_s
 from alloop.files.locks import LockKind
 from alloop.files.redaction import redacted
-from alloop.kernel import InterchangeDied, Kernel, KernelStopped
-from alloop.leftovers import MARK, end_leftovers
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import perform
+from alloop.workers.batch_systems import pbs_jobs, slurm_jobs
+from alloop.workers.leftover_jobs import MARK, end_leftovers
+from alloop.workers.parsl_blocks import BlocksError, LocalBlocks, give_up_unborn
+from alloop.workers.parsl_kernel import InterchangeDied, Kernel, KernelStopped
+from alloop.workers.walltime import drain_s
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 NOTHING: Mapping[str, float] = {}
@@ -201,7 +201,7 @@ def _executor(
     return HighThroughputExecutor(
         label=label,
         address="127.0.0.1" if local else getattr(executor, "address", None),
-        launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", "python3 -m alloop.worker_pool", 1),
+        launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", "python3 -m alloop.workers.worker_pool", 1),
         max_workers_per_node=executor.workers,
         provider=_provider(executor, root),
         drain_period=drain_s(config, label, longest_s),
@@ -248,7 +248,7 @@ def _provider(executor: ExecutorConfig, root: Path) -> Any:
     if isinstance(executor, PbsExecutor):
         return pbs_jobs(executor, root, init)
     if isinstance(executor, KubernetesExecutor):
-        from alloop.pods import pods
+        from alloop.workers.kubernetes import pods
 
         return pods(executor, root, "\n".join([*exports, executor.worker_init]))
     return LocalBlocks(

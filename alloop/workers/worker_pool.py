@@ -1,6 +1,6 @@
 """Parsl's pool of workers, run so that the death of one process never leaves the others waiting for ever.
 
-``python -m alloop.worker_pool`` takes the arguments of Parsl's ``process_worker_pool.py``. Two things differ.
+``python -m alloop.workers.worker_pool`` takes the arguments of Parsl's ``process_worker_pool.py``. Two things differ.
 
 A worker that waits for a task holds the lock of the task queue. Parsl's lock outlives a worker that is killed while it
 waits, and no other worker of the pool ever gets a task again. Here the lock dies with its holder.
@@ -103,6 +103,6 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    from alloop import worker_pool
+    from alloop.workers import worker_pool
 
     worker_pool.run()

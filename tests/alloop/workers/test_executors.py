@@ -8,10 +8,10 @@ import pytest
 from ase.build import bulk
 
 from alloop.config.machine import ExecutionConfig
-from alloop.execution import Execution, wait
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.workspace import Workspace
+from alloop.workers.executors import Execution, wait
 from tests.support.campaigns import left_behind, processes_of
 from tests.support.waiting import wait_for
 

@@ -3,7 +3,7 @@
 import pytest
 
 from alloop.config.machine import ExecutionConfig
-from alloop.execution import _executor
+from alloop.workers.executors import _executor
 from tests.support.kubernetes import kubeconfig, serving
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from alloop.batch import cancel_leftovers
+from alloop.workers.batch_systems import cancel_leftovers
 
 MARK = "ALLOOP_WORKER_OF"
 """Environment variable by which everything that works for a campaign is known; its value is the campaign's folder."""

@@ -4,9 +4,9 @@ import pwd
 
 import pytest
 
-from alloop.batch import cancel_leftovers
 from alloop.config.machine import ExecutionConfig
-from alloop.execution import _executor
+from alloop.workers.batch_systems import cancel_leftovers
+from alloop.workers.executors import _executor
 
 
 def built(folder, **fields):

@@ -1,11 +1,11 @@
 import pytest
 
 from alloop.config.machine import ExecutionConfig
-from alloop.drain import drain_s, longest_s
-from alloop.execution import _executor
 from alloop.journal.events import TaskFinished
 from alloop.state.records import TaskState
 from alloop.tasks.contract.records import Timing
+from alloop.workers.executors import _executor
+from alloop.workers.walltime import drain_s, longest_s
 
 
 def config(**cpu):

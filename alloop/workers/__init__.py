@@ -1,0 +1,1 @@
+"""Parsl, batch systems and Kubernetes: where tasks run, and what a broken attempt costs."""
