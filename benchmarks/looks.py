@@ -27,12 +27,12 @@ from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 from scipy.special import erfc
 
+from alloop.campaign.opening import open_state
 from alloop.config.science import ArchitectureConfig, ExploreConfig, SelectConfig
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.looks import Glance, interval, next_look
 from alloop.dynamics.state import fresh_state
 from alloop.journal.journal import Journal
-from alloop.opening import open_state
 from alloop.potential.architecture import new_model
 from alloop.potential.committee import Committee
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_frame, labelled_graphs

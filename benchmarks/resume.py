@@ -19,7 +19,8 @@ from ase.build import bulk
 from ase.io import write
 from rich.console import Console
 
-from alloop.campaign import Campaign
+from alloop.campaign.loop import Campaign
+from alloop.campaign.opening import create
 from alloop.commands.outputs import DATASET_FILE, EXPORT_FOLDER, REPORT_FILE
 from alloop.commands.run import run_campaign
 from alloop.config.crosscheck import cross_check
@@ -27,7 +28,6 @@ from alloop.config.loading import load_config
 from alloop.decisions.charter import Charter
 from alloop.journal.events import DriverStarted
 from alloop.journal.journal import Journal
-from alloop.opening import create
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.tasks.workspace import Workspace
 from benchmarks.scale import DURATIONS

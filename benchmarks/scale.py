@@ -19,13 +19,13 @@ from pathlib import Path
 
 from ase.build import bulk
 
-from alloop.campaign import Campaign
+from alloop.campaign.loop import Campaign
+from alloop.campaign.opening import open_state
 from alloop.config import CampaignConfig
 from alloop.decisions.charter import Charter
 from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
-from alloop.opening import open_state
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.simulation.durations import Durations
 from alloop.state.state import State

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from alloop.campaign.opening import foresee
+from alloop.campaign.reuse import Import, brought, checked
 from alloop.commands.campaigns import campaign_folder, folded, never_converging
 from alloop.commands.probe import ProbeError, time_label
 from alloop.config.campaign import CampaignConfig
@@ -23,8 +25,6 @@ from alloop.config.structures import read_systems
 from alloop.cost import MeasuredCell, Projection, project
 from alloop.journal.journal import JOURNAL_FILE
 from alloop.monitor.lines import imported_text, lines
-from alloop.opening import foresee
-from alloop.reuse import Import, brought, checked
 
 
 def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:

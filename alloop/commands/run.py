@@ -15,7 +15,9 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from alloop.campaign import Campaign, CodeRefusedError, StopRequested
+from alloop.campaign.loop import Campaign, CodeRefusedError, StopRequested
+from alloop.campaign.opening import create, driver_started, resume
+from alloop.campaign.reuse import brought, checked, way_on
 from alloop.commands import exit_codes
 from alloop.commands.campaigns import campaign_folder, never_converging, refuse_unusable_path
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
@@ -36,8 +38,6 @@ from alloop.monitor.lines import closing_lines, lines
 from alloop.monitor.listener import Listener
 from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
-from alloop.opening import create, driver_started, resume
-from alloop.reuse import brought, checked, way_on
 from alloop.state.state import OF_MEANS, State
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Execution, ExecutionError

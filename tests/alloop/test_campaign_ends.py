@@ -1,6 +1,6 @@
 import pytest
 
-from alloop.campaign import StopRequested
+from alloop.campaign.loop import StopRequested
 from alloop.failures import PolicyError
 from alloop.journal.events import AttemptLost, TaskPlanned
 from tests.support.loops import STARTED, config, finished, loop

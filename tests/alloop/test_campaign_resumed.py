@@ -2,11 +2,11 @@ import itertools
 
 import pytest
 
-from alloop.campaign import StopRequested
+from alloop.campaign.loop import StopRequested
+from alloop.campaign.opening import open_state
 from alloop.failures import OutOfTimeError
 from alloop.journal.events import ConfigChanged, TaskFinished, TaskPlanned, Tick
 from alloop.journal.journal import Journal
-from alloop.opening import open_state
 from alloop.tasks.contract.records import Timing
 from tests.support.loops import STARTED, config, finished, found, loop
 

@@ -6,6 +6,8 @@ import shutil
 import pytest
 import yaml
 
+from alloop.campaign.opening import create, resume
+from alloop.campaign.reuse import brought, checked
 from alloop.commands.campaigns import folded
 from alloop.commands.check import run_check
 from alloop.config import ConfigError
@@ -13,8 +15,6 @@ from alloop.config.loading import load_config
 from alloop.journal.events import CodeChanged, LabelsImported, TaskPlanned
 from alloop.journal.journal import Journal, read_entries
 from alloop.materials.structure import Structure
-from alloop.opening import create, resume
-from alloop.reuse import brought, checked
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import TINY, attempts, run, write_config
 
@@ -148,7 +148,7 @@ def test_labels_count_if_the_campaign_found_their_code_to_agree_with_the_one_ins
         (made_by["module"], True, ""),
         ("ase 2.0", False, "module: ase 1.0 → ase 2.0"),
     ):
-        monkeypatch.setattr("alloop.reuse.code_identity", lambda *_, m=module: {**made_by, "module": m})
+        monkeypatch.setattr("alloop.campaign.reuse.code_identity", lambda *_, m=module: {**made_by, "module": m})
         (taken,) = checked(loaded, tmp_path / "new")
         assert (bool(taken.same), bool(taken.other), taken.why) == (same, not same, why)
 

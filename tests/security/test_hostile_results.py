@@ -165,7 +165,7 @@ def test_a_stranger_in_place_of_a_model_is_fitted_again(tmp_path, outside, what)
 
 @pytest.mark.parametrize("what", ["link", "pipe", "folder", "endless line", "deep", "empty"])
 def test_a_stranger_in_place_of_a_label_is_replaced_from_the_journal(tmp_path, outside, what):
-    from alloop.harvest import restore_labels
+    from alloop.campaign.harvest import restore_labels
 
     campaign = loop(tmp_path / "run", config())
     campaign.run(STARTED)

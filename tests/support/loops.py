@@ -7,14 +7,14 @@ from typing import Any
 
 from ase.build import bulk
 
-from alloop.campaign import Campaign
+from alloop.campaign.loop import Campaign
+from alloop.campaign.opening import open_state
 from alloop.config import CampaignConfig
 from alloop.decisions.changed_code import due
 from alloop.decisions.charter import Charter
 from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
-from alloop.opening import open_state
 from alloop.state.fold import apply
 from alloop.state.state import State
 from alloop.tasks.workspace import Workspace

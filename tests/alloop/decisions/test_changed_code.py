@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloop.campaign import CodeRefusedError
+from alloop.campaign.loop import CodeRefusedError
+from alloop.campaign.opening import open_state
 from alloop.decisions.changed_code import agrees, due, probe_labels
 from alloop.journal.events import CodeChanged, ConfigChanged, TaskPlanned
 from alloop.journal.journal import Journal, read_entries
-from alloop.opening import open_state
 from alloop.state.fold import fold
 from alloop.tasks.contract.probe import ProbeSummary
 from tests.support.loops import CODE, STARTED, config, loop

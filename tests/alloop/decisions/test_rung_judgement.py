@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from alloop.campaign.opening import open_state
 from alloop.decisions.random_subsets import draw
 from alloop.journal.events import ConfigChanged, ProductionExtended, RungJudged
-from alloop.opening import open_state
 from alloop.state.fold import apply
 from tests.support.loops import STARTED, config, loop
 

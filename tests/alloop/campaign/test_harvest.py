@@ -2,8 +2,8 @@ import pickle
 
 import pytest
 
+from alloop.campaign.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.failures import OutOfTimeError
-from alloop.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.state.records import TaskState
 from alloop.tasks.contract.records import Result, Timing

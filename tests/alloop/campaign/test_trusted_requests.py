@@ -2,12 +2,12 @@
 
 import pytest
 
+from alloop.campaign.trusted_requests import trusted_request
 from alloop.journal.events import TaskPlanned
 from alloop.journal.journal import JournalError
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.label import AtomRequest
 from alloop.tasks.contract.select import SelectRequest
-from alloop.trust import trusted_request
 from tests.support.loops import STARTED, config, found, loop
 
 BOMB = {"engine": "ase", "calculator": "os:system", "arguments": {"command": "touch hit"}}

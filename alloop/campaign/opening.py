@@ -15,19 +15,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from alloop import __version__
+from alloop.campaign.harvest import restore_labels
+from alloop.campaign.imported_labels import Batch, imported_label, take_over
+from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.config.campaign import CampaignConfig
 from alloop.config.drift import differences, is_science_of, policy_digests, science_digest
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.structures import read_frames, read_systems
 from alloop.decisions.changed_code import due
-from alloop.harvest import restore_labels
-from alloop.imports import Batch, imported_label, take_over
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure, symbols_of
-from alloop.reuse import Import, run_id_of, way_on
 from alloop.state.fold import apply, fold
 from alloop.state.state import State
 from alloop.tasks.workspace import Workspace

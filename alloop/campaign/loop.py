@@ -8,22 +8,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, Protocol
 
+from alloop.campaign.harvest import give_up_or_retry, harvest, out_of_time
+from alloop.campaign.repair import Mender
+from alloop.campaign.trusted_requests import trusted_request
 from alloop.decisions.changed_code import answer, probing
 from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import Wanted, plan
 from alloop.decisions.refits import worth_waiting_for
 from alloop.failures import OutOfTimeError, PolicyError
-from alloop.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.journal.journal import Entry, Journal
-from alloop.repair import Mender
 from alloop.state.fold import apply
 from alloop.state.records import TaskState
 from alloop.state.state import State
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
-from alloop.trust import trusted_request
 from alloop.workers.executors import Completion, wait
 from alloop.workers.machine_faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from alloop.campaign.harvest import restore_labels
+from alloop.campaign.trusted_requests import trusted_request
 from alloop.decisions.charter import Charter
-from alloop.harvest import restore_labels
 from alloop.journal.journal import Journal
 from alloop.state.records import TaskState
 from alloop.state.state import State
@@ -22,7 +23,6 @@ from alloop.tasks.contract.produce import ProduceRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.workspace import DamagedResultError, Workspace
-from alloop.trust import trusted_request
 
 TRIES = 3
 """How often one driver has the same result made again."""

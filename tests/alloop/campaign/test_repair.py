@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.repair import Mender
+from alloop.campaign.repair import Mender
 from alloop.state.records import segments_of
 from alloop.tasks.contract.records import Result
 from tests.support.loops import STARTED, config, loop

@@ -5,11 +5,11 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
+from alloop.campaign.opening import create, foresee, open_state, resume
 from alloop.commands.campaigns import folded
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
 from alloop.journal.journal import Journal, read_entries
-from alloop.opening import create, foresee, open_state, resume
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import write_config
 
@@ -88,7 +88,7 @@ def test_what_a_resume_would_do_is_foreseen_and_nothing_is_written(own_policy, m
     assert foreseen(config, folder) == []
     mine = {"select": {"policy": f"{source.stem}:Mine"}}
     assert foreseen(write_config(config.parent, **mine, budget={"labels": 50}), folder) == ["config_changed"]
-    monkeypatch.setattr("alloop.opening.code_identity", lambda *_: {"module": "ase 0.1"})
+    monkeypatch.setattr("alloop.campaign.opening.code_identity", lambda *_: {"module": "ase 0.1"})
     assert foreseen(write_config(config.parent, **mine), folder) == ["code_changed"]
     with pytest.raises(ConfigError, match="seed: 1 -> 2"):
         foreseen(write_config(config.parent, **mine, seed=2), folder)

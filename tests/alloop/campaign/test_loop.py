@@ -1,7 +1,7 @@
 import pytest
 
+from alloop.campaign.opening import open_state
 from alloop.journal.events import FramesSelected, LabelsImported, RungJudged, TaskPlanned
-from alloop.opening import open_state
 from tests.support.loops import STARTED, config, finished, found, loop
 
 

@@ -1,0 +1,1 @@
+"""The loop of a campaign: opening, running, harvest, repair, labels of other campaigns."""
