@@ -128,9 +128,9 @@ def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="O
     """Show where a campaign stands, a running one too."""
     from alloop.commands.campaigns import blaming_journal, folded, folder_of
     from alloop.journal.journal import living_driver, read_entries
-    from alloop.monitor.status import summary
-    from alloop.monitor.status_view import render
     from alloop.report import time_split
+    from alloop.status.summary import summary
+    from alloop.status.table import render
 
     root = folder_of(where)
     driver = living_driver(root)

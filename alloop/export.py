@@ -9,9 +9,9 @@ from typing import Any
 
 from alloop.files.durable import write_durably
 from alloop.journal.journal import JournalError
-from alloop.monitor.status import imported_labels, rung_rows
 from alloop.state.records import GenerationState
 from alloop.state.state import State
+from alloop.status.summary import imported_labels, rung_rows
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 PROVENANCE_FILE = "README.json"

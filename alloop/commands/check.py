@@ -24,7 +24,7 @@ from alloop.config.science import FoundationFile, GpawLabel
 from alloop.config.structures import read_systems
 from alloop.cost import MeasuredCell, Projection, project
 from alloop.journal.journal import JOURNAL_FILE
-from alloop.monitor.lines import imported_text, lines
+from alloop.status.messages import imported_text, lines
 
 
 def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:

@@ -34,11 +34,11 @@ from alloop.decisions.refits import worth_waiting_for
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
 from alloop.monitor.console import ConsoleView
-from alloop.monitor.lines import closing_lines, lines
 from alloop.monitor.listener import Listener
-from alloop.monitor.status import summary
 from alloop.monitor.wandb import WandbView
 from alloop.state.state import OF_MEANS, State
+from alloop.status.messages import closing_lines, lines
+from alloop.status.summary import summary
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Execution, ExecutionError
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped

@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.journal.journal import Entry
-from alloop.monitor.lines import closing_lines, lines, progress_line, stamped
-from alloop.monitor.numbers import counted, duration, many, one_line
-from alloop.monitor.status import Status, summary
 from alloop.state.state import State
+from alloop.status.messages import closing_lines, lines, progress_line, stamped
+from alloop.status.numbers import counted, duration, many, one_line
+from alloop.status.summary import Status, summary
 
 QUIET_S = 60.0
 RECENT = 5

@@ -19,11 +19,11 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.journal.journal import Entry
-from alloop.monitor.calibration import CalibrationStatus, Fared
-from alloop.monitor.numbers import finite
-from alloop.monitor.status import RungRow, rung_rows
 from alloop.state.records import TaskState, segments_of
 from alloop.state.state import State
+from alloop.status.calibration import CalibrationStatus, Fared
+from alloop.status.numbers import finite
+from alloop.status.summary import RungRow, rung_rows
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.explore import ExploreSummary
 

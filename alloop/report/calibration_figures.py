@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alloop.monitor.calibration import Fared
-from alloop.monitor.numbers import finite, many
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
+from alloop.status.calibration import Fared
+from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration import COVERAGE
 from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow

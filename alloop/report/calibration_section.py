@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from alloop.monitor.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
-from alloop.monitor.numbers import finite, many
 from alloop.report.calibration_figures import AMONG, FEW_FRAMES
 from alloop.report.looks import text
 from alloop.report.sections import table
 from alloop.state.state import State
+from alloop.status.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
+from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration import COVERAGE, LARGEST_WEIGHT
 from policies.reliability import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, FOLDS, LARGEST_RATIO

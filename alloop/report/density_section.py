@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from alloop.monitor.numbers import many, powers
 from alloop.report.density_figure import DensityView, density_figure
 from alloop.report.looks import text
 from alloop.report.places import Places, number
 from alloop.report.sections import section, table
+from alloop.status.numbers import many, powers
 from alloop.transport.results import Measured
 
 HOW_DENSITY = (

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from alloop.monitor.numbers import one_line
+from alloop.status.numbers import one_line
 
 Figure = dict[str, Any]
 

@@ -11,7 +11,6 @@ from plotly.offline import get_plotlyjs
 
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Entry
-from alloop.monitor.status import Status, summary
 from alloop.report import calibration_section, figures, sections
 from alloop.report.calibration_figures import calibration_history, reliability
 from alloop.report.looks import Figure, text
@@ -19,6 +18,7 @@ from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport_sections import TransportData, TransportPart, transport_part
 from alloop.state.state import State
+from alloop.status.summary import Status, summary
 
 
 def build_report(state: State, entries: Sequence[Entry], path: Path, transport: TransportData | None = None) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alloop.monitor.numbers import plus_minus
 from alloop.report.looks import Figure, text
+from alloop.status.numbers import plus_minus
 from alloop.transport.results import Measured
 
 

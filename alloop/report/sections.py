@@ -11,11 +11,11 @@ import yaml
 from alloop.decisions.changed_code import changed
 from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
 from alloop.journal.journal import Entry
-from alloop.monitor.numbers import counted, duration, finite, many
-from alloop.monitor.status import Status
 from alloop.report.looks import text
 from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state.state import State
+from alloop.status.numbers import counted, duration, finite, many
+from alloop.status.summary import Status
 
 HOW_ERRORS = (
     "Held-out frames are drawn at random, without regard to disagreement, from walkers that no training frame comes "

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from alloop.monitor.numbers import finite
-from alloop.monitor.status import RungRow, rung_rows, subset_rows
 from alloop.report.density_figure import DensityView
 from alloop.report.transport_sections import TransportData
 from alloop.report.transport_tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
 from alloop.state.records import TaskState
 from alloop.state.state import State
+from alloop.status.numbers import finite
+from alloop.status.summary import RungRow, rung_rows, subset_rows
 from alloop.tasks.contract.measure import MeasureData, MeasureSummary
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.transport.results import Measured

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alloop.monitor.numbers import powers
 from alloop.report.density_figure import DensityView
 from alloop.report.density_section import density_section
 from alloop.report.looks import Figure, text
@@ -38,6 +37,7 @@ from alloop.report.transport_tables import (
     combine_rungs,
     rung_label,
 )
+from alloop.status.numbers import powers
 from alloop.transport.results import Measured
 
 HOW_RUNGS = (

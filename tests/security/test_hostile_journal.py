@@ -15,11 +15,11 @@ from alloop.commands.campaigns import blaming_journal, folded
 from alloop.journal import guard
 from alloop.journal.events import event_from_json
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
-from alloop.monitor.status import summary
-from alloop.monitor.status_view import render
 from alloop.report import time_split
 from alloop.report.page import page
 from alloop.state.fold import fold
+from alloop.status.summary import summary
+from alloop.status.table import render
 from tests.support.journals import play
 
 

@@ -6,10 +6,10 @@ from html import unescape
 
 import pytest
 
-from alloop.monitor.calibration import newest
 from alloop.report.calibration_section import calibration_tables, calibration_words
 from alloop.report.page import page
 from alloop.state.fold import fold
+from alloop.status.calibration import newest
 from tests.support.calibrations import after, calibrated
 from tests.support.journals import play
 

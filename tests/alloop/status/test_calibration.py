@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from alloop.monitor.calibration import CalibrationStatus, Fared, calibration_text, newest, usual
-from alloop.monitor.lines import lines
-from alloop.monitor.status import summary
-from alloop.monitor.status_view import render
 from alloop.state.fold import fold
+from alloop.status.calibration import CalibrationStatus, Fared, calibration_text, newest, usual
+from alloop.status.messages import lines
+from alloop.status.summary import summary
+from alloop.status.table import render
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration import Calibration
 from policies.reliability import ReliabilityRow

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from alloop.monitor.numbers import finite, many
+from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.reliability import ReliabilityRow
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from alloop.monitor.numbers import finite, plus_minus
+from alloop.status.numbers import finite, plus_minus
 
 
 def rung_name(size: int) -> str:

@@ -6,9 +6,9 @@ import json
 import pytest
 from rich.console import Console
 
-from alloop.monitor.status import summary
-from alloop.monitor.status_view import render
 from alloop.state.fold import fold
+from alloop.status.summary import summary
+from alloop.status.table import render
 from tests.support.journals import START_T, play, variant
 
 

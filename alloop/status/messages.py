@@ -29,13 +29,13 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.journal.journal import Entry
-from alloop.monitor.calibration import CalibrationStatus, calibration_text
-from alloop.monitor.numbers import counted, duration, finite, many, one_line
-from alloop.monitor.status import RungRow, Status, imported_labels, last_metrics, leader_fit
-from alloop.monitor.status_view import verdict_text
-from alloop.monitor.transport import rung_name, transport_text
 from alloop.state.records import TaskState
 from alloop.state.state import State
+from alloop.status.calibration import CalibrationStatus, calibration_text
+from alloop.status.numbers import counted, duration, finite, many, one_line
+from alloop.status.summary import RungRow, Status, imported_labels, last_metrics, leader_fit
+from alloop.status.table import verdict_text
+from alloop.status.transport import rung_name, transport_text
 
 WIDTH = 120
 STAMP = "{:>11}  "

@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alloop.monitor.calibration import calibration_text
-from alloop.monitor.numbers import counted, duration, many, one_line
-from alloop.monitor.status import Generation, RungRow, Status
-from alloop.monitor.transport import transport_text
+from alloop.status.calibration import calibration_text
+from alloop.status.numbers import counted, duration, many, one_line
+from alloop.status.summary import Generation, RungRow, Status
+from alloop.status.transport import transport_text
 
 MOST_REASONS = 20
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alloop.monitor.calibration import CalibrationStatus, newest
-from alloop.monitor.numbers import finite, plus_minus
 from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import State
+from alloop.status.calibration import CalibrationStatus, newest
+from alloop.status.numbers import finite, plus_minus
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.monitor import numbers
-from alloop.monitor.numbers import counted, duration, one_line, plus_minus
+from alloop.status import numbers
+from alloop.status.numbers import counted, duration, one_line, plus_minus
 
 
 def test_examples():

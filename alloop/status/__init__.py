@@ -1,0 +1,1 @@
+"""Where a campaign stands: numbers, words and tables. Pure."""
