@@ -21,9 +21,9 @@ from rich.console import Console
 
 from alloop.campaign.loop import Campaign
 from alloop.campaign.opening import create
+from alloop.checks.crosscheck import cross_check
 from alloop.commands.outputs import DATASET_FILE, EXPORT_FOLDER, REPORT_FILE
 from alloop.commands.run import run_campaign
-from alloop.config.crosscheck import cross_check
 from alloop.config.loading import load_config
 from alloop.decisions.charter import Charter
 from alloop.journal.events import DriverStarted

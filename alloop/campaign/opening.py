@@ -18,11 +18,11 @@ from alloop import __version__
 from alloop.campaign.harvest import restore_labels
 from alloop.campaign.imported_labels import Batch, imported_label, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
+from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
+from alloop.checks.structures import read_frames, read_systems
 from alloop.config.campaign import CampaignConfig
-from alloop.config.drift import differences, is_science_of, policy_digests, science_digest
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
-from alloop.config.structures import read_frames, read_systems
 from alloop.decisions.changed_code import due
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
 from alloop.journal.journal import Entry, Journal

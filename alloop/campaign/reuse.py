@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from alloop.campaign.imported_labels import Batch
-from alloop.config.crosscheck import check_budget, cross_check
-from alloop.config.drift import differences
+from alloop.checks.changed_config import differences
+from alloop.checks.crosscheck import check_budget, cross_check
+from alloop.checks.initial_data import Brought
+from alloop.checks.structures import read_systems
 from alloop.config.errors import first_line
-from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig
-from alloop.config.structures import read_systems
 from alloop.decisions.changed_code import changed
 from alloop.journal.events import LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries

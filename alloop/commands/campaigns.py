@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from alloop.checks.sanity import find_unjudgeable
 from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.loading import LoadedConfig, load_config
-from alloop.config.sanity import find_unjudgeable
 from alloop.journal.journal import JournalError, read_entries
 from alloop.state.fold import fold
 from alloop.state.state import State

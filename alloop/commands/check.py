@@ -14,15 +14,15 @@ from rich.table import Table
 
 from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
+from alloop.checks.changed_config import science_digest
+from alloop.checks.cost import MeasuredCell, Projection, project
+from alloop.checks.structures import read_systems
 from alloop.commands.campaigns import campaign_folder, folded, never_converging
 from alloop.commands.probe import ProbeError, time_label
 from alloop.config.campaign import CampaignConfig
-from alloop.config.drift import science_digest
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile, GpawLabel
-from alloop.config.structures import read_systems
-from alloop.cost import MeasuredCell, Projection, project
 from alloop.journal.journal import JOURNAL_FILE
 from alloop.status.messages import imported_text, lines
 

@@ -18,15 +18,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from alloop.campaign.loop import Campaign, CodeRefusedError, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
 from alloop.campaign.reuse import brought, checked, way_on
+from alloop.checks.crosscheck import check_elements
+from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
 from alloop.commands.campaigns import campaign_folder, never_converging, refuse_unusable_path
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.config.campaign import CampaignConfig
-from alloop.config.crosscheck import check_elements
 from alloop.config.errors import ConfigError, Problem
-from alloop.config.initial_data import Brought
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.decisions.changed_code import changed
 from alloop.decisions.charter import Charter, Goal

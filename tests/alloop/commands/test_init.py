@@ -3,9 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
+from alloop.checks.crosscheck import cross_check
 from alloop.commands.init import list_examples, run_init
 from alloop.config import ConfigError, load_config
-from alloop.config.crosscheck import cross_check
 
 
 def test_written_example_can_run_where_it_stands(tmp_path):

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from alloop.checks.crosscheck import cross_check
 from alloop.config import ConfigError, load_config
-from alloop.config.crosscheck import cross_check
 from alloop.config.examples import example_files, examples_folder, list_examples
 from alloop.config.loading import config_from_text
 from alloop.config.source import parse

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alloop.config.crosscheck import cross_check
+from alloop.checks.crosscheck import cross_check
 from alloop.config.errors import ConfigError
 from alloop.config.loading import load_config
 from tests.support.configs import BASE, make_folder

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
+from alloop.checks.structures import file_problem, read_frames
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import DataConfig
-from alloop.config.structures import file_problem, read_frames
 from alloop.config.suggestions import did_you_mean
 
 

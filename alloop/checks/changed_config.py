@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from alloop.checks.crosscheck import policies_of
 from alloop.config.campaign import FREE_SECTIONS
-from alloop.config.crosscheck import policies_of
 from alloop.config.errors import KeyPath, dotted
 from alloop.config.loading import LoadedConfig
 from alloop.files.canonical_json import canonical_json, sha256_text

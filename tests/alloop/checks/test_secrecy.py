@@ -1,7 +1,7 @@
 import pytest
 
+from alloop.checks.crosscheck import cross_check
 from alloop.config import ConfigError, load_config
-from alloop.config.crosscheck import cross_check
 from tests.support.configs import BASE
 
 KEY = "0123456789abcdef0123456789abcdef01234567"

@@ -7,10 +7,10 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from alloop.checks.measuring_sanity import find_in_measure
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.machine import BatchExecutor
-from alloop.config.measuring_sanity import find_in_measure
 from alloop.config.science import AseLabel, FoundationFile
 from alloop.config.suggestions import did_you_mean
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from alloop.checks.initial_data import Brought, read_initial_data
+from alloop.checks.sanity import heldout_target
+from alloop.checks.structures import read_systems
 from alloop.config.campaign import CampaignConfig
-from alloop.config.initial_data import Brought, read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import BatchExecutor
-from alloop.config.sanity import heldout_target
 from alloop.config.science import GpawLabel
-from alloop.config.structures import read_systems
 from alloop.materials.structure import Structure, symbols_of
 from alloop.materials.supercell import face_distances, repeats_for
 

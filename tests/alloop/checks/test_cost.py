@@ -1,8 +1,8 @@
 import pytest
 from ase.build import bulk
 
+from alloop.checks.cost import project
 from alloop.config import load_config
-from alloop.cost import project
 from tests.support.configs import BASE, Folder, make_folder
 
 

@@ -6,8 +6,8 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
+from alloop.checks.crosscheck import check_elements, cross_check
 from alloop.config import ConfigError, load_config
-from alloop.config.crosscheck import check_elements, cross_check
 from tests.support.configs import BASE, Folder
 
 STRUCTURE = "structure: structures/LiCl.extxyz"

@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 from ase import Atoms
 
+from alloop.checks.initial_data import Brought, read_initial_data
+from alloop.checks.measuring_sanity import find_in_structures
+from alloop.checks.sanity import Finding, find, find_shortage
+from alloop.checks.secrecy import secrets_in
+from alloop.checks.structures import file_problem, read_systems
 from alloop.config.errors import ConfigError, Problem, first_line
-from alloop.config.initial_data import Brought, read_initial_data
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
-from alloop.config.measuring_sanity import find_in_structures
-from alloop.config.sanity import Finding, find, find_shortage
 from alloop.config.science import AseLabel, FoundationFile, GpawLabel
-from alloop.config.secrecy import secrets_in
-from alloop.config.structures import file_problem, read_systems
 from alloop.config.suggestions import did_you_mean
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure, symbols_of

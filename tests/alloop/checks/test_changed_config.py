@@ -6,8 +6,9 @@ from ase.build import bulk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.config import FREE_SECTIONS, CampaignConfig, drift, load_config
-from alloop.config.drift import differences, is_science_of, policy_digests, science_digest
+from alloop.checks import changed_config
+from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
+from alloop.config import FREE_SECTIONS, CampaignConfig, load_config
 from alloop.config.fields import every_section
 from alloop.config.loading import config_from_text
 from tests.support.configs import BASE, Folder
@@ -61,7 +62,7 @@ def test_machines_budgets_and_monitoring_may_change(folder, old, new, shown):
 def test_a_campaign_of_the_time_when_the_interval_of_looks_was_science_is_the_same(folder, steps, monkeypatch):
     loaded = load_config(folder.broken("timestep_fs: 2.0", f"timestep_fs: 2.0\n  check_every_steps: {steps}"))
     now = science_digest(loaded)
-    monkeypatch.setattr(drift, "_FREE_KEYS", () if steps != 10 else drift._FREE_KEYS)
+    monkeypatch.setattr(changed_config, "_FREE_KEYS", () if steps != 10 else changed_config._FREE_KEYS)
     once = science_digest(loaded)
     monkeypatch.undo()
     assert (once == now) == (steps == 10)

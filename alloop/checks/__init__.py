@@ -1,0 +1,1 @@
+"""A config held against its files, its engines and its cost."""
