@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from alloop.commands.campaigns import blaming_journal, folded
-from alloop.dataset import write_dataset
-from alloop.export import ExportError, choose_models, export_models
 from alloop.journal.journal import Journal, read_entries
 from alloop.materials.supercell import repeated
+from alloop.outputs.dataset import write_dataset
+from alloop.outputs.models import ExportError, choose_models, export_models
 from alloop.report import build_report
 from alloop.report.transport_data import transport_data
 from alloop.report.transport_sections import TransportData

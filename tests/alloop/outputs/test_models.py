@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from alloop.export import ExportError, choose_models, export_models
 from alloop.files.canonical_json import content_key
 from alloop.journal.journal import JournalError
+from alloop.outputs.models import ExportError, choose_models, export_models
 from alloop.potential.model_files import write_model
 from alloop.state.fold import fold
 from alloop.tasks.workspace import Workspace

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.io import read
 
-from alloop.dataset import write_dataset
+from alloop.outputs.dataset import write_dataset
 from alloop.state.fold import fold
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play
