@@ -33,9 +33,9 @@ from alloop.decisions.charter import Charter, Goal
 from alloop.decisions.refits import worth_waiting_for
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
-from alloop.monitor.console import ConsoleView
 from alloop.monitor.listener import Listener
-from alloop.monitor.wandb import WandbView
+from alloop.monitor.live_terminal import ConsoleView
+from alloop.monitor.wandb_upload import WandbView
 from alloop.state.state import OF_MEANS, State
 from alloop.status.messages import closing_lines, lines
 from alloop.status.summary import summary

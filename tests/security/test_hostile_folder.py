@@ -13,7 +13,7 @@ from alloop.journal.journal import JournalError
 from alloop.labelling.identity import code_identity
 from alloop.labelling.singlepoint import label_settings
 from alloop.materials.structure import Structure
-from alloop.monitor.wandb import WandbView
+from alloop.monitor.wandb_upload import WandbView
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
 from alloop.tasks.kinds.label import label

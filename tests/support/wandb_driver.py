@@ -18,7 +18,7 @@ import psutil
 
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import read_entries
-from alloop.monitor.wandb import WandbView
+from alloop.monitor.wandb_upload import WandbView
 from alloop.state.fold import apply
 from alloop.state.state import State
 

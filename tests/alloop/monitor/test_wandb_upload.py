@@ -14,7 +14,7 @@ import pytest
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Journal
 from alloop.monitor.listener import Listener
-from alloop.monitor.wandb import WandbView, choose_mode, has_account, last_published, published_rows, segments
+from alloop.monitor.wandb_upload import WandbView, choose_mode, has_account, last_published, published_rows, segments
 from tests.support.calibrations import calibrated, told
 from tests.support.journals import play
 from tests.support.wandb_server import serving

@@ -15,7 +15,7 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_rows import Publication, publication, rows
+from alloop.monitor.wandb_numbers import Publication, publication, rows
 from alloop.state.fold import apply, fold
 from alloop.state.state import State
 from tests.support.calibrations import after, calibrated

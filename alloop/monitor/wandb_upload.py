@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_rows import STEP_METRIC, Publication, publication
+from alloop.monitor.wandb_numbers import STEP_METRIC, Publication, publication
 from alloop.state.fold import apply
 from alloop.state.state import State
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from alloop.journal.events import DriverStarted, LabelsImported
 from alloop.journal.journal import Entry
-from alloop.monitor.console import ConsoleView
 from alloop.monitor.listener import Listener
+from alloop.monitor.live_terminal import ConsoleView
 from alloop.state.fold import apply
 from alloop.state.state import State
 from tests.support.journals import START_T, play, variant
