@@ -200,7 +200,7 @@ def _foreseen(error: Exception) -> bool:
     from alloop.config.errors import ConfigError
     from alloop.failures import PolicyError
     from alloop.journal.journal import JournalError
-    from alloop.potential.foundation import FoundationError
+    from alloop.potential.models.foundation import FoundationError
     from alloop.workers.executors import ExecutionError
 
     return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)

@@ -30,8 +30,8 @@ from ase.md.langevin import Langevin
 from alloop.config.science import ArchitectureConfig
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.state import fresh_state
-from alloop.potential.architecture import new_model, rebuilt
 from alloop.potential.committee import Committee
+from alloop.potential.models.architecture import new_model, rebuilt
 from benchmarks import looks
 
 # isort: split

@@ -25,9 +25,9 @@ from alloop.dynamics.integrators import VelocityVerlet
 from alloop.dynamics.noise import generator
 from alloop.dynamics.phase import CHAIN, Phase, Point
 from alloop.dynamics.state import fresh_state
-from alloop.potential.architecture import new_model, rebuilt
-from alloop.potential.batched import BatchedModel
 from alloop.potential.committee import Committee, LeaderCalculator
+from alloop.potential.evaluation.batched import BatchedModel
+from alloop.potential.models.architecture import new_model, rebuilt
 
 # isort: split
 from mace.calculators import MACECalculator

@@ -21,8 +21,8 @@ from ase import Atoms
 from ase.io import read
 
 from alloop.config.science import FitConfig
+from alloop.potential.fitting.training import Outcome, Recipe, train
 from alloop.potential.graphs import labelled_graphs
-from alloop.potential.training import Outcome, Recipe, train
 from benchmarks.label_efficiency.fitting import new
 from benchmarks.label_efficiency.reference import FRAMES_FILE, labelled
 from benchmarks.label_efficiency.retrospective import SHAPE

@@ -16,10 +16,10 @@ import torch
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from alloop.potential.architecture import new_model
+from alloop.potential.fitting.training import Fitting, Recipe
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_graphs
-from alloop.potential.model_files import file_sha256, read_model
-from alloop.potential.training import Fitting, Recipe
+from alloop.potential.models.architecture import new_model
+from alloop.potential.models.model_files import file_sha256, read_model
 from alloop.tasks.contract.fit import FineTuning
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace

@@ -33,10 +33,10 @@ from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.looks import Glance, interval, next_look
 from alloop.dynamics.state import fresh_state
 from alloop.journal.journal import Journal
-from alloop.potential.architecture import new_model
 from alloop.potential.committee import Committee
+from alloop.potential.fitting.training import Recipe, train
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_frame, labelled_graphs
-from alloop.potential.training import Recipe, train
+from alloop.potential.models.architecture import new_model
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
 

@@ -250,7 +250,7 @@ def _unknown_to_foundation(loaded: LoadedConfig, brought: Brought) -> tuple[Prob
     foundation = loaded.config.potential.foundation
     if foundation is None:
         return ()
-    from alloop.potential.foundation import FoundationError, foundation_elements, load_foundation_file
+    from alloop.potential.models.foundation import FoundationError, foundation_elements, load_foundation_file
 
     try:
         if isinstance(foundation, FoundationFile):
@@ -266,7 +266,7 @@ def _unknown_to_foundation(loaded: LoadedConfig, brought: Brought) -> tuple[Prob
 
 
 def _named_foundation(name: str) -> None:
-    from alloop.potential import runtime  # noqa: F401 (MACE must be imported its way first)
+    from alloop.potential.models import runtime  # noqa: F401 (MACE must be imported its way first)
 
     # isort: split
     from mace.calculators.foundations_models import mace_mp_urls

@@ -205,7 +205,7 @@ def _foundation(
     wanted = loaded.config.potential.foundation
     if wanted is None:
         return None
-    from alloop.potential.foundation import resolve_foundation
+    from alloop.potential.models.foundation import resolve_foundation
 
     columns = (TextColumn("downloading the foundation"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

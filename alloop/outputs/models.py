@@ -120,7 +120,7 @@ def _members(generation: GenerationState) -> tuple[Chosen, ...]:
 
 def _export(workspace: Workspace, item: Chosen, path: Path) -> str:
     """Write one model and return the SHA-256 of the file."""
-    from alloop.potential.model_files import ModelFileError, export_mace_model, file_sha256, read_model
+    from alloop.potential.models.model_files import ModelFileError, export_mace_model, file_sha256, read_model
 
     try:
         model = read_model(workspace.model_path(item.model), sha256=workspace.model_sha256(item.model))

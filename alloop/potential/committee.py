@@ -12,13 +12,13 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from alloop.potential.architecture import cutoff_of, head_of, numbers_of
-from alloop.potential.batched import BatchedCommittee
 from alloop.potential.disagreement import disagreement
+from alloop.potential.evaluation.batched import BatchedCommittee
+from alloop.potential.evaluation.neighbours import SKIN_A, Edges, Neighbourhoods
+from alloop.potential.evaluation.surface import Surface, ready, surfaces
 from alloop.potential.graphs import one_hot
-from alloop.potential.neighbours import SKIN_A, Edges, Neighbourhoods
-from alloop.potential.runtime import DTYPES
-from alloop.potential.surface import Surface, ready, surfaces
+from alloop.potential.models.architecture import cutoff_of, head_of, numbers_of
+from alloop.potential.models.runtime import DTYPES
 
 
 @dataclass(frozen=True, eq=False)

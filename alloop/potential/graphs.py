@@ -10,8 +10,8 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike
 
-from alloop.potential.architecture import cutoff_of, dtype_of, head_of, heads_of, numbers_of
-from alloop.potential.runtime import DTYPES, building
+from alloop.potential.models.architecture import cutoff_of, dtype_of, head_of, heads_of, numbers_of
+from alloop.potential.models.runtime import DTYPES, building
 
 # isort: split
 from mace.data import AtomicData, KeySpecification, config_from_atoms

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from alloop.potential.committee import Committee
-from alloop.potential.foundation import load_foundation_file
-from alloop.potential.model_files import hot, hot_model
-from alloop.potential.runtime import DTYPES
+from alloop.potential.models.foundation import load_foundation_file
+from alloop.potential.models.model_files import hot, hot_model
+from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.workspace import Workspace
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from ase import Atoms
 
-from alloop.potential.adapting import with_heads
+from alloop.potential.fitting.adapting import with_heads
+from alloop.potential.fitting.training import Recipe, train
 from alloop.potential.graphs import labelled_graphs
-from alloop.potential.runtime import building
-from alloop.potential.training import Recipe, train
+from alloop.potential.models.runtime import building
 from benchmarks.label_efficiency.fitting import fitted, new, recipe_of, sampled
 
 # isort: split

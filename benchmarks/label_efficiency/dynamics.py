@@ -14,7 +14,7 @@ from ase.io import read
 
 from alloop.dynamics.production import Ended, ProductionSettings, begin, empty_trajectory, produce
 from alloop.dynamics.trajectory import Trajectory
-from alloop.potential.batched import BatchedModel
+from alloop.potential.evaluation.batched import BatchedModel
 from alloop.transport import MeasureSettings, measure
 
 STRUCTURE = Path(__file__).parents[2] / "configs" / "structures" / "Li3InCl6.extxyz"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers
 
-from alloop.potential.model_files import read_model, write_model
+from alloop.potential.models.model_files import read_model, write_model
 from alloop.state.state import State
 from alloop.tasks.kinds.fit import read_frame
 from alloop.tasks.workspace import Workspace

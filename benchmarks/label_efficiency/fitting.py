@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from ase import Atoms
 
-from alloop.potential.architecture import new_model, rebuilt
+from alloop.potential.fitting.training import Check, Recipe, train
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_graphs
-from alloop.potential.training import Check, Recipe, train
+from alloop.potential.models.architecture import new_model, rebuilt
 
 BATCH, FORCES_WEIGHT, ENERGY_WEIGHT, EMA_DECAY, CHECK_EVERY = 5, 10.0, 3.0, 0.99, 100
 WATCHED = 32

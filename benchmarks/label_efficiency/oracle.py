@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alloop.potential.committee import Committee, LeaderCalculator
-from alloop.potential.model_files import hot_model
+from alloop.potential.models.model_files import hot_model
 
 
 class Teacher(LeaderCalculator):

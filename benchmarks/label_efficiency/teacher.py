@@ -13,9 +13,9 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.io import read
 
-from alloop.potential.batched import BatchedModel
-from alloop.potential.model_files import read_model, write_model
-from alloop.potential.training import Check
+from alloop.potential.evaluation.batched import BatchedModel
+from alloop.potential.fitting.training import Check
+from alloop.potential.models.model_files import read_model, write_model
 from benchmarks.label_efficiency.fitting import fitted
 
 SHAPE = {"channels": 32, "max_L": 0, "max_ell": 3, "correlation": 3, "layers": 2, "cutoff_A": 5.5}

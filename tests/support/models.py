@@ -17,9 +17,9 @@ from ase.build import bulk
 from ase.calculators.morse import MorsePotential
 
 from alloop.materials.structure import Structure
-from alloop.potential.architecture import new_model
 from alloop.potential.graphs import labelled_frame
-from alloop.potential.runtime import DTYPES, building
+from alloop.potential.models.architecture import new_model
+from alloop.potential.models.runtime import DTYPES, building
 from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Result

@@ -8,7 +8,7 @@ from typing import Any
 from ase import Atoms
 
 from alloop.materials.structure import Structure
-from alloop.potential.model_files import write_model
+from alloop.potential.models.model_files import write_model
 from alloop.tasks.contract.records import Offer, OffersData, OffersSummary, Result
 from alloop.tasks.contract.select import SegmentSource, SelectRequest
 from alloop.tasks.workspace import Workspace

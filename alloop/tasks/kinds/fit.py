@@ -10,10 +10,10 @@ from ase.data import atomic_numbers
 
 from alloop.config.science import ArchitectureConfig
 from alloop.failures import TaskFailure
-from alloop.potential.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
-from alloop.potential.architecture import ArchitectureError, new_model, numbers_of, set_e0s
-from alloop.potential.finetuning import reduced_to
-from alloop.potential.foundation import load_foundation_file
+from alloop.potential.fitting.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
+from alloop.potential.fitting.finetuning import reduced_to
+from alloop.potential.fitting.level import level_energies
+from alloop.potential.fitting.training import Check, DivergedError, Recipe, order_of_frames, train
 from alloop.potential.graphs import (
     UnknownElementError,
     average_neighbours,
@@ -21,10 +21,10 @@ from alloop.potential.graphs import (
     labelled_frame,
     labelled_graphs,
 )
-from alloop.potential.level import level_energies
-from alloop.potential.model_files import read_model, write_model
-from alloop.potential.runtime import DTYPES
-from alloop.potential.training import Check, DivergedError, Recipe, order_of_frames, train
+from alloop.potential.models.architecture import ArchitectureError, new_model, numbers_of, set_e0s
+from alloop.potential.models.foundation import load_foundation_file
+from alloop.potential.models.model_files import read_model, write_model
+from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace

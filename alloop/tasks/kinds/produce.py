@@ -21,7 +21,7 @@ from alloop.dynamics.production import (
 from alloop.dynamics.production import produce as run_segment
 from alloop.dynamics.trajectory import Trajectory
 from alloop.failures import TaskFailure
-from alloop.potential.batched import BatchedModel
+from alloop.potential.evaluation.batched import BatchedModel
 from alloop.potential.graphs import UnknownElementError
 from alloop.tasks.contract.produce import ProduceData, ProducedWalker, ProduceRequest, ProduceSummary, WalkerPoint
 from alloop.tasks.machine import Machine

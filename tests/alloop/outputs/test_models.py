@@ -9,7 +9,7 @@ import pytest
 from alloop.files.canonical_json import content_key
 from alloop.journal.journal import JournalError
 from alloop.outputs.models import ExportError, choose_models, export_models
-from alloop.potential.model_files import write_model
+from alloop.potential.models.model_files import write_model
 from alloop.state.fold import fold
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play

@@ -7,7 +7,7 @@ from mace.calculators import MACECalculator
 
 from alloop.potential.committee import Committee, LeaderCalculator, disagreement
 from alloop.potential.graphs import UnknownElementError
-from alloop.potential.model_files import write_model
+from alloop.potential.models.model_files import write_model
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import Workspace
 from tests.support.models import lithium_chloride, make_small_foundation, small_foundation, small_model

@@ -5,8 +5,8 @@ from ase.build import bulk
 from alloop.files.canonical_json import canonical_json
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
-from alloop.potential.architecture import new_model
-from alloop.potential.model_files import write_model
+from alloop.potential.models.architecture import new_model
+from alloop.potential.models.model_files import write_model
 from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.records import OffersData, Result
 from alloop.tasks.worker import compute

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from alloop.materials.structure import Structure
-from alloop.potential.model_files import read_model, write_model
-from alloop.potential.surface import fastest_of
+from alloop.potential.evaluation.surface import fastest_of
+from alloop.potential.models.model_files import read_model, write_model
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker

@@ -7,9 +7,9 @@ import torch
 
 from alloop.failures import TaskFailure
 from alloop.files.canonical_json import content_key
-from alloop.potential.foundation import load_foundation_file
 from alloop.potential.graphs import graph_of, labelled_frame
-from alloop.potential.model_files import file_sha256, read_model
+from alloop.potential.models.foundation import load_foundation_file
+from alloop.potential.models.model_files import file_sha256, read_model
 from alloop.tasks.contract.fit import FineTuning, FitSummary
 from alloop.tasks.kinds.fit import fit, initial_model, read_frame, watched_keys
 from alloop.tasks.machine import Machine

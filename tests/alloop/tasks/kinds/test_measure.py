@@ -4,7 +4,7 @@ import torch
 
 from alloop.failures import TaskFailure
 from alloop.potential.committee import Committee, LeaderCalculator
-from alloop.potential.model_files import write_model
+from alloop.potential.models.model_files import write_model
 from alloop.tasks.contract.evaluate import EvaluateRequest, EvaluateSummary
 from alloop.tasks.kinds.evaluate import evaluate
 from alloop.tasks.machine import Machine

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from alloop.dynamics.trajectory import concatenate
 from alloop.materials.structure import Structure
-from alloop.potential.model_files import write_model
+from alloop.potential.models.model_files import write_model
 from alloop.tasks.contract.produce import ProduceData, ProduceRequest, ProduceSummary, ProductionWalker
 from alloop.tasks.kinds.produce import read_trajectory
 from alloop.tasks.worker import compute, perform

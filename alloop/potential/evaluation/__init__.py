@@ -1,0 +1,1 @@
+"""Energies and forces of MACE models, fast and checked."""

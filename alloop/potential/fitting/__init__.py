@@ -1,0 +1,1 @@
+"""Fits of MACE models."""

@@ -1,0 +1,110 @@
+"""A foundation made ready to be fitted: the elements of the campaign, one head, the same potential."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from alloop.potential.graphs import graph_of
+from alloop.potential.models.architecture import (
+    ArchitectureError,
+    build_model,
+    cutoff_of,
+    describe_model,
+    dtype_of,
+    head_of,
+    heads_of,
+    numbers_of,
+    rebuilt,
+    set_e0s,
+)
+from alloop.potential.models.runtime import building
+
+# isort: split
+from mace.tools.finetuning_utils import load_foundations_elements
+from mace.tools.scripts_utils import remove_pt_head
+from mace.tools.utils import AtomicNumberTable
+
+_RELATIVE_TOLERANCE = 1e-4
+
+
+def reduced_to(module: torch.nn.Module, numbers: Sequence[int]) -> torch.nn.Module:
+    """Return a foundation that knows only some elements and has one head, with exactly its interaction energies.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The foundation; left as it is.
+    numbers : sequence of int
+        Atomic numbers to keep.
+
+    Raises
+    ------
+    ArchitectureError
+        If the foundation lacks an element, or if the smaller model would not give the same forces.
+    """
+    lacking = sorted(set(numbers) - set(numbers_of(module)))
+    if lacking:
+        raise ArchitectureError(f"the foundation does not know the elements with atomic numbers {lacking}")
+    one_head = _with_one_head(module)
+    small = _with_elements(one_head, sorted(set(numbers)))
+    _require_same(module, small)
+    return small
+
+
+def _with_one_head(module: torch.nn.Module) -> torch.nn.Module:
+    if len(heads_of(module)) == 1:
+        return module
+    with building(dtype_of(module)):
+        single: torch.nn.Module = remove_pt_head(module, heads_of(module)[head_of(module)])
+    return single
+
+
+def _with_elements(module: torch.nn.Module, numbers: list[int]) -> torch.nn.Module:
+    known = numbers_of(module)
+    if set(known) == set(numbers):
+        return rebuilt(module)
+    config = describe_model(module)
+    arguments: dict[str, Any] = config["arguments"]
+    energies = np.atleast_2d(np.array(arguments["atomic_energies"]))[0]
+    e0s_eV = {z: float(energies[known.index(z)]) for z in numbers}
+    arguments["atomic_energies"] = [list(e0s_eV.values())]
+    arguments["atomic_numbers"] = numbers
+    arguments["num_elements"] = len(numbers)
+    small: Any = build_model(config)
+    with building(config["dtype"]), torch.no_grad():
+        load_foundations_elements(
+            small,
+            module,
+            AtomicNumberTable(numbers),
+            load_readout=True,
+            max_L=small.products[0].linear.irreps_out.lmax,
+        )
+        set_e0s(small, e0s_eV)
+    smaller: torch.nn.Module = small
+    return smaller
+
+
+def _require_same(module: torch.nn.Module, small: torch.nn.Module) -> None:
+    """Compare the interaction energy and the forces of both on one frame that holds every kept element."""
+    frame = _probe(numbers_of(small), cutoff_of(small))
+    before, after = _interaction(module, frame), _interaction(small, frame)
+    if not np.allclose(before, after, rtol=_RELATIVE_TOLERANCE, atol=_RELATIVE_TOLERANCE * float(np.abs(before).max())):
+        raise ArchitectureError("this foundation changes when it is reduced to the campaign's elements: not supported")
+
+
+def _probe(numbers: Sequence[int], cutoff_A: float) -> Atoms:
+    rng = np.random.default_rng(0)
+    species = list(numbers) * max(1, 8 // len(numbers))
+    edge = (len(species) * 20.0) ** (1 / 3)
+    return Atoms(species, positions=rng.uniform(0, edge, (len(species), 3)), cell=[edge] * 3, pbc=True)
+
+
+def _interaction(module: torch.nn.Module, frame: Atoms) -> np.ndarray:
+    graph = graph_of(frame, module)
+    output = module(graph)
+    return np.append(output["forces"].detach().numpy(), output["interaction_energy"].detach().numpy())

@@ -1,0 +1,1 @@
+"""MACE models: their shapes, their files, their foundations."""

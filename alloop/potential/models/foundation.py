@@ -1,0 +1,251 @@
+"""Foundation models: found, fetched once, checked, and reduced to what a campaign needs."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import io
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ase.data import chemical_symbols
+
+from alloop.config.science import FoundationFile
+from alloop.files.durable import sync_folder, write_durably
+from alloop.files.plain_files import read_below
+from alloop.potential.models import runtime as _runtime  # noqa: F401 (MACE must be imported its way first)
+from alloop.potential.models.architecture import ArchitectureError, describe_model, head_of, numbers_of
+
+# isort: split
+from mace.calculators import foundations_models
+from mace.tools.utils import get_cache_dir
+
+Progress = Callable[[int, int | None], None]
+
+_TIMEOUT_s = 30.0
+_CHUNK_bytes = 1 << 18
+MAX_BYTES = 8 << 30
+
+
+class FoundationError(Exception):
+    """A foundation model that cannot be had or used; the message is one line for the user."""
+
+
+def resolve_foundation(
+    foundation: str | FoundationFile | None,
+    *,
+    config_folder: Path,
+    campaign_root: Path,
+    progress: Progress | None = None,
+) -> tuple[str, tuple[str, ...]] | None:
+    """Place a foundation at ``<campaign_root>/foundation/<sha256>.model`` and say what it is.
+
+    Called once before any work starts. A named model is downloaded into MACE's own cache unless it is there. A resumed
+    campaign needs neither network nor cache: the checksums of the models this user fetched are remembered beside the
+    cache, and the campaign's own copy is opened only if it has one of them.
+
+    Parameters
+    ----------
+    foundation : str, FoundationFile or None
+        The config's ``potential.foundation``.
+    config_folder : pathlib.Path
+        Where a relative path starts.
+    campaign_root : pathlib.Path
+        The campaign's folder.
+    progress : callable or None
+        Called with bytes so far and bytes in total (None if unknown) during a download.
+
+    Returns
+    -------
+    tuple or None
+        SHA-256 of the file and the chemical symbols it knows; None without a foundation.
+
+    Raises
+    ------
+    FoundationError
+        If the model is unknown, missing, altered, unreachable or not usable.
+    """
+    if foundation is None:
+        return None
+    folder = Path(campaign_root) / "foundation"
+    if isinstance(foundation, FoundationFile):
+        sha256 = _place_file(foundation, Path(config_folder), folder)
+    else:
+        sha256 = _place_named(foundation, folder, progress)
+    module = load_foundation_file(folder / f"{sha256}.model", sha256)
+    return sha256, foundation_elements(module)
+
+
+def load_foundation_file(path: Path, sha256: str, *, device: str = "cpu") -> torch.nn.Module:
+    """Load a foundation model; the pickle is opened only after its checksum was found right.
+
+    Raises
+    ------
+    FoundationError
+        If the checksum differs or the file is not a model alloop can use.
+    """
+    try:
+        content = read_below(Path(path).parent, Path(path), MAX_BYTES)
+    except OSError as error:
+        raise FoundationError(f"cannot read foundation {path}: {error.strerror or error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise FoundationError(
+            f"foundation {path} has sha256 {found[:12]}…, not {sha256[:12]}…: not loaded; "
+            "correct foundation.sha256 if you trust this file"
+        )
+    try:
+        module = torch.load(io.BytesIO(content), map_location=device, weights_only=False)
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise FoundationError(
+            f"foundation {path} is not a model saved by MACE ({type(error).__name__}: {first})"
+        ) from (error)
+    _require_usable(module, path)
+    loaded: torch.nn.Module = module
+    return loaded
+
+
+def foundation_elements(model: Path | torch.nn.Module) -> tuple[str, ...]:
+    """Return the chemical symbols a foundation knows, by atomic number.
+
+    Parameters
+    ----------
+    model : pathlib.Path or torch.nn.Module
+        A loaded model, or a file of a campaign's store, which is named by its checksum.
+    """
+    module = load_foundation_file(model, model.stem) if isinstance(model, Path) else model
+    return tuple(chemical_symbols[z] for z in sorted(numbers_of(module)))
+
+
+def _require_usable(module: Any, path: Path) -> None:
+    try:
+        if not isinstance(module, torch.nn.Module):
+            raise ArchitectureError(f"it holds a {type(module).__name__}")
+        describe_model(module)
+        head_of(module)
+    except (ArchitectureError, AttributeError) as error:
+        raise FoundationError(f"foundation {path} cannot be used: {error}") from error
+
+
+def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -> str:
+    target = folder / f"{foundation.sha256}.model"
+    if not os.path.lexists(target):
+        source = config_folder / Path(foundation.path).expanduser()
+        if not source.is_file():
+            raise FoundationError(f"foundation file {source} does not exist: correct potential.foundation.path")
+        load_foundation_file(source, foundation.sha256)
+        write_durably(target, source.read_bytes(), below=folder.parent)
+    return foundation.sha256
+
+
+def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
+    urls: Mapping[str, str] = foundations_models.mace_mp_urls
+    if name not in urls:
+        raise FoundationError(_unknown(name, list(urls)))
+    note = folder / f"{name}.sha256"
+    noted = _noted(note)
+    if noted and _was_fetched(urls[name], noted):
+        return noted
+    content = _cached_or_downloaded(name, urls[name], progress).read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    _remember_fetched(urls[name], sha256)
+    if noted and noted != sha256:
+        what = f"{folder / noted}.model is not a {name!r} that you fetched, and is not opened"
+        raise FoundationError(f"{what}; if you trust the campaign, copy MACE's cache folder from where it began")
+    write_durably(folder / f"{sha256}.model", content, below=folder.parent)
+    write_durably(note, f"{sha256}\n".encode("ascii"), below=folder.parent)
+    return sha256
+
+
+def _noted(note: Path) -> str:
+    """Return the checksum that a campaign notes for its named foundation, if it holds that model; empty if not."""
+    try:
+        text = read_below(note.parent, note, 1000).decode("ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise FoundationError(str(error)) from error
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise FoundationError(f"{note}: holds no checksum; remove it")
+    return text if os.path.lexists(note.parent / f"{text}.model") else ""
+
+
+def _was_fetched(url: str, sha256: str) -> bool:
+    """Return whether this user once fetched a file of this checksum from a URL: it is in the cache, or remembered."""
+    with contextlib.suppress(OSError):
+        if sha256 in _remembered(url).read_text(encoding="ascii", errors="replace").split():
+            return True
+    with contextlib.suppress(OSError), _cache_path(url).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return False
+
+
+def _remember_fetched(url: str, sha256: str) -> None:
+    with contextlib.suppress(OSError):
+        path = _remembered(url)
+        if sha256 not in (path.read_text(encoding="ascii", errors="replace").split() if path.exists() else ()):
+            with path.open("a", encoding="ascii") as file:
+                file.write(f"{sha256}\n")
+
+
+def _remembered(url: str) -> Path:
+    cached = _cache_path(url)
+    return cached.with_name(f"{cached.name}.alloop-sha256")
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    return f"unknown foundation {name!r}: {hint} (a file is named as foundation: {{path: ..., sha256: ...}})"
+
+
+def _cached_or_downloaded(name: str, url: str, progress: Progress | None) -> Path:
+    cached = _cache_path(url)
+    if not cached.is_file():
+        try:
+            _download(url, cached, progress)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise FoundationError(
+                f"cannot download foundation {name!r} from {url} ({reason}): download it on a connected machine and "
+                "name the file as foundation: {path: ..., sha256: ...}"
+            ) from error
+    return cached
+
+
+def _cache_path(url: str) -> Path:
+    """Return where MACE itself keeps the model of a URL."""
+    name = "".join(letter for letter in os.path.basename(url) if letter.isalnum() or letter == "_")  # noqa: PTH119
+    return Path(get_cache_dir()) / name
+
+
+def _download(url: str, target: Path, progress: Progress | None) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_s) as response, temporary.open("wb") as file:
+            if response.headers.get_content_type() == "text/html":
+                raise ValueError("the server sent a web page")
+            expected = int(response.headers.get("Content-Length") or 0) or None
+            received = 0
+            while chunk := response.read(_CHUNK_bytes):
+                file.write(chunk)
+                received += len(chunk)
+                if progress is not None:
+                    progress(received, expected)
+            if expected is not None and received != expected:
+                raise ValueError(f"only {received} of {expected} bytes came")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)

@@ -1,0 +1,137 @@
+"""Models on disk: our own format for ourselves, MACE's for everybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alloop.files.durable import write_durably
+from alloop.files.plain_files import NotPlainError, open_below, read_below
+from alloop.potential.models.architecture import build_model, describe_model, load_state, rebuilt
+from alloop.potential.models.runtime import DTYPES
+
+FORMAT = 1
+_HOT_MODELS = 24
+
+_hot: OrderedDict[tuple[str, str, str], torch.nn.Module] = OrderedDict()
+_lock = threading.RLock()
+
+MAX_MODEL_BYTES = 1 << 30
+
+
+class ModelFileError(Exception):
+    """A file that is not a model of ours."""
+
+
+def write_model(path: Path, model: torch.nn.Module, *, below: Path | None = None) -> str:
+    """Write a model as description and state, whole or not at all, and return the file's SHA-256.
+
+    No link between the folder `below` and the file is followed.
+    """
+    state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "config": describe_model(model), "state": state}, buffer)
+    content = buffer.getvalue()
+    write_durably(path, content, below=below)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_model(
+    path: Path, *, sha256: str | None = None, device: str = "cpu", dtype: str | None = None
+) -> torch.nn.Module:
+    """Rebuild a model from a file written by :func:`write_model`; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    sha256 : str or None
+        Checksum that the file must have; None for any.
+    device : str
+        Where the model shall live.
+    dtype : str or None
+        Precision wanted; None keeps that of the file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not such a file, is damaged or has another checksum.
+    """
+    content = _content(path)
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelFileError(f"{path} is not the model that was fitted: its checksum differs")
+    try:
+        return _model(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), path, device, dtype)
+    except ModelFileError:
+        raise
+    except Exception as error:  # a hostile file may make torch and MACE raise anything
+        raise ModelFileError(f"{path} is not a model file of alloop: {_first_line(error)}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_below(path.parent, path, MAX_MODEL_BYTES)
+    except NotPlainError as error:
+        raise ModelFileError(f"{path} is not a model file of alloop: {error.strerror}") from error
+
+
+def _model(content: Any, path: Path, device: str, dtype: str | None) -> torch.nn.Module:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelFileError(f"{path} is not a model file of alloop in format {FORMAT}")
+    model = build_model(content["config"])
+    load_state(model, content["state"])
+    return model.to(device=device, dtype=DTYPES[dtype or content["config"]["dtype"]])
+
+
+def hot_model(path: Path, device: str, dtype: str, sha256: str | None = None) -> torch.nn.Module:
+    """Return a model for evaluation, kept in memory by the content of its file; it must not be changed."""
+    known = sha256 or file_sha256(path)
+    return hot(known, device, dtype, lambda: read_model(path, sha256=known, device=device, dtype=dtype))
+
+
+def hot(sha256: str, device: str, dtype: str, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """Return the model of a content, device and precision from memory, or load it and keep it.
+
+    Parameters
+    ----------
+    sha256 : str
+        Digest of the file that `load` reads.
+    load : callable
+        Returns the model on `device` in `dtype`.
+    """
+    key = (sha256, device, dtype)
+    with _lock:
+        if key not in _hot:
+            _hot[key] = load().eval().requires_grad_(False)
+        _hot.move_to_end(key)
+        while len(_hot) > _HOT_MODELS:
+            _hot.popitem(last=False)
+        return _hot[key]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a regular file."""
+    with os.fdopen(open_below(path.parent, path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def export_mace_model(model: torch.nn.Module, path: Path) -> None:
+    """Write a model as MACE does, for ``mace.calculators.MACECalculator`` and every tool that reads MACE models.
+
+    Such a file is a pickle: whoever loads it trusts whoever wrote it.
+    """
+    buffer = io.BytesIO()
+    torch.save(rebuilt(model), buffer)
+    write_durably(path, buffer.getvalue())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

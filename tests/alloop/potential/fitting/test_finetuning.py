@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from mace.calculators import MACECalculator
+
+from alloop.potential.committee import Committee
+from alloop.potential.fitting.finetuning import reduced_to
+from alloop.potential.models.architecture import ArchitectureError, heads_of, numbers_of
+from tests.support.models import lithium_chloride, small_foundation
+
+
+def e0(module, atoms, head=0):
+    energies = np.atleast_2d(module.atomic_energies_fn.atomic_energies.numpy())[head]
+    known = list(numbers_of(module))
+    return sum(float(energies[known.index(z)]) for z in atoms.numbers)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "max_L"),
+    [([3, 17], 0), ([3, 17], 1), ([3, 17], 2), ([17], 1), ([3, 8, 9, 15, 17, 49], 1), ([49, 17, 3], 1)],
+)
+def test_a_reduced_foundation_is_the_same_potential(numbers, max_L):
+    whole = small_foundation(max_L=max_L)
+    small = reduced_to(whole, numbers)
+    assert numbers_of(small) == tuple(sorted(numbers))
+    atoms = lithium_chloride()
+    if 3 not in numbers:
+        atoms.numbers[:] = 17
+    before, after = (Committee([m], device="cpu", dtype="float32").forces(atoms) for m in (whole, small))
+    np.testing.assert_allclose(after.forces_eV_per_A, before.forces_eV_per_A, atol=1e-5)
+    assert after.energy_eV - e0(small, atoms) == pytest.approx(before.energy_eV - e0(whole, atoms), abs=1e-4)
+
+
+def test_the_foundation_itself_is_left_alone():
+    whole = small_foundation()
+    state = {key: tensor.clone() for key, tensor in whole.state_dict().items()}
+    reduced_to(whole, [3, 17])
+    assert all((tensor == state[key]).all() for key, tensor in whole.state_dict().items())
+
+
+def test_of_several_heads_the_default_one_is_kept():
+    whole, atoms = small_foundation(heads=("pbe", "Default", "scan")), lithium_chloride()
+    small = reduced_to(whole, [3, 17])
+    assert heads_of(small) == ("Default",)
+    atoms.calc = MACECalculator(models=whole, device="cpu", default_dtype="float32", head="Default")
+    after = Committee([small], device="cpu", dtype="float32").forces(atoms)
+    np.testing.assert_allclose(after.forces_eV_per_A, atoms.get_forces(), atol=1e-5)
+    assert after.energy_eV == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
+
+
+def test_an_element_the_foundation_lacks_is_an_error():
+    with pytest.raises(ArchitectureError, match=r"\[11\]"):
+        reduced_to(small_foundation(), [3, 11])

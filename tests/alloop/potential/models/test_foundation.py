@@ -1,0 +1,211 @@
+import contextlib
+import hashlib
+import http.server
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from mace.calculators import foundations_models
+
+from alloop.config.science import FoundationFile
+from alloop.potential.models.foundation import (
+    FoundationError,
+    foundation_elements,
+    load_foundation_file,
+    resolve_foundation,
+)
+from tests.support.models import make_small_foundation, pickled
+
+KNOWN = ("Li", "O", "F", "P", "Cl", "In")
+
+
+class Bomb:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def resolve(foundation, tmp_path, progress=None):
+    return resolve_foundation(
+        foundation, config_folder=tmp_path / "configs", campaign_root=tmp_path / "run", progress=progress
+    )
+
+
+@contextlib.contextmanager
+def served(content, *, content_type="application/octet-stream", claimed=None):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(claimed or len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/some-model.model"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def name_at(tmp_path, monkeypatch):
+    """Point one of MACE's names at an address, and MACE's cache at an empty folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return lambda url: monkeypatch.setitem(foundations_models.mace_mp_urls, "medium-mpa-0", url)
+
+
+def one_line(caught):
+    return "\n" not in str(caught.value)
+
+
+def test_without_a_foundation_there_is_nothing_to_resolve(tmp_path):
+    assert resolve(None, tmp_path) is None
+
+
+def test_a_file_beside_the_config_is_placed_under_its_checksum(tmp_path):
+    sha256 = make_small_foundation(tmp_path / "configs" / "x.model")
+    assert resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path) == (sha256, KNOWN)
+    placed = tmp_path / "run" / "foundation" / f"{sha256}.model"
+    assert hashlib.sha256(placed.read_bytes()).hexdigest() == sha256
+    assert foundation_elements(placed) == KNOWN
+
+
+def test_a_campaign_that_holds_its_foundation_no_longer_needs_the_file(tmp_path):
+    sha256 = make_small_foundation(tmp_path / "configs" / "x.model")
+    resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path)
+    (tmp_path / "configs" / "x.model").unlink()
+    assert resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path) == (sha256, KNOWN)
+
+
+def test_a_wrong_checksum_is_refused_before_the_pickle_is_opened(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "x.model").write_bytes(pickled(Bomb(tmp_path / "hit")))
+    with pytest.raises(FoundationError, match="sha256") as caught:
+        resolve(FoundationFile(path="x.model", sha256="0" * 64), tmp_path)
+    assert one_line(caught)
+    assert not (tmp_path / "hit").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_altered_copy_in_the_campaign_is_refused(tmp_path):
+    sha256 = make_small_foundation(tmp_path / "configs" / "x.model")
+    resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path)
+    (tmp_path / "run" / "foundation" / f"{sha256}.model").write_bytes(pickled(Bomb(tmp_path / "hit")))
+    with pytest.raises(FoundationError, match="sha256"):
+        resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path)
+    assert not (tmp_path / "hit").exists()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FoundationError, match=r"nowhere\.model") as caught:
+        resolve(FoundationFile(path="nowhere.model", sha256="0" * 64), tmp_path)
+    assert one_line(caught)
+
+
+def test_a_named_model_is_downloaded_once_with_progress_and_cached(tmp_path, name_at):
+    sha256 = make_small_foundation(tmp_path / "served.model")
+    content, seen = (tmp_path / "served.model").read_bytes(), []
+    with served(content) as url:
+        name_at(url)
+        assert resolve("medium-mpa-0", tmp_path, lambda *p: seen.append(p)) == (sha256, KNOWN)
+    assert seen[-1] == (len(content), len(content))
+    assert [part for part, _ in seen] == sorted(part for part, _ in seen)
+    again = resolve_foundation("medium-mpa-0", config_folder=tmp_path, campaign_root=tmp_path / "second")
+    assert again == (sha256, KNOWN)
+
+
+def test_a_resumed_campaign_needs_neither_network_nor_cache(tmp_path, name_at):
+    sha256 = make_small_foundation(tmp_path / "served.model")
+    with served((tmp_path / "served.model").read_bytes()) as url:
+        name_at(url)
+        resolve("medium-mpa-0", tmp_path)
+    for cached in (tmp_path / "cache" / "mace").glob("*model"):
+        cached.unlink()
+    assert resolve("medium-mpa-0", tmp_path) == (sha256, KNOWN)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_model_that_somebody_put_into_the_campaign_is_never_opened(tmp_path, name_at, cached):
+    content = pickled(Bomb(tmp_path / "hit"))
+    planted = hashlib.sha256(content).hexdigest()
+    folder = tmp_path / "run" / "foundation"
+    folder.mkdir(parents=True)
+    (folder / f"{planted}.model").write_bytes(content)
+    (folder / "medium-mpa-0.sha256").write_text(planted)
+    make_small_foundation(tmp_path / "served.model")
+    with served((tmp_path / "served.model").read_bytes()) as url:
+        name_at(url)
+        if cached:
+            resolve_foundation("medium-mpa-0", config_folder=tmp_path, campaign_root=tmp_path / "earlier")
+        with pytest.raises(FoundationError, match="is not opened") as caught:
+            resolve("medium-mpa-0", tmp_path)
+    assert one_line(caught)
+    assert not (tmp_path / "hit").exists()
+
+
+def test_without_a_network_one_line_says_what_to_do(tmp_path, name_at):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        name_at(f"http://127.0.0.1:{unused.getsockname()[1]}/some.model")
+        with pytest.raises(FoundationError, match="download it on a connected machine") as caught:
+            resolve("medium-mpa-0", tmp_path)
+    assert one_line(caught)
+    assert "sha256" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [({"claimed": 10**6}, "bytes"), ({"content_type": "text/html"}, "web page")],
+)
+def test_a_broken_download_leaves_nothing_behind(tmp_path, name_at, fault, says):
+    with served(b"not much", **fault) as url:
+        name_at(url)
+        with pytest.raises(FoundationError, match=says):
+            resolve("medium-mpa-0", tmp_path)
+    assert not list((tmp_path / "cache" / "mace").iterdir())
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_name_suggests_the_nearest(tmp_path):
+    with pytest.raises(FoundationError, match="did you mean 'medium-mpa-0'") as caught:
+        resolve("medium-mpa0", tmp_path)
+    assert one_line(caught)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "x" * 40])
+def test_a_name_unlike_any_lists_the_known_ones(tmp_path, name):
+    with pytest.raises(FoundationError, match="medium-mpa-0") as caught:
+        resolve(name, tmp_path)
+    assert one_line(caught)
+
+
+def test_several_heads_without_a_default_are_named(tmp_path):
+    sha256 = make_small_foundation(tmp_path / "x.model", heads=("omat_pbe", "matpes_r2scan"))
+    with pytest.raises(FoundationError, match="omat_pbe, matpes_r2scan") as caught:
+        load_foundation_file(tmp_path / "x.model", sha256)
+    assert one_line(caught)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, torch.nn.Linear(2, 2)])
+def test_what_is_no_mace_model_is_refused(tmp_path, value):
+    (tmp_path / "x.model").write_bytes(pickled(value))
+    with pytest.raises(FoundationError, match="cannot be used") as caught:
+        load_foundation_file(tmp_path / "x.model", hashlib.sha256(pickled(value)).hexdigest())
+    assert one_line(caught)
+
+
+def test_garbage_is_refused_in_one_line(tmp_path):
+    (tmp_path / "x.model").write_bytes(b"garbage")
+    with pytest.raises(FoundationError, match="not a model saved by MACE") as caught:
+        load_foundation_file(tmp_path / "x.model", hashlib.sha256(b"garbage").hexdigest())
+    assert one_line(caught)
