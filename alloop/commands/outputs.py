@@ -14,9 +14,9 @@ from alloop.materials.supercell import repeated
 from alloop.outputs.dataset import write_dataset
 from alloop.outputs.models import ExportError, choose_models, export_models
 from alloop.report import build_report
-from alloop.report.transport_data import transport_data
-from alloop.report.transport_sections import TransportData
-from alloop.report.transport_tables import write_tables
+from alloop.report.transport.data import transport_data
+from alloop.report.transport.sections import TransportData
+from alloop.report.transport.tables import write_tables
 from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 from alloop.transport.density_files import write_density_files

@@ -326,7 +326,7 @@ def _plots(item: Publication) -> dict[str, Any]:
         import plotly.graph_objects
         import wandb
 
-        from alloop.report.calibration_figures import reliability
+        from alloop.report.calibration.figures import reliability
 
         figure = reliability(item.reliability)
         return {} if figure is None else {RELIABILITY: wandb.Plotly(plotly.graph_objects.Figure(figure))}

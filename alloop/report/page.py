@@ -11,12 +11,13 @@ from plotly.offline import get_plotlyjs
 
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Entry
-from alloop.report import calibration_section, figures, sections
-from alloop.report.calibration_figures import calibration_history, reliability
+from alloop.report import figures, sections
+from alloop.report.calibration import section
+from alloop.report.calibration.figures import calibration_history, reliability
 from alloop.report.looks import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
-from alloop.report.transport_sections import TransportData, TransportPart, transport_part
+from alloop.report.transport.sections import TransportData, TransportPart, transport_part
 from alloop.state.state import State
 from alloop.status.summary import Status, summary
 
@@ -91,7 +92,7 @@ def _body(
         sections.section(
             "What does a disagreement mean?",
             _calibration(state, status, plot, drawn),
-            calibration_section.HOW_CALIBRATION,
+            section.HOW_CALIBRATION,
         ),
         sections.section("Timeline of slots", plot("timeline", "No task has finished yet."), sections.HOW_TIMELINE),
         sections.section(
@@ -109,9 +110,9 @@ def _calibration(state: State, status: Status, plot: Callable[[str, str], str], 
     if found is None:
         return '<p class="none">No calibration was made yet: disagreements are taken as expected errors.</p>'
     parts = [
-        calibration_section.calibration_words(state, found),
+        section.calibration_words(state, found),
         plot("reliability", "No label was held back yet."),
-        calibration_section.calibration_tables(state, found),
+        section.calibration_tables(state, found),
     ]
     if drawn["calibration-history"]:
         parts.append(f"<h3>Random probes, generation by generation</h3>{plot('calibration-history', '')}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from alloop.report.transport_tables import HeldoutErrors, RungTransport
+from alloop.report.transport.tables import HeldoutErrors, RungTransport
 from alloop.transport.results import (
     ArrheniusTransport,
     Curve,

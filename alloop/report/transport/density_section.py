@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from alloop.report.density_figure import DensityView, density_figure
 from alloop.report.looks import text
 from alloop.report.places import Places, number
 from alloop.report.sections import section, table
+from alloop.report.transport.density_figure import DensityView, density_figure
 from alloop.status.numbers import many, powers
 from alloop.transport.results import Measured
 

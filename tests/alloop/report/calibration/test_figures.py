@@ -6,7 +6,7 @@ from dataclasses import replace
 import plotly.graph_objects
 import pytest
 
-from alloop.report.calibration_figures import FEW_FRAMES, MADE, calibration_history, reliability
+from alloop.report.calibration.figures import FEW_FRAMES, MADE, calibration_history, reliability
 from policies.reliability import ReliabilityRow
 from tests.support.calibrations import calibrated
 

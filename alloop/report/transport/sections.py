@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alloop.report.density_figure import DensityView
-from alloop.report.density_section import density_section
 from alloop.report.looks import Figure, text
 from alloop.report.places import Places, number
 from alloop.report.sections import section, table
-from alloop.report.transport_figures import (
+from alloop.report.transport.density_figure import DensityView
+from alloop.report.transport.density_section import density_section
+from alloop.report.transport.figures import (
     MIN_CONTACT,
     activation_energy,
     arrhenius_figure,
@@ -28,7 +28,7 @@ from alloop.report.transport_figures import (
     stability_figure,
     with_curves,
 )
-from alloop.report.transport_tables import (
+from alloop.report.transport.tables import (
     CombinedRung,
     CombinedSigma,
     ErrorKey,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from plotly.graph_objects import Figure
 
-from alloop.report.density_figure import DensityView, coarse, density_figure, isosurface
-from alloop.report.transport_figures import (
+from alloop.report.transport.density_figure import DensityView, coarse, density_figure, isosurface
+from alloop.report.transport.figures import (
     arrhenius_figure,
     arrhenius_line,
     contact_gate,

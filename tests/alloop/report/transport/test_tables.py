@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from alloop.report.transport_tables import combine_rungs, combined, temperatures_csv, transport_csv, write_tables
+from alloop.report.transport.tables import combine_rungs, combined, temperatures_csv, transport_csv, write_tables
 from alloop.transport.results import Measured
 from tests.support.transports import ERRORS, LADDER, TEMPERATURES_K, rung
 

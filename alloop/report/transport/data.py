@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from alloop.report.density_figure import DensityView
-from alloop.report.transport_sections import TransportData
-from alloop.report.transport_tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
+from alloop.report.transport.density_figure import DensityView
+from alloop.report.transport.sections import TransportData
+from alloop.report.transport.tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
 from alloop.state.records import TaskState
 from alloop.state.state import State
 from alloop.status.numbers import finite

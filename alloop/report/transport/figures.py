@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloop.report.looks import Figure, axis, layout_of, text
-from alloop.report.transport_tables import CombinedRung, RungTransport, combine_rungs, combined
+from alloop.report.transport.tables import CombinedRung, RungTransport, combine_rungs, combined
 from alloop.transport.results import Curve, Measured, TemperatureCurves, TemperatureTransport, TransportSummary
 
 BOLTZMANN_eV_K = 8.617333262e-5

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.report.looks import GRID, Figure, layout_of, text
-from alloop.report.transport_tables import Chosen, rung_label
+from alloop.report.transport.tables import Chosen, rung_label
 from alloop.transport.sites import DensityResult, Site
 
 Floats = NDArray[np.float64]

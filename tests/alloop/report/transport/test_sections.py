@@ -6,9 +6,9 @@ from html import unescape
 
 import pytest
 
-from alloop.report.density_figure import DensityView
 from alloop.report.page import page
-from alloop.report.transport_sections import TransportData, transport_part
+from alloop.report.transport.density_figure import DensityView
+from alloop.report.transport.sections import TransportData, transport_part
 from alloop.state.state import State
 from alloop.transport.density import DensitySettings
 from alloop.transport.sites import analyse_density

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alloop.report.calibration_figures import AMONG, FEW_FRAMES
+from alloop.report.calibration.figures import AMONG, FEW_FRAMES
 from alloop.report.looks import text
 from alloop.report.sections import table
 from alloop.state.state import State

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from alloop.report.calibration_section import calibration_tables, calibration_words
+from alloop.report.calibration.section import calibration_tables, calibration_words
 from alloop.report.page import page
 from alloop.state.fold import fold
 from alloop.status.calibration import newest
