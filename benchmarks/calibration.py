@@ -23,8 +23,15 @@ from alloop.commands.campaigns import folded
 from alloop.decisions import task_requests
 from alloop.tasks.kinds.calibrate import Labelled, labelled_frames, points_of
 from alloop.tasks.workspace import Workspace
-from policies.calibration import fit_calibration, memory
-from policies.reliability import COVERAGE_RANGE, FEWEST_FRAMES, LARGEST_RATIO, ReliabilityRow, calibrate, reliability
+from policies.calibration.reliability import (
+    COVERAGE_RANGE,
+    FEWEST_FRAMES,
+    LARGEST_RATIO,
+    ReliabilityRow,
+    calibrate,
+    reliability,
+)
+from policies.calibration.scales import fit_calibration, memory
 
 LOOKS = {"probe": ("o", "#1f77b4", "random probes"), "selected": ("s", "#d62728", "selected frames")}
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from policies.rungs import RungEvidence
-from policies.stopping import LadderStopping, MeasureMore, Verdict
-from policies.transport import TransportEvidence
+from policies.stopping.ladder import LadderStopping, MeasureMore, Verdict
+from policies.stopping.rungs import RungEvidence
+from policies.stopping.transport import TransportEvidence
 
 SIZES = (500, 1000, 2500)
 MOVES = (0.0, 0.5, 1.0, 2.0)

@@ -43,21 +43,21 @@ True
 
 In the config it would read ``select: {policy: "my_module:TightestContact", options: {largest: 0.9}}``.
 
-How far frames are from each other and from what is labelled is computed in `policies.distances`. Random probes, in
-which no policy has a say, are drawn in `policies.probing`. What a disagreement means is learnt from labels in
-`policies.calibration`, and tried on labels that were held back in `policies.reliability`.
+How far frames are from each other and from what is labelled is computed in `policies.selection.distances`. Random probes, in
+which no policy has a say, are drawn in `policies.selection.probing`. What a disagreement means is learnt from labels in
+`policies.calibration`, and tried on labels that were held back in `policies.calibration.reliability`.
 """
 
-from policies.baselines import RandomSelection, UniformSelection
-from policies.calibration import Calibration, Points, SpeciesMap, fit_calibration
-from policies.disagreement import DisagreementSelection
-from policies.distances import Environments, novelty_and_separation, typical_distances
+from policies.calibration.reliability import CalibrationReport, ReliabilityRow, calibrate, reliability
+from policies.calibration.scales import Calibration, Points, SpeciesMap, fit_calibration
 from policies.exploration import ExplorationPolicy, Launch, LeastExplored, WalkerView
-from policies.probing import draw_probes, left_after, probes_due
 from policies.registry import BUILT_IN, load_policy
-from policies.reliability import CalibrationReport, ReliabilityRow, calibrate, reliability
-from policies.selection import Candidates, Choice, Selection, SelectionPolicy, Window
-from policies.stopping import (
+from policies.selection.baselines import RandomSelection, UniformSelection
+from policies.selection.contract import Candidates, Choice, Selection, SelectionPolicy, Window
+from policies.selection.disagreement import DisagreementSelection
+from policies.selection.distances import Environments, novelty_and_separation, typical_distances
+from policies.selection.probing import draw_probes, left_after, probes_due
+from policies.stopping.ladder import (
     Judgement,
     LadderStopping,
     MeasureMore,

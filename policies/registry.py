@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, overload
 
 from policies.exploration import ExplorationPolicy
-from policies.selection import SelectionPolicy
-from policies.stopping import StoppingPolicy
+from policies.selection.contract import SelectionPolicy
+from policies.stopping.ladder import StoppingPolicy
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "selection": {
-        "disagreement": "policies.disagreement:DisagreementSelection",
-        "random": "policies.baselines:RandomSelection",
-        "uniform": "policies.baselines:UniformSelection",
+        "disagreement": "policies.selection.disagreement:DisagreementSelection",
+        "random": "policies.selection.baselines:RandomSelection",
+        "uniform": "policies.selection.baselines:UniformSelection",
     },
     "exploration": {"least_explored": "policies.exploration:LeastExplored"},
     "stopping": {"ladder": "policies.stopping:LadderStopping"},

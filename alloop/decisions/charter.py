@@ -13,8 +13,8 @@ from alloop.journal.events import CampaignCreated
 from alloop.materials.structure import Structure
 from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
-from policies.selection import SelectionPolicy
-from policies.stopping import LadderStopping, StoppingPolicy
+from policies.selection.contract import SelectionPolicy
+from policies.stopping.ladder import LadderStopping, StoppingPolicy
 
 Goal = Literal["verdict", "transport", "subsets"]
 """What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets.

@@ -20,7 +20,7 @@ from alloop.state.records import FrameState, RungState
 from alloop.state.state import State
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.transport.results import TransportSummary
-from policies.stopping import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise
+from policies.stopping.ladder import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise
 
 Floats = NDArray[np.float64]
 

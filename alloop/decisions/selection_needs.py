@@ -10,7 +10,7 @@ from alloop.decisions.label_budget import training_need
 from alloop.decisions.refits import _under_way
 from alloop.state.records import FrameState, GenerationState
 from alloop.state.state import State
-from policies.probing import probes_due
+from policies.selection.probing import probes_due
 
 STALLED_SEGMENTS_PER_WALKER = 20
 

@@ -26,7 +26,7 @@ from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.tasks.contract.measure import MeasureSummary
 from alloop.tasks.contract.select import SegmentSource
-from policies.calibration import Calibration
+from policies.calibration.scales import Calibration
 
 LOST, TIMEOUT = "lost", "timeout"
 OF_MACHINES = (LOST, TIMEOUT)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
-from policies.reliability import ReliabilityRow
+from policies.calibration.reliability import ReliabilityRow
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class RungRow:
     unmeasured : str or None
         Why the rung counts as unmeasured.
     transport : tuple of dict
-        Transport of each measured system, see `policies.transport.TransportRow`; `at_K` is the conductivity's
+        Transport of each measured system, see `policies.stopping.transport.TransportRow`; `at_K` is the conductivity's
         temperature (K).
     """
 

@@ -21,10 +21,10 @@ from benchmarks.label_efficiency.fitting import fitted
 from benchmarks.label_efficiency.reference import Reference
 from benchmarks.label_efficiency.statistics import tail_of
 from benchmarks.label_efficiency.teacher import Dataset, forces_of, labels_of, read_dataset
-from policies.distances import novelty_and_separation
-from policies.probing import draw_probes, left_after
 from policies.registry import load_policy
-from policies.selection import Candidates, Window
+from policies.selection.contract import Candidates, Window
+from policies.selection.distances import novelty_and_separation
+from policies.selection.probing import draw_probes, left_after
 
 SHAPE = {"channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2, "cutoff_A": 5.0}
 SIZES = (12, 24, 36, 48, 72, 96)

@@ -100,7 +100,12 @@ def test_a_policy_of_ones_own():
         ("selection", "own_policies:Mine", {"strength": -1}, "'own_policies:Mine': strength must not be negative"),
         ("selection", "own_policies:Empty", {}, "Empty has no method select(candidates, window, count, per_walker"),
         ("stopping", "random", {}, "unknown stopping policy 'random'"),
-        ("stopping", "policies.baselines:RandomSelection", {}, "RandomSelection has no method judge(rungs, ladder"),
+        (
+            "stopping",
+            "policies.selection.baselines:RandomSelection",
+            {},
+            "RandomSelection has no method judge(rungs, ladder",
+        ),
         ("selection", "own_policies:WrongArguments", {}, "WrongArguments.select cannot be called as select(candidates"),
         ("selection", "own_policies:NamesOnly", {}, "NamesOnly.select cannot be called as select(candidates"),
     ],

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.stopping import Production, heldout
-from policies.stopping import LadderStopping, MeasureMore, TransportEvidence, Verdict, summarise
-from policies.transport import judge_transport
+from policies.stopping.ladder import LadderStopping, MeasureMore, TransportEvidence, Verdict, summarise
+from policies.stopping.transport import judge_transport
 from tests.support.ladders import SIZES, evidence_of, ladder_of
 
 POLICY = LadderStopping(resamples=100)

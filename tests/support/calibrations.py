@@ -11,8 +11,8 @@ from alloop.journal.events import Event, TaskFinished, TaskPlanned
 from alloop.journal.journal import Entry
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.records import Timing
-from policies.calibration import Points
-from policies.reliability import calibrate
+from policies.calibration.reliability import calibrate
+from policies.calibration.scales import Points
 from tests.support.journals import START_T
 
 FACTORS = {"Cl": 1.2, "In": 2.1, "Li": 1.3}

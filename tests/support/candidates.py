@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from policies.selection import Candidates, Window
+from policies.selection.contract import Candidates, Window
 
 Row = tuple[str, str, str, float]
 """Walker, composition, why it was offered, disagreement (eV/Å)."""

@@ -34,7 +34,7 @@ from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Offer, Result, Timing
 from alloop.tasks.workspace import Workspace
-from policies.stopping import LadderStopping, RungEvidence, summarise
+from policies.stopping.ladder import LadderStopping, RungEvidence, summarise
 
 START_T = 1_750_000_000.0
 ELEMENTS = ("Li", "In", "Cl")

@@ -1,6 +1,6 @@
 """Policies of a user's own."""
 
-from policies.selection import Choice, Selection
+from policies.selection.contract import Choice, Selection
 
 
 class ChoosesNothing:

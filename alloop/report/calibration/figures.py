@@ -10,8 +10,8 @@ from alloop.report.looks import Figure, axis, layout_of, text, ticks
 from alloop.status.calibration import Fared
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
-from policies.calibration import COVERAGE
-from policies.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow
+from policies.calibration.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow
+from policies.calibration.scales import COVERAGE
 
 FEW_FRAMES = 20
 """Frames of a bin below which its point is hollow."""

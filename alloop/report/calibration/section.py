@@ -9,8 +9,8 @@ from alloop.state.state import State
 from alloop.status.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
-from policies.calibration import COVERAGE, LARGEST_WEIGHT
-from policies.reliability import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, FOLDS, LARGEST_RATIO
+from policies.calibration.reliability import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, FOLDS, LARGEST_RATIO
+from policies.calibration.scales import COVERAGE, LARGEST_WEIGHT
 
 HOW_CALIBRATION = (
     "Every label came with a disagreement that was known before it. For each species the scale of the error of a force "

@@ -13,7 +13,7 @@ import numpy as np
 
 from alloop.files.durable import write_durably
 from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TransportCurves, TransportSummary
-from policies.transport import TransportEvidence, transport_row
+from policies.stopping.transport import TransportEvidence, transport_row
 
 Chosen = Literal["acquired", "random subset"]
 RungKey = tuple[str, Chosen, int]

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
-from policies.calibration import Calibration
-from policies.reliability import CalibrationReport, ReliabilityRow
+from policies.calibration.reliability import CalibrationReport, ReliabilityRow
+from policies.calibration.scales import Calibration
 
 
 class CalibrateSummary(Record):

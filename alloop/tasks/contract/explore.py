@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.records import OffersSummary, Record
 from alloop.tasks.contract.request import Request
-from policies.calibration import Calibration
+from policies.calibration.scales import Calibration
 
 
 class ExploreWalker(Record):

@@ -9,7 +9,7 @@ from pydantic import Field
 from alloop.materials.structure import Vector
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
-from policies.calibration import Calibration
+from policies.calibration.scales import Calibration
 
 
 class SegmentSource(Record):

@@ -10,9 +10,9 @@ from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, 
 from alloop.tasks.contract.select import FrameView
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
-from policies.calibration import Floats, Points, memory
-from policies.reliability import calibrate as fitted_and_tried
-from policies.reliability import reliability
+from policies.calibration.reliability import calibrate as fitted_and_tried
+from policies.calibration.reliability import reliability
+from policies.calibration.scales import Floats, Points, memory
 
 
 def calibrate(

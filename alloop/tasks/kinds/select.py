@@ -25,9 +25,9 @@ from alloop.tasks.contract.select import (
 from alloop.tasks.kinds.viewing import Viewed, view
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
-from policies.probing import draw_probes, left_after
 from policies.registry import load_policy
-from policies.selection import Candidates, Choice, Selection, Window
+from policies.selection.contract import Candidates, Choice, Selection, Window
+from policies.selection.probing import draw_probes, left_after
 
 STALE, UNREADABLE = "stale", "unreadable"
 

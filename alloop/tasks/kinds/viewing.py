@@ -16,8 +16,8 @@ from alloop.tasks.contract.select import Candidate, FrameView, SelectRequest
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee, load_member
 from alloop.tasks.workspace import DamagedResultError, Workspace
-from policies.calibration import Calibration
-from policies.distances import novelty_and_separation
+from policies.calibration.scales import Calibration
+from policies.selection.distances import novelty_and_separation
 
 LARGEST_POOL = 1000
 """Candidates beyond this number are not compared with each other: the table of their distances would not fit."""

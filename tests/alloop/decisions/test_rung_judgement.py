@@ -182,7 +182,7 @@ class Insatiable:
     """A policy of one's own that always wants longer runs."""
 
     def judge(self, rungs, ladder, seed):
-        from policies.stopping import MeasureMore, Verdict
+        from policies.stopping.ladder import MeasureMore, Verdict
 
         if len(rungs) == len(ladder) and not rungs[-1].can_extend:
             return Verdict("ladder_exhausted", "enough")

@@ -13,8 +13,8 @@ from alloop.status.messages import lines
 from alloop.status.summary import summary
 from alloop.status.table import render
 from alloop.tasks.contract.calibrate import CalibrateSummary
-from policies.calibration import Calibration
-from policies.reliability import ReliabilityRow
+from policies.calibration.reliability import ReliabilityRow
+from policies.calibration.scales import Calibration
 from tests.support.calibrations import FACTORS, after, calibrated
 from tests.support.journals import START_T, play
 

@@ -7,7 +7,7 @@ import plotly.graph_objects
 import pytest
 
 from alloop.report.calibration.figures import FEW_FRAMES, MADE, calibration_history, reliability
-from policies.reliability import ReliabilityRow
+from policies.calibration.reliability import ReliabilityRow
 from tests.support.calibrations import calibrated
 
 

@@ -8,7 +8,7 @@ from alloop.tasks.contract.records import Result
 from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
-from policies.calibration import Calibration, SpeciesMap
+from policies.calibration.scales import Calibration, SpeciesMap
 from tests.support.models import lithium_chloride
 from tests.support.pools import put_committee, put_offers, selection_of
 

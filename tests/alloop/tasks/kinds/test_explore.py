@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alloop.dynamics import temperature_limit
 from alloop.materials.contacts import min_contact
 from alloop.tasks.kinds.explore import Exploration
-from policies.calibration import Calibration, SpeciesMap
+from policies.calibration.scales import Calibration, SpeciesMap
 from tests.support.toys import (
     ALL_ENDS,
     COPPER,

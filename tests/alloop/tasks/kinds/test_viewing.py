@@ -8,7 +8,7 @@ from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
-from policies.calibration import Calibration, SpeciesMap
+from policies.calibration.scales import Calibration, SpeciesMap
 from tests.support.models import frames, lithium_chloride, put_labels
 from tests.support.pools import MEMBERS, put_committee, put_offers, selection_of
 

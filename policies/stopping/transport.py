@@ -1,7 +1,7 @@
 """The transport of one system on a rung, and how it changed from one rung to the next.
 
 Every fit of a rung predicts an activation energy and a conductivity with molecular dynamics of its own;
-`policies.combination` makes one number with an error bar of them.
+`policies.stopping.combination` makes one number with an error bar of them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from policies.combination import Change, Combined, combine
-from policies.judgement import Judgement, Limit, judge_change
+from policies.stopping.combination import Change, Combined, combine
+from policies.stopping.judgement import Judgement, Limit, judge_change
 
 QUANTITIES = {"activation energy": "activation_energy_eV", "ln σ": "ln_sigma"}
 """Field of `TransportEvidence` that holds each quantity; σ is in S/cm."""

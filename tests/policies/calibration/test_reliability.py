@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from policies.calibration import Points
-from policies.reliability import BINS, calibrate, held_back
+from policies.calibration.reliability import BINS, calibrate, held_back
+from policies.calibration.scales import Points
 
 
 def campaign(rng, frames=120, probes=40, slope=2.0, probe_slope=None, atoms=6):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from policies.rungs import RungEvidence, summarise
-from policies.transport import TransportEvidence
+from policies.stopping.rungs import RungEvidence, summarise
+from policies.stopping.transport import TransportEvidence
 
 WALKERS = ("a", "a", "b", "b")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.disagreement import DisagreementSelection, scores
-from policies.selection import Window
+from policies.selection.contract import Window
+from policies.selection.disagreement import DisagreementSelection, scores
 from tests.support.candidates import WINDOW, candidates, described, rows, told
 
 

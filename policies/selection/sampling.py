@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from policies.quotas import balanced
-from policies.selection import Candidates
+from policies.selection.contract import Candidates
+from policies.selection.quotas import balanced
 
 _DECIMALS = 9
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from policies.resampling import rmse, standard_error
-from policies.transport import TransportEvidence, TransportRow, transport_row
+from policies.stopping.resampling import rmse, standard_error
+from policies.stopping.transport import TransportEvidence, TransportRow, transport_row
 
 UNITS = {"energy RMSE": "meV/atom", "force RMSE": "meV/Å"}
 """Unit of each held-out metric."""

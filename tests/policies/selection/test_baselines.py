@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from policies.baselines import RandomSelection, UniformSelection
-from policies.selection import Window
+from policies.selection.baselines import RandomSelection, UniformSelection
+from policies.selection.contract import Window
 from tests.support.candidates import WINDOW, candidates, told
 
 

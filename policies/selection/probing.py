@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from policies.sampling import grouped, shares, shuffled, systematic
-from policies.selection import OFFERED_BLIND, Candidates, Choice
+from policies.selection.contract import OFFERED_BLIND, Candidates, Choice
+from policies.selection.sampling import grouped, shares, shuffled, systematic
 
 _ROUNDING = 1e-9
 # Policies draw from the seed itself: what they draw must not follow from what was probed.

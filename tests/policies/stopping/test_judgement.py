@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.judgement import judge_change
+from policies.stopping.judgement import judge_change
 
 
 @given(

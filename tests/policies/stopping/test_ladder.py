@@ -5,12 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from policies.stopping import (
-    LadderStopping,
-    RungEvidence,
-    StoppingPolicy,
-    compare_rungs,
-)
+from policies.stopping.ladder import LadderStopping, RungEvidence, StoppingPolicy, compare_rungs
 
 LADDER = (50, 100, 500, 1000, 2500)
 POLICY = LadderStopping(resamples=300)

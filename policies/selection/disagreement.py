@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.eligibility import classify, errors_by_element, places, rejections
-from policies.quotas import asked
-from policies.sampling import draw_evenly, shuffled
-from policies.selection import Candidates, Choice, Selection, Window
+from policies.selection.contract import Candidates, Choice, Selection, Window
+from policies.selection.eligibility import classify, errors_by_element, places, rejections
+from policies.selection.quotas import asked
+from policies.selection.sampling import draw_evenly, shuffled
 
 _FARTHEST = 1e6
 """Typical distances beyond which farther is not better: infinite where nothing like it is known."""

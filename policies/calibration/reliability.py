@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.calibration import COVERAGE, Calibration, Floats, Points, fit_calibration, frame_weights
+from policies.calibration.scales import COVERAGE, Calibration, Floats, Points, fit_calibration, frame_weights
 
 FOLDS = 5
 BINS = 5

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from policies.transport import TransportEvidence, judge_transport, transport_row
+from policies.stopping.transport import TransportEvidence, judge_transport, transport_row
 
 
 def licl(energies, ln_sigmas=None, md=0.001, **why):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.distances import novelty_and_separation, typical_distances
+from policies.selection.distances import novelty_and_separation, typical_distances
 
 UNITS = {"Li": 1.0, "S": 1.0}
 seeds = st.integers(0, 10_000)

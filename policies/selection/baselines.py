@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.eligibility import classify, largest_errors, places, rejections
-from policies.quotas import asked, balanced, over_quota
-from policies.sampling import draw_evenly, shuffled
-from policies.selection import OFFERED_BLIND, Candidates, Choice, Selection, Window
+from policies.selection.contract import OFFERED_BLIND, Candidates, Choice, Selection, Window
+from policies.selection.eligibility import classify, largest_errors, places, rejections
+from policies.selection.quotas import asked, balanced, over_quota
+from policies.selection.sampling import draw_evenly, shuffled
 
 
 class RandomSelection:
@@ -40,7 +40,7 @@ class UniformSelection:
     The largest expected error of a frame decides its bin. The bins divide the window, or if it has no upper end, what
     there is of it. The bin with the fewest chosen frames goes next, inside it the composition with the fewest, inside
     that chance. ``last_good`` frames, eligible above the window too, are in the highest bin. Where the window gives too
-    few frames, the rest are drawn as by `policies.disagreement.DisagreementSelection`, whose reasons of rejection these
+    few frames, the rest are drawn as by `policies.selection.disagreement.DisagreementSelection`, whose reasons of rejection these
     are, without ``duplicate``.
 
     The probability of a choice is the chosen share of its bin and composition.

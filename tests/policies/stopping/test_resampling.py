@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from policies.resampling import paired_standard_error, rmse, standard_error
+from policies.stopping.resampling import paired_standard_error, rmse, standard_error
 
 
 def errors(rng, fits, walkers, per_walker=4, *, fit_sd=0.05, walker_sd=0.3, both_sd=0.05, scale=1.0, hard=None):

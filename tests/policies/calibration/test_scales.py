@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.calibration import PRIOR, Calibration, Points, fit_calibration, memory, weighted_quantile
+from policies.calibration.scales import PRIOR, Calibration, Points, fit_calibration, memory, weighted_quantile
 
 QUIET = {"Li": (0.02, 1.5), "Cl": (0.01, 4.0)}
 """a and b of σ = a + b d, by species."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.combination import Change, combine
+from policies.stopping.combination import Change, combine
 
 errors = st.floats(0, 1)
 fits = st.lists(st.floats(-1, 1), min_size=2, max_size=5).map(np.array)

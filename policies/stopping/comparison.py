@@ -1,15 +1,15 @@
 """Two rungs of the ladder compared, metric by metric: held-out errors, then transport.
 
-The error bar of a held-out error holds the spread between fits and between held-out walkers (`policies.resampling`),
-that of transport the spread between fits and the error of the dynamics (`policies.combination`).
+The error bar of a held-out error holds the spread between fits and between held-out walkers (`policies.stopping.resampling`),
+that of transport the spread between fits and the error of the dynamics (`policies.stopping.combination`).
 """
 
 from __future__ import annotations
 
-from policies.judgement import Judgement, judge_change
-from policies.resampling import paired_standard_error, rmse
-from policies.rungs import UNITS, RungEvidence, squared_errors
-from policies.transport import TransportEvidence, judge_transport
+from policies.stopping.judgement import Judgement, judge_change
+from policies.stopping.resampling import paired_standard_error, rmse
+from policies.stopping.rungs import UNITS, RungEvidence, squared_errors
+from policies.stopping.transport import TransportEvidence, judge_transport
 
 
 def compare_rungs(

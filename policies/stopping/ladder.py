@@ -1,6 +1,6 @@
 """Whether more data still changes the answer.
 
-The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.judgement`) on the
+The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.stopping.judgement`) on the
 held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict; where
 only the error of the dynamics stands in its way, the policy asks for longer dynamics before more labels.
 """
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from policies.comparison import compare_rungs
-from policies.judgement import CRITICAL, Judgement, judge_change
-from policies.rungs import RungEvidence, RungSummary, summarise, systems_of
-from policies.transport import TransportEvidence, TransportRow, transport_changes
+from policies.stopping.comparison import compare_rungs
+from policies.stopping.judgement import CRITICAL, Judgement, judge_change
+from policies.stopping.rungs import RungEvidence, RungSummary, summarise, systems_of
+from policies.stopping.transport import TransportEvidence, TransportRow, transport_changes
 
 __all__ = [
     "CRITICAL",

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.sampling import draw_evenly, shares, systematic
-from policies.selection import Candidates
+from policies.selection.contract import Candidates
+from policies.selection.sampling import draw_evenly, shares, systematic
 
 parts = st.lists(st.tuples(st.integers(1, 9), st.floats(0.1, 10), st.integers(0, 9)), min_size=1, max_size=20)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
-from policies.selection import Candidates
+from policies.selection.contract import Candidates
 
 
 def balanced(

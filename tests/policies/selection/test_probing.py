@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.probing import draw_probes, left_after, probes_due
-from policies.selection import Candidates
+from policies.selection.contract import Candidates
+from policies.selection.probing import draw_probes, left_after, probes_due
 
 
 def candidates(rows, **more):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.quotas import over_quota
-from policies.selection import OFFERED_BLIND, Candidates, Window
+from policies.selection.contract import OFFERED_BLIND, Candidates, Window
+from policies.selection.quotas import over_quota
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.baselines import RandomSelection, UniformSelection
-from policies.disagreement import DisagreementSelection
-from policies.selection import Candidates, Selection, SelectionPolicy, Window
+from policies.selection.baselines import RandomSelection, UniformSelection
+from policies.selection.contract import Candidates, Selection, SelectionPolicy, Window
+from policies.selection.disagreement import DisagreementSelection
 from tests.support.candidates import WINDOW, candidates, described, rows, told
 
 POLICIES = [DisagreementSelection(), DisagreementSelection(1.0, 1.0, 0.5), RandomSelection(), UniformSelection()]

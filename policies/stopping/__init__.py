@@ -1,0 +1,10 @@
+"""Whether more data still changes the answer."""
+
+from policies.stopping.ladder import (
+    LadderStopping,
+    MeasureMore,
+    StoppingPolicy,
+    Verdict,
+)
+
+__all__ = ["LadderStopping", "MeasureMore", "StoppingPolicy", "Verdict"]
