@@ -43,9 +43,9 @@ True
 
 In the config it would read ``select: {policy: "my_module:TightestContact", options: {largest: 0.9}}``.
 
-How far frames are from each other and from what is labelled is computed in `policies.selection.distances`. Random probes, in
-which no policy has a say, are drawn in `policies.selection.probing`. What a disagreement means is learnt from labels in
-`policies.calibration`, and tried on labels that were held back in `policies.calibration.reliability`.
+How far frames are from each other and from what is labelled is computed in `policies.selection.distances`. Random
+probes, in which no policy has a say, are drawn in `policies.selection.probing`. What a disagreement means is learnt
+from labels in `policies.calibration`, and tried on labels that were held back in `policies.calibration.reliability`.
 """
 
 from policies.calibration.reliability import CalibrationReport, ReliabilityRow, calibrate, reliability

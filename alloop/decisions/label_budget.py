@@ -1,4 +1,4 @@
-"""What the state still lacks: small questions that the plan and the decisions share. Pure."""
+"""How many labels the budget and the ladder still allow, and how many the next rung needs. Pure."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def member_fit(generation: GenerationState, member: int) -> str:
     return f"fit/r{generation.rung}/f0" if leads_rung else f"fit/g{generation.number}/m{member}"
 
 
-def _under_way(state: State) -> list[GenerationState]:
+def under_way(state: State) -> list[GenerationState]:
     """Return the generations whose committee may still be completed."""
     return [generation for generation in state.fitting() if not _given_up(state, generation)]
 
@@ -46,7 +46,7 @@ def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
     number = len(state.generations)
     if number == 0 and charter.foundation is not None:
         return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
-    fitting = bool(_under_way(state))
+    fitting = bool(under_way(state))
     if (fitting and not charter.config.overlap) or len(state.e0s_eV) < len(charter.elements):
         return None
     if number == 0 and state.pending("train"):

@@ -7,7 +7,7 @@ from itertools import islice
 
 from alloop.decisions.charter import Charter, Walker
 from alloop.decisions.label_budget import training_need
-from alloop.decisions.refits import _under_way
+from alloop.decisions.refits import under_way
 from alloop.state.records import FrameState, GenerationState
 from alloop.state.state import State
 from policies.selection.probing import probes_due
@@ -109,5 +109,5 @@ def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
     active = state.active()
     if active is None or active.number >= charter.config.heldout.from_generation:
         return active
-    coming = training_need(state, charter) or state.pending("train") or _under_way(state)
+    coming = training_need(state, charter) or state.pending("train") or under_way(state)
     return None if coming else active

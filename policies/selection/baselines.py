@@ -40,7 +40,7 @@ class UniformSelection:
     The largest expected error of a frame decides its bin. The bins divide the window, or if it has no upper end, what
     there is of it. The bin with the fewest chosen frames goes next, inside it the composition with the fewest, inside
     that chance. ``last_good`` frames, eligible above the window too, are in the highest bin. Where the window gives too
-    few frames, the rest are drawn as by `policies.selection.disagreement.DisagreementSelection`, whose reasons of rejection these
+    few frames, the rest are drawn as by `DisagreementSelection`, whose reasons of rejection these
     are, without ``duplicate``.
 
     The probability of a choice is the chosen share of its bin and composition.

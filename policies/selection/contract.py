@@ -1,7 +1,7 @@
 """Which offered frames are worth a label: what a policy is given, what it answers, and what it must be able to do.
 
-The policies themselves are in `policies.selection.disagreement` and `policies.selection.baselines`; probes, which no policy has a say in,
-are drawn in `policies.selection.probing`.
+The policies themselves are in `policies.selection.disagreement` and `policies.selection.baselines`; probes, which no
+policy has a say in, are drawn in `policies.selection.probing`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Whether more data still changes the answer.
 
-The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.stopping.judgement`) on the
-held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict; where
-only the error of the dynamics stands in its way, the policy asks for longer dynamics before more labels.
+The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.stopping.judgement`) on
+the held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict;
+where only the error of the dynamics stands in its way, the policy asks for longer dynamics before more labels.
 """
 
 from __future__ import annotations
