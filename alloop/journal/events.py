@@ -8,25 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.probe import ProbeSummary
-from alloop.tasks.contract.records import Timing
+from alloop.tasks.contract.records import Record, Timing
 from alloop.tasks.contract.select import ChosenFrame
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
 """Key of a task or checksum of a file: it becomes the name of a file."""
 
 
-class Event(BaseModel):
+class Event(Record):
     """Base of every event."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
 
 
-class SystemRecord(BaseModel):
+class SystemRecord(Record):
     """A system as the campaign was created with it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     structure: Structure
