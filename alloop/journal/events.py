@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.probe import ProbeSummary
@@ -84,10 +84,8 @@ class CodeDriftFound(Event):
     labels: tuple[str, ...]
 
 
-class ProbeRecord(BaseModel):
+class ProbeRecord(Record):
     """A label made again: its key, the key of the probe's result, and how far the two are apart."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: str
     key: Key
@@ -303,10 +301,8 @@ class ProductionExtended(Event):
     reason: str
 
 
-class SubsetRecord(BaseModel):
+class SubsetRecord(Record):
     """One rung of a ladder of random nested subsets: its size and its frames."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: int
     frames: tuple[str, ...]
