@@ -95,7 +95,7 @@ def caught(scores: Scores, threshold: float, looks: Sequence[int]) -> tuple[int,
 class Salt(Calculator):  # type: ignore[misc]
     """Scaled point charges, screened and cut smoothly, and repulsion by the sums of covalent radii."""
 
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+    implemented_properties = ["energy", "forces"]
 
     def calculate(
         self,

@@ -81,7 +81,7 @@ def parse(text: str) -> Source:
 class _Loader(yaml.SafeLoader):
     """Resolves the scalars of YAML 1.2 and no others."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML declares it so
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # PyYAML declares it so
 
 
 for _name, (_pattern, _first) in _SCALARS.items():
