@@ -1,9 +1,9 @@
 """The pool of workers when one of its processes is killed while nothing is computed."""
 
 import pytest
-from tests.alloop.test_execution import local, request
 
 from alloop.workers.executors import Execution, wait
+from tests.alloop.workers.test_executors import local, request
 from tests.support.campaigns import MARK, left_behind
 from tests.support.victims import living
 from tests.support.waiting import wait_for
