@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -124,6 +125,17 @@ def test_one_of_several_that_wait_for_a_dead_process_takes_over(tmp_path, holder
     for process in counters:
         process.communicate()
     assert number.read_text() == "20"
+
+
+def test_a_name_changes_hands_where_files_can_be_neither_renamed_nor_linked(tmp_path, monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    for call in ("link", "rename", "replace", "symlink"):
+        monkeypatch.setattr(os, call, refuse)
+    left = take_lease(tmp_path / "name", owner=replace(this_process(), started="1"), lease_s=60)
+    assert taken_after(tmp_path) < LEASE_S / 2
+    left.release()
 
 
 def test_a_process_that_was_suspended_between_looking_and_acting_disturbs_nobody(tmp_path):
