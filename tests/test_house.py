@@ -38,7 +38,6 @@ LONG_FUNCTIONS = {
     "alloop/commands/run.py:_drive",
     "alloop/potential/fitting/dense_frames.py:_dense",
     "alloop/report/transport/figures.py:_arrhenius_traces",
-    "alloop/state/state.py:__init__",
 }
 
 

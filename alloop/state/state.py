@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 from alloop.journal.events import (
@@ -38,70 +39,71 @@ AT_RANDOM = ("probe", "random")
 OF_MEANS = ("budget_spent", "stopped")
 
 
+@dataclass(eq=False, repr=False)
 class State:
     """Everything the journal says, indexed for the decisions. Changed only by `alloop.state.fold.apply`."""
 
-    def __init__(self) -> None:
-        self.created: CampaignCreated | None = None
-        self.config: dict[str, Any] = {}
-        self.policies: dict[str, str] = {}
-        self.codes: list[dict[str, str]] = []
-        self.drift: CodeDriftFound | None = None
-        self.drifts = 0
-        self.tasks: dict[str, TaskState] = {}
-        self.running: dict[str, TaskState] = {}
-        self.frames: dict[str, FrameState] = {}
-        self.pool: dict[str, FrameState] = {}
-        self.pool_initial: dict[str, FrameState] = {}
-        self.pool_heldout: dict[str, FrameState] = {}
-        self.to_label: dict[str, dict[str, FrameState]] = {"train": {}, "heldout": {}}
-        self.train_order: list[str] = []
-        self.heldout_order: list[str] = []
-        self.pretraining: list[str] = []
-        self.imported = 0
-        self.imported_structures: set[str] = set()
-        self.imported_from: set[str] = set()
-        self.brought = ""
-        self.walkers: dict[str, WalkerState] = {}
-        self.generations: list[GenerationState] = []
-        self.rungs: dict[int, RungState] = {}
-        self.foundation_rung: RungState | None = None
-        self.subsets: dict[int, RungState] = {}
-        self.drawn: SubsetsDrawn | None = None
-        self.subsets_judged: SubsetsJudged | None = None
-        self.runs: dict[tuple[str, int, str, int], RunState] = {}
-        self.transports: dict[tuple[str, int, str, float], MeasureSummary | None] = {}
-        self.measurings = 0
-        self.segments_produced = 0
-        self.e0s_eV: dict[str, float] = {}
-        self.evaluations: dict[tuple[str, int], EvaluateSummary] = {}
-        self.calibrated = 0
-        self.calibrations: dict[int, CalibrateSummary] = {}
-        self.judged: list[RungJudged] = []
-        self.verdict: VerdictReached | None = None
-        self.rejections: Counter[str] = Counter()
-        self.failures: Counter[str] = Counter()
-        self.broken: Counter[str] = Counter()
-        self.last_problem = ""
-        self.selections = 0
-        self.probes = 0
-        self.asked: AskedSelection | None = None
-        self.last_selection: str | None = None
-        self.stalled_segments = 0
-        self.segments_since_selection = 0
-        self.last_chosen = 0
-        self.dft_core_s = 0.0
-        self.wall_s = 0.0
-        self.seq = 0
-        self.last_t: float | None = None
-        self.waiting_labels: Counter[str] = Counter()
-        self.labels: Counter[str] = Counter()
-        self.ordered = 0
-        self.unfitted: dict[int, GenerationState] = {}
-        self.settled_frames = self.settled_labels = 0
-        self.news: list[SegmentSource] = []
-        self.offered: Counter[int] = Counter()
-        self.asked_about: Counter[int] = Counter()
+    created: CampaignCreated | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
+    codes: list[dict[str, str]] = field(default_factory=list)
+    drift: CodeDriftFound | None = None
+    drifts: int = 0
+    tasks: dict[str, TaskState] = field(default_factory=dict)
+    running: dict[str, TaskState] = field(default_factory=dict)
+    frames: dict[str, FrameState] = field(default_factory=dict)
+    pool: dict[str, FrameState] = field(default_factory=dict)
+    pool_initial: dict[str, FrameState] = field(default_factory=dict)
+    pool_heldout: dict[str, FrameState] = field(default_factory=dict)
+    to_label: dict[str, dict[str, FrameState]] = field(default_factory=lambda: {"train": {}, "heldout": {}})
+    train_order: list[str] = field(default_factory=list)
+    heldout_order: list[str] = field(default_factory=list)
+    pretraining: list[str] = field(default_factory=list)
+    imported: int = 0
+    imported_structures: set[str] = field(default_factory=set)
+    imported_from: set[str] = field(default_factory=set)
+    brought: str = ""
+    walkers: dict[str, WalkerState] = field(default_factory=dict)
+    generations: list[GenerationState] = field(default_factory=list)
+    rungs: dict[int, RungState] = field(default_factory=dict)
+    foundation_rung: RungState | None = None
+    subsets: dict[int, RungState] = field(default_factory=dict)
+    drawn: SubsetsDrawn | None = None
+    subsets_judged: SubsetsJudged | None = None
+    runs: dict[tuple[str, int, str, int], RunState] = field(default_factory=dict)
+    transports: dict[tuple[str, int, str, float], MeasureSummary | None] = field(default_factory=dict)
+    measurings: int = 0
+    segments_produced: int = 0
+    e0s_eV: dict[str, float] = field(default_factory=dict)
+    evaluations: dict[tuple[str, int], EvaluateSummary] = field(default_factory=dict)
+    calibrated: int = 0
+    calibrations: dict[int, CalibrateSummary] = field(default_factory=dict)
+    judged: list[RungJudged] = field(default_factory=list)
+    verdict: VerdictReached | None = None
+    rejections: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    last_problem: str = ""
+    selections: int = 0
+    probes: int = 0
+    asked: AskedSelection | None = None
+    last_selection: str | None = None
+    stalled_segments: int = 0
+    segments_since_selection: int = 0
+    last_chosen: int = 0
+    dft_core_s: float = 0.0
+    wall_s: float = 0.0
+    seq: int = 0
+    last_t: float | None = None
+    waiting_labels: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    ordered: int = 0
+    unfitted: dict[int, GenerationState] = field(default_factory=dict)
+    settled_frames: int = 0
+    settled_labels: int = 0
+    news: list[SegmentSource] = field(default_factory=list)
+    offered: Counter[int] = field(default_factory=Counter)
+    asked_about: Counter[int] = field(default_factory=Counter)
 
     @property
     def code(self) -> dict[str, str]:
