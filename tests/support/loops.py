@@ -19,26 +19,9 @@ from alloop.state.fold import apply
 from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 from tests.support.simulated import SimulatedWorkers
+from tests.support.small import CODE, config
 
-CODE = {"gpaw": "1"}
 STARTED = DriverStarted(host="test", pid=1, version="0")
-
-
-def config(**changes: Any) -> CampaignConfig:
-    """A small campaign: two temperatures, rungs of 6, 12 and 24."""
-    base: dict[str, Any] = {
-        "name": "loop",
-        "seed": 3,
-        "systems": [{"name": "A", "structure": "a.extxyz"}],
-        "initial": {"frames": 4},
-        "potential": {"committee": 3},
-        "label": {"engine": "gpaw"},
-        "fit": {"every_labels": 6},
-        "explore": {"temperatures_K": [600, 1000], "replicas": 2},
-        "heldout": {"minimum": 4, "fraction": 0.25},
-        "ladder": {"rungs": [6, 12, 24], "fits": 2},
-    }
-    return CampaignConfig.model_validate({**base, **changes})
 
 
 def found(folder: Path, wanted: CampaignConfig, systems: int = 1, foundation: str | None = None) -> Journal:

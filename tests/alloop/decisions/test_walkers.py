@@ -9,7 +9,7 @@ from alloop.journal.events import CampaignCreated, SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.records import GenerationState, segments_of
 from alloop.state.state import State
-from tests.support.loops import config
+from tests.support.small import config
 
 
 def charter(sizes=(1,), device="cpu", workers=2, overlap=True, **explore):
