@@ -31,7 +31,7 @@ _TASKS = {
     "label": "alloop.tasks.kinds.label:label",
     "probe": "alloop.tasks.kinds.probe:probe",
     "fit": "alloop.tasks.kinds.fit:fit",
-    "evaluate": "alloop.tasks.kinds.measure:evaluate",
+    "evaluate": "alloop.tasks.kinds.evaluate:evaluate",
     "produce": "alloop.tasks.kinds.produce:produce",
     "measure": "alloop.tasks.kinds.measure:measure",
     "select": "alloop.tasks.kinds.select:select",
