@@ -169,11 +169,6 @@ class SpeciesMap:
         """Return the length below which 90 % of the force errors are expected (eV/Å)."""
         return self.bound_factor * self.scale(disagreement_eV_per_A)
 
-    def in_range(self, disagreement_eV_per_A: ArrayLike) -> NDArray[np.bool_]:
-        """Return whether disagreements lie where the map was fitted."""
-        d = np.asarray(disagreement_eV_per_A, dtype=np.float64)
-        return np.asarray((d >= self.lowest_eV_per_A) & (d <= self.highest_eV_per_A))
-
 
 PRIOR = SpeciesMap()
 """What is believed of a species without a label: the error is the disagreement, and 90 % are below five times that."""
@@ -205,10 +200,6 @@ class Calibration:
     def bound(self, species: Sequence[str], disagreement_eV_per_A: ArrayLike) -> Floats:
         """Return the 90 % bound of the error of some atoms (eV/Å), shape (atoms,)."""
         return self._each(species, disagreement_eV_per_A, SpeciesMap.bound)
-
-    def in_range(self, species: Sequence[str], disagreement_eV_per_A: ArrayLike) -> NDArray[np.bool_]:
-        """Return of some atoms whether the calibration has seen such disagreements, shape (atoms,)."""
-        return self._each(species, disagreement_eV_per_A, SpeciesMap.in_range).astype(bool)
 
     def _each(
         self,
