@@ -13,7 +13,6 @@ from alloop.journal.events import CampaignCreated
 from alloop.materials.structure import Structure
 from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
-from policies.selection.contract import SelectionPolicy
 from policies.stopping.ladder import LadderStopping, StoppingPolicy
 
 Goal = Literal["verdict", "transport", "subsets"]
@@ -40,7 +39,6 @@ class Charter:
     systems: dict[str, Structure]
     elements: tuple[str, ...]
     foundation: str | None
-    selection: SelectionPolicy
     exploration: ExplorationPolicy
     stopping: StoppingPolicy
     goal: Goal = "verdict"
@@ -59,7 +57,6 @@ class Charter:
             systems={system.name: system.structure for system in created.systems},
             elements=created.elements,
             foundation=created.foundation,
-            selection=load_policy("selection", config.select.policy, config.select.options),
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
             stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
         )
