@@ -31,11 +31,9 @@ from alloop.config.science import ArchitectureConfig
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.state import fresh_state
 from alloop.potential.committee import Committee
+from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import new_model, rebuilt
 from benchmarks import looks
-
-# isort: split
-from mace.calculators import MACECalculator
 
 E0S_EV = {3: -0.2, 17: -1.0, 49: -2.0}
 REPEATS = {10: (1, 1, 1), 40: (2, 2, 1), 160: (4, 2, 2), 640: (4, 4, 4)}

@@ -27,10 +27,8 @@ from alloop.dynamics.phase import CHAIN, Phase, Point
 from alloop.dynamics.state import fresh_state
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.evaluation.batched import BatchedModel
+from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import new_model, rebuilt
-
-# isort: split
-from mace.calculators import MACECalculator
 
 ARCHITECTURE = {"channels": 32, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2, "cutoff_A": 5.0}
 E0S_EV = {3: -0.2, 17: -1.0, 49: -2.0}

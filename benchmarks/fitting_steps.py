@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.data import atomic_numbers
+from torch_ema import ExponentialMovingAverage
 
 from alloop.potential.fitting.training import Fitting, Recipe
 from alloop.potential.graphs import average_neighbours, interaction_statistics, labelled_graphs
+from alloop.potential.mace_api import Batch, WeightedEnergyForcesLoss, take_step
 from alloop.potential.models.architecture import new_model
 from alloop.potential.models.model_files import file_sha256, read_model
 from alloop.tasks.contract.fit import FineTuning
@@ -35,12 +37,6 @@ from benchmarks.fitting_data import (
     request,
     summary,
 )
-
-# isort: split
-from mace import modules
-from mace.tools.torch_geometric import Batch
-from mace.tools.train import take_step
-from torch_ema import ExponentialMovingAverage
 
 _WARM_UP, _REPEATS = 10, 50
 _SOFTENED = 0.8
@@ -62,7 +58,7 @@ def compare(frames: Sequence[Atoms], data: Data) -> tuple[float, float]:
     )
     theirs, graphs = copy.deepcopy(model), labelled_graphs(frames, model)
     recipe = Recipe(10_000, BATCH, RATE, ENERGY_WEIGHT, FORCES_WEIGHT, 0.0, None, 50, EMA_DECAY, 0)
-    fitting, step = Fitting(model.train(), graphs, graphs[:1], recipe), _mace_step(theirs.train(), graphs)
+    fitting, step = Fitting(model.train(), graphs, graphs[:1], recipe), mace_step(theirs.train(), graphs)
     rng = np.random.default_rng(0)
     ours_s: list[float] = []
     theirs_s: list[float] = []
@@ -77,11 +73,11 @@ def compare(frames: Sequence[Atoms], data: Data) -> tuple[float, float]:
     return median(ours_s[_WARM_UP:]), median(theirs_s[_WARM_UP:])
 
 
-def _mace_step(model: torch.nn.Module, graphs: Sequence[Any]) -> Any:
+def mace_step(model: torch.nn.Module, graphs: Sequence[Any]) -> Any:
     """Return mace's own step, collation included."""
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, amsgrad=True)
     average = ExponentialMovingAverage(model.parameters(), decay=EMA_DECAY)
-    loss = modules.WeightedEnergyForcesLoss(energy_weight=ENERGY_WEIGHT, forces_weight=FORCES_WEIGHT)
+    loss = WeightedEnergyForcesLoss(energy_weight=ENERGY_WEIGHT, forces_weight=FORCES_WEIGHT)
     wanted = {"forces": True, "virials": False, "stress": False}
 
     def step(frames: Sequence[int]) -> None:

@@ -266,10 +266,7 @@ def _unknown_to_foundation(loaded: LoadedConfig, brought: Brought) -> tuple[Prob
 
 
 def _named_foundation(name: str) -> None:
-    from alloop.potential.models import runtime  # noqa: F401 (MACE must be imported its way first)
-
-    # isort: split
-    from mace.calculators.foundations_models import mace_mp_urls
+    from alloop.potential.mace_api import mace_mp_urls
 
     names = list(mace_mp_urls)
     if name not in names:

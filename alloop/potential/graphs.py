@@ -10,14 +10,16 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike
 
+from alloop.potential.mace_api import (
+    AtomicData,
+    AtomicNumberTable,
+    Batch,
+    KeySpecification,
+    config_from_atoms,
+    get_neighborhood,
+)
 from alloop.potential.models.architecture import cutoff_of, dtype_of, head_of, heads_of, numbers_of
 from alloop.potential.models.runtime import DTYPES, building
-
-# isort: split
-from mace.data import AtomicData, KeySpecification, config_from_atoms
-from mace.data.neighborhood import get_neighborhood
-from mace.tools.torch_geometric import Batch
-from mace.tools.utils import AtomicNumberTable
 
 KEYS = KeySpecification(
     info_keys={"energy": "REF_energy", "stress": "REF_stress"}, arrays_keys={"forces": "REF_forces"}

@@ -12,11 +12,9 @@ from ase import Atoms
 from alloop.potential.fitting.adapting import with_heads
 from alloop.potential.fitting.training import Recipe, train
 from alloop.potential.graphs import labelled_graphs
+from alloop.potential.mace_api import remove_pt_head
 from alloop.potential.models.runtime import building
 from benchmarks.label_efficiency.fitting import fitted, new, recipe_of, sampled
-
-# isort: split
-from mace.tools.scripts_utils import remove_pt_head
 
 MEMBERS = 4
 E0s = Mapping[int, float]

@@ -18,6 +18,7 @@ from ase.calculators.morse import MorsePotential
 
 from alloop.materials.structure import Structure
 from alloop.potential.graphs import labelled_frame
+from alloop.potential.mace_api import Irreps, ScaleShiftMACE, interaction_classes
 from alloop.potential.models.architecture import new_model
 from alloop.potential.models.runtime import DTYPES, building
 from alloop.tasks.contract.fit import FitRequest
@@ -120,24 +121,19 @@ def small_foundation(
 def _small_foundation(
     numbers: tuple[int, ...], heads: tuple[str, ...], channels: int, max_L: int, seed: int
 ) -> torch.nn.Module:
-    from mace import modules
-
-    # isort: split
-    from e3nn import o3
-
     rng = np.random.default_rng(seed)
     with building("float32", seed):
-        module: torch.nn.Module = modules.ScaleShiftMACE(
+        module: torch.nn.Module = ScaleShiftMACE(
             r_max=4.5,
             num_bessel=6,
             num_polynomial_cutoff=5,
             max_ell=2,
-            interaction_cls=modules.interaction_classes["RealAgnosticDensityResidualInteractionBlock"],
-            interaction_cls_first=modules.interaction_classes["RealAgnosticDensityInteractionBlock"],
+            interaction_cls=interaction_classes["RealAgnosticDensityResidualInteractionBlock"],
+            interaction_cls_first=interaction_classes["RealAgnosticDensityInteractionBlock"],
             num_interactions=2,
             num_elements=len(numbers),
-            hidden_irreps=o3.Irreps("+".join(f"{channels}x{ell}{'eo'[ell % 2]}" for ell in range(max_L + 1))),
-            MLP_irreps=o3.Irreps("16x0e"),
+            hidden_irreps=Irreps("+".join(f"{channels}x{ell}{'eo'[ell % 2]}" for ell in range(max_L + 1))),
+            MLP_irreps=Irreps("16x0e"),
             gate=torch.nn.functional.silu,
             atomic_energies=rng.normal(-3, 1, (len(heads), len(numbers))),
             avg_num_neighbors=61.96,

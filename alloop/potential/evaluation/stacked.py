@@ -12,13 +12,9 @@ from torch.func import functional_call, vmap
 from alloop.potential.evaluation.forms import Geometry
 from alloop.potential.evaluation.precise import InFloat64, Surface
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
+from alloop.potential.mace_api import blocks, disable_e3nn_codegen, extract_model
 from alloop.potential.models.architecture import dtype_of, head_of
 from alloop.potential.models.runtime import building
-
-# isort: split
-from mace.modules import blocks
-from mace.tools.compile import disable_e3nn_codegen
-from mace.tools.scripts_utils import extract_model
 
 
 class Stacked:

@@ -16,6 +16,7 @@ from alloop.potential.evaluation.forms import Geometry, form_of
 from alloop.potential.evaluation.precise import Surface, by_mace, precise
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
 from alloop.potential.evaluation.stacked import Stacked
+from alloop.potential.mace_api import with_cuequivariance
 from alloop.potential.models.architecture import dtype_of
 from alloop.potential.models.runtime import building
 
@@ -60,11 +61,9 @@ class CuEquivariance:
 
 
 def _converted(model: torch.nn.Module) -> torch.nn.Module:
-    from mace.cli.convert_e3nn_cueq import run
-
     device = next(model.parameters()).device
     with building(dtype_of(model)):
-        converted: torch.nn.Module = run(model, device=device.type)
+        converted = with_cuequivariance(model, device.type)
     return converted.to(device).eval().requires_grad_(False)
 
 

@@ -7,14 +7,16 @@ from typing import Any, Literal
 
 import torch
 
+from alloop.potential.mace_api import (
+    AtomicNumberTable,
+    freeze_module,
+    inject_lora,
+    load_foundations_elements,
+    merge_lora_weights,
+    remove_pt_head,
+)
 from alloop.potential.models.architecture import build_model, describe_model, dtype_of, numbers_of
 from alloop.potential.models.runtime import building
-
-# isort: split
-from mace.modules.lora import inject_lora, merge_lora_weights
-from mace.tools.finetuning_utils import load_foundations_elements
-from mace.tools.scripts_utils import freeze_module, remove_pt_head
-from mace.tools.utils import AtomicNumberTable
 
 HEADS = ("Default", "replay")
 """The head that is kept, and the one that replays frames of the foundation's reference."""

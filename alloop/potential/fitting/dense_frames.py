@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from alloop.potential.mace_api import AtomicData
 from alloop.potential.models.architecture import head_of
-
-# isort: split
-from mace.data import AtomicData
 
 _EDGES_AT_ONCE = 100_000
 

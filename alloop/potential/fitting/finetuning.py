@@ -10,6 +10,7 @@ import torch
 from ase import Atoms
 
 from alloop.potential.graphs import graph_of
+from alloop.potential.mace_api import AtomicNumberTable, load_foundations_elements, remove_pt_head
 from alloop.potential.models.architecture import (
     ArchitectureError,
     build_model,
@@ -23,11 +24,6 @@ from alloop.potential.models.architecture import (
     set_e0s,
 )
 from alloop.potential.models.runtime import building
-
-# isort: split
-from mace.tools.finetuning_utils import load_foundations_elements
-from mace.tools.scripts_utils import remove_pt_head
-from mace.tools.utils import AtomicNumberTable
 
 _RELATIVE_TOLERANCE = 1e-4
 

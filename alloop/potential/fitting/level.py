@@ -8,10 +8,8 @@ from typing import Any
 import torch
 
 from alloop.potential.fitting.objective import MaceObjective
+from alloop.potential.mace_api import AtomicData
 from alloop.potential.models.architecture import head_of
-
-# isort: split
-from mace.data import AtomicData
 
 
 def level_energies(model: torch.nn.Module, graphs: Sequence[AtomicData], *, device: str = "cpu") -> None:

@@ -13,13 +13,9 @@ from alloop.potential.evaluation.scalar_mace import UnsupportedError
 from alloop.potential.fitting.dense_frames import DenseFrame, dense_frames, joined
 from alloop.potential.fitting.dense_mace import DenseMace, require_dense
 from alloop.potential.graphs import UNUSED, batches_of
+from alloop.potential.mace_api import AtomicData, Batch, preserve_grad_state
 from alloop.potential.models.architecture import dtype_of
 from alloop.potential.models.runtime import DTYPES
-
-# isort: split
-from mace.data import AtomicData
-from mace.tools.torch_geometric import Batch
-from mace.tools.train import preserve_grad_state
 
 AGREEMENT = {torch.float32: 1e-4, torch.float64: 1e-9}
 """Largest deviation of a force or an energy per atom from MACE's, relative to the largest force or to 1 eV."""

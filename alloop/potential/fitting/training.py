@@ -13,10 +13,7 @@ import numpy as np
 import torch
 
 from alloop.potential.fitting.objective import Objective, Weights, objective_of
-
-# isort: split
-from mace.data import AtomicData
-from mace.tools.scripts_utils import get_params_options
+from alloop.potential.mace_api import AtomicData, get_params_options
 
 _WEIGHT_DECAY = 5e-7
 _LARGEST_GRADIENT = 10.0

@@ -12,21 +12,24 @@ from ase.data import chemical_symbols
 
 from alloop.config.science import ArchitectureConfig
 from alloop.files.canonical_json import canonical_json
+from alloop.potential.mace_api import (
+    Irreps,
+    ScaleShiftMACE,
+    extract_config_mace_model,
+    gate_dict,
+    interaction_classes,
+    readout_classes,
+)
 from alloop.potential.models.runtime import building
-
-# isort: split
-from e3nn import o3
-from mace import modules
-from mace.tools.scripts_utils import extract_config_mace_model
 
 # Registered by newer versions of MACE from the coupling matrices alone, so an older model lacks them harmlessly.
 _DERIVED_BUFFERS = "_zeroed"
 _IRREPS = ("hidden_irreps", "MLP_irreps", "edge_irreps")
 _CLASSES = {
-    "interaction_cls": modules.interaction_classes,
-    "interaction_cls_first": modules.interaction_classes,
-    "readout_cls": modules.readout_classes,
-    "gate": modules.gate_dict,
+    "interaction_cls": interaction_classes,
+    "interaction_cls_first": interaction_classes,
+    "readout_cls": readout_classes,
+    "gate": gate_dict,
 }
 _IN_STATE = ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift")
 
@@ -89,9 +92,9 @@ def build_model(config: Mapping[str, Any]) -> torch.nn.Module:
 
 def _construct(arguments: dict[str, Any]) -> torch.nn.Module:
     made = {key: table[arguments[key]] for key, table in _CLASSES.items()}
-    made |= {key: None if arguments[key] is None else o3.Irreps(arguments[key]) for key in _IRREPS}
+    made |= {key: None if arguments[key] is None else Irreps(arguments[key]) for key in _IRREPS}
     made |= {key: np.array(arguments[key]) for key in _IN_STATE}
-    module: torch.nn.Module = modules.ScaleShiftMACE(**{**arguments, **made, "avg_num_neighbors": 1.0})
+    module: torch.nn.Module = ScaleShiftMACE(**{**arguments, **made, "avg_num_neighbors": 1.0})
     return module
 
 
@@ -145,9 +148,9 @@ def new_model(
     shape = ArchitectureConfig.model_validate(dict(architecture))
     numbers = sorted(e0s_eV)
     hidden = " + ".join(f"{shape.channels}x{ell}{'eo'[ell % 2]}" for ell in range(shape.max_L + 1))
-    block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
+    block = interaction_classes["RealAgnosticResidualInteractionBlock"]
     with building(dtype, seed):
-        module: torch.nn.Module = modules.ScaleShiftMACE(
+        module: torch.nn.Module = ScaleShiftMACE(
             r_max=shape.cutoff_A,
             num_bessel=shape.radial_functions,
             num_polynomial_cutoff=5,
@@ -156,8 +159,8 @@ def new_model(
             interaction_cls_first=block,
             num_interactions=shape.layers,
             num_elements=len(numbers),
-            hidden_irreps=o3.Irreps(hidden),
-            MLP_irreps=o3.Irreps("16x0e"),
+            hidden_irreps=Irreps(hidden),
+            MLP_irreps=Irreps("16x0e"),
             gate=torch.nn.functional.silu,
             atomic_energies=np.array([[e0s_eV[z] for z in numbers]]),
             avg_num_neighbors=float(average_neighbours),

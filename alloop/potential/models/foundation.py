@@ -20,12 +20,8 @@ from ase.data import chemical_symbols
 from alloop.config.science import FoundationFile
 from alloop.files.durable import sync_folder, write_durably
 from alloop.files.plain_files import read_below
-from alloop.potential.models import runtime as _runtime  # noqa: F401 (MACE must be imported its way first)
+from alloop.potential.mace_api import get_cache_dir, mace_mp_urls
 from alloop.potential.models.architecture import ArchitectureError, describe_model, head_of, numbers_of
-
-# isort: split
-from mace.calculators import foundations_models
-from mace.tools.utils import get_cache_dir
 
 Progress = Callable[[int, int | None], None]
 
@@ -147,7 +143,7 @@ def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -
 
 
 def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
-    urls: Mapping[str, str] = foundations_models.mace_mp_urls
+    urls: Mapping[str, str] = mace_mp_urls
     if name not in urls:
         raise FoundationError(_unknown(name, list(urls)))
     note = folder / f"{name}.sha256"

@@ -1,10 +1,8 @@
-"""MACE and torch as alloop uses them: imported in the one order that works, on one thread, without their noise."""
+"""Torch as alloop uses it: its precisions, one thread, and models built from a precision and a seed."""
 
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,25 +11,8 @@ import torch
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
-_UNSAFE_LOADING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _lock = threading.RLock()
 
-
-def _import_mace() -> None:
-    """Import `mace` before `e3nn`, and take back the switch that makes every ``torch.load`` of the process unpickle."""
-    before = os.environ.get(_UNSAFE_LOADING)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        import mace
-        import mace.calculators
-        import mace.modules  # noqa: F401
-    if before is None:
-        os.environ.pop(_UNSAFE_LOADING, None)
-
-
-_import_mace()
-warnings.filterwarnings("ignore", message="The TorchScript type system", category=UserWarning)
-warnings.filterwarnings("ignore", message=r".*torch\.jit.*", category=DeprecationWarning)
 torch.set_num_threads(1)
 
 

@@ -21,6 +21,7 @@ from alloop.potential.graphs import (
     labelled_frame,
     labelled_graphs,
 )
+from alloop.potential.mace_api import AtomicData
 from alloop.potential.models.architecture import ArchitectureError, new_model, numbers_of, set_e0s
 from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.model_files import read_model, write_model
@@ -28,9 +29,6 @@ from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
-
-# isort: split
-from mace.data import AtomicData
 
 # Watching more training frames than this costs more than it tells.
 WATCHED_TRAINING_FRAMES = 64

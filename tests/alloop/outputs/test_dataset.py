@@ -41,7 +41,7 @@ def test_numbers_survive_the_file(written):
 
 
 def test_mace_reads_the_labels(written):
-    from mace.data.utils import KeySpecification, config_from_atoms
+    from alloop.potential.mace_api import KeySpecification, config_from_atoms
 
     _, _, path, _ = written
     keys = KeySpecification(

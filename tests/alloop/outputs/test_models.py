@@ -36,7 +36,7 @@ def user(monkeypatch):
 
 
 def energy(path) -> float:
-    from mace.calculators import MACECalculator
+    from alloop.potential.mace_api import MACECalculator
 
     atoms = lithium_chloride()
     atoms.calc = MACECalculator(model_paths=str(path), device="cpu", default_dtype="float32")

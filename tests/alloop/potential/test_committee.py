@@ -3,10 +3,10 @@ import pytest
 from ase import units
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from mace.calculators import MACECalculator
 
 from alloop.potential.committee import Committee, LeaderCalculator, disagreement
 from alloop.potential.graphs import UnknownElementError
+from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.model_files import write_model
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import Workspace

@@ -3,11 +3,11 @@ import pytest
 from ase.build import bulk, molecule
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mace.calculators import MACECalculator
 from scipy.spatial.transform import Rotation
 
 from alloop.potential.descriptors import environments
 from alloop.potential.graphs import UnknownElementError
+from alloop.potential.mace_api import MACECalculator
 from tests.support.models import lithium_chloride, small_model
 
 SHAPES = [{}, {"max_L": 1, "max_ell": 2}]

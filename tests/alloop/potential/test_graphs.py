@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mace.tools.torch_geometric import Batch
 
 from alloop.potential.graphs import (
     UnknownElementError,
@@ -15,6 +14,7 @@ from alloop.potential.graphs import (
     interaction_statistics,
     labelled_graphs,
 )
+from alloop.potential.mace_api import Batch
 from tests.support.models import E0S_BY_NUMBER, frames, lithium_chloride, small_model
 
 GRAPH = labelled_graphs(frames(1), small_model())[0]

@@ -4,13 +4,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from mace.calculators import MACECalculator
 
 from alloop.potential.committee import Committee
 from alloop.potential.evaluation import scalar_mace
 from alloop.potential.evaluation.forms import form_of
 from alloop.potential.evaluation.radial import SHORTEST_A
 from alloop.potential.evaluation.surface import ready
+from alloop.potential.mace_api import MACECalculator
 from tests.support.models import lithium_chloride, small_foundation, small_model
 
 SCALAR = {

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from mace.calculators import MACECalculator
 
 from alloop.potential.committee import Committee
 from alloop.potential.fitting.finetuning import reduced_to
+from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import ArchitectureError, heads_of, numbers_of
 from tests.support.models import lithium_chloride, small_foundation
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from mace.calculators import foundations_models
 
 from alloop.config.science import FoundationFile
+from alloop.potential.mace_api import mace_mp_urls
 from alloop.potential.models.foundation import (
     FoundationError,
     foundation_elements,
@@ -61,7 +61,7 @@ def served(content, *, content_type="application/octet-stream", claimed=None):
 def name_at(tmp_path, monkeypatch):
     """Point one of MACE's names at an address, and MACE's cache at an empty folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return lambda url: monkeypatch.setitem(foundations_models.mace_mp_urls, "medium-mpa-0", url)
+    return lambda url: monkeypatch.setitem(mace_mp_urls, "medium-mpa-0", url)
 
 
 def one_line(caught):

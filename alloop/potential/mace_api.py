@@ -1,0 +1,108 @@
+"""All names that alloop takes from MACE and from e3nn, which MACE is made of: no other module imports them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+
+import torch
+
+_UNSAFE_LOADING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+
+@contextlib.contextmanager
+def _without_side_effects() -> Iterator[None]:
+    """Import MACE without its prints and without the switch that makes every ``torch.load`` of the process unpickle.
+
+    MACE sets that switch when it is imported, and e3nn needs it when it is: MACE comes first.
+    """
+    before = os.environ.get(_UNSAFE_LOADING)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+    if before is None:
+        os.environ.pop(_UNSAFE_LOADING, None)
+
+
+with _without_side_effects():
+    from mace.calculators import MACECalculator
+    from mace.calculators.foundations_models import mace_mp_urls
+    from mace.data import AtomicData, KeySpecification, config_from_atoms
+    from mace.data.neighborhood import get_neighborhood
+    from mace.modules import (
+        ScaleShiftMACE,
+        WeightedEnergyForcesLoss,
+        blocks,
+        gate_dict,
+        interaction_classes,
+        readout_classes,
+    )
+    from mace.modules.lora import inject_lora, merge_lora_weights
+    from mace.tools.compile import disable_e3nn_codegen
+    from mace.tools.finetuning_utils import load_foundations_elements
+    from mace.tools.scripts_utils import (
+        extract_config_mace_model,
+        extract_model,
+        freeze_module,
+        get_params_options,
+        remove_pt_head,
+    )
+    from mace.tools.torch_geometric import Batch
+    from mace.tools.train import preserve_grad_state, take_step
+    from mace.tools.utils import AtomicNumberTable, get_cache_dir
+
+    # isort: split
+    from e3nn.o3 import Irreps
+
+warnings.filterwarnings("ignore", message="The TorchScript type system", category=UserWarning)
+warnings.filterwarnings("ignore", message=r".*torch\.jit.*", category=DeprecationWarning)
+
+__all__ = [
+    "AtomicData",
+    "AtomicNumberTable",
+    "Batch",
+    "Irreps",
+    "KeySpecification",
+    "MACECalculator",
+    "ScaleShiftMACE",
+    "WeightedEnergyForcesLoss",
+    "blocks",
+    "config_from_atoms",
+    "disable_e3nn_codegen",
+    "extract_config_mace_model",
+    "extract_model",
+    "freeze_module",
+    "gate_dict",
+    "get_cache_dir",
+    "get_neighborhood",
+    "get_params_options",
+    "inject_lora",
+    "interaction_classes",
+    "load_foundations_elements",
+    "mace_mp_urls",
+    "merge_lora_weights",
+    "preserve_grad_state",
+    "readout_classes",
+    "remove_pt_head",
+    "take_step",
+    "with_cuequivariance",
+]
+
+
+def with_cuequivariance(model: torch.nn.Module, device: str) -> torch.nn.Module:
+    """Return a model converted by MACE to the kernels of NVIDIA's cuEquivariance, which must be installed.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Built with MACE's own layers; it stays as it is.
+    device : str
+        Kind of device that the kernels are for: ``cpu`` or ``cuda``.
+    """
+    from mace.cli.convert_e3nn_cueq import run
+
+    converted: torch.nn.Module = run(model, device=device)
+    return converted
