@@ -36,7 +36,6 @@ LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 400, 40
 LONG_FILES = {"alloop/decisions/next_tasks.py", "alloop/report/transport/figures.py"}
 LONG_FUNCTIONS = {
     "alloop/commands/run.py:_drive",
-    "alloop/potential/fitting/dense_frames.py:_dense",
     "alloop/report/transport/figures.py:_arrhenius_traces",
 }
 

@@ -175,16 +175,12 @@ def _dense(
     harmonics: torch.Tensor,
     turning: torch.Tensor,
 ) -> DenseFrame:
+    """Return one graph as a dense frame; its edges have these vectors, harmonics and derivatives of harmonics."""
     atoms = graph.num_nodes
     sender, receiver = graph.edge_index
     lengths_A = torch.linalg.vector_norm(vectors_A, dim=1)
     units = vectors_A / lengths_A.unsqueeze(1)
-    energy_eV, slopes = constant.energy_and_slopes(graph, lengths_A)
-    by_vector = slopes.unsqueeze(1) * units
-    forces = torch.zeros(atoms, 3, dtype=torch.float64)
-    forces.index_add_(0, sender, by_vector).index_add_(0, receiver, by_vector, alpha=-1)
-    volume_A3 = torch.linalg.det(graph.cell.double().view(3, 3)).abs()
-    virial = vectors_A.T @ by_vector
+    energy_eV, forces, stress, volume_A3 = _labels_to_fit(graph, constant, vectors_A, lengths_A, units)
     pairs, one_of_each = _pairs(sender, receiver, graph.unit_shifts)
     slots = _slots(receiver, atoms, places)
     importance = torch.stack([graph.energy_weight, graph.forces_weight, graph.stress_weight]) * graph.weight
@@ -203,13 +199,28 @@ def _dense(
         units=in_places(units),
         vectors_A=in_places(vectors_A),
         lengths_A=lengths_A[one_of_each],
-        energy_eV=(graph.energy.double() - energy_eV).view(1),
-        forces_eV_per_A=graph.forces.double() - forces,
-        stress_eV_per_A3=(graph.stress.double().view(3, 3) - 0.5 * (virial + virial.T) / volume_A3).unsqueeze(0),
+        energy_eV=energy_eV.view(1),
+        forces_eV_per_A=forces,
+        stress_eV_per_A3=stress.unsqueeze(0),
         importance=importance.unsqueeze(0),
         sizes=torch.tensor([float(atoms)]),
         volumes_A3=volume_A3.view(1),
     )
+
+
+def _labels_to_fit(
+    graph: AtomicData, constant: _NotFitted, vectors_A: torch.Tensor, lengths_A: torch.Tensor, units: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return energy (eV), forces (eV/Å) and stress (eV/Å³) without what no fit changes, and the cell's volume (Å³)."""
+    sender, receiver = graph.edge_index
+    energy_eV, slopes = constant.energy_and_slopes(graph, lengths_A)
+    by_vector = slopes.unsqueeze(1) * units
+    forces = torch.zeros(graph.num_nodes, 3, dtype=torch.float64)
+    forces.index_add_(0, sender, by_vector).index_add_(0, receiver, by_vector, alpha=-1)
+    volume_A3 = torch.linalg.det(graph.cell.double().view(3, 3)).abs()
+    virial = vectors_A.T @ by_vector
+    stress = graph.stress.double().view(3, 3) - 0.5 * (virial + virial.T) / volume_A3
+    return graph.energy.double() - energy_eV, graph.forces.double() - forces, stress, volume_A3
 
 
 def _slots(receiver: torch.Tensor, atoms: int, places: int) -> torch.Tensor:
