@@ -27,12 +27,16 @@ from alloop.decisions.changed_code import due
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
+from alloop.labelling.registry import ENGINES
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import apply, fold
 from alloop.state.state import State
 from alloop.tasks.workspace import Workspace
 
-PACKAGES = ("gpaw", "gpaw-data", "mace-torch", "torch", "ase", "numpy", "parsl")
+PACKAGES = (
+    *(package for engine in ENGINES.values() for package in engine.packages),
+    *("mace-torch", "torch", "ase", "numpy", "parsl"),
+)
 Progress = Callable[[int, int | None], None]
 
 

@@ -19,8 +19,8 @@ from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
 from alloop.journal.events import LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
-from alloop.labelling.identity import code_for, code_identity
-from alloop.labelling.singlepoint import label_settings
+from alloop.labelling.identity import code_identity
+from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import fold
 from alloop.state.state import State
@@ -234,7 +234,7 @@ def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], acce
     """Return whether a label has the settings of the config, and its code or one that probes found to agree with it."""
     if label.code is None or not _same_settings(label.settings, loaded):
         return False
-    elements = label.structure.elements()
+    elements, code_for = label.structure.elements(), engine_of(loaded.config.label).code_for
     wanted, found = code_for(code, elements), code_for(label.code, elements)
     equivalent = [code_for(former, elements) for former in accepted]
     return found == wanted or (wanted in equivalent and found in equivalent)
@@ -265,7 +265,7 @@ def _why(state: State, loaded: LoadedConfig, code: Mapping[str, str] | None) -> 
 def _atoms(
     workspace: Workspace, loaded: LoadedConfig, code: dict[str, str], elements: Iterable[str]
 ) -> Iterator[Result]:
-    settings = loaded.config.label.model_dump(mode="json")
+    settings, code_for = loaded.config.label.model_dump(mode="json"), engine_of(loaded.config.label).code_for
     for element in elements:
         request = AtomRequest(element=element, settings=settings, code=code_for(code, [element]))
         try:

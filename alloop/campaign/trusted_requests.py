@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
-from alloop.labelling.singlepoint import label_settings
+from alloop.labelling.registry import label_settings
 from alloop.state.records import TaskState
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest

@@ -12,7 +12,7 @@ from alloop.checks.structures import read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import BatchExecutor
-from alloop.config.science import GpawLabel
+from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure, symbols_of
 from alloop.materials.supercell import face_distances, repeats_for
 
@@ -161,7 +161,7 @@ def project(
 def _system(
     config: CampaignConfig, name: str, structure: Structure, labels: float, seconds: float | None
 ) -> SystemProjection:
-    charge = config.label.charge if isinstance(config.label, GpawLabel) else 0.0
+    charge = engine_of(config.label).charge(config.label)
     return SystemProjection(
         name=name,
         formula=structure.formula(),

@@ -19,9 +19,10 @@ from alloop.checks.structures import file_problem, read_systems
 from alloop.config.errors import ConfigError, Problem, first_line
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
-from alloop.config.science import AseLabel, FoundationFile, GpawLabel
+from alloop.config.science import FoundationFile
 from alloop.config.suggestions import did_you_mean
-from alloop.materials.electrons import is_odd
+from alloop.labelling.ranks import Launch
+from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure, symbols_of
 
 T = TypeVar("T")
@@ -33,7 +34,8 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     """Refuse a config that could not run to its end.
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
-    by importing them, GPAW's settings, a foundation file by its checksum, and the electrons of every system.
+    by importing them, the settings of the label engine, what it refuses of the systems, and a foundation file by its
+    checksum.
 
     Parameters
     ----------
@@ -185,44 +187,32 @@ def _policies(loaded: LoadedConfig) -> Iterator[Finding]:
 
 def _electrons(loaded: LoadedConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
     label = loaded.config.label
-    if not isinstance(label, GpawLabel) or label.spin is not None or not label.charge.is_integer():
-        return
-    for name, structure in structures.items():
-        atoms = structure.to_atoms()
-        if is_odd(atoms, label.charge):
-            electrons = int(atoms.numbers.sum() - label.charge)
-            what = f"`{name}` ({structure.formula()}) has {electrons} electrons, an odd number, and spin is not set"
-            yield ("label", "spin"), f"{what}; set `spin: true` with `magmoms`, `spin: false`, or a `charge`"
+    for key, what in engine_of(label).check_systems(label, structures):
+        yield ("label", key), what
 
 
 def _label(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]:
-    from alloop.labelling.ase_engine import lacks_stress
-    from alloop.labelling.checks import check_label_settings
-
     label, weight = loaded.config.label, loaded.config.fit.stress_weight
-    lines = check_label_settings(label, elements)
+    engine = engine_of(label)
+    lines = engine.check(label, elements)
     for line in lines:
         key, _, what = line.partition(": ")
         yield tuple(key.split(".")), what
-    if not lines and isinstance(label, AseLabel) and weight > 0 and lacks_stress(label):
-        what = f"`{label.calculator}` gives no stress, and fit.stress_weight is {weight:g}"
-        yield ("label", "calculator"), f"{what}; set the weight to 0, or choose another calculator"
+    if not lines and weight > 0 and (setting := engine.stress_problem(label)):
+        what = f"`{engine.words(label)}` gives no stress, and fit.stress_weight is {weight:g}"
+        yield ("label", setting), f"{what}; set the weight to 0, or choose another {setting}"
 
 
 def _ranks(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]:
     """Start the ranks of a label once, where they run on this machine, without a calculation."""
-    from alloop.labelling.identity import code_identity, dataset_names
-    from alloop.labelling.ranks import Launch, launch_problem
-
     label, execution = loaded.config.label, loaded.config.execution
     executor = execution.executors[execution.label]
     here = executor.kind in ("local", "threads") and not executor.worker_init
-    if executor.ranks_per_label == 1 or not here or not isinstance(label, GpawLabel):
+    if executor.ranks_per_label == 1 or not here:
         return
     launch = Launch(executor.ranks_per_label, executor.mpi_command, executor.mpi_python, limit_s=_REHEARSAL_S)
-    code, datasets = code_identity(label, elements), dataset_names(label, elements)
     with tempfile.TemporaryDirectory(prefix="alloop-ranks-") as folder:
-        if why := launch_problem(launch, code, datasets, Path(folder)):
+        if why := engine_of(label).launch_problem(label, elements, launch, Path(folder)):
             yield ("execution", "executors", execution.label, "ranks_per_label"), f"the ranks do not start: {why}"
 
 

@@ -11,8 +11,9 @@ from alloop.checks.measuring_sanity import find_in_measure
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.machine import BatchExecutor
-from alloop.config.science import AseLabel, FoundationFile
+from alloop.config.science import FoundationFile
 from alloop.config.suggestions import did_you_mean
+from alloop.labelling.registry import engine_of
 
 Finding = tuple[KeyPath, str]
 
@@ -223,10 +224,8 @@ def _ranks(config: CampaignConfig) -> Iterator[Finding]:
         if ranks > 1 and name != execution.label:
             what = f"no labels run on `{name}`, and only labels have ranks"
             yield (*key, "ranks_per_label"), f"{what}; delete this line, or write `label: {name}`"
-        elif ranks > 1 and isinstance(config.label, AseLabel):
-            what = f"a label of an ASE calculator runs on one core, not on {ranks}"
-            mend = "delete this line; a calculator with ranks of its own has them in label.arguments"
-            yield (*key, "ranks_per_label"), f"{what}; {mend}"
+        elif ranks > 1 and (why := engine_of(config.label).ranks_problem(ranks)):
+            yield (*key, "ranks_per_label"), why
 
 
 def _command_problem(command: str) -> str | None:

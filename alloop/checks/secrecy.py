@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from alloop.config.base import Keywords
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
+from alloop.config.fields import every_section
 from alloop.files.redaction import SECRET_NAME, SHORTEST_SECRET
 
 _LONG = rf"[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
@@ -22,13 +24,13 @@ _IN_TEXT = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_FREE = (
-    ("label", "arguments"),
-    ("label", "gpaw"),
-    ("select", "options"),
-    ("explore", "options"),
-    ("ladder", "options"),
+_FREE = frozenset(
+    (*path, name)
+    for path, section in every_section(CampaignConfig)
+    for name, info in section.model_fields.items()
+    if info.annotation == Keywords
 )
+"""Keys of which the config does not know what stands below."""
 
 
 def secrets_in(config: CampaignConfig) -> Iterator[tuple[KeyPath, str]]:

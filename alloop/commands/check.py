@@ -18,12 +18,13 @@ from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
 from alloop.checks.structures import read_systems
 from alloop.commands.campaigns import campaign_folder, folded, never_converging
-from alloop.commands.probe import ProbeError, time_label
+from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
-from alloop.config.science import FoundationFile, GpawLabel
+from alloop.config.science import FoundationFile
 from alloop.journal.journal import JOURNAL_FILE
+from alloop.labelling.registry import engine_of
 from alloop.status.messages import imported_text, lines
 
 
@@ -44,13 +45,13 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     Raises
     ------
     ConfigError
-        If the config cannot be used, or a probed label failed.
+        If the config cannot be used, or a timed label failed.
     """
     console = console or Console()
     loaded = load_config(path)
     root = campaign_folder(loaded.config.name, None)
     imports = checked(loaded, root)
-    label_s = _probe(loaded, None if as_json else console) if probe else None
+    label_s = _timed_labels(loaded, None if as_json else console) if probe else None
     projection = project(loaded, label_s=label_s, brought=brought(imports))
     if as_json:
         told = {**_as_json(loaded, projection), "resume": _resume(loaded, root)}
@@ -77,14 +78,14 @@ def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
     return [f"A campaign stands in {root}; `alloop run` would continue it with {labels} labels.", *told]
 
 
-def _probe(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
+def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
     quiet = console or Console(quiet=True)
     seconds = {}
     for i, (name, structure) in enumerate(read_systems(loaded).items()):
         with quiet.status(f"Labelling one frame of {escape(name)} to time it …"):
             try:
                 seconds[name] = time_label(structure, loaded.config)
-            except ProbeError as error:
+            except LabelTimingError as error:
                 raise loaded.error(("systems", i), f"a label of `{name}` failed ({error}); see `label`") from error
     return seconds
 
@@ -141,7 +142,7 @@ def _work_table(config: CampaignConfig, projection: Projection) -> Table:
 
 def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str]]:
     rows = [
-        ("labels from", label_words(config)),
+        ("labels from", engine_of(config.label).words(config.label)),
         ("potential", _potential_words(config)),
         ("ladder", " → ".join(str(rung) for rung in projection.rungs) + " training labels"),
         ("DFT labels", _label_count_words(config, projection)),
@@ -170,16 +171,6 @@ def _cell_words(cell: MeasuredCell) -> str:
     repeat = "×".join(str(n) for n in cell.repeat)
     words = f"{cell.system}, {repeat}: {cell.atoms} atoms, {cell.width_A:.1f} Å between periodic faces"
     return f"{words} (limited by size)" if cell.narrow else words
-
-
-def label_words(config: CampaignConfig) -> str:
-    """Return the label settings in a few words."""
-    label = config.label
-    if not isinstance(label, GpawLabel):
-        return label.calculator
-    kpts = "×".join(str(k) for k in label.kpts)
-    dispersion = " + D3" if label.dispersion == "d3" else ""
-    return f"GPAW {label.xc}{dispersion}, plane waves {label.cutoff_eV:g} eV, {kpts} k-points"
 
 
 def _potential_words(config: CampaignConfig) -> str:

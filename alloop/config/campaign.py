@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from alloop.config.base import NAME, Section
+from alloop.config.label import LabelConfig
 from alloop.config.machine import BudgetConfig, ExecutionConfig, MonitorConfig
 from alloop.config.measuring import MeasureConfig
 from alloop.config.science import (
@@ -15,7 +16,6 @@ from alloop.config.science import (
     FitConfig,
     HeldoutConfig,
     InitialFramesConfig,
-    LabelConfig,
     LadderConfig,
     PotentialConfig,
     SelectConfig,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from alloop.config.base import SHA256, Count, ImportPath, Keywords, Name, NonNegative, Positive, Section
+from alloop.config.base import SHA256, Count, Keywords, Name, NonNegative, Positive, Section
 
 
 class SystemConfig(Section):
@@ -73,43 +73,6 @@ class PotentialConfig(Section):
     architecture: ArchitectureConfig = ArchitectureConfig()
     committee: Annotated[int, Field(ge=2, le=16)] = Field(4, description="Members; the first is the leader.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Precision of MD; fits use it too.")
-
-
-class LabelCommon(Section):
-    """Gates around a DFT single point, whatever the engine."""
-
-    min_contact: Positive = Field(0.6, description="Shortest contact sent to DFT, in sums of covalent radii.")
-    max_force_eV_per_A: Positive = Field(30.0, description="A label with a larger force component is rejected.")
-    isolated_atom_box_A: Annotated[float, Field(ge=10.0)] = Field(10.0, description="Box of the E0 atoms.")
-
-
-class GpawLabel(LabelCommon):
-    """GPAW plane-wave single points."""
-
-    engine: Literal["gpaw"] = Field("gpaw", description="GPAW in plane waves.")
-    xc: str = Field("PBE", description="Exchange-correlation functional, as GPAW names it.")
-    cutoff_eV: Annotated[float, Field(ge=100, le=2000)] = Field(340.0, description="Plane-wave cutoff.")
-    kpts: tuple[Count, Count, Count] = Field((2, 2, 2), description="Monkhorst-Pack grid.")
-    gamma_centred: bool = Field(False, description="Shift the grid so that it holds Γ.")
-    smearing_eV: Positive = Field(0.05, description="Fermi-Dirac width.")
-    maxiter: Count = Field(80, description="SCF iterations before a label climbs the ladder of SCF settings.")
-    point_group_symmetry: bool = Field(False, description="Off keeps every label on the same k-points.")
-    charge: float = Field(0.0, description="Charge of the cell, in elementary charges.")
-    spin: bool | None = Field(None, description="None: unpolarised, and a frame with an odd electron count is refused.")
-    magmoms: dict[str, float] = Field(default_factory=dict, description="Initial magnetic moment by element, in μB.")
-    dispersion: Literal["none", "d3"] = Field("none", description="d3: Grimme's D3 is added to every label.")
-    gpaw: Keywords = Field(default_factory=dict, description="Further GPAW keywords, passed through after a check.")
-
-
-class AseLabel(LabelCommon):
-    """Single points of any ASE calculator."""
-
-    engine: Literal["ase"] = Field(description="Any ASE calculator.")
-    calculator: ImportPath = Field(description="Calculator class, as module:Class.")
-    arguments: Keywords = Field(default_factory=dict, description="Keyword arguments of the calculator.")
-
-
-LabelConfig = Annotated[GpawLabel | AseLabel, Field(discriminator="engine")]
 
 
 class FitConfig(Section):

@@ -12,7 +12,7 @@ from alloop.decisions.production_runs import Measurement, ProductionWalkerId, Se
 from alloop.decisions.refits import attempts
 from alloop.decisions.selection_needs import calibration_frames, probes_wanted
 from alloop.decisions.walkers import NextSegment
-from alloop.labelling.identity import code_for
+from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
 from alloop.state.records import AskedSelection, FrameState, GenerationState, RungState, RunState
@@ -31,7 +31,7 @@ from alloop.tasks.contract.select import SelectRequest
 
 def atom(charter: Charter, state: State, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
-    return AtomRequest(element=element, settings=_label_settings(charter), code=code_for(state.code, [element]))
+    return AtomRequest(element=element, settings=_label_settings(charter), code=_code(charter, state, [element]))
 
 
 def initial(charter: Charter, system: str) -> InitialRequest:
@@ -53,7 +53,7 @@ def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
         source=frame.source,
         structure_sha256=frame.offer.structure_sha256,
         settings=_label_settings(charter),
-        code=code_for(state.code, charter.systems[frame.system].elements()),
+        code=_code(charter, state, charter.systems[frame.system].elements()),
     )
 
 
@@ -369,6 +369,11 @@ def _pretrained(state: State, number: int) -> str | None:
 
 def _foundation(charter: Charter) -> str | None:
     return None if charter.foundation is None else f"foundation:{charter.foundation}"
+
+
+def _code(charter: Charter, state: State, elements: Iterable[str]) -> dict[str, str]:
+    """Return what of the campaign's code decides a label of these elements."""
+    return engine_of(charter.config.label).code_for(state.code, elements)
 
 
 def _label_settings(charter: Charter) -> dict[str, Any]:

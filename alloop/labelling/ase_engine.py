@@ -4,46 +4,103 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.calculator import BadConfiguration, CalculatorSetupError, PropertyNotImplementedError, SCFError
 
-from alloop.config.science import AseLabel
+from alloop.config.label import AseLabel
+from alloop.labelling.engine import PythonEngine
+from alloop.labelling.errors import SCIENTIFIC_ERRORS, CodeMismatchError, NotConvergedError
 from alloop.labelling.messages import one_line
 from alloop.labelling.singlepoint import SinglePoint
 
+_LAST_OWN_STATUS = 125
+"""A shell uses larger exit statuses for a program that is missing or that a signal ended."""
 
-def ase_single_point(atoms: Atoms, label: AseLabel, folder: Path) -> SinglePoint:
-    """Return the single point of a frame.
 
-    A calculator without a free energy gives its energy, one without a stress gives None.
+class AseEngine(PythonEngine[AseLabel]):
+    """Any ASE calculator: a Python class, or one that runs an external program such as VASP."""
 
-    Parameters
-    ----------
-    atoms : ase.Atoms
-        The frame; it is not changed.
-    label : AseLabel
-        Settings.
-    folder : pathlib.Path
-        Where a calculator that writes files works, unless its arguments name a directory.
-    """
-    frame = atoms.copy()
-    calculator = make_calculator(label)
-    if hasattr(calculator, "directory") and "directory" not in label.arguments:
-        calculator.directory = folder
-    frame.calc = calculator
-    return SinglePoint(
-        energy_eV=_free_energy(frame),
-        forces_eV_per_A=np.asarray(frame.get_forces(), dtype=float),
-        stress_eV_per_A3=_stress(frame),
-    )
+    settings = AseLabel
+    logs = ("log.txt", "OUTCAR", "vasp.out", "espresso.pwo", "cp2k.out")
+
+    def words(self, label: AseLabel) -> str:
+        """Return the calculator."""
+        return label.calculator
+
+    def check(self, label: AseLabel, elements: Iterable[str]) -> list[str]:
+        """Return whether the class cannot be imported, or does not take the arguments."""
+        try:
+            found = calculator_class(label.calculator)
+        except ValueError as error:
+            return [f"label.calculator: {error}"]
+        try:
+            inspect.signature(found).bind(**label.arguments)
+        except TypeError as error:
+            return [f"label.arguments: {label.calculator}: {one_line(error)}"]
+        except ValueError:
+            return []
+        return []
+
+    def identity(self, label: AseLabel, elements: Iterable[str]) -> dict[str, str]:
+        """Return the class, the version of its package or SHA-256 of its file, and the SHA-256 of files it is given."""
+        module = import_module(label.calculator.partition(":")[0])
+        files = {
+            f"file_{key}": hashlib.sha256(Path(value).read_bytes()).hexdigest()[:16]
+            for key, value in sorted(label.arguments.items())
+            if isinstance(value, str) and Path(value).is_file()
+        }
+        return {"calculator": label.calculator, "module": _module_identity(module), **files}
+
+    def compute(self, atoms: Atoms, label: AseLabel, folder: Path) -> SinglePoint:
+        """Return the single point of a frame.
+
+        A calculator without a free energy gives its energy, one without a stress gives None. It works in the folder,
+        unless its arguments name a directory.
+
+        Raises
+        ------
+        NotConvergedError
+            If the calculator says that self-consistency was not reached.
+        CodeMismatchError
+            If it cannot start on this machine.
+        """
+        frame = atoms.copy()
+        frame.calc = calculator = make_calculator(label)
+        if hasattr(calculator, "directory") and "directory" not in label.arguments:
+            calculator.directory = folder
+        with _blaming_the_right_one(label):
+            point = SinglePoint(
+                energy_eV=_free_energy(frame),
+                forces_eV_per_A=np.asarray(frame.get_forces(), dtype=float),
+                stress_eV_per_A3=_stress(frame),
+            )
+        if getattr(calculator, "converged", None) is False:
+            raise NotConvergedError(f"`{label.calculator}` did not reach self-consistency")
+        return point
+
+    def ranks_problem(self, ranks: int) -> str:
+        """Return that the calculator starts its own ranks."""
+        what = f"a label of an ASE calculator runs on one core, not on {ranks}"
+        return f"{what}; delete this line; a calculator with ranks of its own has them in label.arguments"
+
+    def stress_problem(self, label: AseLabel) -> str | None:
+        """Return ``calculator`` if the class lists what it gives, and the stress is not among it."""
+        listed = getattr(calculator_class(label.calculator), "implemented_properties", None)
+        return "calculator" if isinstance(listed, list | tuple) and listed and "stress" not in listed else None
+
+
+ENGINE = AseEngine()
 
 
 def make_calculator(label: AseLabel) -> Any:
@@ -51,10 +108,32 @@ def make_calculator(label: AseLabel) -> Any:
 
     Raises
     ------
-    ValueError
-        In one line, if the class cannot be imported.
+    CodeMismatchError
+        If it cannot be made: that does not depend on a frame, so it is a matter of the machine.
     """
-    return calculator_class(label.calculator)(**label.arguments)
+    try:
+        return calculator_class(label.calculator)(**deepcopy(label.arguments))
+    except (*SCIENTIFIC_ERRORS, BadConfiguration) as error:
+        raise _cannot_start(label, error) from error
+
+
+@contextmanager
+def _blaming_the_right_one(label: AseLabel) -> Iterator[None]:
+    """Tell apart what a program says of a frame, and what the machine lacks."""
+    try:
+        yield
+    except SCFError as error:
+        raise NotConvergedError(one_line(error)) from error
+    except CalculatorSetupError as error:
+        raise _cannot_start(label, error) from error
+    except CalledProcessError as error:
+        if not 0 < error.returncode <= _LAST_OWN_STATUS:
+            raise
+        raise RuntimeError(f"`{label.calculator}` ended with exit status {error.returncode}") from error
+
+
+def _cannot_start(label: AseLabel, error: Exception) -> CodeMismatchError:
+    return CodeMismatchError(f"`{label.calculator}` cannot start on this machine: {one_line(error)}")
 
 
 def calculator_class(path: str) -> Any:
@@ -77,38 +156,6 @@ def calculator_class(path: str) -> Any:
     if not callable(found):
         raise ValueError(f"`{path}` is not a class")
     return found
-
-
-def check_ase_settings(label: AseLabel) -> list[str]:
-    """Return what is wrong with the settings, one line each, without a calculation."""
-    try:
-        found = calculator_class(label.calculator)
-    except ValueError as error:
-        return [f"label.calculator: {error}"]
-    try:
-        inspect.signature(found).bind(**label.arguments)
-    except TypeError as error:
-        return [f"label.arguments: {label.calculator}: {one_line(error)}"]
-    except ValueError:
-        return []
-    return []
-
-
-def lacks_stress(label: AseLabel) -> bool:
-    """Return whether a calculator's class lists what it gives, and the stress is not among it."""
-    listed = getattr(calculator_class(label.calculator), "implemented_properties", None)
-    return isinstance(listed, list | tuple) and len(listed) > 0 and "stress" not in listed
-
-
-def ase_code_identity(label: AseLabel) -> dict[str, str]:
-    """Return what decides a calculator's results beside its settings: its version, and files its arguments name."""
-    module = import_module(label.calculator.partition(":")[0])
-    files = {
-        f"file_{key}": hashlib.sha256(Path(value).read_bytes()).hexdigest()[:16]
-        for key, value in sorted(label.arguments.items())
-        if isinstance(value, str) and Path(value).is_file()
-    }
-    return {"calculator": label.calculator, "module": _module_identity(module), **files}
 
 
 def _module_identity(module: Any) -> str:

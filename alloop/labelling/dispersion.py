@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 from ase import Atoms
 
-from alloop.labelling.keywords import FUNCTIONAL_ALIASES
+from alloop.labelling.gpaw_keywords import FUNCTIONAL_ALIASES
 from alloop.labelling.messages import one_line
 from alloop.labelling.singlepoint import SinglePoint
 

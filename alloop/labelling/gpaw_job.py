@@ -13,23 +13,17 @@ from pathlib import Path
 from typing import Any
 
 JOB, ANSWER, LOG = "job.json", "answer.json", "log.txt"
+NOT_CONVERGED, OTHER_CODE, RANKS = "NotConvergedError", "CodeMismatchError", "RanksError"
 SCIENTIFIC_ERRORS = (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError)
-"""What an engine raises on a frame it cannot do; anything else is the fault of the machine."""
+"""What GPAW raises on a frame that it cannot label; any other error is a fault of the machine."""
 
 
-class NotConvergedError(Exception):
-    """The engine did not reach self-consistency."""
+class JobError(Exception):
+    """A calculation has no result for a foreseen reason; `kind` names an error of `alloop.labelling.errors`."""
 
-
-class CodeMismatchError(Exception):
-    """Other code or datasets on the machine than the request was made for."""
-
-
-class RanksError(Exception):
-    """The ranks of a calculation could not work together, or left no answer."""
-
-
-FORESEEN = {kind.__name__: kind for kind in (NotConvergedError, CodeMismatchError, RanksError)}
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
 
 
 def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
@@ -46,19 +40,19 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
 
     Raises
     ------
-    NotConvergedError
-        If no rung of the ladder reaches self-consistency.
+    JobError
+        If no attempt of the ladder reaches self-consistency.
     """
     from ase import Atoms
 
     atoms = Atoms(job["numbers"], job["positions_A"], cell=job["cell_A"], pbc=job["pbc"], magmoms=job["moments_muB"])
     with log.open("w", encoding="utf-8") as file:
-        calculator, rung, iterations = climb(atoms, job["keywords"], job["ladder"], file)
+        calculator, attempt, iterations = climb(atoms, job["keywords"], job["ladder"], file)
         answer = {
             "energy_eV": float(calculator.get_potential_energy(atoms, force_consistent=True)),
             "magnetic_moment_muB": float(calculator.get_magnetic_moment(atoms)),
             "scf_iterations": iterations,
-            "scf_rung": rung,
+            "scf_attempt": attempt,
         }
         if job["derivatives"]:
             answer["forces_eV_per_A"] = calculator.get_forces(atoms).tolist()
@@ -67,17 +61,17 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
 
 
 def climb(atoms: Any, keywords: dict[str, Any], ladder: list[dict[str, Any]], log: Any) -> tuple[Any, int, int]:
-    """Return a converged calculator, the rung it stands on, and the SCF iterations of all rungs together.
+    """Return a converged calculator, the number of its attempt, and the SCF iterations of all attempts together.
 
-    A rung with ``start_width_eV`` converges the density at that smearing first, and goes on from there.
+    An attempt with ``start_width_eV`` converges the density at that smearing first, and goes on from there.
 
     Raises
     ------
-    NotConvergedError
-        If the last rung fails too.
+    JobError
+        If the last attempt fails too.
     """
     iterations = 0
-    for rung, changes in enumerate(ladder):
+    for attempt, changes in enumerate(ladder):
         changed = {**keywords, **changes}
         start_width_eV = changed.pop("start_width_eV", None)
         if start_width_eV is None:
@@ -88,8 +82,8 @@ def climb(atoms: Any, keywords: dict[str, Any], ladder: list[dict[str, Any]], lo
         converged, spent = _converge(calculator, atoms)
         iterations += spent
         if converged:
-            return calculator, rung, iterations
-    raise NotConvergedError(f"no self-consistency on {len(ladder)} rungs of SCF settings, {iterations} iterations")
+            return calculator, attempt, iterations
+    raise JobError(NOT_CONVERGED, f"no self-consistency in {len(ladder)} SCF attempts, {iterations} iterations")
 
 
 def _warm_start(atoms: Any, keywords: dict[str, Any], width_eV: float, log: Any) -> tuple[Any, int]:
@@ -159,17 +153,12 @@ def dataset_digest(name: str) -> str:
     return hashlib.sha256(search_for_file(name)[1]).hexdigest()[:16]
 
 
-def check_code(wanted: dict[str, str], found: dict[str, str]) -> None:
-    """Refuse to compute with other code than was asked for.
-
-    Raises
-    ------
-    CodeMismatchError
-        Naming the first difference among what both know.
-    """
+def difference(wanted: dict[str, str], found: dict[str, str]) -> str | None:
+    """Return the first difference between two codes among what both know, in one line; None if they agree."""
     for name in sorted(wanted.keys() & found.keys()):
         if wanted[name] != found[name]:
-            raise CodeMismatchError(f"{name} is {found[name]} on this machine, the campaign needs {wanted[name]}")
+            return f"{name} is {found[name]} on this machine, the campaign needs {wanted[name]}"
+    return None
 
 
 def main(folder: Path) -> None:
@@ -179,10 +168,11 @@ def main(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     try:
         answer = _answer(job, folder, world.size)
-    except (*FORESEEN.values(), *SCIENTIFIC_ERRORS) as error:
+    except (JobError, *SCIENTIFIC_ERRORS) as error:
+        kind = error.kind if isinstance(error, JobError) else type(error).__name__
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-        _write(folder, {"error": type(error).__name__, "detail": first}, world.rank)
-        if world.size > 1 and not isinstance(error, NotConvergedError):
+        _write(folder, {"error": kind, "detail": first}, world.rank)
+        if world.size > 1 and kind != NOT_CONVERGED:
             world.abort(1)  # the other ranks may be waiting for this one
         return
     if world.rank == 0:
@@ -192,12 +182,13 @@ def main(folder: Path) -> None:
 def _answer(job: dict[str, Any], folder: Path, ranks: int) -> dict[str, Any]:
     if ranks != job["ranks"]:
         why = "its GPAW has no MPI, or not the MPI of the launcher"
-        raise RanksError(f"{sys.executable} runs on {ranks} rank instead of {job['ranks']}: {why}")
+        raise JobError(RANKS, f"{sys.executable} runs on {ranks} rank instead of {job['ranks']}: {why}")
     try:
         found = code_found(job["datasets"])
     except FileNotFoundError as error:
-        raise CodeMismatchError(str(error)) from error
-    check_code(job["code"], found)
+        raise JobError(OTHER_CODE, str(error)) from error
+    if other := difference(job["code"], found):
+        raise JobError(OTHER_CODE, other)
     return {"code": found} if job.get("rehearsal") else {"code": found, **calculate(job, folder / LOG)}
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failures import OutOfTimeError, TaskFailure
-from alloop.labelling import gpaw_job
-from alloop.labelling.gpaw_job import ANSWER, FORESEEN, JOB, RanksError
+from alloop.labelling.errors import FORESEEN, RanksError
+from alloop.labelling.gpaw_job import ANSWER, JOB
 
 RANKS = "{ranks}"
 OUTPUT = "output.txt"
@@ -59,25 +59,6 @@ class Launch:
         return [*launcher, str(Path(self.python or sys.executable).expanduser()), *program]
 
 
-def run_gpaw(job: dict[str, Any], folder: Path, launch: Launch) -> dict[str, Any]:
-    """Return the answer of `gpaw_job` to a job that says which ``code`` and ``datasets`` it needs.
-
-    Raises
-    ------
-    NotConvergedError, CodeMismatchError, TaskFailure
-        What the ranks found.
-    RanksError
-        If they left no answer.
-    OutOfTimeError
-        If they took too long.
-    """
-    script = shutil.copy(gpaw_job.__file__, folder)
-    words = launch.words("-m", "gpaw", "python", str(script), str(folder))
-    answer = run({**job, "ranks": launch.ranks}, folder, words, launch)
-    gpaw_job.check_code(job["code"], answer["code"])
-    return answer
-
-
 def run(job: dict[str, Any], folder: Path, words: list[str], launch: Launch) -> dict[str, Any]:
     """Write a job, run a command that answers it, and return the answer.
 
@@ -107,27 +88,13 @@ def run(job: dict[str, Any], folder: Path, words: list[str], launch: Launch) -> 
     return _answer(folder, words, process.returncode)
 
 
-def launch_problem(launch: Launch, code: dict[str, str], datasets: dict[str, str], folder: Path) -> str | None:
-    """Return why ranks cannot compute labels on this machine, in one line, or None; nothing is computed.
-
-    Parameters
-    ----------
-    launch : Launch
-        How they are started.
-    code, datasets : dict
-        What a label needs, see `gpaw_job.code_found`.
-    folder : pathlib.Path
-        An empty folder.
-    """
+def program_problem(launch: Launch) -> str | None:
+    """Return which program of a launch this machine lacks, in one line, or None."""
     program, *_, python = launch.words()
     if shutil.which(program) is None:
         return f"there is no program `{program}`; install an MPI (Debian and Ubuntu: openmpi-bin)"
     if shutil.which(python) is None:
         return f"there is no Python `{python}`; correct mpi_python"
-    try:
-        run_gpaw({"code": code, "datasets": datasets, "rehearsal": True}, folder, launch)
-    except (*FORESEEN.values(), OutOfTimeError, TaskFailure) as error:
-        return str(error)
     return None
 
 

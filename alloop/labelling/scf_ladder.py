@@ -1,32 +1,32 @@
-"""What is tried, one after the other, until the SCF converges.
+"""The SCF ladder: attempts with other settings, one after the other, until the SCF converges.
 
-A rung changes how self-consistency is reached, never what it is: functional, cutoff, k-points, convergence criteria and
-the smearing of the final density are those of the config on every rung. The first rung is the config's own settings.
+An attempt changes how self-consistency is reached, never what it is: functional, cutoff, k-points, convergence criteria
+and the smearing of the final density are those of the config in every attempt. The first has the config's own settings.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from alloop.config.science import GpawLabel
+from alloop.config.label import GpawLabel
 
-Rung = dict[str, Any]
+Attempt = dict[str, Any]
 
-USUAL: Rung = {"name": "msr1"}
+USUAL: Attempt = {"name": "msr1"}
 """GPAW's own mixer, in place of one that the config names."""
-CAUTIOUS: Rung = {"name": "msr1", "beta": 0.02}
+CAUTIOUS: Attempt = {"name": "msr1", "beta": 0.02}
 """The same with smaller first steps."""
-PLAIN: Rung = {"name": "pulay", "beta": 0.02}
+PLAIN: Attempt = {"name": "pulay", "beta": 0.02}
 """Another kind of mixer, with small steps."""
 START_WIDTH_eV = 0.3
-"""Smearing of the density that a rung with a warm start converges first."""
+"""Smearing (eV) of the density that an attempt with a warm start converges first."""
 ATOM_MAXITER = 300
 
 
-def frame_ladder(label: GpawLabel) -> list[Rung]:
-    """Return the changes of GPAW's keywords on each rung for a frame.
+def frame_ladder(label: GpawLabel) -> list[Attempt]:
+    """Return the changes of GPAW's keywords in each attempt for a frame.
 
-    ``start_width_eV`` is no keyword of GPAW: with it a rung converges at that smearing and at the initial total
+    ``start_width_eV`` is not a keyword of GPAW: with it an attempt converges at that smearing and at the initial total
     moment first, and goes on from there with the configured smearing and a free moment.
     """
     patient = {"maxiter": 2 * label.maxiter}
@@ -39,6 +39,6 @@ def frame_ladder(label: GpawLabel) -> list[Rung]:
     ]
 
 
-def atom_ladder() -> list[Rung]:
-    """Return the changes of GPAW's keywords on each rung for an isolated atom, whose moment Hund's rule holds."""
+def atom_ladder() -> list[Attempt]:
+    """Return the changes of GPAW's keywords in each attempt for an isolated atom, whose moment Hund's rule holds."""
     return [{}, {"mixer": CAUTIOUS}, {"mixer": PLAIN}]

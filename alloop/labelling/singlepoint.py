@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
-
-from alloop.config.science import AseLabel, GpawLabel, LabelConfig
 
 
 @dataclass(frozen=True)
@@ -25,16 +22,24 @@ class SinglePoint:
     stress_eV_per_A3 : ndarray, shape (6,), or None
         Stress (eV/Å³) in ASE's sign and Voigt order; None if the engine has none.
     scf_iterations : int or None
-        Iterations to self-consistency, where the engine has any; those of failed rungs too.
-    scf_rung : int
-        Rung of the SCF ladder that converged; 0 is the configured settings.
+        Iterations to self-consistency, where the engine has any; those of failed attempts too.
+    scf_attempt : int
+        Attempt that converged, see `scf_ladder`; 0 has the configured settings.
     """
 
     energy_eV: float
     forces_eV_per_A: NDArray[np.float64]
     stress_eV_per_A3: NDArray[np.float64] | None
     scf_iterations: int | None = None
-    scf_rung: int = 0
+    scf_attempt: int = 0
+
+
+@dataclass(frozen=True)
+class AtomPoint:
+    """Free energy (eV) of an isolated atom, and its magnetic moment (μB) where the engine gives one."""
+
+    energy_eV: float
+    magnetic_moment_muB: float | None = None
 
 
 def from_answer(answer: dict[str, Any]) -> SinglePoint:
@@ -45,19 +50,5 @@ def from_answer(answer: dict[str, Any]) -> SinglePoint:
         forces_eV_per_A=np.asarray(answer["forces_eV_per_A"], dtype=float),
         stress_eV_per_A3=None if stress is None else np.asarray(stress, dtype=float),
         scf_iterations=answer.get("scf_iterations"),
-        scf_rung=int(answer.get("scf_rung", 0)),
+        scf_attempt=int(answer.get("scf_attempt", 0)),
     )
-
-
-_SETTINGS: TypeAdapter[GpawLabel | AseLabel] = TypeAdapter(LabelConfig)
-
-
-def label_settings(settings: dict[str, Any]) -> GpawLabel | AseLabel:
-    """Return the ``label`` section from its dumped form.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        If a key or value does not fit.
-    """
-    return _SETTINGS.validate_python(settings)

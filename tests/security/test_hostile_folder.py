@@ -11,7 +11,7 @@ from alloop.failures import TaskFailure
 from alloop.files.plain_files import NotPlainError
 from alloop.journal.journal import JournalError
 from alloop.labelling.identity import code_identity
-from alloop.labelling.singlepoint import label_settings
+from alloop.labelling.registry import label_settings
 from alloop.materials.structure import Structure
 from alloop.monitor.wandb_upload import WandbView
 from alloop.tasks.contract.initial import InitialRequest

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,15 @@ import numpy as np
 from ase import Atoms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from alloop.config.science import AseLabel, GpawLabel, LabelCommon
+from alloop.config.label import LabelCommon
 from alloop.failures import OutOfTimeError, TaskFailure
-from alloop.labelling.ase_engine import ase_single_point
-from alloop.labelling.gpaw_engine import gpaw_atom, gpaw_single_point
-from alloop.labelling.gpaw_job import LOG, SCIENTIFIC_ERRORS, NotConvergedError, RanksError, check_code
-from alloop.labelling.identity import code_identity
-from alloop.labelling.keywords import isolated_atom
+from alloop.labelling.engine import LabelEngine
+from alloop.labelling.errors import NotConvergedError, RanksError
 from alloop.labelling.messages import one_line
-from alloop.labelling.ranks import OUTPUT, Launch, run
-from alloop.labelling.singlepoint import SinglePoint, from_answer, label_settings
+from alloop.labelling.ranks import OUTPUT
+from alloop.labelling.registry import engine_of, label_settings
+from alloop.labelling.singlepoint import SinglePoint
 from alloop.materials.contacts import is_finite, min_contact
-from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
 from alloop.tasks.contract.probe import ProbeRequest
@@ -67,9 +63,10 @@ def label_structure(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Label a structure as a request says; see `label`."""
     atoms, settings = structure.to_atoms(), label_settings(request.settings)
+    engine = engine_of(settings)
     check_geometry(atoms, settings)
-    with _scratch(workspace, request.kind, request.key()) as folder:
-        point = _single_point(structure, settings, request.code, folder, machine.launch())
+    with _scratch(engine, workspace, request.kind, request.key()) as folder:
+        point = engine.single_point(atoms, settings, request.code, folder, machine.launch())
         check_answer(point, settings)
     largest = float(np.abs(point.forces_eV_per_A).max())
     summary = LabelSummary(
@@ -77,7 +74,7 @@ def label_structure(
         atoms=len(atoms),
         max_force_eV_per_A=largest,
         scf_iterations=point.scf_iterations,
-        scf_rung=point.scf_rung,
+        scf_rung=point.scf_attempt,
     )
     stress = point.stress_eV_per_A3
     data = LabelData.model_validate(
@@ -105,38 +102,28 @@ def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> tuple[
         ``scf`` or ``dft``.
     """
     settings = label_settings(request.settings)
-    launch = machine.launch()
-    with _scratch(workspace, request.kind, request.key()) as folder:
-        if isinstance(settings, GpawLabel):
-            found = gpaw_atom(request.element, settings, request.code, folder, launch)
-            summary = AtomSummary(energy_eV=found.energy_eV, magnetic_moment_muB=found.magnetic_moment_muB)
-        else:
-            atoms = isolated_atom(request.element, settings.isolated_atom_box_A)
-            point = _single_point(Structure.from_atoms(atoms), settings, request.code, folder, launch)
-            summary = AtomSummary(energy_eV=point.energy_eV)
-        if not np.isfinite(summary.energy_eV):
+    engine = engine_of(settings)
+    with _scratch(engine, workspace, request.kind, request.key()) as folder:
+        found = engine.atom(request.element, settings, request.code, folder, machine.launch())
+        if not np.isfinite(found.energy_eV):
             raise TaskFailure("dft", f"the energy of the isolated {request.element} atom is not a finite number")
+    summary = AtomSummary(energy_eV=found.energy_eV, magnetic_moment_muB=found.magnetic_moment_muB)
     return summary.model_dump(mode="json"), {}
 
 
 def check_geometry(atoms: Atoms, settings: LabelCommon) -> None:
-    """Refuse a frame that no engine should see.
+    """Refuse a frame that no engine should see, or not with these settings.
 
     Raises
     ------
     TaskFailure
-        ``nonfinite``, ``contact`` or ``odd_electrons``.
+        ``nonfinite``, ``contact``, or what the engine refuses, such as ``odd_electrons``.
     """
     if not is_finite(atoms):
         raise TaskFailure("nonfinite", "a position or cell vector is not a finite number, or the cell has no volume")
     if (contact := min_contact(atoms)) < settings.min_contact:
         raise TaskFailure("contact", f"shortest contact {contact:.3f} covalent radii, limit {settings.min_contact:g}")
-    if isinstance(settings, GpawLabel) and settings.spin is None and is_odd(atoms, settings.charge):
-        raise TaskFailure(
-            "odd_electrons",
-            f"{atoms.get_chemical_formula('metal')} with charge {settings.charge:g} has an odd number of electrons; "
-            "set label.spin (true with magmoms, or false), or label.charge",
-        )
+    engine_of(settings).check_frame(settings, atoms)
 
 
 def check_answer(point: SinglePoint, settings: LabelCommon) -> None:
@@ -165,46 +152,28 @@ def _structure(request: LabelRequest, workspace: Workspace) -> Structure:
     return structure
 
 
-def _single_point(
-    structure: Structure, settings: GpawLabel | AseLabel, code: dict[str, str], folder: Path, launch: Launch | None
-) -> SinglePoint:
-    """Return the single point of a structure from the engine that the settings name."""
-    atoms = structure.to_atoms()
-    if isinstance(settings, GpawLabel):
-        return gpaw_single_point(atoms, settings, code, folder, launch)
-    check_code(code, code_identity(settings, set(atoms.symbols)))
-    if launch is None:
-        return ase_single_point(atoms, settings, folder)
-    job = {
-        "structure": structure.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json"),
-        "path": [str(Path(place).resolve()) for place in sys.path],
-    }
-    words = launch.words("-P", "-m", "alloop.labelling.ase_job", str(folder))
-    return from_answer(run(job, folder, words, launch))
-
-
 @contextmanager
-def _scratch(workspace: Workspace, kind: str, key: str) -> Iterator[Path]:
+def _scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str) -> Iterator[Path]:
     """Give a scratch folder that ends with the task; after a failure its log is kept and named in the detail."""
     folder = workspace.scratch(key)
     _remove_leftovers(folder, key)
+
+    def kept_log() -> str:
+        return _keep_log([folder / name for name in (*engine.logs, OUTPUT)], workspace, kind, key)
+
     try:
         with threadpool_limits(1):
             yield folder
     except NotConvergedError as error:
-        raise TaskFailure("scf", one_line(error) + _keep_log(workspace, kind, key, folder)) from error
+        raise TaskFailure("scf", one_line(error) + kept_log()) from error
     except TaskFailure as failure:
-        kept = _keep_log(workspace, kind, key, folder)
-        raise TaskFailure(failure.reason, failure.detail + kept) from failure
+        raise TaskFailure(failure.reason, failure.detail + kept_log()) from failure
     except OutOfTimeError as error:
-        detail = f"{error}, the limit of execution.label_timeout_min"
-        raise OutOfTimeError(detail + _keep_log(workspace, kind, key, folder)) from error
+        raise OutOfTimeError(f"{error}, the limit of execution.label_timeout_min{kept_log()}") from error
     except RanksError as error:
-        raise RanksError(str(error) + _keep_log(workspace, kind, key, folder)) from error
-    except SCIENTIFIC_ERRORS as error:
-        detail = f"{type(error).__name__}: {one_line(error)}"
-        raise TaskFailure("dft", detail + _keep_log(workspace, kind, key, folder)) from error
+        raise RanksError(str(error) + kept_log()) from error
+    except engine.answers as error:
+        raise TaskFailure("dft", f"{type(error).__name__}: {one_line(error)}{kept_log()}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -216,9 +185,9 @@ def _remove_leftovers(folder: Path, key: str) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _keep_log(workspace: Workspace, kind: str, key: str, folder: Path) -> str:
-    """Keep what the engine wrote, or else what its ranks printed, and return the words that say where."""
-    for log in (folder / LOG, folder / OUTPUT):
+def _keep_log(logs: Iterable[Path], workspace: Workspace, kind: str, key: str) -> str:
+    """Keep the first file that holds anything, and return the words that say where."""
+    for log in logs:
         if log.is_file() and log.stat().st_size:
             return f" (log: {workspace.keep_log(log, kind, key)})"
     return ""

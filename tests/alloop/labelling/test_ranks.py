@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from alloop.config.science import GpawLabel
+from alloop.config.label import GpawLabel
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as script
-from alloop.labelling.gpaw_engine import gpaw_single_point
-from alloop.labelling.gpaw_job import CodeMismatchError, NotConvergedError, RanksError
-from alloop.labelling.identity import code_identity, dataset_names
-from alloop.labelling.keywords import gpaw_job
-from alloop.labelling.ranks import Launch, launch_problem, run_gpaw
+from alloop.labelling.errors import CodeMismatchError, NotConvergedError, RanksError
+from alloop.labelling.gpaw_engine import ENGINE, dataset_names, launch_problem, run_gpaw
+from alloop.labelling.gpaw_keywords import gpaw_job
+from alloop.labelling.ranks import Launch
 from tests.support import mpi
 from tests.support.waiting import wait_for
 
@@ -36,7 +35,7 @@ def crystal(size=1):
     return atoms.repeat((size, 1, 1))
 
 
-CODE = code_identity(FAST, {"Li", "Cl"})
+CODE = ENGINE.identity(FAST, {"Li", "Cl"})
 
 
 def two(limit_s=None, python=mpi.PYTHON):
@@ -71,8 +70,8 @@ def _computes(process):
 
 
 def test_a_program_on_one_core_answers_what_this_process_would(tmp_path):
-    here = gpaw_single_point(crystal(), FAST, CODE, tmp_path)
-    there = gpaw_single_point(crystal(), FAST, CODE, tmp_path, Launch(limit_s=120))
+    here = ENGINE.single_point(crystal(), FAST, CODE, tmp_path)
+    there = ENGINE.single_point(crystal(), FAST, CODE, tmp_path, Launch(limit_s=120))
     assert there.energy_eV == here.energy_eV
     assert np.array_equal(there.forces_eV_per_A, here.forces_eV_per_A)
     assert np.array_equal(there.stress_eV_per_A3, here.stress_eV_per_A3)
@@ -141,8 +140,8 @@ def test_the_program_runs_where_there_is_no_alloop(tmp_path):
 
 @pytest.mark.slow
 def test_two_ranks_answer_what_one_process_does(ranks, tmp_path):
-    one = gpaw_single_point(crystal(), FAST, CODE, tmp_path)
-    many = gpaw_single_point(crystal(), FAST, CODE, tmp_path, two())
+    one = ENGINE.single_point(crystal(), FAST, CODE, tmp_path)
+    many = ENGINE.single_point(crystal(), FAST, CODE, tmp_path, two())
     assert many.energy_eV == pytest.approx(one.energy_eV, abs=1e-6)
     assert many.forces_eV_per_A == pytest.approx(one.forces_eV_per_A, abs=1e-5)
     assert many.stress_eV_per_A3 == pytest.approx(one.stress_eV_per_A3, abs=1e-6)
@@ -164,7 +163,8 @@ def test_a_timeout_leaves_no_rank(ranks, tmp_path):
 def test_ranks_do_not_outlive_a_killed_worker(ranks, tmp_path):
     (tmp_path / "task.json").write_text(json.dumps(job()))
     code = (
-        "import json, sys; from pathlib import Path; from alloop.labelling.ranks import Launch, run_gpaw\n"
+        "import json, sys; from pathlib import Path; from alloop.labelling.gpaw_engine import run_gpaw\n"
+        "from alloop.labelling.ranks import Launch\n"
         "folder = Path(sys.argv[1]); job = json.loads((folder / 'task.json').read_text())\n"
         "run_gpaw(job, folder, Launch(2, sys.argv[2], sys.argv[3]))\n"
     )

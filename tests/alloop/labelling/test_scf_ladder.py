@@ -1,4 +1,4 @@
-"""The SCF ladder with real GPAW: whatever rung is reached, the answer is the one of a direct calculation."""
+"""The SCF ladder with real GPAW: whichever attempt converges, the answer is the one of a direct calculation."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,10 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloop.config.science import GpawLabel
-from alloop.labelling.gpaw_job import NotConvergedError, calculate
-from alloop.labelling.keywords import gpaw_job
+from alloop.config.label import GpawLabel
+from alloop.labelling.errors import NotConvergedError
+from alloop.labelling.gpaw_engine import compute
+from alloop.labelling.gpaw_keywords import gpaw_job
 from alloop.labelling.scf_ladder import atom_ladder, frame_ladder
 
 HOW = {"maxiter", "mixer", "start_width_eV"}
@@ -23,11 +24,11 @@ def salt():
     return atoms
 
 
-def answer(folder, atoms, label, rungs=None):
-    """Return what the ladder answers, or some of its rungs."""
+def answer(folder, atoms, label, attempts=None):
+    """Return what the ladder answers, or some of its attempts."""
     job = gpaw_job(atoms, label)
-    ladder = job["ladder"] if rungs is None else [job["ladder"][rung] for rung in rungs]
-    return calculate({**job, "ladder": ladder}, folder / "log.txt")
+    ladder = job["ladder"] if attempts is None else [job["ladder"][number] for number in attempts]
+    return compute({**job, "ladder": ladder}, folder / "log.txt")
 
 
 def assert_same(one, other, atoms):
@@ -44,13 +45,13 @@ def assert_same(one, other, atoms):
     mixer=st.sampled_from([{}, POOR_MIXING]),
 )
 @settings(deadline=None)
-def test_rungs_say_how_and_never_what(maxiter, smearing_eV, spin, mixer):
+def test_attempts_say_how_and_never_what(maxiter, smearing_eV, spin, mixer):
     label = GpawLabel(maxiter=maxiter, smearing_eV=smearing_eV, spin=spin, gpaw=mixer)
     ladder = frame_ladder(label)
     assert ladder[0] == {}
-    assert all(set(rung) <= HOW for rung in [*ladder, *atom_ladder()])
-    assert all(rung["maxiter"] > maxiter for rung in ladder[1:])
-    assert all(rung.get("start_width_eV", 10.0) > smearing_eV for rung in ladder)
+    assert all(set(attempt) <= HOW for attempt in [*ladder, *atom_ladder()])
+    assert all(attempt["maxiter"] > maxiter for attempt in ladder[1:])
+    assert all(attempt.get("start_width_eV", 10.0) > smearing_eV for attempt in ladder)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,9 @@ def direct(tmp_path_factory):
     return answer(tmp_path_factory.mktemp("direct"), salt(), SALT)
 
 
-@pytest.mark.parametrize("rung", range(1, len(frame_ladder(SALT))))
-def test_every_rung_gives_the_answer_of_the_first(direct, tmp_path, rung):
-    assert_same(answer(tmp_path, salt(), SALT, [rung]), direct, salt())
+@pytest.mark.parametrize("attempt", range(1, len(frame_ladder(SALT))))
+def test_every_attempt_gives_the_answer_of_the_first(direct, tmp_path, attempt):
+    assert_same(answer(tmp_path, salt(), SALT, [attempt]), direct, salt())
 
 
 def test_a_warm_start_keeps_the_moment_and_ends_at_the_configured_smearing(tmp_path):
@@ -76,15 +77,15 @@ def test_a_mixer_that_fails_is_replaced_and_every_iteration_is_counted(direct, t
     with pytest.raises(NotConvergedError):
         answer(tmp_path, salt(), poor, [0])
     climbed = answer(tmp_path, salt(), poor)
-    assert (climbed["scf_rung"], direct["scf_rung"]) == (1, 0)
+    assert (climbed["scf_attempt"], direct["scf_attempt"]) == (1, 0)
     assert 25 + 5 < climbed["scf_iterations"] < 25 + 50
     assert_same(climbed, direct, salt())
 
 
-def test_the_end_of_the_ladder_is_told_with_its_rungs_and_iterations(tmp_path):
+def test_the_end_of_the_ladder_is_told_with_its_attempts_and_iterations(tmp_path):
     with pytest.raises(NotConvergedError) as caught:
         answer(tmp_path, salt(), SALT.model_copy(update={"maxiter": 1}))
-    assert str(caught.value) == "no self-consistency on 4 rungs of SCF settings, 11 iterations"
+    assert str(caught.value) == "no self-consistency in 4 SCF attempts, 11 iterations"
     assert (tmp_path / "log.txt").read_text().count("SCF iterations") == 6
 
 
@@ -96,5 +97,5 @@ def test_a_rattled_magnetic_metal_climbs_to_what_patience_finds(tmp_path):
     with pytest.raises(NotConvergedError):
         answer(tmp_path, metal, impatient, [0])
     climbed = answer(tmp_path, metal, impatient)
-    assert climbed["scf_rung"] > 0
+    assert climbed["scf_attempt"] > 0
     assert_same(climbed, answer(tmp_path, metal, impatient.model_copy(update={"maxiter": 200}), [0]), metal)

@@ -3,9 +3,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from alloop.config.science import AseLabel, GpawLabel
+from alloop.config.label import AseLabel, GpawLabel
 from alloop.failures import OutOfTimeError, TaskFailure
-from alloop.labelling.gpaw_job import CodeMismatchError
+from alloop.labelling.errors import CodeMismatchError
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
@@ -112,7 +112,7 @@ def test_scf_that_does_not_converge_is_a_failure_whose_log_is_kept(workspace):
     request = _request(workspace, _crystal(), GpawLabel(**FAST, maxiter=2))
     result = compute(request, workspace)
     assert (result.status, result.reason) == ("failed", "scf")
-    assert result.detail.startswith("no self-consistency on 4 rungs of SCF settings, 22 iterations (log: ")
+    assert result.detail.startswith("no self-consistency in 4 SCF attempts, 22 iterations (log: ")
     log = workspace.root / "logs" / "label" / f"{request.key()}.txt"
     assert str(log.relative_to(workspace.root)) in result.detail
     assert "iter:" in log.read_text()

@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import one_line
+from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
@@ -24,8 +25,8 @@ from alloop.tasks.workspace import Workspace
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
-class ProbeError(Exception):
-    """A probe that gave no label; the message is one line."""
+class LabelTimingError(Exception):
+    """The label to time failed; the message is one line."""
 
 
 def time_label(structure: Structure, config: CampaignConfig) -> float:
@@ -40,12 +41,12 @@ def time_label(structure: Structure, config: CampaignConfig) -> float:
 
     Raises
     ------
-    ProbeError
+    LabelTimingError
         If there is no label.
     """
     question = {"structure": structure.model_dump(mode="json"), "config": config.model_dump(mode="json")}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "alloop.commands.probe"],
+        [sys.executable, "-P", "-m", "alloop.commands.label_timing"],
         input=json.dumps(question),
         capture_output=True,
         text=True,
@@ -57,9 +58,9 @@ def time_label(structure: Structure, config: CampaignConfig) -> float:
         answer = json.loads(lines[-1])
     except (IndexError, ValueError):
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ProbeError(one_line(last)) from None
+        raise LabelTimingError(one_line(last)) from None
     if "failed" in answer:
-        raise ProbeError(one_line(answer["failed"]))
+        raise LabelTimingError(one_line(answer["failed"]))
     return float(answer["label_s"])
 
 
@@ -68,7 +69,7 @@ def main() -> None:
     question = json.load(sys.stdin)
     structure = Structure.model_validate(question["structure"])
     config = CampaignConfig.model_validate(question["config"])
-    with tempfile.TemporaryDirectory(prefix="alloop-probe-") as folder:
+    with tempfile.TemporaryDirectory(prefix="alloop-label-") as folder:
         result = _label(structure, config, Workspace(Path(folder)))
     if result.status == "failed" or result.timing is None:
         answer: dict[str, object] = {"failed": f"{result.reason}: {result.detail}".strip(": ")}
@@ -78,8 +79,6 @@ def main() -> None:
 
 
 def _label(structure: Structure, config: CampaignConfig, workspace: Workspace) -> Result:
-    from alloop.labelling.identity import code_identity
-
     copy = InitialRequest(
         structure=structure,
         frames=1,

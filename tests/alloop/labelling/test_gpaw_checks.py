@@ -3,17 +3,17 @@ import importlib.util
 import gpaw
 import pytest
 
-from alloop.config.science import AseLabel, GpawLabel
-from alloop.labelling.checks import check_label_settings
+from alloop.config.label import GpawLabel
+from alloop.labelling.gpaw_checks import check_gpaw_settings
 
 ELEMENTS = ("Li", "In", "Cl")
 HAS_LIBXC = bool(gpaw.get_libraries()["libxc"])
 
 
 def test_good_settings_have_no_problem():
-    assert check_label_settings(GpawLabel(), ELEMENTS) == []
-    assert check_label_settings(GpawLabel(gpaw={"convergence": {"forces": 0.02}, "nbands": "120%"}), ELEMENTS) == []
-    assert check_label_settings(GpawLabel(spin=True, magmoms={"In": 1.0}, charge=-1), ELEMENTS) == []
+    assert check_gpaw_settings(GpawLabel(), ELEMENTS) == []
+    assert check_gpaw_settings(GpawLabel(gpaw={"convergence": {"forces": 0.02}, "nbands": "120%"}), ELEMENTS) == []
+    assert check_gpaw_settings(GpawLabel(spin=True, magmoms={"In": 1.0}, charge=-1), ELEMENTS) == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_good_settings_have_no_problem():
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_the_key_and_the_mend(settings, words):
-    problems = check_label_settings(GpawLabel(**settings), ELEMENTS)
+    problems = check_gpaw_settings(GpawLabel(**settings), ELEMENTS)
     assert len(problems) == 1
     assert "\n" not in problems[0]
     for word in words:
@@ -48,13 +48,13 @@ def test_a_wrong_setting_is_one_line_that_names_the_key_and_the_mend(settings, w
 
 
 def test_an_element_without_a_dataset_is_named():
-    assert "Po.PBE" in check_label_settings(GpawLabel(), ["Li", "Po"])[0]
-    assert "`Xx`" in check_label_settings(GpawLabel(), ["Li", "Xx"])[0]
+    assert "Po.PBE" in check_gpaw_settings(GpawLabel(), ["Li", "Po"])[0]
+    assert "`Xx`" in check_gpaw_settings(GpawLabel(), ["Li", "Xx"])[0]
 
 
 @pytest.mark.parametrize("xc", ["r2SCAN", "SCAN"])
 def test_meta_functionals_go_by_their_short_names_where_libxc_is(xc):
-    problems = check_label_settings(GpawLabel(xc=xc), ELEMENTS)
+    problems = check_gpaw_settings(GpawLabel(xc=xc), ELEMENTS)
     if HAS_LIBXC:
         assert problems == []
     else:
@@ -62,37 +62,15 @@ def test_meta_functionals_go_by_their_short_names_where_libxc_is(xc):
 
 
 def test_pbesol_says_what_it_lacks():
-    problems = check_label_settings(GpawLabel(xc="PBEsol"), ELEMENTS)
+    problems = check_gpaw_settings(GpawLabel(xc="PBEsol"), ELEMENTS)
     assert "PBEsol" in problems[0]
     assert ("gpaw-setup" if HAS_LIBXC else "needs libxc") in problems[0]
 
 
 def test_dispersion_without_its_package_says_how_to_get_it():
-    problems = check_label_settings(GpawLabel(dispersion="d3"), ELEMENTS)
+    problems = check_gpaw_settings(GpawLabel(dispersion="d3"), ELEMENTS)
     if importlib.util.find_spec("dftd3"):
         assert problems == []
-        assert "no parameters" in check_label_settings(GpawLabel(dispersion="d3", xc="LDA"), ELEMENTS)[0]
+        assert "no parameters" in check_gpaw_settings(GpawLabel(dispersion="d3", xc="LDA"), ELEMENTS)[0]
     else:
         assert "pip install dftd3" in problems[0]
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"calculator": "ase.calculators.emt:EMTX"}, ("label.calculator", "EMTX")),
-        ({"calculator": "no_such_module:X"}, ("label.calculator", "cannot import `no_such_module`", "PYTHONPATH")),
-        ({"calculator": "ase.units:kB"}, ("label.calculator", "not a class")),
-        ({"calculator": "ase.calculators.singlepoint:SinglePointCalculator"}, ("label.arguments", "atoms")),
-    ],
-)
-def test_a_wrong_ase_calculator_is_one_line(settings, words):
-    problems = check_label_settings(AseLabel(engine="ase", **settings), ELEMENTS)
-    assert len(problems) == 1
-    assert "\n" not in problems[0]
-    for word in words:
-        assert word in problems[0]
-
-
-def test_a_good_ase_calculator_has_no_problem():
-    lj = AseLabel(engine="ase", calculator="ase.calculators.lj:LennardJones", arguments={"sigma": 2.0})
-    assert check_label_settings(lj, ELEMENTS) == []

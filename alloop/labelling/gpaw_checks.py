@@ -1,4 +1,4 @@
-"""What is wrong with the ``label`` section, found without a calculation."""
+"""What is wrong with GPAW settings, found without a calculation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from difflib import get_close_matches
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from alloop.config.science import AseLabel, GpawLabel
-from alloop.labelling.ase_engine import check_ase_settings
-from alloop.labelling.datasets import dataset_sha256, setup_name, setup_type
+from alloop.config.label import GpawLabel
 from alloop.labelling.dispersion import dispersion_problem
-from alloop.labelling.keywords import gpaw_keywords
+from alloop.labelling.gpaw_datasets import dataset_sha256, setup_name, setup_type
+from alloop.labelling.gpaw_keywords import gpaw_keywords
 from alloop.labelling.messages import one_line
 
 OWNED = {
@@ -32,13 +31,6 @@ OWNED = {
 }
 UNSUPPORTED = ("background_charge", "communicator", "external", "filename", "legacy_gpaw", "object_hooks", "soc")
 _SPACING_A = 4.0
-
-
-def check_label_settings(label: GpawLabel | AseLabel, elements: Iterable[str]) -> list[str]:
-    """Return what is wrong with the ``label`` section for systems of these elements, one line each."""
-    if isinstance(label, AseLabel):
-        return check_ase_settings(label)
-    return check_gpaw_settings(label, elements)
 
 
 def check_gpaw_settings(label: GpawLabel, elements: Iterable[str]) -> list[str]:

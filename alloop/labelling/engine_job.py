@@ -1,4 +1,4 @@
-"""A single point of any ASE calculator as a program: ``python -m alloop.labelling.ase_job FOLDER``."""
+"""A single point of a `PythonEngine` as a program: ``python -m alloop.labelling.engine_job FOLDER``."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from alloop.config.science import AseLabel
-from alloop.labelling.ase_engine import ase_single_point
-from alloop.labelling.gpaw_job import ANSWER, JOB, SCIENTIFIC_ERRORS
+from alloop.labelling.engine import PythonEngine
+from alloop.labelling.errors import FORESEEN
+from alloop.labelling.gpaw_job import ANSWER, JOB
 from alloop.labelling.messages import one_line
+from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.singlepoint import SinglePoint
 from alloop.materials.structure import Structure
 
 
 def main(folder: Path) -> None:
-    """Answer the job of a folder; its `path` says where the calculator may lie."""
+    """Answer the job of a folder; its `path` says where a calculator may lie."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     sys.path[:] = [*job["path"], *(place for place in sys.path if place not in job["path"])]
-    atoms = Structure.model_validate(job["structure"]).to_atoms()
+    atoms, label = Structure.model_validate(job["structure"]).to_atoms(), label_settings(job["settings"])
+    engine = engine_of(label)
+    assert isinstance(engine, PythonEngine)
     answer: dict[str, Any]
     try:
-        point = ase_single_point(atoms, AseLabel.model_validate(job["settings"]), folder)
-    except SCIENTIFIC_ERRORS as error:
+        answer = _dumped(engine.compute(atoms, label, folder))
+    except (*FORESEEN.values(), *engine.answers) as error:
         answer = {"error": type(error).__name__, "detail": one_line(error)}
-    else:
-        answer = _dumped(point)
     draft = folder / f"{ANSWER}.new"
     draft.write_text(json.dumps(answer), encoding="utf-8")
     draft.replace(folder / ANSWER)
@@ -40,6 +41,8 @@ def _dumped(point: SinglePoint) -> dict[str, Any]:
         "energy_eV": point.energy_eV,
         "forces_eV_per_A": np.asarray(point.forces_eV_per_A).tolist(),
         "stress_eV_per_A3": None if stress is None else np.asarray(stress).tolist(),
+        "scf_iterations": point.scf_iterations,
+        "scf_attempt": point.scf_attempt,
     }
 
 

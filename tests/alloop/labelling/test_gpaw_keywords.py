@@ -1,8 +1,7 @@
-import pytest
 from ase import Atoms
 
-from alloop.config.science import GpawLabel
-from alloop.labelling.keywords import atom_keywords, gpaw_keywords, initial_moments, isolated_atom
+from alloop.config.label import GpawLabel
+from alloop.labelling.gpaw_keywords import atom_keywords, gpaw_keywords, initial_moments
 
 
 def test_every_setting_reaches_gpaw():
@@ -54,9 +53,3 @@ def test_an_atom_keeps_the_physics_and_drops_what_belongs_to_a_cell():
     assert keywords["setups"] == {"Li": "1"}
     assert "nbands" not in keywords
     assert (keywords["kpts"], keywords["charge"], keywords["hund"]) == ((1, 1, 1), 0.0, True)
-
-
-def test_the_box_of_an_atom_has_no_two_equal_sides_and_none_below_what_was_asked():
-    lengths = isolated_atom("Li", 12.0).cell.lengths()
-    assert min(lengths) == pytest.approx(12.0)
-    assert len({round(length, 3) for length in lengths}) == 3

@@ -8,11 +8,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from alloop.config.science import GpawLabel
+from alloop.config.label import GpawLabel
 from alloop.labelling.scf_ladder import ATOM_MAXITER, atom_ladder, frame_ladder
 
 FUNCTIONAL_ALIASES = {"r2SCAN": "MGGA_X_R2SCAN+MGGA_C_R2SCAN", "SCAN": "MGGA_X_SCAN+MGGA_C_SCAN"}
-_BOX_RATIOS = (1.0, 1.05, 1.1)
 _OF_ONE_CELL = ("nbands", "gpts")
 
 
@@ -76,13 +75,3 @@ def atom_keywords(label: GpawLabel, element: str) -> dict[str, Any]:
         "spinpol": True,
         "hund": True,
     }
-
-
-def isolated_atom(element: str, box_A: float) -> Atoms:
-    """Return one atom amid a box of three unlike sides (Å), the shortest `box_A` long.
-
-    Unlike sides split the degenerate p and d levels, so that an open shell converges.
-    """
-    atoms = Atoms(element, cell=[box_A * ratio for ratio in _BOX_RATIOS], pbc=True)
-    atoms.center()
-    return atoms

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from alloop.labelling.gpaw_job import dataset_digest
-from alloop.labelling.keywords import FUNCTIONAL_ALIASES, functional_name
+from alloop.labelling.gpaw_keywords import FUNCTIONAL_ALIASES, functional_name
 from alloop.labelling.messages import one_line
 
 WITHOUT_LIBXC = ("LDA", "PBE", "revPBE", "RPBE", "PW91")
