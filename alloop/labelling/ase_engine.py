@@ -58,7 +58,7 @@ class AseEngine(PythonEngine[AseLabel]):
         files = {
             f"file_{key}": hashlib.sha256(Path(value).read_bytes()).hexdigest()[:16]
             for key, value in sorted(label.arguments.items())
-            if isinstance(value, str) and Path(value).is_file()
+            if isinstance(value, str) and _is_file(value)
         }
         return {"calculator": label.calculator, "module": _module_identity(module), **files}
 
@@ -156,6 +156,13 @@ def calculator_class(path: str) -> Any:
     if not callable(found):
         raise ValueError(f"`{path}` is not a class")
     return found
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # a long text, such as an input template
+        return False
 
 
 def _module_identity(module: Any) -> str:

@@ -1,9 +1,12 @@
 import sys
+from subprocess import CalledProcessError
 
 import pytest
+from ase.build import bulk
 
 from alloop.config.label import AseLabel
 from alloop.labelling.ase_engine import ENGINE
+from alloop.labelling.errors import CodeMismatchError, NotConvergedError
 
 ELEMENTS = ("Li", "In", "Cl")
 
@@ -40,6 +43,11 @@ def test_a_calculator_is_named_by_the_version_of_its_package():
     }
 
 
+def test_a_long_text_among_the_arguments_is_not_taken_for_a_file():
+    label = AseLabel(engine="ase", calculator="ase.calculators.cp2k:CP2K", arguments={"inp": "&FORCE_EVAL\n" * 100})
+    assert set(ENGINE.identity(label, ["Cu"])) == {"calculator", "module"}
+
+
 @pytest.mark.parametrize("changed", ["module", "file"])
 def test_a_calculator_of_ones_own_is_named_by_its_source_and_its_files(tmp_path, monkeypatch, changed):
     source, model = tmp_path / "own_calculator.py", tmp_path / "model.bin"
@@ -54,3 +62,32 @@ def test_a_calculator_of_ones_own_is_named_by_its_source_and_its_files(tmp_path,
     else:
         model.write_bytes(b"2")
     assert ENGINE.identity(label, []) != before
+
+
+def compute(folder, name, **arguments):
+    label = AseLabel(engine="ase", calculator=f"tests.support.calculators:{name}", arguments=arguments)
+    return ENGINE.compute(bulk("Cu", cubic=True), label, folder)
+
+
+def test_a_calculator_that_did_not_converge_gives_no_number(tmp_path):
+    with pytest.raises(NotConvergedError, match="Unconverged` did not reach self-consistency"):
+        compute(tmp_path, "Unconverged")
+
+
+@pytest.mark.parametrize("status", [1, 2, 125])
+def test_a_program_that_gives_up_is_an_answer(tmp_path, status):
+    with pytest.raises(ENGINE.answers, match=f"Ends` ended with exit status {status}$"):
+        compute(tmp_path, "Ends", status=status)
+
+
+@pytest.mark.parametrize("status", [-9, 127, 137])
+def test_a_program_that_is_missing_or_killed_is_a_fault_of_the_machine(tmp_path, status):
+    with pytest.raises(CalledProcessError) as caught:
+        compute(tmp_path, "Ends", status=status)
+    assert not isinstance(caught.value, ENGINE.answers)
+
+
+@pytest.mark.parametrize(("when", "why"), [("made", r"no section \[program\]"), ("used", "set PROGRAM_COMMAND")])
+def test_a_calculator_that_lacks_something_blames_the_machine_and_not_the_frame(tmp_path, when, why):
+    with pytest.raises(CodeMismatchError, match=f"NotSetUp` cannot start on this machine: {why}$"):
+        compute(tmp_path, "NotSetUp", when=when)
