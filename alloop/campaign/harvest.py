@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 from pydantic import ValidationError
 
@@ -12,15 +12,12 @@ from alloop.files.plain_files import put_aside
 from alloop.files.redaction import redacted
 from alloop.journal.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.journal.journal import Entry, Journal, JournalError
-from alloop.state.records import TaskState, segments_of
+from alloop.state.records import TaskState
 from alloop.state.state import LOST, TIMEOUT
-from alloop.tasks.contract.evaluate import EvaluateSummary
-from alloop.tasks.contract.explore import ExploreSummary
-from alloop.tasks.contract.produce import ProduceSummary
-from alloop.tasks.contract.records import OffersSummary, Result
+from alloop.tasks.contract.records import Result
 from alloop.tasks.contract.result_files import result_from_bytes
-from alloop.tasks.contract.select import SelectRequest
-from alloop.tasks.registry import SUMMARIES
+from alloop.tasks.contract.select import SELECT, SelectRequest
+from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 from alloop.workers.machine_faults import Fault
 
@@ -76,29 +73,13 @@ def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None
 
 def _check_summary(task: TaskState, result: Result) -> None:
     """Refuse a summary that the decisions could not read: it would be in the journal for good."""
+    kind = KINDS.get(task.task)
     try:
-        summary = SUMMARIES[task.task].model_validate(result.summary)
-    except (KeyError, ValidationError) as error:
+        summary = None if kind is None else kind.summary.model_validate(result.summary)
+    except ValidationError as error:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} does not fit") from error
-    if isinstance(summary, OffersSummary):
-        fits = _are_numbered_through([summary])
-    elif isinstance(summary, ExploreSummary):
-        walkers = len(segments_of(task.context))
-        fits = len(summary.walkers) == walkers and _are_numbered_through(summary.walkers)
-    elif isinstance(summary, EvaluateSummary):
-        frames = len(task.request.get("frames", ()))
-        fits = len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
-    elif isinstance(summary, ProduceSummary):
-        fits = len(summary.walkers) == len(task.request.get("walkers", ()))
-    else:
-        fits = True
-    if not fits:
+    if kind is None or not kind.fits(task.request, task.context, summary):
         raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
-
-
-def _are_numbered_through(summaries: Iterable[OffersSummary]) -> bool:
-    places = [offer.index for summary in summaries for offer in summary.offers]
-    return places == list(range(len(places)))
 
 
 def _decision(workspace: Workspace, task: TaskState, result: Result, candidates: Container[str]) -> list[Event]:
@@ -107,8 +88,8 @@ def _decision(workspace: Workspace, task: TaskState, result: Result, candidates:
         return []
     request = SelectRequest.model_validate(task.request)
     try:
-        data = workspace.selection(task.key)
-    except (FileNotFoundError, ValidationError) as error:
+        data = workspace.data(SELECT, task.key)
+    except FileNotFoundError as error:
         raise DamagedResultError(f"the selection {task.key} cannot be read") from error
     names = [*(frame.id for frame in data.chosen), *data.rejected]
     if any(name not in candidates for name in names) or len(set(names)) < len(names):

@@ -12,22 +12,13 @@ from alloop.decisions.charter import Charter
 from alloop.journal.journal import Journal
 from alloop.state.records import TaskState
 from alloop.state.state import State
-from alloop.tasks.contract.calibrate import CalibrateRequest
-from alloop.tasks.contract.evaluate import EvaluateRequest
-from alloop.tasks.contract.explore import ExploreRequest
-from alloop.tasks.contract.fit import FitRequest
-from alloop.tasks.contract.label import LabelRequest
-from alloop.tasks.contract.measure import MeasureRequest
-from alloop.tasks.contract.probe import ProbeRequest
-from alloop.tasks.contract.produce import ProduceRequest
+from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
-from alloop.tasks.contract.select import SelectRequest
-from alloop.tasks.workspace import DamagedResultError, Workspace
+from alloop.tasks.registry import KINDS
+from alloop.tasks.workspace import Workspace
 
 TRIES = 3
 """How often one driver has the same result made again."""
-Input = tuple[str, str]
-"""Kind and key of a result that a task reads."""
 
 
 class Mender:
@@ -67,21 +58,22 @@ class Mender:
         Labels are not computed again: their files are written back from the journal. What an older alloop computed and
         this one would compute in another way cannot be had again.
         """
-        inputs = set(_inputs(trusted_request(task, self._charter)))
-        if any(kind == "label" for kind, _ in inputs):
+        request = trusted_request(task, self._charter)
+        inputs = set(KINDS[request.kind].reads(request))
+        if any(one.kind == "label" for one in inputs):
             restore_labels(self._journal, self._workspace)
-        damaged = {one for one in inputs if not _stands(self._workspace, *one)}
+        damaged = {one for one in inputs if not self._workspace.has_verified(one.kind, one.key)}
         for producer in self._producers(damaged):
             if self._begun[producer.purpose] >= TRIES and producer.purpose not in self._mending:
                 continue
             if producer.purpose not in self._mending:
-                request = trusted_request(producer, self._charter)
-                if request.key() != producer.key:
+                again = trusted_request(producer, self._charter)
+                if again.key() != producer.key:
                     continue
                 self._workspace.put_aside(producer.task, producer.key)
                 self._begun[producer.purpose] += 1
                 self._repairs[producer.purpose] = producer
-                self._submit(producer.purpose, request)
+                self._submit(producer.purpose, again)
             self._mending.setdefault(producer.purpose, []).append(task)
         return any(task in waiting for waiting in self._mending.values())
 
@@ -95,64 +87,17 @@ class Mender:
         A repair that stumbled over damage itself is not at its end: it waits as others do.
         """
         repair = self._repairs[purpose]
-        if not _stands(self._workspace, repair.task, repair.key) and self.begin(repair):
+        if not self._workspace.has_verified(repair.task, repair.key) and self.begin(repair):
             return []
         waited = self._mending.pop(purpose)
         return [task for task in waited if not any(task in others for others in self._mending.values())]
 
-    def _producers(self, results: set[Input]) -> Iterator[TaskState]:
+    def _producers(self, results: set[ResultRef]) -> Iterator[TaskState]:
         """Yield the finished tasks that computed some results, as they were planned."""
         left = set(results)
         for task in self._state.tasks.values():
-            if task.status == "ok" and (task.task, task.key) in left:
-                left.discard((task.task, task.key))
+            if task.status == "ok" and ResultRef(task.task, task.key) in left:
+                left.discard(ResultRef(task.task, task.key))
                 request = self._journal.planned(task.purpose)
                 if request is not None:
                     yield replace(task, request=request)
-
-
-def _inputs(request: Request) -> Iterator[Input]:
-    """Yield what a task reads, but the foundation."""
-    models: tuple[str | None, ...] = ()
-    if isinstance(request, LabelRequest):
-        kind, _, rest = request.source.partition("/")
-        yield kind, rest.partition("#")[0]
-    elif isinstance(request, ProbeRequest):
-        yield "label", request.label
-    elif isinstance(request, ExploreRequest):
-        models = request.members
-        yield from (("explore", walker.start.partition("#")[0]) for walker in request.walkers if walker.start)
-    elif isinstance(request, FitRequest):
-        models = (request.init,)
-        yield from (("label", key) for key in (*request.train, *request.valid))
-    elif isinstance(request, EvaluateRequest):
-        models = (request.model,)
-        yield from (("label", key) for key in request.frames)
-    elif isinstance(request, MeasureRequest):
-        yield from (("produce", key) for run in request.runs for key in run.segments)
-    elif isinstance(request, ProduceRequest):
-        models = (request.model,)
-        if request.start is not None:
-            yield "produce", request.start
-    elif isinstance(request, SelectRequest):
-        yield from (("explore", segment.key) for segment in request.segments)
-        if request.before is not None:
-            yield "select", request.before
-        models = request.members
-        yield from (("label", key) for key in request.known)
-    elif isinstance(request, CalibrateRequest):
-        yield from {("select", frame.selection) for frame in request.frames}
-        yield from (("label", frame.label) for frame in request.frames)
-    for model in models:
-        if model is not None and model.startswith("fit:"):
-            yield "fit", model.removeprefix("fit:")
-
-
-def _stands(workspace: Workspace, kind: str, key: str) -> bool:
-    try:
-        result = workspace.read(kind, key, with_data=True)
-        if result is not None:
-            workspace.check_files(result)
-    except DamagedResultError:
-        return False
-    return result is not None

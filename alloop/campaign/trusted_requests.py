@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import ValidationError
 
 from alloop.decisions.charter import Charter
@@ -12,7 +10,7 @@ from alloop.labelling.registry import label_settings
 from alloop.state.records import TaskState
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
-from alloop.tasks.registry import request_from_json
+from alloop.tasks.registry import KINDS, request_from_json
 
 
 def trusted_request(task: TaskState, charter: Charter) -> Request:
@@ -38,15 +36,9 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     if isinstance(request, SelectRequest) and (request.policy, request.options) != (select.policy, select.options):
         raise _refused(task, "asks for another selection policy than the config's")
     own = f"foundation:{charter.foundation}"
-    if any(model.startswith("foundation:") and model != own for model in _models(request)):
+    if any(model and model.startswith("foundation:") and model != own for model in KINDS[request.kind].models(request)):
         raise _refused(task, "asks for another foundation than the config's")
     return request
-
-
-def _models(request: Request) -> list[str]:
-    fields: dict[str, Any] = request.model_dump()
-    named = [fields.get("init"), fields.get("model"), *fields.get("members", ())]
-    return [model for model in named if model is not None]
 
 
 def _refused(task: TaskState, what: str) -> JournalError:

@@ -18,6 +18,7 @@ from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
 from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.request import Request
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
@@ -90,7 +91,7 @@ def _label(structure: Structure, config: CampaignConfig, workspace: Workspace) -
     offered = _compute(copy, workspace)
     if offered.status == "failed":
         return offered
-    source = f"{copy.kind}/{copy.key()}#0"
+    source = OfferRef(copy.kind, copy.key(), 0)
     elements = sorted({chemical_symbols[z] for z in structure.numbers})
     request = LabelRequest(
         source=source,

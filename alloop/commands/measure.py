@@ -11,7 +11,9 @@ from alloop.decisions.evaluations import ladder_rungs
 from alloop.decisions.random_subsets import SubsetError, draw
 from alloop.journal.journal import JOURNAL_FILE, Journal
 from alloop.state.fold import apply
+from alloop.state.records import FrameState
 from alloop.state.state import State
+from alloop.tasks.contract.label import LABEL
 from alloop.tasks.workspace import Workspace
 
 
@@ -56,13 +58,17 @@ def journal_subsets(journal: Journal, state: State, charter: Charter, workspace:
         If there are too few labels.
     """
     labelled = [frame for use in ("train", "heldout") for frame in state.labelled_frames(use)]
-    compositions = {
-        frame.id: workspace.label(str(frame.label)).structure.formula() if frame.walker == "imported" else frame.system
-        for frame in labelled
-    }
+    compositions = {frame.id: _composition(frame, workspace) for frame in labelled}
     try:
         drawn = draw(state, charter, compositions)
     except SubsetError as error:
         raise ConfigError(workspace.root, Problem("", str(error))) from error
     for entry in journal.append([drawn]):
         apply(state, entry)
+
+
+def _composition(frame: FrameState, workspace: Workspace) -> str:
+    """Return what subsets are balanced by: the system, or of an imported frame the formula."""
+    if frame.walker != "imported":
+        return frame.system
+    return workspace.data(LABEL, str(frame.label)).structure.formula()

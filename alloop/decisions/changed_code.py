@@ -60,7 +60,7 @@ def probe_labels(state: State) -> tuple[str, ...]:
     """
     by_system: dict[str, list[str]] = {}
     for frame in (*state.labelled_frames("train"), *state.labelled_frames("heldout")):
-        if frame.walker != "imported" or frame.source:
+        if frame.walker != "imported" or frame.imported_from is not None:
             by_system.setdefault(frame.system, []).append(str(frame.label))
     first = [by_system[name].pop(0) for name in _covering(state) if name in by_system]
     in_turn = [key for row in zip_longest(*by_system.values()) for key in row if key is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ def initial(charter: Charter, system: str) -> InitialRequest:
 
 def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
     """Return the request for the label of a frame."""
+    assert frame.source is not None
     return LabelRequest(
         source=frame.source,
         structure_sha256=frame.offer.structure_sha256,
@@ -179,13 +180,15 @@ def select(charter: Charter, state: State, asked: AskedSelection) -> SelectReque
         dtype=charter.config.potential.dtype,
         calibration=state.calibration(),
         known=tuple(str(frame.label) for frame in state.labelled_frames("train")),
-        ordered=tuple(state.frames[name].source for name in state.train_order if _is_ordered(state, name)),
+        ordered=tuple(frame.source for frame in _ordered(state) if frame.source is not None),
         quiet={name: count for name, count in sorted(quiet.items()) if count > 0},
     )
 
 
-def _is_ordered(state: State, frame: str) -> bool:
-    return state.frames[frame].status == "selected"
+def _ordered(state: State) -> Iterator[FrameState]:
+    """Yield the training frames whose label is still to come."""
+    frames = (state.frames[name] for name in state.train_order)
+    return (frame for frame in frames if frame.status == "selected")
 
 
 def calibrate(state: State) -> CalibrateRequest:

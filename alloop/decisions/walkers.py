@@ -11,6 +11,7 @@ from alloop.decisions.charter import Charter, Walker
 from alloop.potential.evaluation.sizes import walkers_at_once
 from alloop.state.records import GenerationState
 from alloop.state.state import State
+from alloop.tasks.contract.references import SegmentRef
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,15 @@ class NextSegment:
     ----------
     number : int
         Segments it has finished.
-    start : str or None
-        ``<key>#<place>`` of the segment that it continues; None to begin anew.
+    start : SegmentRef or None
+        The segment that it continues; None to begin anew.
     seed : int
         Decides the segment; it depends on nothing but the walker and the number.
     """
 
     walker: Walker
     number: int
-    start: str | None
+    start: SegmentRef | None
     temperature_K: float
     seed: int
 
@@ -121,7 +122,7 @@ def context_of(state: State, active: GenerationState, segments: Sequence[NextSeg
                 "segment": segment.number,
                 "system": segment.walker.system,
                 "temperature_K": segment.temperature_K,
-                "start": segment.start,
+                "start": None if segment.start is None else str(segment.start),
             }
             for segment in segments
         ],

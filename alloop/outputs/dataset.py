@@ -14,7 +14,7 @@ from ase.io import write as write_atoms
 from alloop.files.durable import write_durably
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
-from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.workspace import Workspace
 
 
@@ -57,7 +57,7 @@ def labelled_frames(workspace: Workspace, state: State) -> Iterator[Atoms]:
     rungs = _smallest_rungs(state)
     for use in ("train", "heldout"):
         for frame in state.labelled_frames(use):
-            atoms = labelled_atoms(workspace.label(str(frame.label)))
+            atoms = labelled_atoms(workspace.data(LABEL, str(frame.label)))
             walker_temperature_K = temperatures_K.get((frame.walker, frame.segment))
             atoms.info.update(provenance(frame, rungs.get(frame.id), walker_temperature_K))
             yield atoms

@@ -11,12 +11,13 @@ import numpy as np
 from alloop.journal.events import TaskFinished
 from alloop.journal.journal import Entry
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
-from alloop.report.split import IN_FLIGHT, WAITING, WORK, Run, Session, driver_sessions, driver_time, task_runs
+from alloop.report.split import IN_FLIGHT, WAITING, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
 from alloop.status.numbers import duration, finite, one_line
 from alloop.status.summary import RungRow, rung_rows
 from alloop.tasks.contract.evaluate import EvaluateSummary
+from alloop.tasks.contract.kind import WORK
 
 COLOURS = {
     "DFT": "#2f6db5",

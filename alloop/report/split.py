@@ -15,21 +15,9 @@ from alloop.journal.events import (
     TaskPlanned,
 )
 from alloop.journal.journal import Entry
+from alloop.tasks.contract.kind import WORK
+from alloop.tasks.registry import KINDS
 
-KINDS = {
-    "atom": "DFT",
-    "probe": "DFT",
-    "label": "DFT",
-    "initial": "MD",
-    "explore": "MD",
-    "fit": "fitting",
-    "evaluate": "evaluating",
-    "produce": "production MD",
-    "measure": "evaluating",
-    "select": "selecting",
-    "calibrate": "evaluating",
-}
-WORK = ("DFT", "MD", "fitting", "evaluating", "selecting", "production MD")
 IN_FLIGHT, WAITING = "in_flight", "waiting"
 
 
@@ -66,7 +54,7 @@ def time_split(entries: Iterable[Entry]) -> dict[str, float]:
     """
     entries = list(entries)
     sessions, runs = driver_sessions(entries), task_runs(entries)
-    spent = dict.fromkeys(WORK, 0.0)
+    spent: dict[str, float] = dict.fromkeys(WORK, 0.0)
     for run in runs:
         spent[run.kind] += run.cores * (run.end - run.start)
     capacity = sum(session.slots * (session.end - session.start) for session in sessions)
@@ -123,7 +111,7 @@ def task_runs(entries: Iterable[Entry]) -> list[Run]:
             runs.append(
                 Run(
                     purpose=event.purpose,
-                    kind=KINDS[tasks[event.purpose]],
+                    kind=KINDS[tasks[event.purpose]].work,
                     start=timing.started_t,
                     end=max(timing.started_t, timing.finished_t),
                     cores=timing.cores,

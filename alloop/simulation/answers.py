@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,16 @@ from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
 from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.initial import InitialRequest
-from alloop.tasks.contract.label import AtomRequest, LabelRequest
+from alloop.tasks.contract.label import LABEL, AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest
 from alloop.tasks.contract.probe import ProbeRequest
-from alloop.tasks.contract.produce import ProduceRequest
+from alloop.tasks.contract.produce import ProduceRequest, trajectory_file
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
-from alloop.tasks.kinds.calibrate import calibrate
-from alloop.tasks.kinds.select import select
+from alloop.tasks.kinds.calibrate import calibrate as learn
+from alloop.tasks.kinds.select import select as choose
 from alloop.tasks.machine import Machine
+from alloop.tasks.registry import KINDS, function
 from alloop.tasks.workspace import Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]
@@ -40,7 +40,8 @@ def answer(request: Request, workspace: Workspace) -> Answer:
     workspace : Workspace
         Holds the results that the request refers to; the stand-in of a fitted model is written there.
     """
-    return _ANSWERS[type(request)](request, workspace)
+    given: Answer = function(KINDS[request.kind].simulated)(request, workspace)
+    return given
 
 
 def _moved(structure: Structure, seed: int) -> Structure:
@@ -49,13 +50,15 @@ def _moved(structure: Structure, seed: int) -> Structure:
     return Structure.from_atoms(atoms)
 
 
-def _initial(request: InitialRequest, workspace: Workspace) -> Answer:
+def initial(request: InitialRequest, workspace: Workspace) -> Answer:
+    """Answer with rattled copies."""
     structures = [_moved(request.structure, request.seed + i) for i in range(request.frames)]
     offers = [_offer(i, "initial", 0, s) for i, s in enumerate(structures)]
     return {"offers": offers}, {"structures": [s.model_dump(mode="json") for s in structures]}
 
 
-def _explore(request: ExploreRequest, workspace: Workspace) -> Answer:
+def explore(request: ExploreRequest, workspace: Workspace) -> Answer:
+    """Answer with walkers that run to their end and offer frames."""
     summaries: list[dict[str, Any]] = []
     structures: list[Structure] = []
     last: list[dict[str, Any] | None] = []
@@ -108,11 +111,13 @@ def _snapshot(last: Structure) -> dict[str, Any]:
     return {"structure": last.model_dump(mode="json"), "momenta": [[0.0] * 3 for _ in last.numbers]}
 
 
-def _atom(request: AtomRequest, workspace: Workspace) -> Answer:
+def atom(request: AtomRequest, workspace: Workspace) -> Answer:
+    """Answer with an energy."""
     return {"energy_eV": -1.0}, {}
 
 
-def _label(request: LabelRequest, workspace: Workspace) -> Answer:
+def label(request: LabelRequest, workspace: Workspace) -> Answer:
+    """Answer with forces that depend on the frame."""
     structure = workspace.offered(request.source)
     assert structure.digest() == request.structure_sha256
     n = len(structure.numbers)
@@ -126,14 +131,15 @@ def _label(request: LabelRequest, workspace: Workspace) -> Answer:
     return {"energy_eV": -3.0 * n, "atoms": n, "max_force_eV_per_A": 1.5, "scf_iterations": 9}, data
 
 
-def _probe(request: ProbeRequest, workspace: Workspace) -> Answer:
+def probe(request: ProbeRequest, workspace: Workspace) -> Answer:
     """Agree, unless the code says by how much it does not: ``{"off_eV_per_A": "0.5"}``."""
-    assert workspace.label(request.label)
+    assert workspace.data(LABEL, request.label)
     off = float(request.code.get("off_eV_per_A", 0.0))
     return {"energy_eV_per_atom": 0.0, "force_eV_per_A": off, "stress_eV_per_A3": off}, {}
 
 
-def _fit(request: FitRequest, workspace: Workspace) -> Answer:
+def fit(request: FitRequest, workspace: Workspace) -> Answer:
+    """Answer with a stand-in of a model that knows how many labels it was fitted to."""
     model = str(len(set(request.train))).encode()
     write_durably(workspace.model_path(f"fit:{request.key()}"), model)
     epoch = {
@@ -154,7 +160,8 @@ def _fit(request: FitRequest, workspace: Workspace) -> Answer:
     return summary, {}
 
 
-def _evaluate(request: EvaluateRequest, workspace: Workspace) -> Answer:
+def evaluate(request: EvaluateRequest, workspace: Workspace) -> Answer:
+    """Answer with errors that fall with the labels of the model."""
     fitted = request.model.startswith("fit:")
     size = int(workspace.model_path(request.model).read_text()) if fitted else 1
     rng = np.random.default_rng(stable_integer(request.model) % 2**31)
@@ -165,11 +172,13 @@ def _evaluate(request: EvaluateRequest, workspace: Workspace) -> Answer:
     }, {}
 
 
-def _produce(request: ProduceRequest, workspace: Workspace) -> Answer:
+def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
+    """Answer with empty trajectories."""
     samples = request.steps // request.sample_every_steps + 1
     walkers = []
     for i, walker in enumerate(request.walkers):
-        file, sha256 = workspace.write_trajectory(request.key(), i, b"")
+        file = trajectory_file(request.key(), i)
+        sha256 = workspace.write_beside("produce", file, b"")
         walkers.append(
             {
                 "temperature_K": walker.temperature_K,
@@ -185,7 +194,7 @@ def _produce(request: ProduceRequest, workspace: Workspace) -> Answer:
     return {"walkers": walkers}, {"points": [None for _ in walkers]}
 
 
-def _measure(request: MeasureRequest, workspace: Workspace) -> Answer:
+def measure(request: MeasureRequest, workspace: Workspace) -> Answer:
     """Answer with transport whose error falls with the length of the runs, around the same truth for every model."""
     produced = request.runs[0].segments
     length = max(1, len(produced))
@@ -210,25 +219,11 @@ def _measure(request: MeasureRequest, workspace: Workspace) -> Answer:
     return {"transport": {"temperatures": [], "arrhenius": arrhenius}}, {}
 
 
-def _select(request: SelectRequest, workspace: Workspace) -> Answer:
+def select(request: SelectRequest, workspace: Workspace) -> Answer:
     """Select among candidates as they were offered: stand-ins of models cannot look at them again."""
-    return select(request.model_copy(update={"members": ()}), workspace, Machine())
+    return choose(request.model_copy(update={"members": ()}), workspace, Machine())
 
 
-def _calibrate(request: CalibrateRequest, workspace: Workspace) -> Answer:
-    return calibrate(request, workspace, Machine())
-
-
-_ANSWERS: dict[type[Request], Callable[[Any, Workspace], Answer]] = {
-    InitialRequest: _initial,
-    ExploreRequest: _explore,
-    AtomRequest: _atom,
-    LabelRequest: _label,
-    ProbeRequest: _probe,
-    FitRequest: _fit,
-    EvaluateRequest: _evaluate,
-    ProduceRequest: _produce,
-    MeasureRequest: _measure,
-    SelectRequest: _select,
-    CalibrateRequest: _calibrate,
-}
+def calibrate(request: CalibrateRequest, workspace: Workspace) -> Answer:
+    """Calibrate in earnest."""
+    return learn(request, workspace, Machine())

@@ -85,10 +85,10 @@ def labels_imported(state: State, event: LabelsImported) -> None:
         state.pretraining.extend(event.keys)
         return
     state.imported_structures.update(event.structures)
-    source = "" if event.campaign is None else f"campaign/{event.campaign}"
     for key in event.keys:
-        frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, source, _IMPORTED_OFFER)
+        frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, None, _IMPORTED_OFFER)
         frame.status, frame.use, frame.label = "labelled", "train", key
+        frame.imported_from = event.campaign
         state.frames[frame.id] = frame
         state.train_order.append(frame.id)
         state.labels["train"] += 1

@@ -8,6 +8,7 @@ from alloop.journal.events import FramesSelected, HeldoutDrawn, SelectionAsked, 
 from alloop.state.records import AskedSelection, FrameState, SegmentState, TaskState, WalkerState
 from alloop.state.state import AT_RANDOM, State
 from alloop.tasks.contract.records import Offer
+from alloop.tasks.contract.references import OfferRef
 
 
 def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) -> None:
@@ -18,7 +19,7 @@ def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) 
         walker=segment.walker,
         segment=segment.segment,
         generation=segment.generation,
-        source=f"{task.task}/{task.key}#{offer.index}",
+        source=OfferRef(task.task, task.key, offer.index),
         offer=offer,
     )
     state.frames[frame.id] = frame

@@ -13,6 +13,7 @@ from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.records import OffersSummary
+from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
@@ -89,7 +90,7 @@ def _count_segment(
     walker.last_generation = int(segment.generation or 0)
     walker.round = segment.round
     if summary is not None:
-        walker.continue_from = f"{task.key}#{place}"
+        walker.continue_from = SegmentRef(task.key, place)
     fruitful = summary is not None and any(offer.why == "random" for offer in summary.offers)
     walker.fruitless = 0 if fruitful else walker.fruitless + 1
     state.stalled_segments += segment.role == "train"

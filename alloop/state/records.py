@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from alloop.journal.events import SelectionAsked, TaskFinished
 from alloop.tasks.contract.records import Offer
+from alloop.tasks.contract.references import OfferRef, SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 
 
@@ -72,7 +73,8 @@ class FrameState:
     """One frame with its provenance.
 
     `status` runs from ``offered`` to ``selected`` or ``heldout``, then ``labelled`` or ``failed``; or to ``rejected``.
-    `selection` is the key of the selection that chose it, with `probability`.
+    `selection` is the key of the selection that chose it, with `probability`; `imported_from` is the campaign that made
+    the label of an imported frame.
     """
 
     id: str
@@ -80,7 +82,7 @@ class FrameState:
     walker: str
     segment: int
     generation: int | None
-    source: str
+    source: OfferRef | None
     offer: Offer
     status: str = "offered"
     use: str | None = None
@@ -89,20 +91,21 @@ class FrameState:
     label: str | None = None
     selection: str | None = None
     probability: float = 1.0
+    imported_from: str | None = None
 
 
 @dataclass
 class WalkerState:
     """What is known of a walker after its last finished segment.
 
-    `continue_from` is ``<key>#<place>``: the result of that segment, and the walker's place in it. `fruitless` counts
+    `continue_from` is that segment. `fruitless` counts
     segments in a row that offered no frame at a random step; `last_chosen` is the newest segment of which a frame was
     chosen, -1 without any.
     """
 
     id: str
     segments: int = 0
-    continue_from: str | None = None
+    continue_from: SegmentRef | None = None
     explosions: int = 0
     ended: str | None = None
     last_generation: int = -1

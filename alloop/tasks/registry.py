@@ -1,4 +1,4 @@
-"""What the driver may ask of a worker.
+"""Every kind of task. What the driver, the workers and the views know of a kind is one record, and all tables follow.
 
 A request holds everything that decides its result and nothing about the machine that computes it, so the
 hash of a request names its result for good.
@@ -6,36 +6,25 @@ hash of a request names its result for good.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary
-from alloop.tasks.contract.evaluate import EvaluateRequest, EvaluateSummary
-from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary
-from alloop.tasks.contract.fit import FitRequest, FitSummary
-from alloop.tasks.contract.initial import InitialRequest
-from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelRequest, LabelSummary
-from alloop.tasks.contract.measure import MeasureRequest, MeasureSummary
-from alloop.tasks.contract.probe import ProbeRequest, ProbeSummary
-from alloop.tasks.contract.produce import ProduceRequest, ProduceSummary
-from alloop.tasks.contract.records import OffersSummary, Record
+from alloop.tasks.contract.calibrate import CALIBRATE
+from alloop.tasks.contract.evaluate import EVALUATE
+from alloop.tasks.contract.explore import EXPLORE
+from alloop.tasks.contract.fit import FIT
+from alloop.tasks.contract.initial import INITIAL
+from alloop.tasks.contract.kind import TaskKind
+from alloop.tasks.contract.label import ATOM, LABEL
+from alloop.tasks.contract.measure import MEASURE
+from alloop.tasks.contract.probe import PROBE
+from alloop.tasks.contract.produce import PRODUCE
 from alloop.tasks.contract.request import Request
-from alloop.tasks.contract.select import SelectRequest, SelectSummary
+from alloop.tasks.contract.select import SELECT
 
-REQUESTS: dict[str, type[Request]] = {
-    cls.kind: cls
-    for cls in (
-        InitialRequest,
-        ExploreRequest,
-        AtomRequest,
-        LabelRequest,
-        ProbeRequest,
-        FitRequest,
-        EvaluateRequest,
-        ProduceRequest,
-        MeasureRequest,
-        SelectRequest,
-        CalibrateRequest,
-    )
+KINDS: dict[str, TaskKind[Any, Any]] = {
+    kind.name: kind
+    for kind in (INITIAL, EXPLORE, ATOM, LABEL, PROBE, FIT, EVALUATE, PRODUCE, MEASURE, SELECT, CALIBRATE)
 }
 
 
@@ -49,20 +38,10 @@ def request_from_json(kind: str, fields: dict[str, Any]) -> Request:
     pydantic.ValidationError
         If the fields do not fit.
     """
-    return REQUESTS[kind].model_validate(fields)
+    return KINDS[kind].request.model_validate(fields)
 
 
-SUMMARIES: dict[str, type[Record]] = {
-    "initial": OffersSummary,
-    "explore": ExploreSummary,
-    "atom": AtomSummary,
-    "label": LabelSummary,
-    "probe": ProbeSummary,
-    "fit": FitSummary,
-    "evaluate": EvaluateSummary,
-    "produce": ProduceSummary,
-    "select": SelectSummary,
-    "calibrate": CalibrateSummary,
-    "measure": MeasureSummary,
-}
-"""What the summary of a task that went well must be."""
+def function(name: str) -> Any:
+    """Return the function that a record names as ``module:function``."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from alloop.files.redaction import redacted
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
-from alloop.tasks.registry import request_from_json
-from alloop.tasks.workspace import DamagedResultError, Workspace
+from alloop.tasks.registry import KINDS, function, request_from_json
+from alloop.tasks.workspace import Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]
 Task = Callable[[Any, Workspace, Machine], Answer]
@@ -24,19 +23,6 @@ Task = Callable[[Any, Workspace, Machine], Answer]
 ANY_MACHINE = Machine()
 WAIT_FOR_ROOM_S = (1.0, 3.0, 6.0)
 """Times (s) a worker waits with a result in its hands for room on the disk."""
-_TASKS = {
-    "initial": "alloop.tasks.kinds.initial:initial",
-    "explore": "alloop.tasks.kinds.explore:explore",
-    "atom": "alloop.tasks.kinds.label:atom",
-    "label": "alloop.tasks.kinds.label:label",
-    "probe": "alloop.tasks.kinds.probe:probe",
-    "fit": "alloop.tasks.kinds.fit:fit",
-    "evaluate": "alloop.tasks.kinds.evaluate:evaluate",
-    "produce": "alloop.tasks.kinds.produce:produce",
-    "measure": "alloop.tasks.kinds.measure:measure",
-    "select": "alloop.tasks.kinds.select:select",
-    "calibrate": "alloop.tasks.kinds.calibrate:calibrate",
-}
 
 
 def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any] | None = None) -> str:
@@ -65,10 +51,10 @@ def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
     workspace, key = Workspace(Path(root)), request.key()
     told = Machine.model_validate(machine or {})
     with workspace.lock(key, told.locks):
-        if not _stands(workspace, kind, key):
+        if not _is_done(workspace, kind, key):
             workspace.note_attempt(kind, key)
             result = compute(request, workspace, told)
-            if not _stands(workspace, kind, key):
+            if not _is_done(workspace, kind, key):
                 _write_patiently(workspace, result)
     return key
 
@@ -90,7 +76,7 @@ def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHI
     clock = _Clock(machine.cores(request.slot_kind))
     outcome: dict[str, Any]
     try:
-        summary, data = _task(request.kind)(request, workspace, machine)
+        summary, data = function(KINDS[request.kind].run)(request, workspace, machine)
         outcome = {"status": "ok", "summary": summary, "data": data}
     except TaskFailure as failure:
         outcome = {"status": "failed", "reason": failure.reason, "detail": redacted(failure.detail)}
@@ -122,22 +108,12 @@ class _Clock:
         )
 
 
-def _stands(workspace: Workspace, kind: str, key: str) -> bool:
-    """Return whether a verified result stands; a damaged one is put aside."""
-    try:
-        result = workspace.read(kind, key, with_data=True)
-        if result is not None:
-            workspace.check_files(result)
-    except DamagedResultError:
-        workspace.put_aside(kind, key)
-        return False
-    return result is not None
-
-
-def _task(kind: str) -> Task:
-    module, _, name = _TASKS[kind].partition(":")
-    task: Task = getattr(import_module(module), name)
-    return task
+def _is_done(workspace: Workspace, kind: str, key: str) -> bool:
+    """Return whether there is a verified result; a damaged one is put aside."""
+    if workspace.has_verified(kind, key):
+        return True
+    workspace.put_aside(kind, key)
+    return False
 
 
 def _cpu_s() -> float:

@@ -7,9 +7,10 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,11 +18,9 @@ from alloop.files.durable import write_durably
 from alloop.files.locks import LockKind, lock_path, take
 from alloop.files.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.explore import ExploreSummary
-from alloop.tasks.contract.label import LabelData
-from alloop.tasks.contract.measure import MeasureData
-from alloop.tasks.contract.produce import ProduceData, ProduceSummary
-from alloop.tasks.contract.records import OffersData, OffersSummary, Result, Snapshot
+from alloop.tasks.contract.kind import Data, FileBeside, Summary, TaskKind
+from alloop.tasks.contract.records import OffersData, Record, Result
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.result_files import (
     MAX_BYTES,
     DamagedResultError,
@@ -29,10 +28,11 @@ from alloop.tasks.contract.result_files import (
     result_from_bytes,
     result_to_bytes,
 )
-from alloop.tasks.contract.select import SelectData
+from alloop.tasks.registry import KINDS
 
 __all__ = ["DamagedResultError", "Workspace"]
 MAX_FILE_BYTES = 2 << 30
+Fitting = TypeVar("Fitting", bound=Record)
 _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
@@ -61,13 +61,12 @@ class Workspace:
             return self.root / "foundation" / f"{_safe(key)}.model"
         raise ValueError(f"unknown model {model!r}")
 
-    def trajectory_path(self, key: str, walker: int) -> Path:
-        """Return the file of the trajectory of a walker of a ``produce`` task."""
-        return self.root / "results" / "produce" / f"{_safe(key)}.{walker:d}.npz"
-
-    def density_path(self, key: str) -> Path:
-        """Return the file of the grid of a density, of a ``measure`` task."""
-        return self.root / "results" / "measure" / f"{_safe(key)}.npy"
+    def path_beside(self, kind: str, name: str) -> Path:
+        """Return the path of a file beside a result, by the name that the kind of task gives it."""
+        key, dot, ending = name.partition(".")
+        if not dot or not is_key(ending.replace(".", "")):
+            raise ValueError(f"not a name of a file beside a result: {name!r}")
+        return self.root / "results" / _safe(kind) / f"{_safe(key)}.{ending}"
 
     def scratch(self, key: str) -> Path:
         """Return a new scratch folder for a task, of a name that nobody can foresee and for this user alone."""
@@ -158,80 +157,56 @@ class Workspace:
         return None if result is None else str(result.summary.get("model_sha256"))
 
     def check_files(self, result: Result) -> None:
-        """Raise DamagedResultError unless all that stands beside a result is there, unaltered.
+        """Raise DamagedResultError unless all files beside a result are there, unaltered.
 
-        What is no regular file is put aside.
+        What is not a regular file is put aside.
         """
-        for path, sha256 in self._companions(result):
-            if self._sha256(path) != sha256:
+        for file in self._files_beside(result):
+            path = self.path_beside(result.kind, file.name)
+            if self._sha256(path) != file.sha256:
                 raise DamagedResultError(f"{path.name} of {result.kind}/{result.key} is not the file that was written")
 
-    def write_trajectory(self, key: str, walker: int, content: bytes) -> tuple[str, str]:
-        """Write the trajectory of a walker, and return the file's name and digest."""
-        path = self.trajectory_path(key, walker)
-        write_durably(path, content, below=self.root)
-        return path.name, hashlib.sha256(content).hexdigest()
-
-    def trajectory(self, key: str, walker: int) -> bytes:
-        """Return the verified file of a walker's trajectory.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such result.
-        DamagedResultError
-            If the result or the file is damaged.
-        """
-        told = self.summary("produce", key)
-        path = self.trajectory_path(key, walker)
+    def has_verified(self, kind: str, key: str) -> bool:
+        """Return whether a result and all files beside it are there, unaltered."""
         try:
-            expected = ProduceSummary.model_validate(told).walkers[walker].trajectory_sha256
-        except (ValidationError, IndexError) as error:
-            raise DamagedResultError(f"the summary of produce/{key} does not fit") from error
-        return self._verified(path, expected)
+            result = self.read(kind, key, with_data=True)
+            if result is not None:
+                self.check_files(result)
+        except DamagedResultError:
+            return False
+        return result is not None
 
-    def write_density(self, key: str, content: bytes) -> str:
-        """Write the grid of a density, and return the file's digest."""
-        write_durably(self.density_path(key), content, below=self.root)
+    def write_beside(self, kind: str, name: str, content: bytes) -> str:
+        """Write a file beside a result that is still to be written, and return the file's SHA-256."""
+        write_durably(self.path_beside(kind, name), content, below=self.root)
         return hashlib.sha256(content).hexdigest()
 
-    def density(self, key: str) -> bytes:
-        """Return the verified file of a density's grid.
+    def beside(self, kind: TaskKind[Any, Any], key: str, name: str) -> bytes:
+        """Return a verified file beside a result.
 
         Raises
         ------
         FileNotFoundError
             If there is no such result.
         DamagedResultError
-            If the result or the file is damaged.
+            If the result or the file is damaged, or the result has no such file.
         """
-        return self._verified(self.density_path(key), str(self.summary("measure", key).get("density_sha256")))
-
-    def _verified(self, path: Path, sha256: str) -> bytes:
-        """Return a file that stands beside a result, if it is the one that was written."""
+        files = {file.name: file.sha256 for file in kind.files(key, self.summary(kind, key))}
+        path = self.path_beside(kind.name, name)
         try:
             content = read_below(self.root, path, MAX_FILE_BYTES)
         except (FileNotFoundError, NotPlainError) as error:
             raise DamagedResultError(f"{path.name} cannot be read") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if hashlib.sha256(content).hexdigest() != files.get(name):
             raise DamagedResultError(f"{path.name} is not the file that was written")
         return content
 
-    def _companions(self, result: Result) -> Iterator[tuple[Path, str]]:
-        """Yield the files that must stand beside a result, with their digests."""
-        if result.status != "ok":
-            return
-        if result.kind == "fit":
-            yield self.model_path(f"fit:{result.key}"), str(result.summary.get("model_sha256"))
-        elif result.kind == "produce":
-            try:
-                walkers = ProduceSummary.model_validate(result.summary).walkers
-            except ValidationError as error:
-                raise DamagedResultError(f"the summary of produce/{result.key} does not fit") from error
-            for index, walker in enumerate(walkers):
-                yield self.trajectory_path(result.key, index), walker.trajectory_sha256
-        elif result.kind == "measure" and result.summary.get("density_sha256"):
-            yield self.density_path(result.key), str(result.summary["density_sha256"])
+    def _files_beside(self, result: Result) -> Iterable[FileBeside]:
+        kind = KINDS.get(result.kind)
+        if result.status != "ok" or kind is None:
+            return ()
+        summary = _fitting(kind.summary, result.summary, f"the summary of {result.kind}/{result.key}")
+        return kind.files(result.key, summary)
 
     def _sha256(self, path: Path) -> str | None:
         """Return the digest of a file beside a result, None of one that is missing or too large."""
@@ -249,69 +224,53 @@ class Workspace:
         """Rename a damaged result, so that it is computed again and can still be looked at."""
         put_aside(self.root, self.result_path(kind, key))
 
-    def label(self, key: str) -> LabelData:
-        """Return the verified label of a key."""
-        return LabelData.model_validate(self._data("label", key))
-
-    def offered(self, source: str) -> Structure:
-        """Return the structure of an offer named ``<kind>/<key>#<index>``."""
-        kind, _, rest = source.partition("/")
-        key, _, index = rest.partition("#")
-        return OffersData.model_validate(self._data(kind, key)).structures[int(index)]
-
-    def measured(self, key: str) -> MeasureData:
-        """Return the verified curves and density of a ``measure`` task."""
-        return MeasureData.model_validate(self._data("measure", key))
-
-    def summary(self, kind: str, key: str) -> dict[str, object]:
-        """Return the verified summary of a result, without its data.
+    def summary(self, kind: TaskKind[Summary, Data], key: str) -> Summary:
+        """Return the verified summary of a result.
 
         Raises
         ------
         FileNotFoundError
             If there is no such result.
         DamagedResultError
-            If the file does not match its checksum.
+            If the file does not match its checksum, or holds something else.
         """
-        result = self.read(kind, key)
+        result = self.read(kind.name, key)
         if result is None:
-            raise FileNotFoundError(self.result_path(kind, key))
-        return result.summary
+            raise FileNotFoundError(self.result_path(kind.name, key))
+        return _fitting(kind.summary, result.summary, f"the summary of {kind.name}/{key}")
 
-    def selection(self, key: str) -> SelectData:
-        """Return the verified selection of a key."""
-        return SelectData.model_validate(self._data("select", key))
-
-    def last_good(self, start: str) -> Snapshot | None:
-        """Return the state from which a walker continues, named ``<key>#<place>``, or by the key alone."""
-        key, _, place = start.partition("#")
-        return OffersData.model_validate(self._data("explore", key)).last_good[int(place or 0)]
-
-    def segment(self, key: str, place: int) -> OffersSummary:
-        """Return the verified summary of one walker of an ``explore`` task.
+    def data(self, kind: TaskKind[Summary, Data], key: str) -> Data:
+        """Return the verified data of a result.
 
         Raises
         ------
         FileNotFoundError
             If there is no such result.
         DamagedResultError
-            If the file does not match its checksum, or holds no such walker.
+            If the file does not match its checksum, or holds something else.
         """
-        told = self.summary("explore", key)
-        try:
-            return ExploreSummary.model_validate(told).walkers[place]
-        except (ValidationError, IndexError) as error:
-            raise DamagedResultError(f"the summary of explore/{key} does not fit") from error
-
-    def produced(self, segment: str) -> ProduceData:
-        """Return where the walkers of a segment of production continue."""
-        return ProduceData.model_validate(self._data("produce", segment))
-
-    def _data(self, kind: str, key: str) -> dict[str, object]:
-        result = self.read(kind, key, with_data=True)
+        result = self.read(kind.name, key, with_data=True)
         if result is None:
-            raise FileNotFoundError(self.result_path(kind, key))
-        return result.data
+            raise FileNotFoundError(self.result_path(kind.name, key))
+        return _fitting(kind.data, result.data, f"the data of {kind.name}/{key}")
+
+    def offered(self, source: OfferRef) -> Structure:
+        """Return the structure of an offered frame.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such result.
+        DamagedResultError
+            If the result is damaged, or offers no such frame.
+        """
+        kind = KINDS.get(source.kind)
+        if kind is None or kind.data is not OffersData:
+            raise DamagedResultError(f"{source.kind} is not a kind of task that offers frames")
+        structures: tuple[Structure, ...] = self.data(kind, source.key).structures
+        if source.index >= len(structures):
+            raise DamagedResultError(f"{source} is not among the frames of its result")
+        return structures[source.index]
 
     def _open_own(self, path: Path, flags: int) -> int:
         """Open a file for writing; what stands there and is no file is put aside."""
@@ -320,6 +279,13 @@ class Workspace:
         except NotPlainError:
             put_aside(self.root, path)
             return open_below(self.root, path, flags)
+
+
+def _fitting(model: type[Fitting], fields: dict[str, Any], what: str) -> Fitting:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise DamagedResultError(f"{what} does not fit") from error
 
 
 def is_key(name: str) -> bool:

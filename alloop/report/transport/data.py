@@ -14,7 +14,7 @@ from alloop.state.records import TaskState
 from alloop.state.state import State
 from alloop.status.numbers import finite
 from alloop.status.summary import RungRow, rung_rows, subset_rows
-from alloop.tasks.contract.measure import MeasureData, MeasureSummary
+from alloop.tasks.contract.measure import MEASURE, MeasureData, MeasureSummary, density_file
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.transport.results import Measured
 
@@ -64,7 +64,7 @@ def _newest(state: State) -> Iterator[TaskState]:
 
 def _data(workspace: Workspace, key: str) -> MeasureData | None:
     try:
-        return workspace.measured(key)
+        return workspace.data(MEASURE, key)
     except UNREADABLE:
         return None
 
@@ -75,7 +75,7 @@ def _density(
     if data is None or data.density is None:
         return None
     try:
-        grid = np.load(io.BytesIO(workspace.density(key)), allow_pickle=False).astype(float)
+        grid = np.load(io.BytesIO(workspace.beside(MEASURE, key, density_file(key))), allow_pickle=False).astype(float)
     except UNREADABLE:
         return None
     return DensityView(system=system, kind=chosen, size=size, fit=0, result=data.density, grid_per_A3=grid)

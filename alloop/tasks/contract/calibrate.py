@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
 
+from alloop.tasks.contract.kind import NoData, TaskKind
 from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
 from policies.calibration.reliability import CalibrationReport, ReliabilityRow
 from policies.calibration.scales import Calibration
@@ -75,3 +78,19 @@ class CalibrateRequest(Request):
     slot_kind: ClassVar[str] = "measure"
 
     frames: tuple[CalibrationFrame, ...]
+
+
+def _inputs(request: CalibrateRequest) -> Iterator[ResultRef]:
+    yield from {ResultRef("select", frame.selection) for frame in request.frames}
+    yield from (ResultRef("label", frame.label) for frame in request.frames)
+
+
+CALIBRATE = TaskKind(
+    request=CalibrateRequest,
+    summary=CalibrateSummary,
+    data=NoData,
+    run="alloop.tasks.kinds.calibrate:calibrate",
+    simulated="alloop.simulation.answers:calibrate",
+    work="evaluating",
+    inputs=_inputs,
+)

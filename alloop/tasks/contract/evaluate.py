@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
+from alloop.tasks.contract.kind import NoData, TaskKind, labels
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
 
@@ -32,3 +34,21 @@ class EvaluateSummary(Record):
 
     energy_error_eV_per_atom: tuple[float, ...]
     forces_squared_error: tuple[float, ...]
+
+
+def _fits(asked: Mapping[str, Any], context: Mapping[str, Any], summary: EvaluateSummary) -> bool:
+    frames = len(asked.get("frames", ()))
+    return len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
+
+
+EVALUATE = TaskKind(
+    request=EvaluateRequest,
+    summary=EvaluateSummary,
+    data=NoData,
+    run="alloop.tasks.kinds.evaluate:evaluate",
+    simulated="alloop.simulation.answers:evaluate",
+    work="evaluating",
+    models=lambda request: (request.model,),
+    inputs=lambda request: labels(request.frames),
+    fits=_fits,
+)

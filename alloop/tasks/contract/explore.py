@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.records import OffersSummary, Record
+from alloop.tasks.contract.kind import TaskKind
+from alloop.tasks.contract.records import OffersData, OffersSummary, Record, are_numbered_through
+from alloop.tasks.contract.references import ResultRef, SegmentRef
 from alloop.tasks.contract.request import Request
 from policies.calibration.scales import Calibration
 
@@ -17,14 +20,14 @@ class ExploreWalker(Record):
 
     Attributes
     ----------
-    start : str or None
-        ``<key>#<place>``: the segment, and the walker's place in it, whose last good positions, momenta and cell are
-        continued; None to begin at the structure of the request. A key alone is that of a segment of one walker.
+    start : SegmentRef or None
+        The walker of a segment whose last good positions, momenta and cell are continued; None to begin at the
+        structure of the request.
     random_steps : tuple of int
         Steps at which a frame is offered whatever the committee says.
     """
 
-    start: str | None
+    start: SegmentRef | None
     temperature_K: float
     steps: int
     random_steps: tuple[int, ...]
@@ -92,3 +95,26 @@ class ExploreSummary(Record):
     def _of_one_walker(cls, fields: Any) -> Any:
         """Read a summary of the time when a task had one walker."""
         return fields if not isinstance(fields, dict) or "walkers" in fields else {"walkers": (fields,)}
+
+
+def _inputs(request: ExploreRequest) -> Iterator[ResultRef]:
+    return (walker.start.result for walker in request.walkers if walker.start is not None)
+
+
+def _fits(asked: Mapping[str, Any], context: Mapping[str, Any], summary: ExploreSummary) -> bool:
+    """Return whether every walker that the context names has its offers; a context without names has one walker."""
+    walkers = len(context.get("walkers", ({},)))
+    return len(summary.walkers) == walkers and are_numbered_through(summary.walkers)
+
+
+EXPLORE = TaskKind(
+    request=ExploreRequest,
+    summary=ExploreSummary,
+    data=OffersData,
+    run="alloop.tasks.kinds.explore:explore",
+    simulated="alloop.simulation.answers:explore",
+    work="MD",
+    models=lambda request: request.members,
+    inputs=_inputs,
+    fits=_fits,
+)

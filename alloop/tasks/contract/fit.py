@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from alloop.tasks.contract.kind import FileBeside, NoData, TaskKind, labels
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
 
@@ -101,3 +102,16 @@ class FitSummary(Record):
     watched: Literal["valid", "train"]
     history: tuple[EpochMetrics, ...]
     parameters: int
+
+
+FIT = TaskKind(
+    request=FitRequest,
+    summary=FitSummary,
+    data=NoData,
+    run="alloop.tasks.kinds.fit:fit",
+    simulated="alloop.simulation.answers:fit",
+    work="fitting",
+    models=lambda request: (request.init,),
+    inputs=lambda request: labels((*request.train, *request.valid)),
+    files=lambda key, summary: (FileBeside(f"{key}.pt", summary.model_sha256),),
+)

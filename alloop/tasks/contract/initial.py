@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.kind import TaskKind
+from alloop.tasks.contract.records import OffersData, OffersSummary, are_numbered_through
 from alloop.tasks.contract.request import Request
 
 
@@ -20,3 +22,14 @@ class InitialRequest(Request):
     strain: float
     min_contact: float
     seed: int
+
+
+INITIAL = TaskKind(
+    request=InitialRequest,
+    summary=OffersSummary,
+    data=OffersData,
+    run="alloop.tasks.kinds.initial:initial",
+    simulated="alloop.simulation.answers:initial",
+    work="MD",
+    fits=lambda asked, context, summary: are_numbered_through([summary]),
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from alloop.materials.structure import Structure, Vector
+from alloop.tasks.contract.kind import NoData, TaskKind
 from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.request import Request
 
 
@@ -25,8 +27,8 @@ class LabelRequest(Request):
 
     Attributes
     ----------
-    source : str
-        ``<kind>/<key>#<index>``: the offer that holds the structure. Not in the key.
+    source : OfferRef
+        The offer that holds the structure. Not in the key.
     structure_sha256 : str
         Digest of the structure.
     settings : dict
@@ -39,7 +41,7 @@ class LabelRequest(Request):
     slot_kind: ClassVar[str] = "label"
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset({"source"})
 
-    source: str
+    source: OfferRef
     structure_sha256: str
     settings: dict[str, Any]
     code: dict[str, str]
@@ -69,3 +71,22 @@ class LabelData(Record):
     energy_eV: float
     forces_eV_per_A: tuple[Vector, ...]
     stress_eV_per_A3: tuple[float, float, float, float, float, float] | None
+
+
+ATOM = TaskKind(
+    request=AtomRequest,
+    summary=AtomSummary,
+    data=NoData,
+    run="alloop.tasks.kinds.label:atom",
+    simulated="alloop.simulation.answers:atom",
+    work="DFT",
+)
+LABEL = TaskKind(
+    request=LabelRequest,
+    summary=LabelSummary,
+    data=LabelData,
+    run="alloop.tasks.kinds.label:label",
+    simulated="alloop.simulation.answers:label",
+    work="DFT",
+    inputs=lambda request: (request.source.result,),
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.kind import FileBeside, TaskKind
 from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
 from alloop.transport.results import TransportCurves, TransportSummary
 from alloop.transport.sites import DensityResult
@@ -81,3 +83,22 @@ class MeasureRequest(Request):
     min_width_A: float
     density_at_K: float | None
     density_resolution_A: float
+
+
+def density_file(key: str) -> str:
+    """Return the name of the file that holds the grid of a density."""
+    return f"{key}.npy"
+
+
+MEASURE = TaskKind(
+    request=MeasureRequest,
+    summary=MeasureSummary,
+    data=MeasureData,
+    run="alloop.tasks.kinds.measure:measure",
+    simulated="alloop.simulation.answers:measure",
+    work="evaluating",
+    inputs=lambda request: (ResultRef("produce", key) for run in request.runs for key in run.segments),
+    files=lambda key, summary: (
+        (FileBeside(density_file(key), summary.density_sha256),) if summary.density_sha256 else ()
+    ),
+)

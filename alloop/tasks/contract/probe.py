@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from alloop.tasks.contract.kind import NoData, TaskKind, labels
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
 
@@ -45,3 +46,14 @@ class ProbeSummary(Record):
     energy_eV_per_atom: float
     force_eV_per_A: float
     stress_eV_per_A3: float | None
+
+
+PROBE = TaskKind(
+    request=ProbeRequest,
+    summary=ProbeSummary,
+    data=NoData,
+    run="alloop.tasks.kinds.probe:probe",
+    simulated="alloop.simulation.answers:probe",
+    work="DFT",
+    inputs=lambda request: labels([request.label]),
+)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from alloop.materials.structure import Structure, Vector
+from alloop.tasks.contract.kind import FileBeside, TaskKind
 from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
 
 
@@ -134,3 +137,27 @@ class ProduceData(Record):
     """Where the walkers continue, in the order of the request; None for those that were stopped."""
 
     points: tuple[WalkerPoint | None, ...]
+
+
+def trajectory_file(key: str, walker: int) -> str:
+    """Return the name of the file that holds a walker's trajectory."""
+    return f"{key}.{walker:d}.npz"
+
+
+def _files(key: str, summary: ProduceSummary) -> Iterator[FileBeside]:
+    for place, walker in enumerate(summary.walkers):
+        yield FileBeside(trajectory_file(key, place), walker.trajectory_sha256)
+
+
+PRODUCE = TaskKind(
+    request=ProduceRequest,
+    summary=ProduceSummary,
+    data=ProduceData,
+    run="alloop.tasks.kinds.produce:produce",
+    simulated="alloop.simulation.answers:produce",
+    work="production MD",
+    models=lambda request: (request.model,),
+    inputs=lambda request: () if request.start is None else (ResultRef("produce", request.start),),
+    files=_files,
+    fits=lambda asked, context, summary: len(summary.walkers) == len(asked.get("walkers", ())),
+)

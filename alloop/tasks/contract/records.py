@@ -5,6 +5,7 @@ Every result has a `summary`, small enough for the journal, and `data`, which st
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -122,3 +123,9 @@ class Result(Record):
     timing: Timing | None = None
     summary: dict[str, Any] = {}
     data: dict[str, Any] = {}
+
+
+def are_numbered_through(summaries: Iterable[OffersSummary]) -> bool:
+    """Return whether the offers of some summaries are numbered 0, 1, 2, … in their order."""
+    places = [offer.index for summary in summaries for offer in summary.offers]
+    return places == list(range(len(places)))

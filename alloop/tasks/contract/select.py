@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alloop.materials.structure import Vector
+from alloop.tasks.contract.kind import TaskKind, labels
 from alloop.tasks.contract.records import Record
+from alloop.tasks.contract.references import OfferRef, ResultRef
 from alloop.tasks.contract.request import Request
 from policies.calibration.scales import Calibration
 
@@ -61,8 +64,8 @@ class SelectRequest(Request):
         What the committee's disagreement means; None takes it for the expected error.
     known : tuple of str
         Keys of the labels that are trained on: a frame is new in as far as it is unlike them …
-    ordered : tuple of str
-        … and unlike these offers (``<kind>/<key>#<index>``), whose labels are still to come.
+    ordered : tuple of OfferRef
+        … and unlike these offers, whose labels are still to come.
     quiet : dict
         Segments of each walker since a frame of it was last chosen.
     """
@@ -86,7 +89,7 @@ class SelectRequest(Request):
     dtype: Literal["float32", "float64"] = "float32"
     calibration: Calibration | None = None
     known: tuple[str, ...] = ()
-    ordered: tuple[str, ...] = ()
+    ordered: tuple[OfferRef, ...] = ()
     quiet: dict[str, int] = Field(default_factory=dict)
 
 
@@ -100,7 +103,7 @@ class ChosenFrame(Record):
 
 
 class Candidate(Record):
-    """One offered frame, as a selection sees it; see `Offer`. Its structure stands at `source`."""
+    """One offered frame, as a selection sees it; see `Offer`. `source` holds its structure."""
 
     id: str
     walker: str
@@ -109,7 +112,13 @@ class Candidate(Record):
     why: str
     disagreement_eV_per_A: float | None
     min_contact: float
-    source: str = ""
+    source: OfferRef | None = None
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _without_source(cls, value: Any) -> Any:
+        """Read a candidate of a selection that did not say where its structure is."""
+        return value or None
 
 
 class FrameView(Record):
@@ -157,3 +166,22 @@ class SelectData(Record):
     rejected: dict[str, str]
     waiting: tuple[Candidate, ...]
     views: dict[str, FrameView] = Field(default_factory=dict)
+
+
+def _inputs(request: SelectRequest) -> Iterator[ResultRef]:
+    yield from (ResultRef("explore", segment.key) for segment in request.segments)
+    if request.before is not None:
+        yield ResultRef("select", request.before)
+    yield from labels(request.known)
+
+
+SELECT = TaskKind(
+    request=SelectRequest,
+    summary=SelectSummary,
+    data=SelectData,
+    run="alloop.tasks.kinds.select:select",
+    simulated="alloop.simulation.answers:select",
+    work="selecting",
+    models=lambda request: request.members,
+    inputs=_inputs,
+)

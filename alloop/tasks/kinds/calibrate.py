@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, CalibrationFrame
-from alloop.tasks.contract.select import FrameView
+from alloop.tasks.contract.label import LABEL
+from alloop.tasks.contract.select import SELECT, FrameView
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 from policies.calibration.reliability import calibrate as fitted_and_tried
@@ -49,7 +50,7 @@ def calibrate(
 
 def labelled_frames(request: CalibrateRequest, workspace: Workspace) -> list[Labelled]:
     """Return the frames of a request with label and view, without those that no committee looked at."""
-    selections = {frame.selection: workspace.selection(frame.selection) for frame in request.frames}
+    selections = {frame.selection: workspace.data(SELECT, frame.selection) for frame in request.frames}
     seen = [(frame, view) for frame in request.frames if (view := selections[frame.selection].views.get(frame.id))]
     labelled = [Labelled(frame, view, workspace) for frame, view in seen]
     return [one for one in labelled if one.is_finite()]
@@ -59,7 +60,7 @@ class Labelled:
     """A labelled frame with what was said of it before."""
 
     def __init__(self, frame: CalibrationFrame, view: FrameView, workspace: Workspace) -> None:
-        label = workspace.label(frame.label)
+        label = workspace.data(LABEL, frame.label)
         self.frame, self.view = frame, view
         self.elements = label.structure.to_atoms().get_chemical_symbols()
         wrong = np.asarray(label.forces_eV_per_A) - np.asarray(view.forces_eV_per_A)

@@ -15,12 +15,13 @@ from alloop.dynamics.phase import Floats
 from alloop.dynamics.state import State
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
-from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker
+from alloop.tasks.contract.explore import EXPLORE, ExploreRequest, ExploreSummary, ExploreWalker
 from alloop.tasks.contract.records import OffersData, OffersSummary, Snapshot
+from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.kinds.segment import Doubt, Frame, Segment, fresh
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
-from alloop.tasks.workspace import Workspace
+from alloop.tasks.workspace import DamagedResultError, Workspace
 
 Answer = tuple[dict[str, Any], dict[str, Any]]
 
@@ -43,9 +44,19 @@ def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> 
         ExploreSummary and OffersData as JSON.
     """
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
-    snapshots = [workspace.last_good(walker.start) if walker.start else None for walker in request.walkers]
+    snapshots = [_last_good(walker.start, workspace) for walker in request.walkers]
     summary, data = Exploration(request, committee, snapshots).run()
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
+
+
+def _last_good(start: SegmentRef | None, workspace: Workspace) -> Snapshot | None:
+    """Return the state from which a walker continues."""
+    if start is None:
+        return None
+    walkers, place = workspace.data(EXPLORE, start.key).last_good, start.place or 0
+    if place >= len(walkers):
+        raise DamagedResultError(f"explore/{start.key} has no walker {place}")
+    return walkers[place]
 
 
 class Exploration:

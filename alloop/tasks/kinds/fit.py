@@ -27,6 +27,7 @@ from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.model_files import read_model, write_model
 from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
+from alloop.tasks.contract.label import LABEL
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 
@@ -153,7 +154,7 @@ def watched_keys(request: FitRequest) -> list[str]:
 
 def read_frame(workspace: Workspace, key: str) -> Atoms:
     """Return a labelled frame under MACE's names."""
-    label = workspace.label(key)
+    label = workspace.data(LABEL, key)
     return labelled_frame(label.structure.to_atoms(), label.energy_eV, label.forces_eV_per_A, label.stress_eV_per_A3)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from alloop.dynamics.trajectory import Trajectory, concatenate
 from alloop.materials.supercell import face_distances, repeated
-from alloop.tasks.contract.measure import MeasureData, MeasureRequest, MeasureSummary
-from alloop.tasks.contract.produce import ProduceSummary
+from alloop.tasks.contract.measure import MeasureData, MeasureRequest, MeasureSummary, density_file
+from alloop.tasks.contract.produce import PRODUCE
 from alloop.tasks.kinds.produce import read_trajectory
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
@@ -69,7 +69,7 @@ def _density(request: MeasureRequest, runs: list[_Read], workspace: Workspace) -
         return None, ""
     buffer = io.BytesIO()
     np.save(buffer, grid_per_A3.astype(np.float32), allow_pickle=False)
-    return found, workspace.write_density(request.key(), buffer.getvalue())
+    return found, workspace.write_beside(request.kind, density_file(request.key()), buffer.getvalue())
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def _read_runs(request: MeasureRequest, temperature_K: float, workspace: Workspa
     for run in request.runs:
         if run.temperature_K == temperature_K and run.segments:
             parts = [read_trajectory(workspace, key, run.walker) for key in run.segments]
-            last = ProduceSummary.model_validate(workspace.summary("produce", run.segments[-1]))
+            last = workspace.summary(PRODUCE, run.segments[-1])
             whole = concatenate([part for part in parts if part.samples] or parts[:1])
             found.append(_Read(whole, last.walkers[run.walker].ended))
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from alloop.failures import TaskFailure
-from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.contract.probe import ProbeRequest, ProbeSummary
 from alloop.tasks.kinds.label import label_structure
 from alloop.tasks.machine import Machine
@@ -36,7 +36,7 @@ def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> tupl
     TaskFailure
         As a label does; ``stress`` if the code gives none any more.
     """
-    old = workspace.label(request.label)
+    old = workspace.data(LABEL, request.label)
     _, data = label_structure(old.structure, request, workspace, machine)
     return deviation(old, LabelData.model_validate(data)).model_dump(mode="json"), data
 

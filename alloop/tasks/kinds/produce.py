@@ -23,7 +23,15 @@ from alloop.dynamics.trajectory import Trajectory
 from alloop.failures import TaskFailure
 from alloop.potential.evaluation.batched import BatchedModel
 from alloop.potential.graphs import UnknownElementError
-from alloop.tasks.contract.produce import ProduceData, ProducedWalker, ProduceRequest, ProduceSummary, WalkerPoint
+from alloop.tasks.contract.produce import (
+    PRODUCE,
+    ProduceData,
+    ProducedWalker,
+    ProduceRequest,
+    ProduceSummary,
+    WalkerPoint,
+    trajectory_file,
+)
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -98,7 +106,7 @@ def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
     DamagedResultError
         If the result or the file is damaged.
     """
-    content = workspace.trajectory(key, walker)
+    content = workspace.beside(PRODUCE, key, trajectory_file(key, walker))
     try:
         return Trajectory.load(io.BytesIO(content))
     except Exception as error:  # a hostile file may make numpy and zip raise anything
@@ -113,7 +121,8 @@ def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> 
         return standing.summary, standing.data
     walkers = []
     for index, (run, asked) in enumerate(zip(runs, request.walkers, strict=True)):
-        name, sha256 = workspace.write_trajectory(key, index, run.trajectory.to_bytes())
+        name = trajectory_file(key, index)
+        sha256 = workspace.write_beside(request.kind, name, run.trajectory.to_bytes())
         kinetic_K = run.trajectory.kinetic_K
         walkers.append(
             ProducedWalker(
@@ -134,8 +143,8 @@ def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> 
 
 def _continued(request: ProduceRequest, workspace: Workspace, start: str) -> tuple[dict[int, Point], dict[int, Ended]]:
     """Return where the walkers of the segment before are, and which of them were stopped."""
-    ends = ProduceSummary.model_validate(workspace.summary("produce", start)).walkers
-    kept = workspace.produced(start).points
+    ends = workspace.summary(PRODUCE, start).walkers
+    kept = workspace.data(PRODUCE, start).points
     if not len(ends) == len(kept) == len(request.walkers):
         raise DamagedResultError(f"produce/{start} has other walkers than the segment that continues it")
     points = {index: _point(record) for index, record in enumerate(kept) if record is not None}

@@ -13,7 +13,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from alloop.failures import blaming
+from alloop.tasks.contract.explore import EXPLORE
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.select import (
+    SELECT,
     Candidate,
     ChosenFrame,
     FrameView,
@@ -155,10 +158,13 @@ def _unless_rotten(read: Callable[[], list[Candidate]]) -> list[Candidate] | Non
 
 
 def _left_over(key: str, workspace: Workspace) -> list[Candidate]:
-    return list(workspace.selection(key).waiting)
+    return list(workspace.data(SELECT, key).waiting)
 
 
 def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
+    walkers = workspace.summary(EXPLORE, source.key).walkers
+    if source.place >= len(walkers):
+        raise DamagedResultError(f"explore/{source.key} has no walker {source.place}")
     return [
         Candidate(
             id=f"{source.walker}/{source.segment}/{offer.index}",
@@ -168,9 +174,9 @@ def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
             why=offer.why,
             disagreement_eV_per_A=offer.disagreement_eV_per_A,
             min_contact=offer.min_contact,
-            source=f"explore/{source.key}#{offer.index}",
+            source=OfferRef("explore", source.key, offer.index),
         )
-        for offer in workspace.segment(source.key, source.place).offers
+        for offer in walkers[source.place].offers
     ]
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from alloop.potential.committee import Committee, Look
 from alloop.potential.descriptors import environments
+from alloop.tasks.contract.label import LABEL
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.select import Candidate, FrameView, SelectRequest
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee, load_member
@@ -82,10 +83,12 @@ def view(request: SelectRequest, workspace: Workspace, machine: Machine, frames:
     )
 
 
-def _structure(source: str, workspace: Workspace) -> Atoms | None:
+def _structure(source: OfferRef | None, workspace: Workspace) -> Atoms | None:
+    if source is None:
+        return None
     try:
         return workspace.offered(source).to_atoms()
-    except (DamagedResultError, FileNotFoundError, ValidationError, IndexError, ValueError):
+    except (DamagedResultError, FileNotFoundError, ValueError):
         return None
 
 
@@ -116,7 +119,7 @@ def _distances(
     if not frames or len(frames) > LARGEST_POOL:
         return None, None
     leader = load_member(workspace, request.members[0], machine.device, request.dtype)
-    known = [workspace.label(key).structure.to_atoms() for key in request.known]
+    known = [workspace.data(LABEL, key).structure.to_atoms() for key in request.known]
     known += [found for source in request.ordered if (found := _structure(source, workspace)) is not None]
     described = environments([*frames, *known], leader, device=machine.device)
     return novelty_and_separation(described[: len(frames)], described[len(frames) :])

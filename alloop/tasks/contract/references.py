@@ -1,0 +1,103 @@
+"""References from one task to the results of others. In JSON each is one string."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+class _Text:
+    """Base of references: a value that JSON holds as one string."""
+
+    FORM: ClassVar[str]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the reference that a text names.
+
+        Raises
+        ------
+        ValueError
+            If the text has another form.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def _validated(cls, value: object) -> Self:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str):
+            raise ValueError(f"a reference has the form {cls.FORM}")
+        return cls.parse(value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read a string and write it again, so that requests keep the keys that their strings gave them."""
+        return core_schema.no_info_plain_validator_function(
+            cls._validated, serialization=core_schema.to_string_ser_schema()
+        )
+
+
+@dataclass(frozen=True)
+class ResultRef:
+    """The result of a task, by its kind and key."""
+
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True)
+class OfferRef(_Text):
+    """One offered frame in the result of a task, ``<kind>/<key>#<index>``."""
+
+    FORM: ClassVar[str] = "<kind>/<key>#<index>"
+
+    kind: str
+    key: str
+    index: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the reference that a text names."""
+        kind, slash, rest = text.partition("/")
+        key, mark, index = rest.partition("#")
+        if not (slash and mark and index.isascii() and index.isdigit() and len(index) < 10):
+            raise ValueError(f"a frame has a name of the form {cls.FORM}, not {text[:80]!r}")
+        return cls(kind, key, int(index))
+
+    @property
+    def result(self) -> ResultRef:
+        """The result that holds the frame."""
+        return ResultRef(self.kind, self.key)
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.key}#{self.index}"
+
+
+@dataclass(frozen=True)
+class SegmentRef(_Text):
+    """One walker in the result of an ``explore`` task, ``<key>#<place>``; ``<key>`` alone is its only walker."""
+
+    FORM: ClassVar[str] = "<key>#<place>"
+
+    key: str
+    place: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the reference that a text names."""
+        key, mark, place = text.partition("#")
+        if mark and not (place.isascii() and place.isdigit() and len(place) < 10):
+            raise ValueError(f"a walker's segment has a name of the form {cls.FORM}, not {text[:80]!r}")
+        return cls(key, int(place) if mark else None)
+
+    @property
+    def result(self) -> ResultRef:
+        """The result that holds the segment."""
+        return ResultRef("explore", self.key)
+
+    def __str__(self) -> str:
+        return self.key if self.place is None else f"{self.key}#{self.place}"
