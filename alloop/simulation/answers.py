@@ -216,7 +216,7 @@ def measure(request: MeasureRequest, workspace: Workspace) -> Answer:
         )
     used = sorted({run.temperature_K for run in request.runs})
     arrhenius = {"activation_energy_eV": energy, "targets": targets, "used_K": used}
-    return {"transport": {"temperatures": [], "arrhenius": arrhenius}}, {}
+    return {"transport": {"temperatures": [], "arrhenius": arrhenius}}, {"curves": {"temperatures": []}}
 
 
 def select(request: SelectRequest, workspace: Workspace) -> Answer:

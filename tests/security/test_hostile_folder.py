@@ -16,6 +16,7 @@ from alloop.materials.structure import Structure
 from alloop.monitor.wandb_upload import WandbView
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.kinds.label import label
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import perform
@@ -94,7 +95,7 @@ def broken_label(root):
     workspace = Workspace(root)
     copies = perform(str(root), "initial", REQUEST.model_dump(mode="json"))
     settings = label_settings({"engine": "ase", "calculator": "tests.support.calculators:LogsAndFails"})
-    source = f"initial/{copies}#0"
+    source = OfferRef("initial", copies, 0)
     return workspace, LabelRequest(
         source=source,
         structure_sha256=workspace.offered(source).digest(),

@@ -11,6 +11,7 @@ import pytest
 
 from alloop.files.canonical_json import canonical_json, sha256_text
 from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.result_files import DamagedResultError, result_to_bytes
 from alloop.tasks.workspace import Workspace
 from tests.support.loops import STARTED, config, loop
@@ -178,10 +179,16 @@ def test_a_stranger_in_place_of_a_label_is_replaced_from_the_journal(tmp_path, o
     assert not path.is_symlink()
 
 
-@pytest.mark.parametrize("source", ["label/../../x#0", "../label/x#0", "/etc/passwd#0", "label/a\0b#0", "label/a\n#0"])
-def test_a_source_leads_to_results_only(tmp_path, source):
+@pytest.mark.parametrize("key", ["../../x", "a\0b", "a\n", "", "/etc/passwd"])
+def test_a_source_leads_to_results_only(tmp_path, key):
     with pytest.raises(ValueError, match="not a name of a result"):
-        Workspace(tmp_path).offered(source)
+        Workspace(tmp_path).offered(OfferRef.parse(f"explore/{key}#0"))
+
+
+@pytest.mark.parametrize("source", ["../explore/x#0", "/etc/passwd#0", "label/a#0", "foundation/a#0"])
+def test_a_source_is_a_task_that_offers_frames(tmp_path, source):
+    with pytest.raises(DamagedResultError, match="not a kind of task that offers frames"):
+        Workspace(tmp_path).offered(OfferRef.parse(source))
 
 
 def test_a_result_that_nobody_could_read_back_is_not_written():

@@ -6,6 +6,7 @@ from alloop.campaign.harvest import give_up_or_retry, out_of_time, restore_label
 from alloop.failures import OutOfTimeError
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.state.records import TaskState
+from alloop.tasks.contract.label import LABEL
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.workers.machine_faults import Fault
@@ -48,7 +49,7 @@ def test_a_label_that_vanished_or_rotted_on_disk_comes_back_from_the_journal(tmp
     campaign.run(STARTED)
     frame = campaign.state.frames[campaign.state.train_order[0]]
     workspace = Workspace(tmp_path)
-    before, path = workspace.label(frame.label), workspace.result_path("label", frame.label)
+    before, path = workspace.data(LABEL, frame.label), workspace.result_path("label", frame.label)
     content = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -61,9 +62,9 @@ def test_a_label_that_vanished_or_rotted_on_disk_comes_back_from_the_journal(tmp
         }
         path.write_bytes(damaged[damage])
         with pytest.raises(DamagedResultError):
-            workspace.label(frame.label)
+            workspace.data(LABEL, frame.label)
     assert restore_labels(campaign.journal, workspace) == 1
-    assert workspace.label(frame.label) == before
+    assert workspace.data(LABEL, frame.label) == before
 
 
 def test_a_damaged_result_is_put_aside_and_computed_again(tmp_path):

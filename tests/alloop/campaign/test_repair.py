@@ -4,6 +4,7 @@ import pytest
 
 from alloop.campaign.repair import Mender
 from alloop.state.records import segments_of
+from alloop.tasks.contract.label import LABEL
 from alloop.tasks.contract.records import Result
 from tests.support.loops import STARTED, config, loop
 
@@ -92,7 +93,7 @@ def test_labels_come_back_from_the_journal_and_are_not_computed_again(campaign):
     damage(campaign, "label", fit.request["train"][0])
     assert not mender(campaign, submitted).begin(fit)
     assert submitted == []
-    assert campaign.workspace.label(fit.request["train"][0])
+    assert campaign.workspace.data(LABEL, fit.request["train"][0])
 
 
 def test_a_repair_that_stumbles_over_damage_waits_for_a_repair_of_its_own(campaign):

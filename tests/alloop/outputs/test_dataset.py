@@ -6,6 +6,7 @@ from ase.io import read
 
 from alloop.outputs.dataset import write_dataset
 from alloop.state.fold import fold
+from alloop.tasks.contract.label import LABEL
 from alloop.tasks.workspace import Workspace
 from tests.support.journals import play
 
@@ -30,7 +31,7 @@ def test_all_labels_load_in_ase_training_first(written):
 def test_numbers_survive_the_file(written):
     state, workspace, path, _ = written
     for atoms, frame in zip(read(path, ":48"), state.labelled_frames("train"), strict=True):
-        label = workspace.label(frame.label)
+        label = workspace.data(LABEL, frame.label)
         assert atoms.info["REF_energy"] == pytest.approx(label.energy_eV, abs=1e-7)
         np.testing.assert_allclose(atoms.arrays["REF_forces"], label.forces_eV_per_A, atol=1e-7)
         np.testing.assert_allclose(atoms.info["REF_stress"], label.stress_eV_per_A3, atol=1e-9)

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from alloop.journal.events import CampaignCreated, DriverStarted, DriverStopped, TaskFinished, TaskPlanned
 from alloop.journal.journal import Entry
 from alloop.report import time_split
-from alloop.report.split import KINDS, WORK, configured_slots, driver_sessions, driver_time, task_runs
+from alloop.report.split import configured_slots, driver_sessions, driver_time, task_runs
 from alloop.tasks.contract.records import Timing
-from alloop.tasks.registry import REQUESTS
 from tests.support.journals import START_T, play
 
 
@@ -37,11 +36,6 @@ def planned(purpose: str) -> TaskPlanned:
 def finished(purpose: str, start: float, end: float, **fields) -> TaskFinished:
     timing = Timing(started_t=start, finished_t=end, cpu_s=end - start, cores=fields.pop("cores", 1), host="h", pid=2)
     return TaskFinished(purpose=purpose, key=purpose.replace("/", ""), status="ok", timing=timing, **fields)
-
-
-def test_the_time_of_every_kind_of_task_goes_somewhere():
-    assert set(REQUESTS) == set(KINDS)
-    assert set(KINDS.values()) == set(WORK)
 
 
 def test_slots_that_do_nothing_are_waiting():

@@ -7,8 +7,9 @@ from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.models.architecture import new_model
 from alloop.potential.models.model_files import write_model
-from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.explore import EXPLORE, ExploreSummary
 from alloop.tasks.contract.records import OffersData, Result
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 from tests.support.toys import COPPER, alone, request, why
@@ -20,9 +21,9 @@ def test_results_of_the_time_of_one_walker_can_be_read(tmp_path):
     snapshot = {"structure": COPPER.model_dump(mode="json"), "momenta": [[0.0] * 3] * 4}
     data = {"structures": [COPPER.model_dump(mode="json")], "last_good": snapshot}
     workspace.write(Result(key="a1", kind="explore", status="ok", summary=summary, data=data))
-    assert workspace.segment("a1", 0).ended == "contact"
-    assert workspace.last_good("a1") == workspace.last_good("a1#0") is not None
-    assert workspace.offered("explore/a1#0") == COPPER
+    assert workspace.summary(EXPLORE, "a1").walkers[0].ended == "contact"
+    assert workspace.data(EXPLORE, "a1").last_good[0] is not None
+    assert workspace.offered(OfferRef("explore", "a1", 0)) == COPPER
 
 
 ELECTROLYTE = Structure.from_atoms(

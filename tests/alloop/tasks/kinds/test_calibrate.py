@@ -5,6 +5,7 @@ from alloop.materials.structure import Structure
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, CalibrationFrame
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.select import SELECT
 from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
@@ -50,7 +51,7 @@ def chosen_and_labelled(workspace, frames, **changes):
                 probability=frame.probability,
                 probe=frame.why == "probe",
             )
-            for index, frame in enumerate(workspace.selection(key).chosen)
+            for index, frame in enumerate(workspace.data(SELECT, key).chosen)
         )
     )
 

@@ -4,6 +4,7 @@ from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.records import OffersData, OffersSummary
+from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
 
@@ -22,7 +23,7 @@ def test_initial_frames_are_rattled_copies(tmp_path):
         assert offer.min_contact == min_contact(structure.to_atoms()) >= 0.6
         assert offer.temperature_K is offer.disagreement_eV_per_A is None
     workspace.write(result)
-    assert workspace.offered(f"initial/{task.key()}#4") == data.structures[4]
+    assert workspace.offered(OfferRef("initial", task.key(), 4)) == data.structures[4]
 
 
 def test_copies_that_cannot_keep_their_distance_are_a_counted_failure(tmp_path):

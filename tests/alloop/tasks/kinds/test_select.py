@@ -3,7 +3,7 @@ import pytest
 
 from alloop.failures import PolicyError
 from alloop.tasks.contract.records import Offer, OffersSummary, Result
-from alloop.tasks.contract.select import SegmentSource, SelectRequest, SelectSummary
+from alloop.tasks.contract.select import SELECT, SegmentSource, SelectRequest, SelectSummary
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
 
@@ -41,7 +41,7 @@ def request(*segments, **changes):
 
 def selected(workspace, wanted):
     """Make a selection and return it as it is read back."""
-    return workspace.selection(perform(str(workspace.root), "select", wanted.model_dump(mode="json")))
+    return workspace.data(SELECT, perform(str(workspace.root), "select", wanted.model_dump(mode="json")))
 
 
 def test_the_policy_sees_the_frames_of_all_segments(workspace):

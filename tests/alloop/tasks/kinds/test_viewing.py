@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from alloop.potential.committee import Look, Prediction
+from alloop.tasks.contract.select import SELECT
 from alloop.tasks.kinds.select import arrays
 from alloop.tasks.kinds.viewing import view
 from alloop.tasks.machine import Machine
@@ -27,7 +28,7 @@ def looked_at(workspace, request, candidates):
 def candidates_of(workspace, segment):
     """Return the candidates of a segment as a selection that chooses none of them leaves them waiting."""
     wanted = selection_of(segment, members=(), count=0)
-    return workspace.selection(perform(str(workspace.root), "select", wanted.model_dump(mode="json"))).waiting
+    return workspace.data(SELECT, perform(str(workspace.root), "select", wanted.model_dump(mode="json"))).waiting
 
 
 def test_the_committee_of_the_selection_looks_at_every_candidate(workspace):
@@ -104,6 +105,6 @@ def test_a_probe_of_which_the_committee_gives_no_number_is_chosen_and_leaves_no_
     monkeypatch.setattr("alloop.tasks.kinds.viewing.load_committee", lambda *arguments: Lost())
     segment = put_offers(workspace, "w", [lithium_chloride(1)])
     key = perform(str(workspace.root), "select", selection_of(segment, count=1, probes=1).model_dump(mode="json"))
-    found = workspace.selection(key)
+    found = workspace.data(SELECT, key)
     assert [frame.why for frame in found.chosen] == ["probe"]
     assert found.views == {}

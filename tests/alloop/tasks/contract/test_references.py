@@ -1,0 +1,38 @@
+"""References between results: one string in JSON, the same one as ever."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from alloop.tasks.contract.references import OfferRef, ResultRef, SegmentRef
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("explore/a1#0", OfferRef("explore", "a1", 0)),
+        ("initial/0ffe5#12", OfferRef("initial", "0ffe5", 12)),
+        ("a1#3", SegmentRef("a1", 3)),
+        ("a1", SegmentRef("a1")),
+    ],
+)
+def test_a_reference_is_read_from_its_string_and_written_back_as_it_was(text, reference):
+    adapter = TypeAdapter(type(reference))
+    assert adapter.validate_python(text) == reference
+    assert adapter.dump_python(reference, mode="json") == text == str(reference)
+
+
+@pytest.mark.parametrize("text", ["", "explore", "explore/a1", "a1#0", "explore/a1#", "explore/a1#-1", "explore/a1#٣"])
+def test_a_frame_without_kind_key_and_number_is_refused(text):
+    with pytest.raises(ValidationError, match="<kind>/<key>#<index>"):
+        TypeAdapter(OfferRef).validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["a1#", "a1#x", "a1#-1"])
+def test_a_segment_with_another_place_than_a_number_is_refused(text):
+    with pytest.raises(ValidationError, match="<key>#<place>"):
+        TypeAdapter(SegmentRef).validate_python(text)
+
+
+def test_a_reference_knows_the_result_that_holds_what_it_names():
+    assert OfferRef("initial", "a", 2).result == ResultRef("initial", "a")
+    assert SegmentRef("b", 1).result == ResultRef("explore", "b")
