@@ -208,6 +208,8 @@ class History:
 
     def pending(self, count: int, *, why: str = "disagreement") -> History:
         """Select more training frames: rattled copies before there is a committee, then what walkers offer."""
+        if not count:
+            return self
         if self.state.active() is None:
             return self.selected(self.rattled(count))
         return self.selected(self.offer(WALKERS[0], *["random"] * count), why=why)
@@ -310,7 +312,10 @@ class History:
         context = {"rung": rung, "fit": fit, "system": "A", "production_ps": ps, "measuring": self.state.measurings}
         summary = None if transport is None else {"transport": transport}
         outcome = {"reason": "error"} if transport is None else {}
-        return self.do(f"measure/{rung}/f{fit}/A/{ps:g}ps@{self.state.measurings}", context, summary, **outcome)
+        return self.do(f"measure/{rung}/f{fit}/A/{ps:g}ps{self._again()}", context, summary, **outcome)
+
+    def _again(self) -> str:
+        return f"@{self.state.measurings}" if self.state.measurings else ""
 
     def judged(self, size: int, heldout: int = 4, *, final: bool = True, production_ps: float = 0.0) -> History:
         """Judge a rung."""
