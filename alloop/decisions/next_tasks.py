@@ -338,7 +338,7 @@ def _view(state: State, walker: Walker) -> WalkerView:
         system=walker.system,
         temperature_K=walker.temperature_K,
         segments=known.segments if known else 0,
-        last_generation=known.last_generation if known else -1,
+        last_generation=known.last_generation if known else None,
         explosions=known.explosions if known else 0,
         running=known.running if known else False,
         ended=known.ended if known else None,

@@ -108,7 +108,7 @@ class WalkerState:
     continue_from: SegmentRef | None = None
     explosions: int = 0
     ended: str | None = None
-    last_generation: int = -1
+    last_generation: int | None = None
     round: int = -1
     fruitless: int = 0
     last_chosen: int = -1

@@ -287,6 +287,20 @@ class Curious:
         return (Launch(walkers[0].id, 1234.0, restart=True),)
 
 
+def test_the_policy_sees_every_walker_as_it_is_documented():
+    history = with_committee(explore={"policy": f"{__name__}:Curious"})
+    history.offer(WALKERS[0], ended="contact")
+    history.explore(WALKERS[1])
+    assert exploring(history) == [WALKERS[0]]
+    views = {view.id: view for view in Curious.seen}
+    assert list(views) == [WALKERS[0], WALKERS[1], WALKERS[2], WALKERS[3]]
+    first, second, third = (views[walker] for walker in WALKERS[:3])
+    assert (first.system, first.temperature_K, first.segments) == ("A", 600.0, 1)
+    assert (first.last_generation, first.explosions, first.ended, first.running) == (0, 1, "contact", False)
+    assert (second.last_generation, second.segments, second.ended, second.running) == (None, 0, None, True)
+    assert (third.last_generation, third.segments, third.ended, third.running) == (None, 0, None, False)
+
+
 def test_a_walker_moves_at_the_temperature_and_from_the_point_its_policy_says():
     history = with_committee(explore={"policy": f"{__name__}:Curious"})
     history.offer(WALKERS[0])
