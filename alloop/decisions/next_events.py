@@ -127,7 +127,7 @@ def _ask_for_selection(state: State, charter: Charter) -> list[Event]:
     if active is None or state.asked is not None or not need or not news or not starving(state, charter):
         return []
     tired = stalled(state, charter)
-    if tired and not state.last_chosen and not state.running:
+    if tired and state.selections and not state.last_chosen and not state.running:
         return _nothing_left(state, charter)
     if charter.config.overlap and not tired and not pool_full(state, charter):
         return []

@@ -234,6 +234,14 @@ def test_the_campaign_stops_when_stalled_walkers_gave_nothing_the_policy_chooses
     )
 
 
+def test_stalled_walkers_without_a_selection_so_far_have_one_made_of_the_little_they_offered():
+    keys = tuple(f"a{number}" for number in range(6))
+    history = History(initial={"frames": 0}).say(LabelsImported(reference="same", source="file", keys=keys))
+    history.atoms().fitted(rung=6).heldout(4)
+    history.offer(WALKERS[0], "random", "random")
+    assert kinds(decided(stalled(history))) == [SelectionAsked]
+
+
 # -- lockstep ----------------------------------------------------------------------------------------------------
 
 
