@@ -1,0 +1,120 @@
+"""What a campaign was founded on."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alloop.decisions.charter import Charter, stable_integer
+from policies.selection.disagreement import DisagreementSelection
+from tests.support.histories import FOUNDATION, ROCK_SALT, History
+from tests.support.small import config
+
+
+def charter(**settings):
+    return History(**settings).charter
+
+
+def test_a_charter_holds_what_the_campaign_was_created_with():
+    history = History(systems={"A": ROCK_SALT, "B": ROCK_SALT}, foundation=True)
+    assert list(history.charter.systems) == ["A", "B"]
+    assert history.charter.elements == ("Na", "Cl")
+    assert history.charter.foundation == FOUNDATION
+    assert (History().charter.foundation, History().charter.goal) == (None, "verdict")
+
+
+def test_policies_are_made_with_the_options_of_the_config():
+    found = charter(
+        select={"options": {"diversity": 0.25}},
+        explore={"options": {"restart_after": 7}},
+        ladder={"tolerance_energy": 0.2, "options": {"resamples": 200}},
+    )
+    assert isinstance(found.selection, DisagreementSelection)
+    assert found.exploration.restart_after == 7
+    assert (found.stopping.tolerance_energy, found.stopping.resamples) == (0.2, 200)
+
+
+def test_a_policy_that_cannot_be_loaded_is_said_in_one_line():
+    history = History()
+    with pytest.raises(ValueError, match="greedy") as caught:
+        Charter.of(history.state.created, config(select={"policy": "greedy"}))
+    assert "\n" not in str(caught.value)
+
+
+class Never:
+    """A stopping policy that is never satisfied."""
+
+    def judge(self, rungs, ladder, seed):
+        return None
+
+
+def test_the_yardstick_has_the_tolerances_of_the_config_whatever_policy_decides():
+    found = charter(ladder={"policy": f"{__name__}:Never", "tolerance_forces": 0.3})
+    assert isinstance(found.stopping, Never)
+    assert found.yardstick.tolerance_forces == 0.3
+
+
+# -- walkers -----------------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_walker_for_every_replica_temperature_and_system_and_a_held_out_one_beside_each():
+    found = charter(systems={"A": ROCK_SALT, "B": ROCK_SALT}, explore={"temperatures_K": [600, 950.5], "replicas": 2})
+    assert [walker.id for walker in found.walkers("train")] == [
+        *("A.600K.0", "B.600K.0", "A.950.5K.0", "B.950.5K.0"),
+        *("A.600K.1", "B.600K.1", "A.950.5K.1", "B.950.5K.1"),
+    ]
+    assert [walker.id for walker in found.walkers("heldout")][:3] == [
+        "A.600K.heldout0",
+        "B.600K.heldout0",
+        "A.950.5K.heldout0",
+    ]
+    last = found.walkers("heldout")[-1]
+    assert (last.system, last.temperature_K, last.role) == ("B", 950.5, "heldout")
+    assert len(found.walkers("train")) == len(found.walkers("heldout")) == 8
+
+
+# -- held-out frames ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rung", "frames"), [(1, 8), (32, 8), (33, 9), (36, 9), (37, 10), (1000, 250)])
+def test_a_rung_is_judged_on_its_share_rounded_up_but_on_the_minimum_at_least(rung, frames):
+    assert charter(heldout={"fraction": 0.25, "minimum": 8}).heldout_target(rung) == frames
+
+
+# -- seeds and bootstrap samples ---------------------------------------------------------------------------------
+
+
+def test_seeds_are_the_same_for_every_run_and_differ_by_purpose_and_by_campaign():
+    assert charter().seed("explore/A/0") == charter().seed("explore/A/0")
+    purposes = [f"explore/A/{number}" for number in range(50)]
+    assert len({charter().seed(purpose) for purpose in purposes}) == 50
+    assert charter().seed("judge") != charter(seed=4).seed("judge")
+    assert all(0 <= charter().seed(purpose) < 2**31 for purpose in purposes)
+
+
+def test_an_integer_of_a_text_never_changes():
+    assert stable_integer("") == 16406829232824261652
+    assert stable_integer("a") != stable_integer("b")
+
+
+@given(st.integers(1, 15), st.text(max_size=10))
+def test_the_weight_of_a_frame_depends_on_nothing_but_seed_member_and_frame(member, frame):
+    weight = charter().bootstrap_weight(member, frame)
+    assert 0 <= weight <= 20
+    assert charter(fit={"every_labels": 3}).bootstrap_weight(member, frame) == weight
+
+
+def test_bootstrap_weights_are_poisson_counts_with_mean_one():
+    found = charter()
+    counts = Counter(found.bootstrap_weight(1, f"frame{number}") for number in range(4000))
+    expected = {0: 0.3679, 1: 0.3679, 2: 0.1839, 3: 0.0613, 4: 0.0153}
+    for count, share in expected.items():
+        assert counts[count] / 4000 == pytest.approx(share, abs=4 * (share / 4000) ** 0.5)
+
+
+def test_members_draw_different_samples():
+    found = charter()
+    frames = [f"frame{number}" for number in range(60)]
+    samples = {tuple(found.bootstrap_weight(member, frame) for frame in frames) for member in range(1, 5)}
+    assert len(samples) == 4
