@@ -13,6 +13,7 @@ from typing import Any
 
 from ase import Atoms
 from ase.build import bulk
+from pydantic import TypeAdapter
 
 from alloop.config import CampaignConfig
 from alloop.decisions.charter import Charter, Goal
@@ -35,6 +36,7 @@ from alloop.state.fold import apply
 from alloop.state.state import State
 from alloop.tasks.contract.records import Timing
 from alloop.tasks.contract.select import ChosenFrame
+from policies.calibration.scales import PRIOR, Calibration
 from tests.support.small import CODE, SMALL, config
 
 SLOT_KINDS = {"atom": "label", "probe": "label", "initial": "explore"}
@@ -334,6 +336,14 @@ def offer(segment: str, index: int, why: str) -> dict[str, Any]:
         "min_contact": 0.9,
         "structure_sha256": content_key([segment, index]),
     }
+
+
+def calibration_summary(*, trusted: bool = True) -> dict[str, Any]:
+    """Return the summary of a calibration that can be trusted, or not."""
+    calibration = TypeAdapter(Calibration).dump_python(Calibration({"Na": PRIOR, "Cl": PRIOR}), mode="json")
+    empty: dict[str, Any] = {"table": [], "overall": [], "made": []}
+    doubts = {} if trusted else {"Na": "too few frames"}
+    return {**empty, "calibration": calibration, "doubts": doubts, "frames": 30, "probes": 6}
 
 
 def _produced(ended: str) -> dict[str, Any]:

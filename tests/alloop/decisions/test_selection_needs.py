@@ -20,7 +20,7 @@ from alloop.decisions.selection_needs import (
     starving,
 )
 from alloop.journal.events import HeldoutDrawn, LabelsImported, PolicyChanged
-from tests.support.histories import HELDOUT_WALKERS, WALKERS, History
+from tests.support.histories import HELDOUT_WALKERS, WALKERS, History, calibration_summary
 
 
 def workers(count):
@@ -142,7 +142,7 @@ def test_no_calibration_is_due_while_one_is_under_way_and_then_only_after_anothe
     history = with_committee().labelled(6)
     history.begin("calibrate/g0/12", {"generation": 0, "labels": 12})
     assert not calibration_due(history.state, history.charter)
-    history.end("calibrate/g0/12", CALIBRATED).labelled(5)
+    history.end("calibrate/g0/12", calibration_summary()).labelled(5)
     assert not calibration_due(history.state, history.charter)
     history.labelled(1)
     assert calibration_due(history.state, history.charter)
@@ -152,17 +152,6 @@ def test_a_calibration_that_failed_is_due_again():
     history = with_committee().labelled(6)
     history.do("calibrate/g0/12", {"generation": 0, "labels": 12}, reason="error")
     assert calibration_due(history.state, history.charter)
-
-
-CALIBRATED = {
-    "calibration": {"maps": {}, "dof": 6.0},
-    "table": [],
-    "overall": [],
-    "made": [],
-    "doubts": {},
-    "frames": 6,
-    "probes": 0,
-}
 
 
 # -- held-out frames ---------------------------------------------------------------------------------------------
