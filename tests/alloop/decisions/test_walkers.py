@@ -1,3 +1,5 @@
+"""The next segments of walkers, and which of them share a task."""
+
 import itertools
 
 import pytest
@@ -5,10 +7,11 @@ from ase.build import bulk
 
 from alloop.decisions.charter import Charter
 from alloop.decisions.walkers import context_of, grouped, next_segment, purpose_of, segments_wanted
-from alloop.journal.events import CampaignCreated, SystemRecord
+from alloop.journal.events import CampaignCreated, LabelsImported, SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.records import GenerationState, segments_of
 from alloop.state.state import State
+from tests.support.histories import HELDOUT_WALKERS, WALKERS, History
 from tests.support.small import config
 
 
@@ -94,3 +97,76 @@ def test_the_context_of_a_task_names_its_walkers_and_so_did_that_of_one_walker()
         {"walker": "w", "segment": 3, "system": "A", "generation": 1, "role": "heldout", "start": None}
     )
     assert (flat.name, flat.role) == ("w/3", "heldout")
+
+
+# -- the next segment of a walker --------------------------------------------------------------------------------
+
+
+def following(history, walker, **how):
+    (found,) = (one for role in ("train", "heldout") for one in history.charter.walkers(role) if one.id == walker)
+    return next_segment(history.state, history.charter, found, **{"restart": False, **how})
+
+
+def test_the_first_segment_begins_at_the_structure_and_at_the_walkers_temperature():
+    one = following(History(), WALKERS[1])
+    assert (one.number, one.start, one.temperature_K) == (0, None, 1000.0)
+
+
+def test_a_segment_continues_the_one_before_unless_it_begins_anew():
+    history = History()
+    history.offer(WALKERS[0])
+    key = history.state.tasks[f"explore/{WALKERS[0]}/0"].key
+    assert (following(history, WALKERS[0]).number, following(history, WALKERS[0]).start) == (1, f"{key}#0")
+    assert following(history, WALKERS[0], restart=True).start is None
+
+
+def test_after_a_segment_that_failed_the_one_before_is_continued_under_the_next_number():
+    history = History()
+    history.offer(WALKERS[0])
+    before = following(history, WALKERS[0]).start
+    history.end(history.explore(WALKERS[0]), reason="lost")
+    assert (following(history, WALKERS[0]).number, following(history, WALKERS[0]).start) == (2, before)
+
+
+def test_a_temperature_that_is_given_replaces_the_walkers_own_and_not_its_seed():
+    hot, usual = (following(History(), WALKERS[0], temperature_K=kelvin) for kelvin in (1500.0, None))
+    assert (hot.temperature_K, usual.temperature_K) == (1500.0, 600.0)
+    assert hot.seed == usual.seed
+
+
+def test_every_walker_and_segment_has_a_seed_of_its_own_that_nothing_else_changes():
+    history = History()
+    first = [following(history, walker).seed for walker in (*WALKERS, *HELDOUT_WALKERS)]
+    history.labelled(3)
+    assert [following(history, walker).seed for walker in (*WALKERS, *HELDOUT_WALKERS)] == first
+    history.offer(WALKERS[0])
+    assert len({*first, following(history, WALKERS[0]).seed}) == 9
+
+
+def test_held_out_walkers_go_other_ways_where_labels_were_imported():
+    plain, one, two = History(), History(), History()
+    one.say(LabelsImported(reference="same", source="file", keys=("a",)))
+    two.say(LabelsImported(reference="other", source="file", keys=("b",)))
+    seeds = [[following(history, walker).seed for history in (plain, one, two)] for walker in WALKERS[:1]]
+    heldout = [following(history, HELDOUT_WALKERS[0]).seed for history in (plain, one, two)]
+    assert len({*seeds[0]}) == 1
+    assert len({*heldout}) == 3
+
+
+def test_the_context_says_how_many_selections_there_were_and_where_each_walker_starts():
+    history = History().atoms().labelled(6).fitted()
+    history.offer(WALKERS[0])
+    segment = following(history, WALKERS[0])
+    context = context_of(history.state, history.state.generations[0], [segment])
+    assert (context["generation"], context["role"], context["round"]) == (0, "train", 1)
+    assert context["walkers"] == [
+        {"walker": WALKERS[0], "segment": 1, "system": "A", "temperature_K": 600.0, "start": segment.start}
+    ]
+
+
+def test_segments_that_find_no_room_wait():
+    mixed = charter(sizes=(1, 1))
+    found = groups(mixed, 1)
+    assert len(found) == 1
+    assert {name[0] for name in found[0]} == {"A"}
+    assert groups(mixed, 0) == []
