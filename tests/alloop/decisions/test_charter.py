@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloop.decisions.charter import Charter, stable_integer
-from policies.selection.disagreement import DisagreementSelection
 from tests.support.histories import FOUNDATION, ROCK_SALT, History
 from tests.support.small import config
 
@@ -26,11 +25,9 @@ def test_a_charter_holds_what_the_campaign_was_created_with():
 
 def test_policies_are_made_with_the_options_of_the_config():
     found = charter(
-        select={"options": {"diversity": 0.25}},
         explore={"options": {"restart_after": 7}},
         ladder={"tolerance_energy": 0.2, "options": {"resamples": 200}},
     )
-    assert isinstance(found.selection, DisagreementSelection)
     assert found.exploration.restart_after == 7
     assert (found.stopping.tolerance_energy, found.stopping.resamples) == (0.2, 200)
 
@@ -38,7 +35,7 @@ def test_policies_are_made_with_the_options_of_the_config():
 def test_a_policy_that_cannot_be_loaded_is_said_in_one_line():
     history = History()
     with pytest.raises(ValueError, match="greedy") as caught:
-        Charter.of(history.state.created, config(select={"policy": "greedy"}))
+        Charter.of(history.state.created, config(ladder={"policy": "greedy"}))
     assert "\n" not in str(caught.value)
 
 
