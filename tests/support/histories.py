@@ -7,7 +7,8 @@ A state that no journal can lead to says nothing about a decision. So every meth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -323,6 +324,14 @@ class History:
         """Judge a rung."""
         facts = {"size": size, "heldout": heldout, "final": final, "production_ps": production_ps}
         return self.say(RungJudged.model_validate({**facts, "table": (), "judgements": ()}))
+
+
+def changes(history: History, happen: Callable[[], Any]) -> set[str]:
+    """Return which fields of the state something changes, beside those that count events and time."""
+    before = deepcopy(vars(history.state))
+    happen()
+    after = vars(history.state)
+    return {name for name in after if after[name] != before[name]} - {"seq", "last_t"}
 
 
 def offer(segment: str, index: int, why: str) -> dict[str, Any]:
