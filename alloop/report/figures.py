@@ -11,6 +11,7 @@ import numpy as np
 from alloop.journal.events import TaskFinished
 from alloop.journal.journal import Entry
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
+from alloop.report.panels import place_axes
 from alloop.report.split import IN_FLIGHT, WAITING, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
@@ -58,11 +59,9 @@ def learning_curve(state: State) -> Figure | None:
         traces.append(_points("generation leaders", [(n, e) for n, _, e in leaders], "meV/atom", "2", legend=False))
     layout = layout_of(360, legend=bool(leaders))
     sizes = sorted({row.size for row in rows} | {n for n, _, _ in leaders})
-    for suffix, title, domain in (("", "force RMSE (meV/Å)", [0, 0.46]), ("2", "energy RMSE (meV/atom)", [0.56, 1])):
-        layout[f"xaxis{suffix}"] = axis("training labels", type="log", domain=domain, anchor=f"y{suffix}") | ticks(
-            [row.size for row in rows] or sizes
-        )
-        layout[f"yaxis{suffix}"] = axis(title, rangemode="tozero", anchor=f"x{suffix}")
+    for suffix, title, across in (("", "force RMSE (meV/Å)", [0, 0.46]), ("2", "energy RMSE (meV/atom)", [0.56, 1])):
+        x = axis("training labels", type="log") | ticks([row.size for row in rows] or sizes)
+        place_axes(layout, suffix, x, axis(title, rangemode="tozero"), across=across)
     return {"data": traces, "layout": layout}
 
 

@@ -93,3 +93,11 @@ ERRORS = {
     ("acquired", 50): HeldoutErrors(Measured(value=81.9, se=2.2), Measured(value=4.31, se=0.37)),
     ("acquired", 100): HeldoutErrors(Measured(value=70.1, se=1.9), Measured(value=3.9)),
 }
+
+
+def valid(figure):
+    """Return a figure after plotly has looked at every property of it."""
+    from plotly.graph_objects import Figure
+
+    Figure(figure)
+    return figure

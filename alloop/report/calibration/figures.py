@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alloop.report.looks import Figure, axis, layout_of, text, ticks
+from alloop.report.panels import place_axes
 from alloop.status.calibration import Fared
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
@@ -41,10 +42,9 @@ def reliability(summary: CalibrateSummary) -> Figure | None:
             traces += [_errors(name, colour, symbol, rows), _coverages(name, colour, symbol, rows)]
     layout = layout_of(430, legend=True)
     span = {"type": "log", "range": [math.log10(low), math.log10(high)]} | ticks(LOG_TICKS)
-    layout["xaxis"] = axis("expected error (eV/Å)", domain=LEFT, anchor="y", **span)
-    layout["yaxis"] = axis("true error (eV/Å)", anchor="x", **span)
-    layout["xaxis2"] = axis("expected error (eV/Å)", domain=RIGHT, anchor="y2", **span)
-    layout["yaxis2"] = axis(BELOW, anchor="x2", range=_percent_range([row.coverage for row in drawn]))
+    errors, coverage = axis("true error (eV/Å)", **span), axis(BELOW, range=_percent_range([r.coverage for r in drawn]))
+    for suffix, across, y in (("", LEFT, errors), ("2", RIGHT, coverage)):
+        place_axes(layout, suffix, axis("expected error (eV/Å)", **span), y, across=across)
     layout["shapes"] = _wanted("x2", "y2", *(100 * share for share in (*COVERAGE_RANGE, COVERAGE)))
     return {"data": traces, "layout": layout}
 
@@ -67,10 +67,9 @@ def calibration_history(calibrations: Mapping[int, CalibrateSummary]) -> Figure 
     layout = layout_of(320, legend=True)
     most = max(float(trace["y"][i]) for trace in traces[::2] for i in range(len(trace["y"])))
     titles = ("true / expected error", BELOW)
-    for suffix, title, domain in (("", titles[0], LEFT), ("2", titles[1], RIGHT)):
+    for suffix, title, across in (("", titles[0], LEFT), ("2", titles[1], RIGHT)):
         whole = {"tickformat": "d", "dtick": 1} if len(calibrations) <= 12 else {"tickformat": "d"}
-        layout[f"xaxis{suffix}"] = axis("generation", domain=domain, anchor=f"y{suffix}", **whole)
-        layout[f"yaxis{suffix}"] = axis(title, anchor=f"x{suffix}")
+        place_axes(layout, suffix, axis("generation", **whole), axis(title), across=across)
     layout["yaxis"] |= {"range": [0, max(2.0, 1.15 * most)]}
     shares = [row.coverage for rows in points.values() for _, row in rows]
     layout["yaxis2"] |= {"range": _percent_range(shares)}

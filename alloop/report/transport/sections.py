@@ -9,24 +9,26 @@ from dataclasses import dataclass, field
 from alloop.report.looks import Figure, text
 from alloop.report.places import Places, number
 from alloop.report.sections import section, table
+from alloop.report.transport.curve_figures import (
+    MIN_CONTACT,
+    contact_gate,
+    curves_at,
+    g_r_figure,
+    hottest,
+    msd_figure,
+    stability_figure,
+    with_curves,
+)
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.density_section import density_section
 from alloop.report.transport.figures import (
-    MIN_CONTACT,
     activation_energy,
     arrhenius_figure,
-    contact_gate,
-    curves_at,
     diffusivity,
-    g_r_figure,
-    hottest,
     largest_rungs,
-    msd_figure,
     over_fits,
     planar_figure,
     plane_names,
-    stability_figure,
-    with_curves,
 )
 from alloop.report.transport.tables import (
     CombinedRung,
@@ -201,16 +203,9 @@ def plane_table(rungs: Sequence[RungTransport]) -> str:
         kelvins = sorted({at.temperature_K for fit in rung.fits for at in fit.summary.temperatures})
         for kelvin in kelvins:
             values = [diffusivity(rung, kelvin, plane) for plane in ("", *planes)]
-            words = [_with_unit(value, "cm²/s") for value in values]
             if any(values):
-                rows.append(
-                    [
-                        text(rung.system),
-                        text(rung.label),
-                        f"D at {kelvin:g} K",
-                        *(_with_unit(value, "cm²/s") for value in values),
-                    ]
-                )
+                words = [_with_unit(value, "cm²/s") for value in values]
+                rows.append([text(rung.system), text(rung.label), f"D at {kelvin:g} K", *words])
         energies = [activation_energy(rung, plane) for plane in ("", *planes)]
         if any(energies):
             words = [f"{number(energy)} eV" if energy else "–" for energy in energies]

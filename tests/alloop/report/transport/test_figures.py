@@ -1,32 +1,10 @@
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from plotly.graph_objects import Figure
 
-from alloop.report.transport.density_figure import DensityView, coarse, density_figure, isosurface
-from alloop.report.transport.figures import (
-    arrhenius_figure,
-    arrhenius_line,
-    contact_gate,
-    g_r_figure,
-    msd_figure,
-    planar_figure,
-    stability_figure,
-)
-from alloop.transport.density import DensitySettings
-from alloop.transport.sites import analyse_density
-from tests.support.hoppers import LEANING, hopping
-from tests.support.transports import LADDER, TEMPERATURES_K, K_eV, curves_of, rung, summary_of
-
-
-def valid(figure):
-    """Return a figure after plotly has looked at every property of it."""
-    Figure(figure)
-    return figure
+from alloop.report.transport.figures import arrhenius_figure, arrhenius_line, planar_figure
+from tests.support.transports import LADDER, TEMPERATURES_K, K_eV, rung, summary_of, valid
 
 
 def test_arrhenius_figure_shows_the_numbers_of_every_fit():
@@ -80,25 +58,6 @@ def test_temperatures_outside_the_fit_are_open_symbols_and_say_why():
     assert line["y"] == pytest.approx([1e-3 * math.exp(-0.3 / (K_eV * kelvin)) for kelvin in (700, 800)])
 
 
-def test_g_r_has_a_panel_per_pair_and_the_distance_of_merging():
-    figure = valid(g_r_figure(LADDER, "Li3InCl6"))
-    assert [note["text"] for note in figure["layout"]["annotations"]] == ["<b>Cl-Li, 800 K</b>", "<b>Li-Li, 800 K</b>"]
-    lithium = next(trace for trace in figure["data"] if trace["xaxis"] == "x2")
-    assert lithium["x"] == [1.0, 2.0, 3.0]
-    assert lithium["y"] == [0.0, 0.5, 1.5]
-    assert contact_gate("Li-Li") == pytest.approx(1.28)
-    assert figure["layout"]["shapes"][1]["x0"] == pytest.approx(1.28)
-    assert g_r_figure(LADDER, "unknown") is None
-
-
-def test_displacements_keep_their_error_bars_and_leave_out_what_a_logarithm_cannot_show():
-    figure = valid(msd_figure(LADDER, "Li3InCl6"))
-    ions = next(trace for trace in figure["data"] if trace["name"] == "ions, 600 K")
-    assert ions["x"] == [1.0, 2.0, 4.0]
-    assert ions["error_y"]["array"] == [0.1, 0.2, 0.4]
-    assert {"framework, 600 K", "framework, 800 K"} <= {trace["name"] for trace in figure["data"]}
-
-
 def test_planes_stand_beside_all_directions_for_the_largest_rung():
     figure = valid(planar_figure(LADDER))
     everywhere, within = (trace for trace in figure["data"] if trace["xaxis"] == "x2")
@@ -109,48 +68,9 @@ def test_planes_stand_beside_all_directions_for_the_largest_rung():
     assert 0 < within["error_y"]["array"][0] < 0.02
 
 
-def test_contacts_and_energy_over_time():
-    figure = valid(stability_figure([rung(50, curves=curves_of(shortest_A=0.7))], "Li3InCl6"))
-    contact, *energies = figure["data"]
-    assert contact["name"] == "Li-Li"
-    assert contact["y"] == [1.0, 0.7]
-    assert [trace["name"] for trace in energies] == ["600 K", "800 K"]
-
-
 def test_no_data_no_figure():
     assert arrhenius_figure([]) is None
     assert planar_figure([]) is None
-    assert msd_figure([rung(50)], "Li3InCl6") is None
-    assert stability_figure([rung(50)], "Li3InCl6") is None
-
-
-@pytest.fixture(scope="module")
-def view() -> DensityView:
-    story = hopping(cell=LEANING)
-    settings = DensitySettings(resolution_A=0.3, smear_A=0.4, repeat=(2, 2, 2), level_per_A3=0.05)
-    result, grid = analyse_density([story.run], settings, story.start)
-    return DensityView("Li3InCl6", "acquired", 100, 0, result, grid)
-
-
-def test_the_isosurface_lies_where_the_density_has_the_level():
-    cell = np.array([[10.0, 0, 0], [2.0, 9.0, 0], [0, 1.0, 11.0]])
-    index = np.stack(np.meshgrid(*(np.arange(36) / 36,) * 3, indexing="ij"), axis=-1)
-    apart = index - 0.5
-    grid = np.exp(-((apart @ cell) ** 2).sum(axis=-1) / 8.0)
-    corners, triangles = isosurface(grid, math.exp(-0.5), cell)
-    away = np.linalg.norm(corners - 0.5 * cell.sum(axis=0), axis=1)
-    assert away == pytest.approx(np.full(len(away), 2.0), abs=0.05)
-    assert triangles.max() == len(corners) - 1
-    assert isosurface(grid, 2.0, cell) is None
-
-
-def test_coarsening_rings_nowhere():
-    grid = np.zeros((60, 30, 80))
-    grid[30, 10, 40] = 1.0
-    thin = coarse(grid)
-    assert thin.shape == (40, 30, 40)
-    assert thin.min() == 0.0
-    assert np.argwhere(thin > 0).tolist() == [[20, 10, 20]]
 
 
 def test_an_unknown_error_bar_is_no_bar_of_length_zero():
@@ -162,13 +82,3 @@ def test_an_unknown_error_bar_is_no_bar_of_length_zero():
     points = valid(arrhenius_figure([replace(rung(50), summary=whole)]))["data"][0]
     assert points["error_y"]["array"] == [None, None, None]
     assert "error bar unknown" in points["text"][0]
-
-
-def test_density_figure_has_surface_and_sites_in_one_unit_cell(view):
-    figure = valid(density_figure(view))
-    named = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
-    assert len(named["host sites"]["x"]) == 4
-    assert len(named["interstitial sites"]["x"]) == 4
-    surface = named["n = 0.05 Å⁻³"]
-    assert max(surface["i"]) < len(surface["x"])
-    assert "occupancy" in named["host sites"]["text"][0]
