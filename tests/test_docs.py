@@ -17,6 +17,7 @@ from alloop.config import FREE_SECTIONS, CampaignConfig
 from alloop.config.fields import every_section
 from alloop.journal.events import AnyEvent
 from alloop.journal.journal import Journal
+from alloop.journal.verdicts import LIFTABLE_VERDICTS, VERDICTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,6 +71,14 @@ def test_flags_of_the_readme_exist_and_none_is_missing(row):
 def test_exit_codes_of_the_readme_are_those_of_the_program():
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", README, flags=re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == exit_codes.MEANINGS
+
+
+def test_verdicts_of_the_readme_are_those_of_the_program():
+    (table,) = re.findall(r"^\| verdict \| meaning \|\n\|---\|---\|\n((?:\|.+\|\n)+)", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, flags=re.MULTILINE)
+    assert dict(rows) == {name: kind.meaning for name, kind in VERDICTS.items()}
+    (lifted,) = re.findall(r"accepted and shown; (.+) campaigns go on", README)
+    assert set(re.findall(r"`(\w+)`", lifted)) == LIFTABLE_VERDICTS
 
 
 @pytest.mark.parametrize("block", blocks(README, "yaml"))

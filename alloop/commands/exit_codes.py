@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from alloop.journal.verdicts import VERDICTS
+
 OK = 0
 ERROR = 1
 USAGE = 2
@@ -9,11 +11,17 @@ STOPPED = 3
 INTERRUPTED = 130
 RETRY = 75
 
+
+def _verdicts(code: int) -> str:
+    *others, last = (f"`{name}`" for name, kind in VERDICTS.items() if kind.exit_code == code)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 MEANINGS = {
-    OK: "done; `run`: a verdict was reached (converged, ladder exhausted or budget spent)",
+    OK: f"done; `run`: a verdict was reached ({_verdicts(OK)})",
     ERROR: "an error of alloop itself; the journal is intact",
     USAGE: "the config, the campaign folder or the command line cannot be used; nothing was changed",
-    STOPPED: "`run`: the campaign gave up (verdict `stopped`); the reasons are printed",
+    STOPPED: f"`run`: the campaign gave up (verdict {_verdicts(STOPPED)}); the reasons are printed",
     RETRY: "`run`: what the campaign needs is broken for now (the workers, the disk); the reason is printed; "
     "run the same command again",
     INTERRUPTED: "`run`: stopped by Ctrl-C or a signal; run the same command again to continue",

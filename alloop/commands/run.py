@@ -33,10 +33,11 @@ from alloop.decisions.charter import Charter, Goal
 from alloop.decisions.refits import worth_waiting_for
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
+from alloop.journal.verdicts import LIFTABLE_VERDICTS, VERDICTS
 from alloop.monitor.listener import Listener
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.monitor.wandb_upload import WandbView
-from alloop.state.state import OF_MEANS, State
+from alloop.state.state import State
 from alloop.status.messages import closing_lines, lines
 from alloop.status.summary import summary
 from alloop.tasks.workspace import Workspace
@@ -271,10 +272,10 @@ def _tell(console: Console, state: State, entries: Iterable[Entry]) -> None:
 
 
 def _tell_how_to_go_on(console: Console, state: State) -> None:
-    if state.verdict is not None and state.verdict.verdict in OF_MEANS:
+    if state.verdict is not None and state.verdict.verdict in LIFTABLE_VERDICTS:
         hint = "To continue, change `budget` or `execution` in the config and run the same command again."
         console.print(hint, markup=False, highlight=False, soft_wrap=True)
 
 
 def _code(state: State) -> int:
-    return exit_codes.STOPPED if state.verdict and state.verdict.verdict == "stopped" else exit_codes.OK
+    return VERDICTS[state.verdict.verdict].exit_code if state.verdict else exit_codes.OK

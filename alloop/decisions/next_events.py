@@ -19,6 +19,7 @@ from alloop.decisions.selection_needs import (
     starving,
 )
 from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
+from alloop.journal.verdicts import VerdictName
 from alloop.state.state import MADE_AGAIN, State
 from alloop.tasks.contract.select import ChosenFrame
 
@@ -90,8 +91,8 @@ def _last_problem(state: State) -> str:
     return f"; last: {state.last_problem}" if state.last_problem else ""
 
 
-def _end(verdict: str, reason: str) -> list[Event]:
-    return [VerdictReached.model_validate({"verdict": verdict, "reason": reason})]
+def _end(verdict: VerdictName, reason: str) -> list[Event]:
+    return [VerdictReached(verdict=verdict, reason=reason)]
 
 
 def _count(reasons: dict[str, int]) -> str:

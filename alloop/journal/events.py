@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from alloop.journal.verdicts import VerdictName
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.probe import ProbeSummary
 from alloop.tasks.contract.records import Record, Timing
@@ -343,7 +344,7 @@ class VerdictReached(Event):
     """The campaign's answer."""
 
     kind: Literal["verdict_reached"] = "verdict_reached"
-    verdict: Literal["converged", "ladder_exhausted", "budget_spent", "stopped"]
+    verdict: VerdictName
     reason: str
 
 

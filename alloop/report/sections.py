@@ -11,6 +11,7 @@ import yaml
 from alloop.decisions.changed_code import changed
 from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
 from alloop.journal.journal import Entry
+from alloop.journal.verdicts import VERDICTS
 from alloop.report.looks import text
 from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state.state import State
@@ -93,7 +94,7 @@ def _verdict(status: Status) -> str:
     items = [part for part in (metric, *rest) if part] if colon else rest
     listed = f"<ul>{''.join(f'<li>{text(part, 600)}</li>' for part in items)}</ul>" if items else ""
     return (
-        f'<div class="verdict {text(status.verdict)}"><b>{text(head.capitalize())}</b>'
+        f'<div class="verdict {VERDICTS[status.verdict].look}"><b>{text(head.capitalize())}</b>'
         f"{text(opening + (':' if items else ''), 600)}{listed}</div>"
     )
 

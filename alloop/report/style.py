@@ -47,9 +47,9 @@ h3 { font-size: 15px; margin: 20px 0 6px; }
   margin: 0 0 18px; overflow-wrap: anywhere; }
 .verdict b { display: block; font-size: 18px; }
 .verdict ul { margin: 6px 0 0; padding-left: 20px; }
-.converged { border-color: #3a9d6e; background: #ecf6f1; }
-.ladder_exhausted, .budget_spent { border-color: #d9822b; background: #fcf3e8; }
-.stopped { border-color: #c8443c; background: #fbeeed; }
+.good { border-color: #3a9d6e; background: #ecf6f1; }
+.fair { border-color: #d9822b; background: #fcf3e8; }
+.bad { border-color: #c8443c; background: #fbeeed; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(270px, 1fr)); gap: 12px; }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
 .card span { color: var(--soft); font-size: 13px; display: block; }

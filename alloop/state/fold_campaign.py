@@ -11,11 +11,12 @@ from alloop.journal.events import (
     PolicyChanged,
     VerdictReached,
 )
+from alloop.journal.verdicts import LIFTABLE_VERDICTS
 from alloop.state.fold_code import outdated, plan_again
 from alloop.state.fold_frames import draw_again
 from alloop.state.fold_ladder import measure_anew
 from alloop.state.records import FrameState, GenerationState, RungState, TaskState
-from alloop.state.state import OF_MACHINES, OF_MEANS, State
+from alloop.state.state import OF_MACHINES, State
 from alloop.tasks.contract.records import Offer
 
 _IMPORTED_OFFER = Offer(
@@ -45,7 +46,7 @@ def config_changed(state: State, event: ConfigChanged) -> None:
 
 
 def _lift_verdict(state: State) -> None:
-    if state.verdict is not None and state.verdict.verdict in OF_MEANS:
+    if state.verdict is not None and state.verdict.verdict in LIFTABLE_VERDICTS:
         state.verdict = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alloop.journal.events import ProductionExtended, RungJudged, SubsetsDrawn, SubsetsJudged, TaskFinished
+from alloop.journal.verdicts import LIFTABLE_VERDICTS
 from alloop.state.records import RungState, RunState, TaskState
 from alloop.state.state import State
 from alloop.tasks.contract.measure import MeasureSummary
@@ -69,5 +70,5 @@ def measure_anew(state: State) -> None:
         rungs.append(state.foundation_rung)
     for rung in rungs:
         rung.production_ps = None
-    if state.verdict is not None and state.verdict.verdict in ("converged", "ladder_exhausted"):
+    if state.verdict is not None and state.verdict.verdict not in LIFTABLE_VERDICTS:
         state.verdict = None

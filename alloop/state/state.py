@@ -36,7 +36,6 @@ MADE_AGAIN = "lost worker"
 """Counts attempts that broke and were made again."""
 AT_RANDOM = ("probe", "random")
 """Reasons of choices that had no regard to what a committee said."""
-OF_MEANS = ("budget_spent", "stopped")
 
 
 @dataclass(eq=False, repr=False)

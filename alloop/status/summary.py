@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from alloop.journal.verdicts import VerdictName
 from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import State
 from alloop.status.calibration import CalibrationStatus, newest
@@ -144,7 +145,7 @@ class Status:
     name: str
     run_id: str
     seq: int
-    verdict: str | None
+    verdict: VerdictName | None
     reason: str
     labels: Labels
     next_rung: int | None

@@ -15,12 +15,12 @@ from typing import Any
 import yaml
 
 from alloop.commands.campaigns import folded
+from alloop.journal.verdicts import LIFTABLE_VERDICTS
 from alloop.state.state import State
 from benchmarks.label_efficiency.dynamics import STRUCTURE
 from benchmarks.label_efficiency.teacher import ABOUT_FILE, MODEL_FILE
 
 TEMPLATE = Path(__file__).with_name("campaign.yaml")
-FINISHED = ("ladder_exhausted", "converged")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class One:
         if not (self.root / "journal.sqlite").is_file():
             return False
         verdict = self.state().verdict
-        return verdict is not None and verdict.verdict in FINISHED
+        return verdict is not None and verdict.verdict not in LIFTABLE_VERDICTS
 
 
 def template() -> dict[str, Any]:

@@ -39,7 +39,7 @@ def calibration_words(state: State, status: CalibrationStatus) -> str:
     else:
         so = text(f"As long as there is a doubt, {instead(status)}:")
         doubts = "".join(f"<li>{text(doubt, 600)}</li>" for doubt in grouped(status.doubts))
-        words = f'<div class="verdict stopped"><b>Not trusted</b>{text(made)} {so}<ul>{doubts}</ul></div>'
+        words = f'<div class="verdict bad"><b>Not trusted</b>{text(made)} {so}<ul>{doubts}</ul></div>'
     return words + _beyond(state, status)
 
 
