@@ -90,8 +90,7 @@ def run_campaign(
     with _open_journal(root, loaded, console) as journal:
         workspace = Workspace(root)
         if not any(True for _ in journal.entries()):
-            for line in never_converging(loaded):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            _say(console, never_converging(loaded))
             state = create(loaded, journal, workspace, foundation, imports)
             _tell(console, state, (entry for entry in journal.entries() if isinstance(entry.event, LabelsImported)))
         else:
@@ -119,50 +118,71 @@ def _drive(
     goal: Goal,
 ) -> int:
     """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
+    charter = _set_up(journal, state, config, workspace, goal)
+    if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
+        _say(console, closing_lines(summary(state, time.time())))
+    else:
+        stopped, note = _work(journal, state, charter, workspace, console, plain)
+        if stopped is not None:
+            return stopped()
+        _say(console, [note] if note else [])
+    write_outputs(journal, state, workspace, console)
+    _tell_how_to_go_on(console, state)
+    return _code(state)
+
+
+def _set_up(journal: Journal, state: State, config: CampaignConfig, workspace: Workspace, goal: Goal) -> Charter:
+    """Return what the campaign was founded on, after the checks of a goal; a new ladder of subsets is journaled."""
     assert state.created is not None
     charter = replace(Charter.of(state.created, config), goal=goal)
     if goal == "transport":
         check_rungs(state, charter, workspace)
     if goal == "subsets" and not state.subsets_open():
         journal_subsets(journal, state, charter, workspace)
-    if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
-        for line in closing_lines(summary(state, time.time())):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-        write_outputs(journal, state, workspace, console)
-        _tell_how_to_go_on(console, state)
-        return _code(state)
+    return charter
+
+
+def _work(
+    journal: Journal, state: State, charter: Charter, workspace: Workspace, console: Console, plain: bool
+) -> tuple[Callable[[], int] | None, str]:
+    """Run the loop to its goal.
+
+    Returns
+    -------
+    callable or None
+        What to do where the loop stopped before its goal, once everything is closed.
+    str
+        What Weights & Biases has to say; empty if nothing.
+    """
+    config, stopped = charter.config, None
     with _stop_signals() as stop_reason, ExitStack() as opened:
         wandb = _wandb(journal, state, config, workspace)
         pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
         views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
         for view in reversed(views):
             opened.callback(view.close)
-        workers, left = None, None
+        workers = None
         try:
             past_s = longest_s(state.tasks.values())
             workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks, longest_s=past_s)
             opened.callback(workers.close)
             campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
-            if goal == "verdict":
-                campaign.run(driver_started())
-            else:
-                campaign.measure(driver_started())
+            work = campaign.run if charter.goal == "verdict" else campaign.measure
+            work(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:
-            if workers is not None and workers.misconfigured() and stop_reason() is None:
-                raise ExecutionError(str(stop)) from stop
-            curable = workers is None or workers.curable()
-            left = (
-                partial(_interrupted, console, stop)
-                if stop_reason()
-                else partial(_broken, console, stop, state, curable)
-            )
-    if left is not None:
-        return left()
-    if wandb.note:
-        console.print(wandb.note, highlight=False, markup=False, soft_wrap=True)
-    write_outputs(journal, state, workspace, console)
-    _tell_how_to_go_on(console, state)
-    return _code(state)
+            stopped = _stopped(stop, workers, asked=stop_reason() is not None, state=state, console=console)
+    return stopped, wandb.note
+
+
+def _stopped(
+    stop: Exception, workers: Execution | None, *, asked: bool, state: State, console: Console
+) -> Callable[[], int]:
+    """Return what to do once everything is closed; misconfigured workers are the user's to mend."""
+    if asked:
+        return partial(_interrupted, console, stop)
+    if workers is not None and workers.misconfigured():
+        raise ExecutionError(str(stop)) from stop
+    return partial(_broken, console, stop, state, workers is None or workers.curable())
 
 
 def _wandb(journal: Journal, state: State, config: CampaignConfig, workspace: Workspace) -> WandbView:
@@ -189,11 +209,7 @@ def _open_journal(root: Path, loaded: LoadedConfig, console: Console) -> Journal
     except OSError as error:
         what = f"cannot be made ({error.strerror}); name another campaign folder with --folder"
         raise ConfigError(root, Problem("", what)) from error
-
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    return Journal(root, locks=loaded.config.execution.locks, say=say)
+    return Journal(root, locks=loaded.config.execution.locks, say=lambda line: _say(console, [line]))
 
 
 def _strangers(root: Path) -> bool:
@@ -242,7 +258,7 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
 
 def _interrupted(console: Console, stop: Exception) -> int:
     hint = "Nothing is lost; run the same command again to continue."
-    console.print(f"Stopped: {stop}. {hint}", markup=False, highlight=False, soft_wrap=True)
+    _say(console, [f"Stopped: {stop}. {hint}"])
     return exit_codes.INTERRUPTED
 
 
@@ -255,7 +271,7 @@ def _broken(console: Console, stop: Exception, state: State, curable: bool) -> i
         raise RestartWanted(f"{_sentence(stop)} Nothing is lost. {again}", finished)
     often = f" {before} restarts did not help; see logs/interchange.txt in the campaign's folder." if curable else ""
     hint = "Nothing is lost; run the same command again to continue."
-    console.print(f"Stopped: {stop}.{often} {hint}", markup=False, highlight=False, soft_wrap=True)
+    _say(console, [f"Stopped: {stop}.{often} {hint}"])
     return exit_codes.RETRY
 
 
@@ -264,17 +280,19 @@ def _sentence(error: Exception) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def _say(console: Console, texts: Iterable[str]) -> None:
+    for text in texts:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _tell(console: Console, state: State, entries: Iterable[Entry]) -> None:
     """Print what was journaled before anybody watched."""
-    for entry in entries:
-        for text in lines(entry, state):
-            console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+    _say(console, (f"  {text}" for entry in entries for text in lines(entry, state)))
 
 
 def _tell_how_to_go_on(console: Console, state: State) -> None:
     if state.verdict is not None and state.verdict.verdict in LIFTABLE_VERDICTS:
-        hint = "To continue, change `budget` or `execution` in the config and run the same command again."
-        console.print(hint, markup=False, highlight=False, soft_wrap=True)
+        _say(console, ["To continue, change `budget` or `execution` in the config and run the same command again."])
 
 
 def _code(state: State) -> int:
