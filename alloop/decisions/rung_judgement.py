@@ -19,8 +19,10 @@ from alloop.journal.events import Event, ProductionExtended, RungJudged, Subsets
 from alloop.state.records import FrameState, RungState
 from alloop.state.state import State
 from alloop.tasks.contract.evaluate import EvaluateSummary
-from alloop.transport.results import TransportSummary
+from alloop.transport.quantities import Reading, read_quantities
+from alloop.transport.results import Measured, TransportSummary
 from policies.stopping.ladder import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise
+from policies.stopping.transport import QUANTITIES
 
 Floats = NDArray[np.float64]
 
@@ -182,34 +184,32 @@ def _energy_errors(evaluation: EvaluateSummary, rung: RungState, frames: list[Fr
 
 
 def _transport(rung: RungState, system: str, state: State, charter: Charter) -> TransportEvidence:
-    length = production_ps(rung, charter)
+    length, at_K = production_ps(rung, charter), charter.config.ladder.conductivity_at_K
     answers = [state.transports[rung.name, fit, system, length] for fit in sorted(rung.models)]
     summaries = [answer.transport if answer is not None else None for answer in answers]
-    rows = np.array([_row(summary, charter.config.ladder.conductivity_at_K) for summary in summaries]).reshape(-1, 4)
+    readings = [read_quantities(summary, at_K) for summary in summaries]
+    numbers: dict[str, Floats] = {}
+    for field in (quantity.field for quantity in QUANTITIES):
+        numbers |= _columns(field, [reading[field] for reading in readings])
     return TransportEvidence(
         system=system,
-        activation_energy_eV=rows[:, 0],
-        se_activation_energy_eV=rows[:, 1],
-        ln_sigma=rows[:, 2],
-        se_ln_sigma=rows[:, 3],
-        unmeasured=_first([_unmeasured(summary) for summary in summaries]),
+        **numbers,
+        unmeasured=_first([_unmeasured(*pair) for pair in zip(summaries, readings, strict=True)]),
         unphysical=_first([summary.unphysical for summary in summaries if summary is not None]),
     )
 
 
-def _row(summary: TransportSummary | None, target_K: float) -> tuple[float, float, float, float]:
-    """Return Ea and ln σ of one fit with their errors; NaN where it is not known."""
-    nothing = (math.nan, math.nan)
-    if summary is None or summary.arrhenius is None:
-        return *nothing, *nothing
-    energy = summary.arrhenius.activation_energy_eV
-    found = next((t.ln_sigma for t in summary.arrhenius.targets if abs(t.temperature_K - target_K) < 1e-6), None)
-    first = (energy.value, math.nan if energy.se is None else energy.se)
-    return *first, *(nothing if found is None else (found.value, math.nan if found.se is None else found.se))
+def _columns(field: str, fits: list[Reading]) -> dict[str, Floats]:
+    """Return a quantity of the fits and its error from the dynamics; NaN where it is not known."""
+    known = [(fit.value, fit.se) if isinstance(fit, Measured) else (None, None) for fit in fits]
+    values, errors = np.array(known, dtype=float).reshape(-1, 2).T
+    return {field: values, f"se_{field}": errors}
 
 
-def _unmeasured(summary: TransportSummary | None) -> str | None:
-    return "a measurement failed" if summary is None else summary.unmeasured
+def _unmeasured(summary: TransportSummary | None, readings: dict[str, Reading]) -> str | None:
+    """Return why something could not be measured with a fit, or None."""
+    whole = summary.unmeasured if summary is not None else None
+    return whole or next((reading for reading in readings.values() if isinstance(reading, str)), None)
 
 
 def _first(reasons: list[str | None]) -> str | None:

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from alloop.status.numbers import finite, plus_minus
+from policies.stopping.transport import QUANTITIES, Quantity
+
+SHORT = {"activation energy": "Ea"}
+"""What a line of text calls a quantity, where that is not its name."""
 
 
 def rung_name(size: int) -> str:
@@ -20,9 +24,18 @@ def rung_name(size: int) -> str:
     return f"rung {size}" if size else "foundation"
 
 
-def activation_energy_text(row: Mapping[str, Any]) -> str:
-    """Return the activation energy of a system on a rung in words."""
-    return plus_minus(finite(row.get("activation_energy_eV")), finite(row.get("se_activation_energy_eV")), "eV")
+def quantity_text(quantity: Quantity, row: Mapping[str, Any]) -> str:
+    """Return a quantity of a system on a rung in words.
+
+    Examples
+    --------
+    >>> quantity_text(QUANTITIES[0], {"activation_energy_eV": 0.3, "se_activation_energy_eV": 0.01})
+    'Ea 0.300 ± 0.010 eV'
+    """
+    if quantity.field == "ln_sigma":
+        return conductivity_text(row)
+    value, error = finite(row.get(quantity.field)), finite(row.get(f"se_{quantity.field}"))
+    return f"{SHORT.get(quantity.name, quantity.name)} {plus_minus(value, error, quantity.unit)}".rstrip()
 
 
 def conductivity_text(row: Mapping[str, Any]) -> str:
@@ -44,7 +57,8 @@ def conductivity_text(row: Mapping[str, Any]) -> str:
 
 def transport_text(row: Mapping[str, Any]) -> str:
     """Return the transport of a system on a rung in one line."""
-    said = f"{row.get('system', '?')}: Ea {activation_energy_text(row)}, {conductivity_text(row)}"
+    quantities = [quantity_text(quantity, row) for quantity in QUANTITIES if quantity.field in row]
+    said = f"{row.get('system', '?')}: {', '.join(quantities)}"
     for what in ("unphysical", "unmeasured"):
         if row.get(what):
             return f"{said} ({what}: {row[what]})"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-_Number = TypeVar("_Number", bound=np.generic)
+from policies.arrays import frozen, frozen_floats
 
 OFFERED_BLIND = ("initial", "random")
 """Reasons of offers that no committee had a say in."""
@@ -68,15 +68,17 @@ class Candidates:
 
     def __post_init__(self) -> None:
         for name in ("disagreement_eV_per_A", "min_contact"):
-            object.__setattr__(self, name, _vector(getattr(self, name)))
-        expected = {element: _vector(errors) for element, errors in self.expected_error_eV_per_A.items()}
+            object.__setattr__(self, name, frozen_floats(getattr(self, name)).reshape(-1))
+        expected = {
+            element: frozen_floats(errors).reshape(-1) for element, errors in self.expected_error_eV_per_A.items()
+        }
         object.__setattr__(self, "expected_error_eV_per_A", expected)
         if self.novelty is not None:
-            object.__setattr__(self, "novelty", _vector(self.novelty))
+            object.__setattr__(self, "novelty", frozen_floats(self.novelty).reshape(-1))
         if self.separation is not None:
-            object.__setattr__(self, "separation", _frozen(np.array(self.separation, dtype=np.float64)))
+            object.__setattr__(self, "separation", frozen_floats(self.separation))
         if self.quiet is not None:
-            object.__setattr__(self, "quiet", _frozen(np.array(self.quiet, dtype=np.int_).reshape(-1)))
+            object.__setattr__(self, "quiet", frozen(np.array(self.quiet, dtype=np.int_).reshape(-1)))
         self._check()
 
     def _check(self) -> None:
@@ -205,12 +207,3 @@ class SelectionPolicy(Protocol):
             Chosen and rejected frames; the others wait.
         """
         ...
-
-
-def _vector(values: ArrayLike) -> NDArray[np.float64]:
-    return _frozen(np.array(values, dtype=np.float64).reshape(-1))
-
-
-def _frozen(values: NDArray[_Number]) -> NDArray[_Number]:
-    values.setflags(write=False)
-    return values

@@ -52,6 +52,10 @@ class Combined:
         """Standard error of the mean; NaN with one fit, whose luck nobody can know."""
         return float(np.fmax(self.spread, self.md)) / math.sqrt(self.fits) if self.fits > 1 else math.nan
 
+    def standard_error(self, alone: bool) -> float:
+        """Return `se`, or the error of the dynamics of a fit that is `alone`: there is only one such model."""
+        return self.md if alone and self.fits == 1 else self.se
+
     @property
     def variance_spread(self) -> float:
         """Variance of the mean as the scatter between fits shows it."""

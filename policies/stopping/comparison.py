@@ -10,7 +10,7 @@ from __future__ import annotations
 from policies.stopping.judgement import Judgement, judge_change
 from policies.stopping.resampling import paired_standard_error, rmse
 from policies.stopping.rungs import UNITS, RungEvidence, squared_errors
-from policies.stopping.transport import TransportEvidence, judge_transport
+from policies.stopping.transport import TransportEvidence, TransportTolerances, judge_transport
 
 
 def compare_rungs(
@@ -20,14 +20,12 @@ def compare_rungs(
     tolerance_forces: float,
     seed: int,
     resamples: int = 1000,
-    *,
-    tolerance_activation_energy_eV: float = 0.03,
-    tolerance_ln_sigma: float = 0.35,
+    **tolerances: float,
 ) -> tuple[Judgement, ...]:
     """Judge how the held-out errors and the transport of two rungs differ.
 
-    The energy RMSE (meV/atom) and the force RMSE (meV/Å) are paired frame by frame. Then follow the activation energy
-    (eV) and ln σ of every system of whose transport both rungs say something.
+    The energy RMSE (meV/atom) and the force RMSE (meV/Å) are paired frame by frame. Then follow the quantities of
+    transport (`policies.stopping.transport.QUANTITIES`) of every system that both rungs have transport of.
 
     Parameters
     ----------
@@ -39,14 +37,14 @@ def compare_rungs(
         Seed of the resampling.
     resamples : int
         Bootstrap resamples.
-    tolerance_activation_energy_eV, tolerance_ln_sigma : float
-        Change of the transport that does not matter (eV, and natural logarithm).
+    **tolerances : float
+        Changes of the transport that do not matter, see `policies.stopping.transport.TransportTolerances`.
 
     Returns
     -------
     tuple of Judgement
-        Energy RMSE, force RMSE, and two of every system. The error bars of the held-out errors are NaN, and nothing
-        is found, if a rung has fewer than two fits or walkers.
+        Energy RMSE, force RMSE, and the quantities of every system. The error bars of the held-out errors are NaN, and
+        nothing is found, if a rung has fewer than two fits or walkers.
 
     Raises
     ------
@@ -58,7 +56,7 @@ def compare_rungs(
     if not (previous.fits and last.fits and last.frames):
         raise ValueError(f"rungs {previous.size} and {last.size}: no errors to compare")
     before, after = squared_errors(previous), squared_errors(last)
-    tolerances = {"energy RMSE": tolerance_energy, "force RMSE": tolerance_forces}
+    relative = {"energy RMSE": tolerance_energy, "force RMSE": tolerance_forces}
     held_out = tuple(
         judge_change(
             metric,
@@ -68,12 +66,11 @@ def compare_rungs(
             paired_standard_error(before[metric], after[metric], last.cluster, seed, resamples),
             relative=tolerance,
         )
-        for metric, tolerance in tolerances.items()
+        for metric, tolerance in relative.items()
     )
-    transport = (
-        judge_transport(*pair, tolerance_activation_energy_eV, tolerance_ln_sigma) for pair in _shared(previous, last)
-    )
-    return held_out + tuple(judgement for pair in transport for judgement in pair)
+    allowed = TransportTolerances(**tolerances)
+    systems = (judge_transport(*pair, allowed) for pair in _shared(previous, last))
+    return held_out + tuple(judgement for system in systems for judgement in system)
 
 
 def _shared(previous: RungEvidence, last: RungEvidence) -> list[tuple[TransportEvidence, TransportEvidence]]:

@@ -7,7 +7,6 @@ where only the error of the dynamics stands in its way, the policy asks for long
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -15,7 +14,13 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 from policies.stopping.comparison import compare_rungs
 from policies.stopping.judgement import CRITICAL, Judgement, judge_change
 from policies.stopping.rungs import RungEvidence, RungSummary, summarise, systems_of
-from policies.stopping.transport import TransportEvidence, TransportRow, transport_changes
+from policies.stopping.transport import (
+    QUANTITIES,
+    TransportEvidence,
+    TransportRow,
+    TransportTolerances,
+    transport_changes,
+)
 
 __all__ = [
     "CRITICAL",
@@ -94,7 +99,8 @@ class StoppingPolicy(Protocol):
         ...
 
 
-class LadderStopping:
+@dataclass(eq=False)
+class LadderStopping(TransportTolerances):
     """Converged when the last two rungs agree on the held-out errors and on the transport of every system.
 
     The last rung is the largest one with evidence; it is compared with the one before it on the ladder, and nothing
@@ -106,15 +112,12 @@ class LadderStopping:
     little to say anything, and the rungs may be measured for longer, that is asked for. When the largest rung of the
     ladder is judged and not converged, the ladder is exhausted.
 
-    Parameters
+    Attributes
     ----------
     tolerance_energy, tolerance_forces : float
         Change of the RMSE that does not matter, as a fraction of the previous rung's.
     resamples : int
         Bootstrap resamples of an error bar.
-    tolerance_activation_energy_eV, tolerance_ln_sigma : float
-        Change of the activation energy (eV), and of the natural logarithm of the conductivity at the target
-        temperature, that does not matter.
 
     Raises
     ------
@@ -122,23 +125,14 @@ class LadderStopping:
         If a tolerance is not positive and finite, or there are fewer than 100 resamples.
     """
 
-    def __init__(
-        self,
-        tolerance_energy: float = 0.10,
-        tolerance_forces: float = 0.10,
-        resamples: int = 1000,
-        tolerance_activation_energy_eV: float = 0.03,
-        tolerance_ln_sigma: float = 0.35,
-    ) -> None:
-        self.tolerance_energy = _positive("tolerance_energy", tolerance_energy)
-        self.tolerance_forces = _positive("tolerance_forces", tolerance_forces)
-        self.tolerance_activation_energy_eV = _positive(
-            "tolerance_activation_energy_eV", tolerance_activation_energy_eV
-        )
-        self.tolerance_ln_sigma = _positive("tolerance_ln_sigma", tolerance_ln_sigma)
-        if resamples < 100:
-            raise ValueError(f"resamples must be at least 100, got {resamples}")
-        self.resamples = resamples
+    tolerance_energy: float = 0.10
+    tolerance_forces: float = 0.10
+    resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.resamples < 100:
+            raise ValueError(f"resamples must be at least 100, got {self.resamples}")
 
     def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | MeasureMore | None:
         """Judge the rungs so far; see `StoppingPolicy.judge`.
@@ -180,8 +174,7 @@ class LadderStopping:
             self.tolerance_forces,
             seed,
             self.resamples,
-            tolerance_activation_energy_eV=self.tolerance_activation_energy_eV,
-            tolerance_ln_sigma=self.tolerance_ln_sigma,
+            **{quantity.tolerance_key: self.of(quantity) for quantity in QUANTITIES},
         )
 
     def _measure_more(
@@ -244,12 +237,6 @@ def _longer(pair: tuple[RungEvidence, RungEvidence], judgement: Judgement) -> li
 
 def _between(pair: tuple[RungEvidence, RungEvidence], judgements: tuple[Judgement, ...]) -> str:
     return f"from {pair[0].size} to {pair[1].size} labels: " + "; ".join(map(str, judgements))
-
-
-def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return value
 
 
 def _by_size(rungs: Sequence[RungEvidence]) -> Mapping[int, RungEvidence]:

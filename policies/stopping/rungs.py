@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from policies.arrays import frozen_floats
 from policies.stopping.resampling import rmse, standard_error
 from policies.stopping.transport import TransportEvidence, TransportRow, transport_row
 
@@ -54,7 +55,7 @@ class RungEvidence:
 
     def __post_init__(self) -> None:
         for name in ("energy_error", "forces_squared_error"):
-            object.__setattr__(self, name, _matrix(getattr(self, name)))
+            object.__setattr__(self, name, frozen_floats(getattr(self, name)))
         shape = self.energy_error.shape
         if self.forces_squared_error.shape != shape or len(shape) != 2 or shape[1] != len(self.cluster):
             raise ValueError(
@@ -153,9 +154,3 @@ def squared_errors(rung: RungEvidence) -> dict[str, NDArray[np.float64]]:
         "energy RMSE": (1000.0 * rung.energy_error) ** 2,
         "force RMSE": 1e6 * rung.forces_squared_error,
     }
-
-
-def _matrix(values: ArrayLike) -> NDArray[np.float64]:
-    matrix = np.array(values, dtype=np.float64)
-    matrix.setflags(write=False)
-    return matrix

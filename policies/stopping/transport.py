@@ -6,16 +6,79 @@ Every fit of a rung predicts an activation energy and a conductivity with molecu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from policies.arrays import frozen_floats
 from policies.stopping.combination import Change, Combined, combine
 from policies.stopping.judgement import Judgement, Limit, judge_change
 
-QUANTITIES = {"activation energy": "activation_energy_eV", "ln σ": "ln_sigma"}
-"""Field of `TransportEvidence` that holds each quantity; σ is in S/cm."""
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of the transport of a system that rungs are compared by.
+
+    Attributes
+    ----------
+    name : str
+        What judgements and tables call it.
+    field : str
+        Field of `TransportEvidence` and `TransportRow` that holds it; the names of its errors and of its tolerance end
+        in the same.
+    unit : str
+        Unit of its values; empty if it has none.
+    """
+
+    name: str
+    field: str
+    unit: str
+
+    @property
+    def tolerance_key(self) -> str:
+        """Field of `TransportTolerances` that holds its tolerance."""
+        return f"tolerance_{self.field}"
+
+    def metric(self, system: str) -> str:
+        """Return what the judgement of one system is called."""
+        return f"{self.name} of {system}"
+
+
+QUANTITIES = (Quantity("activation energy", "activation_energy_eV", "eV"), Quantity("ln σ", "ln_sigma", ""))
+"""All quantities, in the order of their judgements; σ is in S/cm. Another one needs a tolerance and fields below."""
+
+
+@dataclass(kw_only=True, eq=False)
+class TransportTolerances:
+    """The change of each of `QUANTITIES` that does not matter. Not frozen: a policy made of it may have a state.
+
+    Attributes
+    ----------
+    tolerance_activation_energy_eV : float
+        Of the activation energy (eV).
+    tolerance_ln_sigma : float
+        Of the natural logarithm of the conductivity at the target temperature.
+
+    Raises
+    ------
+    ValueError
+        If a tolerance is not positive and finite.
+    """
+
+    tolerance_activation_energy_eV: float = 0.03
+    tolerance_ln_sigma: float = 0.35
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self) if field.name.startswith("tolerance_")):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be positive and finite, got {value}")
+
+    def of(self, quantity: Quantity) -> float:
+        """Return the tolerance of a quantity, in its unit."""
+        return float(getattr(self, quantity.tolerance_key))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +116,13 @@ class TransportEvidence:
     unphysical: str | None = None
 
     def __post_init__(self) -> None:
-        names = ("activation_energy_eV", "se_activation_energy_eV", "ln_sigma", "se_ln_sigma")
-        for name in names:
-            object.__setattr__(self, name, _vector(getattr(self, name)))
-        shapes = {getattr(self, name).shape for name in names}
+        for name in (name for quantity in QUANTITIES for name in (quantity.field, f"se_{quantity.field}")):
+            object.__setattr__(self, name, frozen_floats(getattr(self, name)))
+        values, errors = zip(*map(self._numbers, QUANTITIES), strict=True)
+        shapes = {array.shape for array in (*values, *errors)}
         if len(shapes) != 1 or len(shapes.pop()) != 1:
-            raise ValueError(f"transport of {self.system}: need four arrays of one number per fit")
-        if (self.se_activation_energy_eV < 0).any() or (self.se_ln_sigma < 0).any():
+            raise ValueError(f"transport of {self.system}: need {2 * len(QUANTITIES)} arrays of one number per fit")
+        if any((array < 0).any() for array in errors):
             raise ValueError(f"transport of {self.system}: a standard error is negative")
 
     @property
@@ -81,14 +144,22 @@ class TransportEvidence:
             return f"unmeasured: {self.unmeasured}"
         if self.fits < fewest:
             return f"unmeasured: {self.fits} of at least {fewest} fits have it"
-        if not (np.isfinite(self.activation_energy_eV).all() and np.isfinite(self.ln_sigma).all()):
+        if not all(np.isfinite(self._numbers(quantity)[0]).all() for quantity in QUANTITIES):
             return "unmeasured: its numbers are not all finite"
         return None
 
-    def combined(self, quantity: str) -> Combined:
-        """Return one of `QUANTITIES`, combined over the fits."""
-        field = QUANTITIES[quantity]
-        return combine(getattr(self, field), getattr(self, f"se_{field}"))
+    def combined(self, quantity: Quantity) -> Combined:
+        """Return a quantity combined over the fits that have it.
+
+        Raises
+        ------
+        ValueError
+            If no fit has it.
+        """
+        return combine(*self._numbers(quantity))
+
+    def _numbers(self, quantity: Quantity) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return getattr(self, quantity.field), getattr(self, f"se_{quantity.field}")
 
 
 @dataclass(frozen=True)
@@ -138,59 +209,56 @@ def transport_row(evidence: TransportEvidence, alone: bool = False) -> Transport
     alone : bool
         Whether there is only one such model (the foundation), so that the error of its dynamics is all of its error.
     """
-    energy = _numbers(evidence, "activation energy", alone)
-    sigma = _numbers(evidence, "ln σ", alone)
-    why = evidence.nothing(fewest=1 if alone else 2)
+    numbers: dict[str, float | None] = {}
+    for quantity in QUANTITIES:
+        numbers |= _columns(evidence, quantity, alone)
+    ln_sigma, why = numbers["ln_sigma"], evidence.nothing(fewest=1 if alone else 2)
     return TransportRow(
-        evidence.system,
-        evidence.fits,
-        *energy,
-        *sigma,
-        None if sigma[0] is None else float(np.exp(sigma[0])),
+        system=evidence.system,
+        fits=evidence.fits,
+        **numbers,
+        sigma_S_per_cm=None if ln_sigma is None else float(np.exp(ln_sigma)),
         unmeasured=None if evidence.unphysical or why is None else why.removeprefix("unmeasured: "),
         unphysical=evidence.unphysical,
     )
 
 
 def judge_transport(
-    previous: TransportEvidence,
-    last: TransportEvidence,
-    tolerance_activation_energy_eV: float,
-    tolerance_ln_sigma: float,
-) -> tuple[Judgement, Judgement]:
-    """Judge how the activation energy (eV) and ln σ of one system changed.
+    previous: TransportEvidence, last: TransportEvidence, tolerances: TransportTolerances
+) -> tuple[Judgement, ...]:
+    """Judge how each of `QUANTITIES` of one system changed.
 
     Parameters
     ----------
     previous, last : TransportEvidence
         The system on two rungs; both say something (`TransportEvidence.nothing` is None).
-    tolerance_activation_energy_eV, tolerance_ln_sigma : float
-        Change that does not matter (eV, and natural logarithm).
+    tolerances : TransportTolerances
+        Changes that do not matter.
 
     Returns
     -------
     tuple of Judgement
-        Activation energy first.
+        In the order of `QUANTITIES`.
     """
-    (energy, energy_change), (sigma, sigma_change) = transport_changes(previous, last).items()
-    return (
-        _judge(energy, "eV", last.system, energy_change, tolerance_activation_energy_eV),
-        _judge(sigma, "", last.system, sigma_change, tolerance_ln_sigma),
+    changes = transport_changes(previous, last)
+    return tuple(
+        _judge(quantity, last.system, changes[quantity.metric(last.system)], tolerances.of(quantity))
+        for quantity in QUANTITIES
     )
 
 
 def transport_changes(previous: TransportEvidence, last: TransportEvidence) -> dict[str, Change]:
     """Return how each of `QUANTITIES` of one system changed, with its error bar, by the name of the metric."""
     return {
-        f"{quantity} of {last.system}": Change(previous.combined(quantity), last.combined(quantity))
+        quantity.metric(last.system): Change(previous.combined(quantity), last.combined(quantity))
         for quantity in QUANTITIES
     }
 
 
-def _judge(metric: str, unit: str, system: str, change: Change, tolerance: float) -> Judgement:
+def _judge(quantity: Quantity, system: str, change: Change, tolerance: float) -> Judgement:
     judgement = judge_change(
-        metric,
-        unit,
+        quantity.metric(system),
+        quantity.unit,
         change.previous.value,
         change.last.value,
         change.se,
@@ -207,22 +275,12 @@ def _limit(change: Change, tolerance: float) -> Limit:
     return "fits" if change.critical * change.best_se() > tolerance else "change"
 
 
-def _numbers(
-    evidence: TransportEvidence, quantity: str, alone: bool
-) -> tuple[float | None, float | None, float | None, float | None]:
+def _columns(evidence: TransportEvidence, quantity: Quantity, alone: bool) -> dict[str, float | None]:
     """Return mean, standard error of the mean, spread between fits and error of the dynamics of one fit."""
-    if not np.isfinite(getattr(evidence, QUANTITIES[quantity])).any():
-        return None, None, None, None
-    all_fits = evidence.combined(quantity)
-    se = all_fits.md if alone and all_fits.fits == 1 else all_fits.se
-    return all_fits.value, _known(se), _known(all_fits.spread), _known(all_fits.md)
-
-
-def _known(value: float) -> float | None:
-    return value if np.isfinite(value) else None
-
-
-def _vector(values: ArrayLike) -> NDArray[np.float64]:
-    vector = np.array(values, dtype=np.float64)
-    vector.setflags(write=False)
-    return vector
+    name = quantity.field
+    names = (name, f"se_{name}", f"spread_{name}", f"md_{name}")
+    if not np.isfinite(getattr(evidence, name)).any():
+        return dict.fromkeys(names)
+    fits = evidence.combined(quantity)
+    numbers = (fits.value, fits.standard_error(alone), fits.spread, fits.md)
+    return {name: value if np.isfinite(value) else None for name, value in zip(names, numbers, strict=True)}

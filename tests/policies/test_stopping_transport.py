@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.stopping import Production, heldout
 from policies.stopping.ladder import LadderStopping, MeasureMore, TransportEvidence, Verdict, summarise
-from policies.stopping.transport import judge_transport
+from policies.stopping.transport import TransportTolerances, judge_transport
 from tests.support.ladders import SIZES, evidence_of, ladder_of
 
 POLICY = LadderStopping(resamples=100)
@@ -199,7 +199,10 @@ def test_false_stops_are_rare_when_the_truth_moves_by_twice_the_tolerance(fits, 
     rng = np.random.default_rng(5)
     both = (evidence_of(0.3, -4.0, rng, fits=fits, fit_sd=fit_sd, md=md) for _ in range(600))
     after = (evidence_of(0.3, -4.0 + sign * 2 * LN, rng, fits=fits, fit_sd=fit_sd, md=md) for _ in range(600))
-    stops = [all(j.equivalent for j in judge_transport(*pair, EA, LN)) for pair in zip(both, after, strict=True)]
+    stops = [
+        all(j.equivalent for j in judge_transport(*pair, TransportTolerances()))
+        for pair in zip(both, after, strict=True)
+    ]
     assert np.mean(stops) < 0.01
 
 
@@ -213,7 +216,7 @@ def test_whole_campaigns_do_not_stop_while_the_truth_moves_by_twice_the_toleranc
 def test_a_change_of_just_the_tolerance_passes_at_the_level_of_the_test():
     rng = np.random.default_rng(7)
     pairs = [[evidence_of(0.3, -4.0 + move, rng, fit_sd=0.1, md=0.1) for move in (0.0, LN)] for _ in range(2000)]
-    assert np.mean([judge_transport(*pair, EA, LN)[1].equivalent for pair in pairs]) < 0.065
+    assert np.mean([judge_transport(*pair, TransportTolerances())[1].equivalent for pair in pairs]) < 0.065
 
 
 def test_a_truth_that_stands_still_is_seen_to():

@@ -176,7 +176,7 @@ def over_fits(
 def activation_energy(rung: CombinedRung, plane: str = "") -> Measured | None:
     """Return the activation energy of a rung (eV), in all directions or within a plane."""
     if not plane:
-        return rung.activation_energy_eV
+        return rung.scalars["activation_energy_eV"]
     fits = [fit.summary.arrhenius for fit in rung.fits if fit.summary.arrhenius]
     return combined([fit.planes_eV[plane] for fit in fits if plane in fit.planes_eV], alone=rung.size == 0)
 

@@ -38,9 +38,11 @@ from alloop.report.transport.tables import (
     RungTransport,
     combine_rungs,
     rung_label,
+    scalar_quantities,
 )
 from alloop.status.numbers import powers
 from alloop.transport.results import Measured
+from policies.stopping.transport import Quantity
 
 HOW_RUNGS = (
     "Every fit of a rung runs production molecular dynamics; D is the tracer diffusivity of the mobile ions from "
@@ -132,17 +134,23 @@ def rung_table(rungs: Sequence[RungTransport], errors: Mapping[ErrorKey, Heldout
 def _system_table(
     rows: Sequence[CombinedRung], targets: Sequence[float], errors: Mapping[ErrorKey, HeldoutErrors]
 ) -> str:
-    head = ["Rung", "Fits", "Force RMSE, meV/Å", "Energy RMSE, meV/atom", "Activation energy, eV"]
+    scalars = scalar_quantities()
+    head = ["Rung", "Fits", "Force RMSE, meV/Å", "Energy RMSE, meV/atom", *map(_heading, scalars)]
     head += [f"σ at {_kelvin(target)}, S/cm" for target in targets]
     lines = []
     for row in rows:
         found = errors.get((row.kind, row.size))
         held_out = (found.forces_meV_per_A, found.energy_meV_per_atom) if found else (None, None)
         label = text(rung_label(row.kind, row.size)) + ("<br><small>acquired</small>" if _acquired(row) else "")
-        line = [label, str(len(row.fits)), *(number(value) for value in (*held_out, row.activation_energy_eV))]
+        line = [label, str(len(row.fits)), *(number(value) for value in held_out)]
+        line += [number(row.scalars[quantity.field]) for quantity in scalars]
         lines.append([*line, *(_sigma(row.sigma_at(target)) for target in targets)])
     flags = [f"<li>{text(row.label)}: {text(flag, 400)}</li>" for row in rows for flag in row.flags]
-    return table(head, lines, numeric=range(1, 5 + len(targets))) + (f"<ul>{''.join(flags)}</ul>" if flags else "")
+    return table(head, lines, numeric=range(1, len(head))) + (f"<ul>{''.join(flags)}</ul>" if flags else "")
+
+
+def _heading(quantity: Quantity) -> str:
+    return quantity.name.capitalize() + (f", {quantity.unit}" if quantity.unit else "")
 
 
 def _acquired(row: CombinedRung) -> bool:

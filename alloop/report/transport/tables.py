@@ -12,8 +12,11 @@ from typing import Literal
 import numpy as np
 
 from alloop.files.durable import write_durably
+from alloop.status.numbers import finite
+from alloop.transport.quantities import SCALARS
 from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TransportCurves, TransportSummary
-from policies.stopping.transport import TransportEvidence, transport_row
+from policies.stopping.combination import combine
+from policies.stopping.transport import QUANTITIES, Quantity
 
 Chosen = Literal["acquired", "random subset"]
 RungKey = tuple[str, Chosen, int]
@@ -100,8 +103,8 @@ class CombinedRung:
         Which rung; see `RungTransport`.
     fits : tuple of RungTransport
         Its fits.
-    activation_energy_eV : Measured or None
-        Mean over the fits that have one (eV).
+    scalars : dict of Measured or None
+        Mean over the fits that have it of every quantity of `alloop.transport.quantities.SCALARS`, by its field.
     sigma : tuple of CombinedSigma
         Conductivities at the target temperatures.
     flags : tuple of str
@@ -112,7 +115,7 @@ class CombinedRung:
     kind: Chosen
     size: int
     fits: tuple[RungTransport, ...]
-    activation_energy_eV: Measured | None
+    scalars: Mapping[str, Measured | None]
     sigma: tuple[CombinedSigma, ...]
     flags: tuple[str, ...]
 
@@ -124,6 +127,11 @@ class CombinedRung:
     def sigma_at(self, temperature_K: float) -> CombinedSigma | None:
         """Return the conductivity at a target temperature."""
         return next((sigma for sigma in self.sigma if sigma.temperature_K == temperature_K), None)
+
+
+def scalar_quantities() -> tuple[Quantity, ...]:
+    """Return the quantities that a rung has one of; its conductivities belong to temperatures."""
+    return tuple(quantity for quantity in QUANTITIES if quantity.field in SCALARS)
 
 
 def rung_label(kind: Chosen, size: int) -> str:
@@ -149,10 +157,16 @@ def _combine(key: RungKey, fits: Sequence[RungTransport]) -> CombinedRung:
         kind=kind,
         size=size,
         fits=tuple(fits),
-        activation_energy_eV=combined([item.activation_energy_eV for item in arrhenius], alone=size == 0),
+        scalars={field: combined(_known(fits, field), alone=size == 0) for field in SCALARS},
         sigma=_sigmas(arrhenius, alone=size == 0),
         flags=_flags(fits),
     )
+
+
+def _known(fits: Sequence[RungTransport], field: str) -> list[Measured]:
+    """Return a quantity of the fits that have it."""
+    readings = (SCALARS[field](fit.summary) for fit in fits)
+    return [reading for reading in readings if isinstance(reading, Measured)]
 
 
 def combined(values: Sequence[Measured], *, alone: bool) -> Measured | None:
@@ -163,10 +177,9 @@ def combined(values: Sequence[Measured], *, alone: bool) -> Measured | None:
     """
     if not values:
         return None
-    numbers = np.array([item.value for item in values])
-    errors = np.array([np.nan if item.se is None else item.se for item in values])
-    row = transport_row(TransportEvidence("", numbers, errors, numbers, errors), alone)
-    return Measured(value=float(numbers.mean()), se=row.se_activation_energy_eV)
+    errors = [np.nan if item.se is None else item.se for item in values]
+    fits = combine(np.array([item.value for item in values]), np.array(errors))
+    return Measured(value=fits.value, se=finite(fits.standard_error(alone)))
 
 
 def _sigmas(arrhenius: Sequence[ArrheniusTransport], *, alone: bool) -> tuple[CombinedSigma, ...]:
@@ -227,7 +240,8 @@ def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, Held
     targets = sorted({sigma.temperature_K for rung in combined_rungs for sigma in rung.sigma})
     head = ["system", "labels", "chosen", "fit", "force_rmse_meV_per_A", "force_rmse_se_meV_per_A"]
     head += ["energy_rmse_meV_per_atom", "energy_rmse_se_meV_per_atom"]
-    head += ["activation_energy_eV", "activation_energy_se_eV"]
+    for quantity in scalar_quantities():
+        head += [quantity.field, _error_column(quantity)]
     for target in targets:
         head += [f"sigma_{target:g}K_S_per_cm", f"ln_sigma_{target:g}K_se", f"sigma_{target:g}K_how"]
     lines: list[list[object]] = []
@@ -240,20 +254,26 @@ def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, Held
 
 def _alone(fit: RungTransport) -> CombinedRung:
     """Return a fit with the error of its own dynamics, nothing else."""
-    arrhenius = [fit.summary.arrhenius] if fit.summary.arrhenius else []
-    energy = arrhenius[0].activation_energy_eV if arrhenius else None
-    sigma = _sigmas(arrhenius, alone=True)
-    return CombinedRung(fit.system, fit.kind, fit.size, (fit,), energy, sigma, _flags([fit]))
+    scalars = {field: next(iter(_known([fit], field)), None) for field in SCALARS}
+    sigma = _sigmas([fit.summary.arrhenius] if fit.summary.arrhenius else [], alone=True)
+    return CombinedRung(fit.system, fit.kind, fit.size, (fit,), scalars, sigma, _flags([fit]))
 
 
 def _line(rung: CombinedRung, fit: str, targets: Sequence[float], errors: HeldoutErrors | None) -> list[object]:
     line: list[object] = [rung.system, rung.size, rung.kind, fit]
     line += _two(errors.forces_meV_per_A if errors else None) + _two(errors.energy_meV_per_atom if errors else None)
-    line += _two(rung.activation_energy_eV)
+    for quantity in scalar_quantities():
+        line += _two(rung.scalars[quantity.field])
     for target in targets:
         sigma = rung.sigma_at(target)
         line += [sigma.sigma_S_per_cm, sigma.ln_sigma.se, " ".join(sigma.how)] if sigma else [None] * 3
     return [*line, "; ".join(rung.flags)]
+
+
+def _error_column(quantity: Quantity) -> str:
+    """Return the name of a column of errors, in which the unit is last: ``activation_energy_se_eV``."""
+    unit = f"_{quantity.unit}" if quantity.unit and quantity.field.endswith(f"_{quantity.unit}") else ""
+    return f"{quantity.field.removesuffix(unit)}_se{unit}"
 
 
 def temperatures_csv(rungs: Iterable[RungTransport]) -> str:

@@ -24,7 +24,7 @@ def test_rungs_are_combined_by_how_they_were_chosen():
         ("random subset", 50, 3),
     ]
     assert [row.label for row in found] == ["foundation", "50 labels", "100 labels", "50 labels, random subset"]
-    assert found[1].activation_energy_eV.value == pytest.approx(0.28)
+    assert found[1].scalars["activation_energy_eV"].value == pytest.approx(0.28)
 
 
 def test_the_error_bar_holds_the_spread_between_fits_and_that_of_the_dynamics():
