@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alloop.checks.initial_data import Brought, read_initial_data
-from alloop.checks.sanity import heldout_target
 from alloop.checks.structures import read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
@@ -130,7 +129,7 @@ def project(
     brought = brought or Brought()
     imported = sum(len(frames) for frames in data.values()) if config.data.reference == "same" else 0
     imported += brought.labels
-    training, heldout = max(0, top - imported), heldout_target(config, top)
+    training, heldout = max(0, top - imported), config.heldout.frames_for(top)
     systems = tuple(
         _system(config, name, structure, (training + heldout) / len(structures), _seconds(label_s, name))
         for name, structure in structures.items()

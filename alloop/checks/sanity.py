@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,14 +34,9 @@ def find(config: CampaignConfig, imported_labels: int = 0) -> Iterator[Finding]:
     yield from find_shortage(config, imported_labels)
 
 
-def heldout_target(config: CampaignConfig, rung: int) -> int:
-    """Return how many held-out frames judge a rung of this size."""
-    return max(config.heldout.minimum, math.ceil(config.heldout.fraction * rung))
-
-
 def labels_needed(config: CampaignConfig, rung: int, imported_labels: int = 0) -> int:
     """Return the DFT labels that a rung takes, held-out ones included."""
-    return max(0, rung - imported_labels) + heldout_target(config, rung)
+    return max(0, rung - imported_labels) + config.heldout.frames_for(rung)
 
 
 def find_shortage(config: CampaignConfig, imported: int) -> Iterator[Finding]:
@@ -52,7 +46,7 @@ def find_shortage(config: CampaignConfig, imported: int) -> Iterator[Finding]:
         return
     fits = _largest_rung(config, budget, imported)
     mend = f"lower the rung to {fits} or raise budget.labels" if fits else "raise budget.labels"
-    needed, heldout = labels_needed(config, top, imported), heldout_target(config, top)
+    needed, heldout = labels_needed(config, top, imported), config.heldout.frames_for(top)
     what = f"the rung of {top} takes {needed} labels with its {heldout} held-out ones, and budget.labels is {budget}"
     yield ("ladder", "rungs", config.ladder.rungs.index(top)), f"{what}; {mend}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -172,6 +173,10 @@ class HeldoutConfig(Section):
     minimum: Annotated[int, Field(ge=2)] = Field(8, description="Held-out frames at least.")
     from_generation: Annotated[int, Field(ge=0)] = Field(1, description="First generation whose leader draws them.")
     segment_fs: Positive = Field(500.0, description="MD between two held-out frames.")
+
+    def frames_for(self, rung: int) -> int:
+        """Return how many held-out frames judge a rung of this size."""
+        return max(self.minimum, math.ceil(self.fraction * rung))
 
 
 class LadderConfig(Section):

@@ -86,8 +86,7 @@ class Charter:
 
     def heldout_target(self, rung: int) -> int:
         """Return how many held-out frames judge a rung of this size."""
-        heldout = self.config.heldout
-        return max(heldout.minimum, math.ceil(heldout.fraction * rung))
+        return self.config.heldout.frames_for(rung)
 
     def seed(self, purpose: str) -> int:
         """Return the seed of a purpose: different for every purpose, the same for every run."""
