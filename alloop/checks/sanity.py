@@ -13,10 +13,9 @@ from alloop.config.machine import BatchExecutor
 from alloop.config.science import FoundationFile
 from alloop.config.suggestions import did_you_mean
 from alloop.labelling.registry import engine_of
+from alloop.tasks.contract.request import SLOT_KINDS
 
 Finding = tuple[KeyPath, str]
-
-_SLOT_KINDS = ("explore", "label", "fit", "measure")
 
 
 def find(config: CampaignConfig, imported_labels: int = 0) -> Iterator[Finding]:
@@ -185,7 +184,7 @@ def _fit(config: CampaignConfig) -> Iterator[Finding]:
 
 def _executors(config: CampaignConfig) -> Iterator[Finding]:
     execution = config.execution
-    for kind in _SLOT_KINDS:
+    for kind in SLOT_KINDS:
         name = getattr(execution, kind)
         if name not in execution.executors:
             nearest = did_you_mean(name, execution.executors)

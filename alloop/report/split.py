@@ -16,6 +16,7 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry
 from alloop.tasks.contract.kind import WORK
+from alloop.tasks.contract.request import SLOT_KINDS
 from alloop.tasks.registry import KINDS
 
 IN_FLIGHT, WAITING = "in_flight", "waiting"
@@ -89,7 +90,7 @@ def configured_slots(config: Mapping[str, Any]) -> int:
     """Return how many tasks the executors that are in use can run at once, every block of a batch system included."""
     execution = config.get("execution", {})
     executors = execution.get("executors", {})
-    used = {execution.get(kind) for kind in ("explore", "label", "fit", "measure")} & set(executors)
+    used = {execution.get(kind) for kind in SLOT_KINDS} & set(executors)
     return max(1, sum(_slots(executors[name]) for name in used))
 
 

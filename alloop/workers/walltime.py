@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from alloop.config.machine import BatchExecutor, ExecutionConfig
 from alloop.state.records import TaskState
+from alloop.tasks.contract.request import SLOT_KINDS
 
 MARGIN = 1.2
 """How much longer than the longest so far the next task may take."""
-SLOT_KINDS = ("explore", "label", "fit", "measure")
 
 
 def longest_s(tasks: Iterable[TaskState]) -> dict[str, float]:

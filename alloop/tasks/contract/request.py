@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from alloop.files.canonical_json import content_key
 
+SLOT_KINDS = ("explore", "label", "fit", "measure")
+"""Kinds of slots that tasks occupy; the config names an executor for each."""
+
 
 class Request(BaseModel):
     """Base of every request.
@@ -17,7 +20,7 @@ class Request(BaseModel):
     kind : str
         The task that answers it.
     slot_kind : str
-        The kind of slot it occupies: ``explore``, ``label``, ``fit`` or ``measure``.
+        The kind of slot it occupies, one of `SLOT_KINDS`.
     PHYSICS_VERSION : int
         Raised only when the same request would give another result.
     """
