@@ -6,7 +6,7 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from alloop.campaign.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.campaign.repair import Mender
@@ -52,15 +52,24 @@ class Workers(Protocol):
         ...
 
 
+@runtime_checkable
 class Listener(Protocol):
-    """A view that follows the journal."""
+    """A view of a running campaign.
+
+    Its methods are called on the driver's thread: they return quickly and never raise, because a view that breaks must
+    not break the campaign.
+    """
 
     def on_entry(self, entry: Entry, state: State) -> None:
-        """See one event, already folded into the state."""
+        """See one event of the journal, already folded into the state."""
         ...
 
     def tick(self, state: State, now: float) -> None:
-        """Notice that time passed."""
+        """Notice that time passed; `now` is in seconds since the epoch."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was begun; nothing follows. Called by the one who opened the view, not by the loop."""
         ...
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from alloop.campaign.loop import Campaign, CodeRefusedError, StopRequested
+from alloop.campaign.loop import Campaign, CodeRefusedError, Listener, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
 from alloop.campaign.reuse import brought, checked, way_on
 from alloop.checks.crosscheck import check_elements
@@ -34,7 +34,6 @@ from alloop.decisions.refits import worth_waiting_for
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
 from alloop.journal.verdicts import LIFTABLE_VERDICTS, VERDICTS
-from alloop.monitor.listener import Listener
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.monitor.wandb_upload import WandbView
 from alloop.state.state import State

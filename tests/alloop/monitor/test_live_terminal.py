@@ -7,9 +7,9 @@ import sys
 import pytest
 from rich.console import Console
 
+from alloop.campaign.loop import Listener
 from alloop.journal.events import DriverStarted, LabelsImported
 from alloop.journal.journal import Entry
-from alloop.monitor.listener import Listener
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.state.fold import apply
 from alloop.state.state import State

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from alloop.campaign.loop import Listener
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Journal
-from alloop.monitor.listener import Listener
 from alloop.monitor.wandb_upload import WandbView, choose_mode, has_account, last_published, published_rows, segments
 from tests.support.calibrations import calibrated, told
 from tests.support.journals import play
