@@ -35,7 +35,7 @@ def test_a_labelled_frame_that_stands_in_two_files_is_one_label(tmp_path):
 
 
 BROKEN = "class Mine:\n    def select(self, candidates, window, count, per_walker, seed):\n        raise KeyError\n"
-MENDED = "from policies.selection import RandomSelection as Mine\n"
+MENDED = "from policies import RandomSelection as Mine\n"
 
 
 @pytest.fixture

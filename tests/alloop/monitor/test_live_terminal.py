@@ -134,10 +134,10 @@ def test_a_terminal_that_is_gone_does_not_break_the_campaign(entries, plain):
 READER_LEFT = """
 import sys
 from rich.console import Console
-from alloop.journal import read_entries
-from alloop.monitor.console import ConsoleView
-from alloop.folding import apply
-from alloop.state import State
+from alloop.journal.journal import read_entries
+from alloop.monitor.live_terminal import ConsoleView
+from alloop.state.fold import apply
+from alloop.state.state import State
 
 view, state = ConsoleView(Console(), plain=True), State()
 sys.stdin.readline()
