@@ -3,8 +3,8 @@
     python -m benchmarks.forms [--turns 5] [--atoms 10 80 160] [--shape quickstart vectors] [--work fit explore produce]
 
 Random-weight models, float32, one thread, cells of Li3InCl6. All contenders do the same work turn by turn in one
-process, so that what else the machine does falls on all of them, and processor time counts. A number is the time without
-a form over the time with all of them in the same turn: the median over the turns and, in brackets, least and largest.
+process, so that what else the machine does falls on all of them, and processor time counts. Numbers are times without
+a form over those with all of them in the same turn: the median over the turns and, in brackets, least and largest.
 "MACE" is MACE itself: its own step of training, or ASE's integrator with MACE's calculator.
 
 fit: steps of the optimiser on five frames. explore: four walkers of 10 atoms, or one, make five steps under the leader
