@@ -30,7 +30,7 @@ from ase import Atoms
 from ase.io import read
 
 from alloop.potential.committee import Committee
-from alloop.potential.evaluation import forms, scalar_mace, surface
+from alloop.potential.evaluation import evaluate, model_forms, scalar_mace
 from alloop.potential.evaluation.agreement import Agreement
 from alloop.potential.evaluation.radial import Places
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
@@ -137,7 +137,7 @@ def at_every_pair(self: Any, lengths_A: torch.Tensor) -> list[torch.Tensor]:
 
 def stacked() -> contextlib.AbstractContextManager[None]:
     """Evaluate the members that only look as one stacked model, which no CPU does by itself."""
-    return replaced((surface, "Sequential", lambda models: Sequential(models) if len(models) == 1 else _stack(models)))
+    return replaced((evaluate, "Sequential", lambda models: Sequential(models) if len(models) == 1 else _stack(models)))
 
 
 def _stack(models: Sequence[torch.nn.Module]) -> Stacked:
@@ -147,27 +147,27 @@ def _stack(models: Sequence[torch.nn.Module]) -> Stacked:
     return _stacks[names]
 
 
-def in_model_precision(model: torch.nn.Module) -> list[forms.Form]:
+def in_model_precision(model: torch.nn.Module) -> list[model_forms.Form]:
     """Return the forms of a model whose geometry is in the precision of the model."""
     return [replace(form, vectors=torch.float32) for form in _FASTER_FORMS(model)]
 
 
-_FASTER_FORMS = forms._faster_forms
+_FASTER_FORMS = model_forms._faster_forms
 _stacks: dict[tuple[int, ...], Stacked] = {}
 ALWAYS_RIGHT = (Agreement, "holds", lambda *_: True)
 ALL: Switch = contextlib.nullcontext
 EVALUATION: Mapping[str, Switch] = {
-    "scalar_mace": lambda: replaced((forms, "ScalarMace", unsupported)),
+    "scalar_mace": lambda: replaced((model_forms, "ScalarMace", unsupported)),
     "messages": lambda: replaced((scalar_mace, "messages", summed_by_autograd)),
     "radial": lambda: replaced(
-        (scalar_mace, "table", network), (scalar_mace, "embedding_bag", weighed), (forms, "places", at_distances)
+        (scalar_mace, "table", network), (scalar_mace, "embedding_bag", weighed), (model_forms, "places", at_distances)
     ),
     "contraction": lambda: replaced(
-        (forms, "frozen", lambda model: model), (scalar_mace, "FrozenContraction", Untouched)
+        (model_forms, "frozen", lambda model: model), (scalar_mace, "FrozenContraction", Untouched)
     ),
-    "precise": lambda: replaced(
-        (forms, "_faster_forms", in_model_precision),
-        (forms, "precise", lambda model: model),
+    "float64_geometry": lambda: replaced(
+        (model_forms, "_faster_forms", in_model_precision),
+        (model_forms, "with_float64_geometry", lambda model: model),
         (scalar_mace, "InFloat64", Untouched),
         ALWAYS_RIGHT,
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alloop.decisions.charter import Charter, Walker
-from alloop.potential.evaluation.sizes import walkers_at_once
+from alloop.potential.evaluation.batch_limits import walkers_at_once
 from alloop.state.records import GenerationState
 from alloop.state.state import State
 from alloop.tasks.contract.references import SegmentRef

@@ -14,8 +14,9 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from alloop.potential.disagreement import disagreement
 from alloop.potential.evaluation.batched import BatchedCommittee
+from alloop.potential.evaluation.evaluate import ready, surfaces
 from alloop.potential.evaluation.neighbours import SKIN_A, Edges, Neighbourhoods
-from alloop.potential.evaluation.surface import Surface, ready, surfaces
+from alloop.potential.evaluation.surface import Surface
 from alloop.potential.graphs import one_hot
 from alloop.potential.models.architecture import cutoff_of, head_of, numbers_of
 from alloop.potential.models.runtime import DTYPES

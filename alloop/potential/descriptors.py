@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from alloop.potential.evaluation.batch_limits import ATOMS_AT_ONCE
 from alloop.potential.evaluation.contraction import frozen
-from alloop.potential.evaluation.sizes import ATOMS_AT_ONCE
 from alloop.potential.graphs import batches_of, labelled_graphs
 
 

@@ -111,7 +111,7 @@ def labelled_graphs(frames: Iterable[Atoms], module: torch.nn.Module, *, head: s
         With ``REF_energy`` (eV) and, if known, ``REF_stress`` (eV/Å³, Voigt order) in `info`, ``REF_forces`` (eV/Å)
         in `arrays`. What a frame lacks gets weight 0.
     head : str or None
-        The head that the labels are for; None for the one that speaks for the model.
+        The head that the labels are for; None for the one whose energies and forces are used.
 
     Raises
     ------

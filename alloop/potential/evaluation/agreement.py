@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from alloop.potential.evaluation.float64_geometry import by_mace
 from alloop.potential.evaluation.neighbours import Edges
-from alloop.potential.evaluation.precise import Surface, by_mace
+from alloop.potential.evaluation.surface import Surface
 from alloop.potential.models.architecture import cutoff_of
 
 AGREEMENT = {torch.float32: 1e-5, torch.float64: 1e-10}

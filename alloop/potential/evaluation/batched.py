@@ -11,10 +11,10 @@ from ase import Atoms
 
 from alloop.dynamics.phase import Evaluation, Floats
 from alloop.potential.disagreement import disagreement
-from alloop.potential.evaluation.at_once import AtOnce
+from alloop.potential.evaluation.batch_limits import walkers_at_once
+from alloop.potential.evaluation.batch_splitting import BatchSplitter
+from alloop.potential.evaluation.evaluate import ready, surfaces
 from alloop.potential.evaluation.neighbours import SKIN_A, Edges, Neighbourhoods
-from alloop.potential.evaluation.sizes import walkers_at_once
-from alloop.potential.evaluation.surface import ready, surfaces
 from alloop.potential.graphs import one_hot
 from alloop.potential.models.architecture import cutoff_of, numbers_of
 from alloop.potential.models.runtime import DTYPES
@@ -52,7 +52,7 @@ class BatchedModel:
         self._model = ready(model, device, dtype)
         species = torch.as_tensor(one_hot(atoms.numbers, numbers_of(model)), dtype=DTYPES[dtype], device=device)
         self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, species, cutoff_of(model), skin_A)
-        self._at_once = AtOnce(walkers_at_once(device, len(atoms)) * len(atoms))
+        self._splitter = BatchSplitter(walkers_at_once(device, len(atoms)) * len(atoms))
 
     def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
         """Return energies, forces and shortest contacts, and virials where stretches are given.
@@ -73,7 +73,7 @@ class BatchedModel:
             return part
 
         finite = _finite(positions_A, stretches)
-        self._near.only(self._at_once.in_parts(finite, atoms, evaluate))
+        self._near.only(self._splitter.in_parts(finite, atoms, evaluate))
         return Evaluation(energies_eV, forces_eV_per_A, contacts, None if stretches is None else virials_eV)
 
     def _evaluate(self, positions_A: Floats, walkers: tuple[int, ...], stretches: Floats | None) -> Evaluation:
@@ -171,7 +171,7 @@ class BatchedCommittee(BatchedModel):
                 places = [part.walkers.index(int(walkers[row])) for row in some]
                 found[some] = self._spread(part.edges.of(places, atoms), part.forces_eV_per_A[places])
 
-            self._at_once.in_parts(rows, atoms, look)
+            self._splitter.in_parts(rows, atoms, look)
         for row in left:
             alone = None if stretches is None else stretches[[row]]
             edges = self._near.edges(positions_A[row][None], (_NOBODY,), alone)

@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import embedding_bag
 
 from alloop.potential.evaluation.contraction import FrozenContraction
+from alloop.potential.evaluation.float64_geometry import InFloat64
 from alloop.potential.evaluation.messages import messages
-from alloop.potential.evaluation.precise import InFloat64
 from alloop.potential.evaluation.radial import Places, table
 from alloop.potential.models.architecture import cutoff_of, head_of
 

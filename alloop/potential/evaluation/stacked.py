@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch.func import functional_call, vmap
 
-from alloop.potential.evaluation.forms import Geometry
-from alloop.potential.evaluation.precise import InFloat64, Surface
+from alloop.potential.evaluation.float64_geometry import InFloat64
+from alloop.potential.evaluation.model_forms import Geometry
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
+from alloop.potential.evaluation.surface import Surface
 from alloop.potential.mace_api import blocks, disable_e3nn_codegen, extract_model
 from alloop.potential.models.architecture import dtype_of, head_of
 from alloop.potential.models.runtime import building

@@ -11,11 +11,12 @@ from typing import Protocol
 import torch
 
 from alloop.potential.evaluation.agreement import Agreement
-from alloop.potential.evaluation.at_once import is_out_of_memory
-from alloop.potential.evaluation.forms import Geometry, form_of
-from alloop.potential.evaluation.precise import Surface, by_mace, precise
+from alloop.potential.evaluation.batch_splitting import is_out_of_memory
+from alloop.potential.evaluation.float64_geometry import by_mace, with_float64_geometry
+from alloop.potential.evaluation.model_forms import Geometry, form_of
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
 from alloop.potential.evaluation.stacked import Stacked
+from alloop.potential.evaluation.surface import Surface
 from alloop.potential.mace_api import with_cuequivariance
 from alloop.potential.models.architecture import dtype_of
 from alloop.potential.models.runtime import building
@@ -53,7 +54,7 @@ class CuEquivariance:
     def __init__(self, models: Sequence[torch.nn.Module]) -> None:
         if importlib.util.find_spec("cuequivariance_torch") is None:
             raise UnsupportedError("cuequivariance_torch is not installed")
-        self._models = [precise(_converted(model)) for model in models]
+        self._models = [with_float64_geometry(_converted(model)) for model in models]
 
     def __call__(self, geometry: Geometry) -> list[Surface]:
         """Evaluate all members on one graph."""

@@ -1,49 +1,36 @@
-"""Potential-energy surfaces of several models over one graph."""
+"""What a model says of a graph: its potential-energy surface there, to the first derivative."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
-from alloop.potential.evaluation.forms import Geometry, weights_of
 from alloop.potential.evaluation.neighbours import Edges
-from alloop.potential.evaluation.precise import Surface
-from alloop.potential.evaluation.strategies import Fastest, Sequential, strategies_of
-from alloop.potential.models.runtime import DTYPES
-
-__all__ = ["Surface", "ready", "surfaces"]
-
-_KEPT = 4
-"""Sets of models whose strategies are kept: those of one or two committees, leaders and followers apart."""
-_fastest: OrderedDict[tuple[int, ...], tuple[object, Fastest]] = OrderedDict()
 
 
-def ready(model: torch.nn.Module, device: str, dtype: str) -> torch.nn.Module:
-    """Return a model as it can be evaluated: on its device, in its precision, with weights that stay."""
-    return model.to(device=device, dtype=DTYPES[dtype]).eval().requires_grad_(False)
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """What one model says.
 
-
-def surfaces(models: Sequence[torch.nn.Module], edges: Edges) -> list[Surface]:
-    """Evaluate models of the same elements and cutoff, made ready by :func:`ready`, on one graph.
-
-    On a CPU one after the other; on a GPU in the way that was the fastest on the first graph of about this size.
+    Attributes
+    ----------
+    node_energies_eV : torch.Tensor of float64, shape (atoms,)
+        Energies.
+    slopes_eV_per_A : torch.Tensor of float64, shape (edges, 3)
+        Derivatives of their sum by the vectors of the edges.
     """
-    geometry = Geometry(edges)
-    if not models or edges.species.device.type == "cpu":
-        return Sequential(models)(geometry)
-    return fastest_of(models)(geometry)
 
+    node_energies_eV: torch.Tensor
+    slopes_eV_per_A: torch.Tensor
 
-def fastest_of(models: Sequence[torch.nn.Module]) -> Fastest:
-    """Return the strategies of these models, kept until their weights change or other models have come."""
-    names, weights = tuple(map(id, models)), tuple(weights_of(model) for model in models)
-    kept = _fastest.get(names)
-    if kept is None or kept[0] != weights:
-        # Strategies hold their models, so an id is not given to another one while it is a key here.
-        kept = _fastest[names] = (weights, Fastest(strategies_of(models)))
-    _fastest.move_to_end(names)
-    while len(_fastest) > _KEPT:
-        _fastest.popitem(last=False)
-    return kept[1]
+    def forces(self, edges: Edges) -> torch.Tensor:
+        """Return forces (eV/Å), shape (atoms, 3)."""
+        forces = torch.zeros(len(edges.species), 3, dtype=torch.float64, device=edges.senders.device)
+        forces.index_add_(0, edges.senders, self.slopes_eV_per_A)
+        return forces.index_add_(0, edges.receivers, self.slopes_eV_per_A, alpha=-1)
+
+    def virial(self, edges: Edges) -> torch.Tensor:
+        """Return the derivative of the energy by strain (eV), shape (3, 3); over the volume it is the stress."""
+        virial = edges.vectors_A.T @ self.slopes_eV_per_A
+        return 0.5 * (virial + virial.T)

@@ -195,7 +195,7 @@ def cutoff_of(module: torch.nn.Module) -> float:
 
 
 def head_of(module: torch.nn.Module) -> int:
-    """Return the index of the head that speaks for a model.
+    """Return the index of the head whose energies and forces are used.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def heads_of(module: torch.nn.Module) -> tuple[str, ...]:
 
 
 def set_e0s(module: torch.nn.Module, e0s_eV: Mapping[int, float]) -> None:
-    """Put isolated-atom energies (eV, by atomic number) into the head that speaks for a model, in place.
+    """Put isolated-atom energies (eV, by atomic number) into the head whose energies and forces are used.
 
     Raises
     ------

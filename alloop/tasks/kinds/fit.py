@@ -11,8 +11,8 @@ from ase.data import atomic_numbers
 from alloop.config.science import ArchitectureConfig
 from alloop.failures import TaskFailure
 from alloop.potential.fitting.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
+from alloop.potential.fitting.energy_offset import set_energy_offset
 from alloop.potential.fitting.finetuning import reduced_to
-from alloop.potential.fitting.level import level_energies
 from alloop.potential.fitting.training import Check, DivergedError, Recipe, order_of_frames, train
 from alloop.potential.graphs import (
     UnknownElementError,
@@ -66,7 +66,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[di
         graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
         fitted = [graphs[key] for key in request.train]
         if request.level_energy:
-            level_energies(model, fitted, device=machine.device)
+            set_energy_offset(model, fitted, device=machine.device)
         outcome = train(
             model,
             [*fitted, *replayed(request, workspace, model)],

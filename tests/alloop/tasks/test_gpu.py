@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alloop.materials.structure import Structure
-from alloop.potential.evaluation.surface import fastest_of
+from alloop.potential.evaluation.evaluate import fastest_of
 from alloop.potential.models.model_files import read_model, write_model
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreSummary

@@ -4,8 +4,8 @@ import pytest
 from alloop.materials.contacts import min_contact
 from alloop.potential.committee import Committee
 from alloop.potential.evaluation import batched
+from alloop.potential.evaluation.batch_limits import ATOMS_AT_ONCE
 from alloop.potential.evaluation.batched import BatchedCommittee, BatchedModel
-from alloop.potential.evaluation.sizes import ATOMS_AT_ONCE
 from alloop.potential.graphs import UnknownElementError
 from alloop.potential.mace_api import MACECalculator
 from tests.support.models import lithium_chloride, small_foundation, small_model

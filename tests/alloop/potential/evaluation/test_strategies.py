@@ -5,13 +5,13 @@ import weakref
 import pytest
 import torch
 
-from alloop.potential.evaluation import forms, strategies
-from alloop.potential.evaluation.forms import Geometry, form_of
+from alloop.potential.evaluation import model_forms, strategies
+from alloop.potential.evaluation.evaluate import fastest_of, ready
+from alloop.potential.evaluation.model_forms import Geometry, form_of
 from alloop.potential.evaluation.neighbours import Neighbourhoods
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
 from alloop.potential.evaluation.stacked import Stacked
 from alloop.potential.evaluation.strategies import CuEquivariance, Fastest, Sequential, strategies_of
-from alloop.potential.evaluation.surface import fastest_of, ready
 from tests.support.models import lithium_chloride, small_foundation, small_model
 
 ROUNDING = {"float32": 1e-5, "float64": 1e-11}
@@ -171,7 +171,7 @@ def test_models_of_former_generations_are_let_go():
 
 
 def test_a_model_that_only_mace_evaluates_is_let_go(monkeypatch):
-    monkeypatch.setattr(forms, "_faster_forms", lambda model: [])
+    monkeypatch.setattr(model_forms, "_faster_forms", lambda model: [])
     (model,) = members(1)
     form_of(model).surface(model, geometry())
     gone = weakref.ref(model)

@@ -11,10 +11,11 @@ import torch
 
 from alloop.potential.evaluation.agreement import Agreement
 from alloop.potential.evaluation.contraction import frozen
+from alloop.potential.evaluation.float64_geometry import by_mace, with_float64_geometry
 from alloop.potential.evaluation.neighbours import Edges
-from alloop.potential.evaluation.precise import Surface, by_mace, precise
 from alloop.potential.evaluation.radial import SHORTEST_A, places
 from alloop.potential.evaluation.scalar_mace import ScalarMace, Surroundings, UnsupportedError
+from alloop.potential.evaluation.surface import Surface
 from alloop.potential.models.architecture import cutoff_of
 
 TOUCHING = 1.001
@@ -97,7 +98,7 @@ def _form(model: torch.nn.Module) -> Form:
 def _faster_forms(model: torch.nn.Module) -> list[Form]:
     """Return the fastest form first."""
     slow = frozen(model)
-    exact = Form(precise(slow), torch.float64, None)
+    exact = Form(with_float64_geometry(slow), torch.float64, None)
     try:
         return [replace(exact, scalar=ScalarMace(slow)), exact]
     except UnsupportedError:

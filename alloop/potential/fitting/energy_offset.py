@@ -1,4 +1,4 @@
-"""The constant that a model's energies hold, which forces say nothing about."""
+"""The constant in a model's energies, which a fit to forces does not determine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from alloop.potential.mace_api import AtomicData
 from alloop.potential.models.architecture import head_of
 
 
-def level_energies(model: torch.nn.Module, graphs: Sequence[AtomicData], *, device: str = "cpu") -> None:
-    """Shift the head that speaks for a model, in place, until its mean error of the energy per atom is zero.
+def set_energy_offset(model: torch.nn.Module, graphs: Sequence[AtomicData], *, device: str = "cpu") -> None:
+    """Shift the head whose energies and forces are used, in place, until the mean error of the energy per atom is zero.
 
-    Fits of forces leave that constant anywhere, and fits of energies cannot change it but through all other weights:
-    the shift is no weight.
+    A fit to forces does not determine the energy offset, and the offset is not a trainable weight, so it is set after
+    the fit.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alloop.potential.evaluation.at_once import AtOnce
+from alloop.potential.evaluation.batch_splitting import BatchSplitter
 
 
 def crowded(limit_rows, error):
@@ -28,7 +28,7 @@ OUT = [
 @pytest.mark.parametrize("error", OUT, ids=lambda error: type(error).__name__)
 def test_when_memory_runs_out_parts_are_halved_and_stay_so(error):
     evaluate, asked = crowded(3, error)
-    at_once = AtOnce(80)
+    at_once = BatchSplitter(80)
     found = at_once.in_parts(range(11), 8, evaluate)
     assert [row for part in found for row in part] == list(range(11))
     assert asked == [10, 5, 2, 2, 2, 2, 2, 1]
@@ -40,24 +40,24 @@ def test_when_memory_runs_out_parts_are_halved_and_stay_so(error):
 
 def test_as_many_rows_as_fit_are_evaluated_together():
     evaluate, asked = crowded(100, MemoryError())
-    AtOnce(96).in_parts(range(20), 10, evaluate)
+    BatchSplitter(96).in_parts(range(20), 10, evaluate)
     assert asked == [9, 9, 2]
 
 
 def test_a_row_larger_than_the_limit_is_evaluated_alone():
     evaluate, asked = crowded(1, MemoryError())
-    AtOnce(96).in_parts(range(2), 640, evaluate)
+    BatchSplitter(96).in_parts(range(2), 640, evaluate)
     assert asked == [1, 1]
 
 
 def test_a_row_that_never_fits_is_an_error():
     evaluate, _ = crowded(0, torch.cuda.OutOfMemoryError("CUDA out of memory."))
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        AtOnce(96).in_parts(range(4), 10, evaluate)
+        BatchSplitter(96).in_parts(range(4), 10, evaluate)
 
 
 def test_other_errors_are_not_retried():
     evaluate, asked = crowded(1, RuntimeError("expected scalar type Double"))
     with pytest.raises(RuntimeError, match="Double"):
-        AtOnce(96).in_parts(range(4), 10, evaluate)
+        BatchSplitter(96).in_parts(range(4), 10, evaluate)
     assert asked == [4]

@@ -1,4 +1,4 @@
-"""How much is evaluated at once."""
+"""How many atoms and walkers one evaluation holds, by the kind of device."""
 
 from __future__ import annotations
 

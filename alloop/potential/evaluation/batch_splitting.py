@@ -1,4 +1,4 @@
-"""How many atoms one evaluation holds: fewer once memory has run out."""
+"""Split a batch of walkers into evaluations, into smaller ones once memory has run out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _T = TypeVar("_T")
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
 
-class AtOnce:
-    """The number of atoms in one evaluation, halved whenever memory runs out and remembered.
+class BatchSplitter:
+    """Splits batches by a number of atoms, which is halved whenever memory runs out.
 
     Parameters
     ----------
     atoms : int
-        To begin with.
+        Atoms in one evaluation, to begin with.
     """
 
     def __init__(self, atoms: int) -> None:

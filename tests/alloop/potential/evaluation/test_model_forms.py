@@ -7,9 +7,9 @@ import torch
 
 from alloop.potential.committee import Committee
 from alloop.potential.evaluation import scalar_mace
-from alloop.potential.evaluation.forms import form_of
+from alloop.potential.evaluation.evaluate import ready
+from alloop.potential.evaluation.model_forms import form_of
 from alloop.potential.evaluation.radial import SHORTEST_A
-from alloop.potential.evaluation.surface import ready
 from alloop.potential.mace_api import MACECalculator
 from tests.support.models import lithium_chloride, small_foundation, small_model
 
@@ -59,9 +59,9 @@ def test_where_the_fast_form_is_wrong_the_next_one_is_used_with_a_warning(monkey
 
 
 def test_where_no_form_is_right_it_is_mace_that_is_used(monkeypatch):
-    from alloop.potential.evaluation import forms
+    from alloop.potential.evaluation import model_forms
 
-    real = forms.precise
+    real = model_forms.with_float64_geometry
 
     def wrong(model):
         found = real(model)
@@ -69,7 +69,7 @@ def test_where_no_form_is_right_it_is_mace_that_is_used(monkeypatch):
         found.scale_shift.scale = 1.001 * found.scale_shift.scale
         return found
 
-    monkeypatch.setattr(forms, "precise", wrong)
+    monkeypatch.setattr(model_forms, "with_float64_geometry", wrong)
     atoms, model = lithium_chloride(3), small_foundation((3, 17)).double()
     with pytest.warns(UserWarning, match="does not agree with MACE"):
         ours = Committee([model], device="cpu", dtype="float64").forces(atoms)

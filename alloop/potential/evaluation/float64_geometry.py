@@ -3,41 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from alloop.potential.evaluation.contraction import shell
 from alloop.potential.evaluation.neighbours import Edges
+from alloop.potential.evaluation.surface import Surface
 from alloop.potential.models.architecture import head_of
-
-
-@dataclass(frozen=True, eq=False)
-class Surface:
-    """What one model says.
-
-    Attributes
-    ----------
-    node_energies_eV : torch.Tensor of float64, shape (atoms,)
-        Energies.
-    slopes_eV_per_A : torch.Tensor of float64, shape (edges, 3)
-        Derivatives of their sum by the vectors of the edges.
-    """
-
-    node_energies_eV: torch.Tensor
-    slopes_eV_per_A: torch.Tensor
-
-    def forces(self, edges: Edges) -> torch.Tensor:
-        """Return forces (eV/Å), shape (atoms, 3)."""
-        forces = torch.zeros(len(edges.species), 3, dtype=torch.float64, device=edges.senders.device)
-        forces.index_add_(0, edges.senders, self.slopes_eV_per_A)
-        return forces.index_add_(0, edges.receivers, self.slopes_eV_per_A, alpha=-1)
-
-    def virial(self, edges: Edges) -> torch.Tensor:
-        """Return the derivative of the energy by strain (eV), shape (3, 3); over the volume it is the stress."""
-        virial = edges.vectors_A.T @ self.slopes_eV_per_A
-        return 0.5 * (virial + virial.T)
 
 
 class InFloat64(torch.nn.Module):
@@ -64,7 +37,7 @@ class InFloat64(torch.nn.Module):
         return tuple(None if one is None else one.to(self._dtype) for one in found)
 
 
-def precise(model: torch.nn.Module) -> torch.nn.Module:
+def with_float64_geometry(model: torch.nn.Module) -> torch.nn.Module:
     """Return a form of a model that takes edge vectors in float64 and sums energies in float64.
 
     In float32 the arguments of the highest Bessel functions alone lose ten times more than everything after them.
@@ -80,7 +53,7 @@ def precise(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def by_mace(model: Any, edges: Edges, vectors: torch.dtype = torch.float64) -> Surface:
-    """Evaluate a model by its own code; a float32 one takes float64 vectors only as :func:`precise` returns it."""
+    """Evaluate a model by its own code; float64 vectors for float32 models need :func:`with_float64_geometry`."""
     device, atoms = edges.senders.device, len(edges.species)
     # MACE reads positions only through edge vectors: with all atoms at the origin the shifts are the vectors.
     with torch.enable_grad():

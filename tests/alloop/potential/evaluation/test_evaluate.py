@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from alloop.config.science import ArchitectureConfig
 from alloop.potential.committee import Committee
 from alloop.potential.evaluation.batched import BatchedModel
+from alloop.potential.evaluation.evaluate import ready, surfaces
 from alloop.potential.evaluation.neighbours import Neighbourhoods
-from alloop.potential.evaluation.surface import ready, surfaces
 from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import new_model
 from tests.support.models import small_foundation, small_model
