@@ -306,9 +306,7 @@ class History:
         number = len(run.segments) if run else 0
         context = {"rung": rung, "fit": fit, "system": "A", "batch": batch, "measuring": self.state.measurings}
         summary = {} if outcome.get("reason") else {"walkers": [_produced(ended)]}
-        return self.do(
-            f"produce/{rung}/f{fit}/A/b{batch}/{number}@{self.state.measurings}", context, summary, **outcome
-        )
+        return self.do(f"produce/{rung}/f{fit}/A/b{batch}/{number}{self._again()}", context, summary, **outcome)
 
     def measured(self, rung: str, fit: int, ps: float, transport: Mapping[str, Any] | None = None) -> History:
         """Measure the transport of one fit; None where that fails."""
