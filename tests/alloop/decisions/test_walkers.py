@@ -116,7 +116,7 @@ def test_a_segment_continues_the_one_before_unless_it_begins_anew():
     history = History()
     history.offer(WALKERS[0])
     key = history.state.tasks[f"explore/{WALKERS[0]}/0"].key
-    assert (following(history, WALKERS[0]).number, following(history, WALKERS[0]).start) == (1, f"{key}#0")
+    assert (following(history, WALKERS[0]).number, str(following(history, WALKERS[0]).start)) == (1, f"{key}#0")
     assert following(history, WALKERS[0], restart=True).start is None
 
 
@@ -160,7 +160,7 @@ def test_the_context_says_how_many_selections_there_were_and_where_each_walker_s
     context = context_of(history.state, history.state.generations[0], [segment])
     assert (context["generation"], context["role"], context["round"]) == (0, "train", 1)
     assert context["walkers"] == [
-        {"walker": WALKERS[0], "segment": 1, "system": "A", "temperature_K": 600.0, "start": segment.start}
+        {"walker": WALKERS[0], "segment": 1, "system": "A", "temperature_K": 600.0, "start": str(segment.start)}
     ]
 
 

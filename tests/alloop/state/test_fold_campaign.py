@@ -163,7 +163,7 @@ def test_imported_labels_are_trained_on_and_cost_nothing():
     assert [frame.label for frame in history.state.labelled_frames("train")] == list(keys)
     assert (history.state.imported, history.state.labels_spent()) == (2, 0)
     assert history.state.imported_structures == {"s", "t"}
-    assert {frame.source for frame in history.state.frames.values()} == {""}
+    assert {(frame.source, frame.imported_from) for frame in history.state.frames.values()} == {(None, None)}
 
 
 def test_labels_of_another_campaign_say_where_they_come_from():
@@ -171,7 +171,7 @@ def test_labels_of_another_campaign_say_where_they_come_from():
     history.say(LabelsImported(reference="same", source="runs/a", keys=("a",), campaign="run1"))
     history.say(LabelsImported(reference="other", source="runs/b", keys=("b",), campaign="run2"))
     assert history.state.imported_from == {"run1", "run2"}
-    assert history.state.frames["imported/a"].source == "campaign/run1"
+    assert history.state.frames["imported/a"].imported_from == "run1"
 
 
 def test_labels_of_another_reference_are_for_pre_training_only():

@@ -52,7 +52,7 @@ def test_a_frame_knows_its_walker_segment_generation_and_where_its_structure_is(
     one = frame(history, second)
     assert second == f"{WALKERS[0]}/1/1"
     assert (one.system, one.walker, one.segment, one.generation) == ("A", WALKERS[0], 1, 0)
-    assert one.source == f"explore/{task.key}#1"
+    assert str(one.source) == f"explore/{task.key}#1"
     assert (one.offer.why, one.use, one.rank, one.label) == ("disagreement", None, None, None)
 
 
