@@ -217,7 +217,7 @@ def _trouble(error: Exception) -> str | None:
 
 def _one_line(error: Exception) -> str:
     """Return what an error says on one line, without control characters and secrets."""
-    from alloop.config.errors import one_line
+    from alloop.failures import one_line
     from alloop.files.redaction import redacted
 
     return one_line(redacted(str(error)))[:2000]

@@ -1,4 +1,4 @@
-"""Ends of a task that are not its result: no answer exists, a machine was too slow, a policy of the user's failed."""
+"""Ends of a task that are not its result, policies of the user that failed, and what an error says in one line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,25 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of the errors of a disk, or a quota, that has no room."""
 
 
+def one_line(text: str) -> str:
+    """Return the text on one line, without control characters."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in " ".join(text.split()))
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error's message, or the name of its class if it has none.
+
+    Examples
+    --------
+    >>> first_line(ValueError("too few bands\nsee the manual"))
+    'too few bands'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
 class PolicyError(Exception):
     """A policy of the user's failed; the message is one line that names it."""
 
@@ -21,7 +40,7 @@ def blaming(key: str, policy: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
+        what = one_line(f"{type(error).__name__}: {error}")
         mend = "mend it and go on: `alloop run CONFIG --accept-policy`"
         raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 

@@ -14,9 +14,9 @@ from alloop.checks.changed_config import differences
 from alloop.checks.crosscheck import check_budget, cross_check
 from alloop.checks.initial_data import Brought
 from alloop.checks.structures import read_systems
-from alloop.config.errors import first_line
 from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
+from alloop.failures import first_line
 from alloop.journal.events import LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
 from alloop.labelling.identity import code_identity

@@ -16,11 +16,12 @@ from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_shortage
 from alloop.checks.secrecy import secrets_in
 from alloop.checks.structures import file_problem, read_systems
-from alloop.config.errors import ConfigError, Problem, first_line
+from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
 from alloop.config.science import FoundationFile
 from alloop.config.suggestions import did_you_mean
+from alloop.failures import first_line
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure, symbols_of

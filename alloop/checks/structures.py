@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from alloop.config.errors import KeyPath, first_line
+from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
+from alloop.failures import first_line
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alloop.checks.sanity import find_unjudgeable
-from alloop.config.errors import ConfigError, Problem, first_line
+from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
+from alloop.failures import first_line
 from alloop.journal.journal import JournalError, read_entries
 from alloop.state.fold import fold
 from alloop.state.state import State

@@ -12,7 +12,7 @@ from pathlib import Path
 from ase.data import chemical_symbols
 
 from alloop.config.campaign import CampaignConfig
-from alloop.config.errors import one_line
+from alloop.failures import one_line
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alloop.failures import one_line
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -86,17 +88,6 @@ def shown(value: Any, limit: int = 60) -> str:
     text = str(value)
     text = text if len(text) <= limit else f"{text[:limit]}…"
     return f"the text `{text}`" if isinstance(value, str) else text
-
-
-def one_line(text: str) -> str:
-    """Return the text on one line, without control characters."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in " ".join(text.split()))
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or the name of its class if it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
 
 
 def _more(count: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from alloop.config.errors import first_line
+from alloop.failures import first_line
 from alloop.files.locks import WantedLocks, lock_kind
 from alloop.files.mounts import mount_of
 from alloop.journal.driver_lock import DriverError, DriverLock, cannot_write, living_driver

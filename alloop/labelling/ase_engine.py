@@ -19,9 +19,9 @@ from ase import Atoms
 from ase.calculators.calculator import BadConfiguration, CalculatorSetupError, PropertyNotImplementedError, SCFError
 
 from alloop.config.label import AseLabel
+from alloop.failures import first_line
 from alloop.labelling.engine import PythonEngine
 from alloop.labelling.errors import SCIENTIFIC_ERRORS, CodeMismatchError, NotConvergedError
-from alloop.labelling.messages import one_line
 from alloop.labelling.singlepoint import SinglePoint
 
 _LAST_OWN_STATUS = 125
@@ -47,7 +47,7 @@ class AseEngine(PythonEngine[AseLabel]):
         try:
             inspect.signature(found).bind(**label.arguments)
         except TypeError as error:
-            return [f"label.arguments: {label.calculator}: {one_line(error)}"]
+            return [f"label.arguments: {label.calculator}: {first_line(error)}"]
         except ValueError:
             return []
         return []
@@ -123,7 +123,7 @@ def _blaming_the_right_one(label: AseLabel) -> Iterator[None]:
     try:
         yield
     except SCFError as error:
-        raise NotConvergedError(one_line(error)) from error
+        raise NotConvergedError(first_line(error)) from error
     except CalculatorSetupError as error:
         raise _cannot_start(label, error) from error
     except CalledProcessError as error:
@@ -133,7 +133,7 @@ def _blaming_the_right_one(label: AseLabel) -> Iterator[None]:
 
 
 def _cannot_start(label: AseLabel, error: Exception) -> CodeMismatchError:
-    return CodeMismatchError(f"`{label.calculator}` cannot start on this machine: {one_line(error)}")
+    return CodeMismatchError(f"`{label.calculator}` cannot start on this machine: {first_line(error)}")
 
 
 def calculator_class(path: str) -> Any:
@@ -150,7 +150,7 @@ def calculator_class(path: str) -> Any:
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
         mend = "; put the folder of the module into PYTHONPATH, of the workers too" if missing else ""
-        raise ValueError(f"cannot import `{module}`: {one_line(error)}{mend}") from error
+        raise ValueError(f"cannot import `{module}`: {first_line(error)}{mend}") from error
     except AttributeError as error:
         raise ValueError(f"`{module}` has no `{name}`") from error
     if not callable(found):

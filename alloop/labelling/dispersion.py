@@ -9,8 +9,8 @@ from importlib.util import find_spec
 import numpy as np
 from ase import Atoms
 
+from alloop.failures import first_line
 from alloop.labelling.gpaw_keywords import FUNCTIONAL_ALIASES
-from alloop.labelling.messages import one_line
 from alloop.labelling.singlepoint import SinglePoint
 
 _PLAIN_NAMES = {name: alias for alias, name in FUNCTIONAL_ALIASES.items()}
@@ -25,7 +25,7 @@ def dispersion_problem(xc: str) -> str | None:
     try:
         RationalDampingParam(method=_method(xc))
     except (RuntimeError, ValueError, KeyError) as error:
-        return f"D3 has no parameters for `{xc}` ({one_line(error)}); set it to none"
+        return f"D3 has no parameters for `{xc}` ({first_line(error)}); set it to none"
     return None
 
 

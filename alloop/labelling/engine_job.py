@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from alloop.failures import first_line
 from alloop.labelling.engine import PythonEngine
 from alloop.labelling.errors import FORESEEN
 from alloop.labelling.gpaw_job import ANSWER, JOB
-from alloop.labelling.messages import one_line
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.singlepoint import SinglePoint
 from alloop.materials.structure import Structure
@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
     try:
         answer = _dumped(engine.compute(atoms, label, folder))
     except (*FORESEEN.values(), *engine.answers) as error:
-        answer = {"error": type(error).__name__, "detail": one_line(error)}
+        answer = {"error": type(error).__name__, "detail": first_line(error)}
     draft = folder / f"{ANSWER}.new"
     draft.write_text(json.dumps(answer), encoding="utf-8")
     draft.replace(folder / ANSWER)

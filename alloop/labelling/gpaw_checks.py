@@ -10,10 +10,10 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from alloop.config.label import GpawLabel
+from alloop.failures import first_line
 from alloop.labelling.dispersion import dispersion_problem
 from alloop.labelling.gpaw_datasets import dataset_sha256, setup_name, setup_type
 from alloop.labelling.gpaw_keywords import gpaw_keywords
-from alloop.labelling.messages import one_line
 
 OWNED = {
     "mode": "`label.cutoff_eV` sets it",
@@ -136,9 +136,9 @@ def _refusals_of_gpaw(label: GpawLabel, symbols: list[str]) -> list[str]:
     except LegacyGPAWError as error:
         return [f"label.gpaw: {_hint(error)}; only GPAW's older code knew these settings"]
     except Exception as error:
-        return [f"label.gpaw: GPAW refuses these settings: {one_line(error)}"]
+        return [f"label.gpaw: GPAW refuses these settings: {first_line(error)}"]
     return []
 
 
 def _hint(error: Exception) -> str:
-    return "GPAW refuses them" if not str(error) else one_line(error)
+    return "GPAW refuses them" if not str(error) else first_line(error)

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from alloop.failures import first_line
 from alloop.labelling.gpaw_job import dataset_digest
 from alloop.labelling.gpaw_keywords import FUNCTIONAL_ALIASES, functional_name
-from alloop.labelling.messages import one_line
 
 WITHOUT_LIBXC = ("LDA", "PBE", "revPBE", "RPBE", "PW91")
 _MADE_WITHOUT_FILE = ("hgh", "hgh.sc", "ah", "ae", "ghost", "sg15")
@@ -41,7 +41,7 @@ def setup_name(xc: str) -> str:
         hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(known)} and every name of libxc"
         raise ValueError(f"GPAW knows no functional `{xc}`; {hint}") from error
     except Exception as error:
-        raise ValueError(f"GPAW refuses the functional `{xc}`: {one_line(error)}") from error
+        raise ValueError(f"GPAW refuses the functional `{xc}`: {first_line(error)}") from error
 
 
 def setup_type(setups: Any, element: str) -> str:

@@ -31,6 +31,7 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
+from alloop.failures import one_line
 from alloop.files.locks import LockKind
 from alloop.files.redaction import redacted
 from alloop.tasks.contract.request import Request
@@ -265,8 +266,7 @@ def _accelerators(executor: ExecutorConfig) -> list[str]:
 
 
 def _one_line(error: BaseException | None) -> str:
-    text = str(error).strip() or type(error).__name__
-    return redacted(" ".join(text.split()))[:300]
+    return redacted(one_line(str(error)) or type(error).__name__)[:300]
 
 
 def wait(completions: queue.SimpleQueue[Completion], timeout_s: float) -> list[Completion]:

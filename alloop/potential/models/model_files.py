@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from alloop.failures import first_line
 from alloop.files.durable import write_durably
 from alloop.files.plain_files import NotPlainError, open_below, read_below
 from alloop.potential.models.architecture import build_model, describe_model, load_state, rebuilt
@@ -73,7 +74,7 @@ def read_model(
     except ModelFileError:
         raise
     except Exception as error:  # a hostile file may make torch and MACE raise anything
-        raise ModelFileError(f"{path} is not a model file of alloop: {_first_line(error)}") from error
+        raise ModelFileError(f"{path} is not a model file of alloop: {first_line(error)}") from error
 
 
 def _content(path: Path) -> bytes:
@@ -131,7 +132,3 @@ def export_mace_model(model: torch.nn.Module, path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(rebuilt(model), buffer)
     write_durably(path, buffer.getvalue())
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -13,10 +13,9 @@ from ase import Atoms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from alloop.config.label import LabelCommon
-from alloop.failures import OutOfTimeError, TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure, first_line
 from alloop.labelling.engine import LabelEngine
 from alloop.labelling.errors import NotConvergedError, RanksError
-from alloop.labelling.messages import one_line
 from alloop.labelling.ranks import OUTPUT
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.singlepoint import SinglePoint
@@ -165,7 +164,7 @@ def _scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str
         with threadpool_limits(1):
             yield folder
     except NotConvergedError as error:
-        raise TaskFailure("scf", one_line(error) + kept_log()) from error
+        raise TaskFailure("scf", first_line(error) + kept_log()) from error
     except TaskFailure as failure:
         raise TaskFailure(failure.reason, failure.detail + kept_log()) from failure
     except OutOfTimeError as error:
@@ -173,7 +172,7 @@ def _scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str
     except RanksError as error:
         raise RanksError(str(error) + kept_log()) from error
     except engine.answers as error:
-        raise TaskFailure("dft", f"{type(error).__name__}: {one_line(error)}{kept_log()}") from error
+        raise TaskFailure("dft", f"{type(error).__name__}: {first_line(error)}{kept_log()}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
