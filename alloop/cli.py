@@ -21,12 +21,13 @@ from rich.console import Console
 
 from alloop import __version__
 from alloop.commands import exit_codes
+from alloop.files.environment import ONE_THREAD
 
 if TYPE_CHECKING:
     from alloop.decisions.charter import Goal
 
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+for _name, _count in ONE_THREAD.items():
+    os.environ.setdefault(_name, _count)
 warnings.filterwarnings("ignore")
 
 MACHINE_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOMEM, errno.EMFILE)

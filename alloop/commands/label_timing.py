@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 
 from alloop.config.campaign import CampaignConfig
 from alloop.failures import one_line
+from alloop.files.environment import ONE_THREAD
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
@@ -22,8 +23,6 @@ from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.request import Request
 from alloop.tasks.worker import compute
 from alloop.tasks.workspace import Workspace
-
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 class LabelTimingError(Exception):
@@ -51,7 +50,7 @@ def time_label(structure: Structure, config: CampaignConfig) -> float:
         input=json.dumps(question),
         capture_output=True,
         text=True,
-        env={**os.environ, **_ONE_THREAD},
+        env={**os.environ, **ONE_THREAD},
         check=False,
     )
     lines = done.stdout.strip().splitlines()

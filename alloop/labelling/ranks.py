@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failures import OutOfTimeError, TaskFailure
+from alloop.files.environment import ONE_THREAD
 from alloop.labelling.errors import FORESEEN, RanksError
 from alloop.labelling.gpaw_job import ANSWER, JOB
 
@@ -26,7 +27,6 @@ _LOCAL_LAUNCHERS = ("mpiexec", "mpirun", "mpiexec.hydra", "mpiexec.mpich", "mpie
 _OF_OTHER_RANKS = ("OMPI_", "PMIX_", "PMI_")
 _OF_BATCH_SYSTEM = ("SLURM_", "PBS_")
 _KEPT = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _END_S = 10.0
 
 
@@ -107,7 +107,7 @@ def _environment(words: list[str]) -> dict[str, str]:
     local = any(Path(word).name in _LOCAL_LAUNCHERS for word in words)
     dropped = (*_OF_OTHER_RANKS, *_OF_BATCH_SYSTEM) if local else _OF_OTHER_RANKS
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(dropped)}
-    return kept | dict.fromkeys(_THREADS, "1") | {"PYTHONSAFEPATH": "1"}
+    return kept | ONE_THREAD | {"PYTHONSAFEPATH": "1"}
 
 
 def _over(launch: Launch) -> str:

@@ -32,6 +32,7 @@ from alloop.config.machine import (
     ThreadExecutor,
 )
 from alloop.failures import one_line
+from alloop.files.environment import ONE_THREAD
 from alloop.files.locks import LockKind
 from alloop.files.redaction import redacted
 from alloop.tasks.contract.request import Request
@@ -43,7 +44,6 @@ from alloop.workers.parsl_blocks import BlocksError, LocalBlocks, give_up_unborn
 from alloop.workers.parsl_kernel import InterchangeDied, Kernel, KernelStopped
 from alloop.workers.walltime import drain_s
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 NOTHING: Mapping[str, float] = {}
 SETTLE_S = 0.2
 """Time (s) within which all tasks of a lost group of workers are heard of."""
@@ -242,7 +242,10 @@ def _scripts() -> Path:
 
 
 def _provider(executor: ExecutorConfig, root: Path) -> Any:
-    exports = [f"export {MARK}={shlex.quote(str(root))}", *(f"export {name}=1" for name in THREAD_VARIABLES)]
+    exports = [
+        f"export {MARK}={shlex.quote(str(root))}",
+        *(f"export {name}={count}" for name, count in ONE_THREAD.items()),
+    ]
     init = "\n".join([f"export PATH={shlex.quote(str(_scripts()))}:$PATH", *exports, executor.worker_init])
     if isinstance(executor, SlurmExecutor):
         return slurm_jobs(executor, root, init)
