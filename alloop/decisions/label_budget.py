@@ -12,7 +12,7 @@ def judged_size(state: State) -> int:
     return max((size for size, is_final in final.items() if is_final), default=0)
 
 
-def next_rung(state: State, charter: Charter) -> int:
+def rung_to_judge(state: State, charter: Charter) -> int:
     """Return the smallest rung that is not judged, or the largest of the ladder."""
     done = judged_size(state)
     rungs = charter.config.ladder.rungs
@@ -45,7 +45,7 @@ def heldout_need(state: State, charter: Charter) -> int:
     ahead, so that a large rung does not wait for all of its held-out labels at the end.
     """
     training = min(state.labelled("train") + state.pending("train"), training_limit(state, charter))
-    target = charter.heldout_target(max(next_rung(state, charter), training))
+    target = charter.heldout_target(max(rung_to_judge(state, charter), training))
     missing = max(0, target - state.labelled("heldout") - state.pending("heldout"))
     allowance = label_allowance(state, charter)
     return missing if allowance is None else min(missing, allowance)
@@ -53,7 +53,7 @@ def heldout_need(state: State, charter: Charter) -> int:
 
 def label_order(state: State, charter: Charter) -> tuple[str, str]:
     """Return which frames are labelled first: held-out ones while a rung with all its labels waits for them."""
-    waiting = state.labelled("train") >= next_rung(state, charter) and heldout_complete(state, charter) is None
+    waiting = state.labelled("train") >= rung_to_judge(state, charter) and heldout_complete(state, charter) is None
     return ("heldout", "train") if waiting else ("train", "heldout")
 
 
@@ -83,7 +83,7 @@ def heldout_complete(state: State, charter: Charter) -> int | None:
     A set that cannot grow any more, for want of budget, is complete as it is; a selection may leave some of the labels
     that are kept for it.
     """
-    target, settled = charter.heldout_target(next_rung(state, charter)), state.heldout_settled()
+    target, settled = charter.heldout_target(rung_to_judge(state, charter)), state.heldout_settled()
     if settled >= target:
         return target
     if _heldout_to_come(state, charter) or heldout_need(state, charter) or _selecting(state) or settled < 2:

@@ -12,7 +12,7 @@ from alloop.decisions.label_budget import (
     label_allowance,
     label_order,
     labels_left,
-    next_rung,
+    rung_to_judge,
     training_limit,
     training_need,
 )
@@ -49,7 +49,7 @@ def test_the_next_rung_is_the_smallest_that_is_not_judged_and_at_the_end_the_las
     history = History()
     for one in judged:
         history.judged(one)
-    assert answer(next_rung, history) == rung
+    assert answer(rung_to_judge, history) == rung
 
 
 @pytest.mark.parametrize(
