@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.dynamics.trajectory import Trajectory
-from alloop.transport.conductivity import projector
-from alloop.transport.diffusion import EVERYWHERE, Floats, Walks, msd_error, summed, walks_of
+from alloop.transport.diffusion import Floats, Walks, msd_error, walks_of
 from alloop.transport.pairs import PairStatistics
 from alloop.transport.results import Curve, TemperatureCurves
 from alloop.transport.settings import MeasureSettings
@@ -35,16 +34,13 @@ def curves_of(
     pairs : PairStatistics
         Pairs of all replicas, the first replica's snapshots first.
     settings : MeasureSettings
-        Planes, and how many points a curve has.
+        How many points a curve has, and how many snapshots pairs are counted in.
     """
     first, points = runs[0], settings.curve_points
-    within = {name: projector(miller, first.cell_A) for name, miller in settings.planes.items()}
     return TemperatureCurves(
         temperature_K=first.temperature_K,
         msd_A2=_msd(walks, points),
-        msd_charge_A2=_msd(summed(walks), points) if walks else None,
         msd_framework_A2=_msd(_framework(framework_A, first), points),
-        planes_A2={name: curve for name, plane in within.items() if (curve := _msd(walks, points, plane))},
         g_r={name: _curve(known.centres_A, known.g_r) for name, known in pairs.functions.items()},
         coordination=_coordination(pairs),
         first_minimum_A={n: known.first_minimum_A for n, known in pairs.functions.items() if known.first_minimum_A},
@@ -62,12 +58,11 @@ def _curve(x: NDArray[np.floating], y: NDArray[np.floating], se: NDArray[np.floa
     return Curve(x=rounded(x), y=rounded(y), se=() if se is None else rounded(se))
 
 
-def _msd(walks: Walks | None, points: int, within: Floats = EVERYWHERE) -> Curve | None:
+def _msd(walks: Walks | None, points: int) -> Curve | None:
     if walks is None:
         return None
     lags = np.unique(np.rint(np.geomspace(1, walks.longest, points)).astype(int))
-    msd = walks.msd(within)[lags]
-    return _curve(lags * walks.interval_ps, msd, msd_error(walks, lags, within))
+    return _curve(lags * walks.interval_ps, walks.msd()[lags], msd_error(walks, lags))
 
 
 def _framework(paths_A: Sequence[Floats], run: Trajectory) -> Walks | None:

@@ -26,11 +26,11 @@ _WINDOWS_PER_START = 8
 
 @dataclass(frozen=True, eq=False)
 class Walks:
-    """Replicas of walkers that diffuse alike.
+    """Random walks of particles that diffuse alike, in independent replicas.
 
     Attributes
     ----------
-    paths_A : tuple of ndarray, shape (frames, walkers, 3)
+    paths_A : tuple of ndarray, shape (frames, particles, 3)
         Unwrapped Cartesian positions of each replica (Å), drift removed.
     interval_ps : float
         Time between two frames (ps).
@@ -53,8 +53,8 @@ class Walks:
         return sum(len(path) - 1 for path in self.paths_A)
 
     @property
-    def walkers(self) -> int:
-        """Walkers of one replica."""
+    def particles(self) -> int:
+        """Particles of one replica."""
         return int(self.paths_A[0].shape[1])
 
     @property
@@ -84,23 +84,23 @@ def walks_of(paths_A: Sequence[NDArray[np.floating]], interval_ps: float) -> Wal
 
 
 def summed(walks: Walks) -> Walks:
-    """Return one walker per replica, which moves by the sum of all displacements over the root of their number.
+    """Return one particle per replica, which moves by the sum of all displacements over the root of their number.
 
     Its diffusivity is that of charge: equal to the tracers' where these move independently.
     """
-    walkers = walks.walkers
-    paths = [path.sum(axis=1, keepdims=True, dtype=float) / np.sqrt(walkers) for path in walks.paths_A]
+    particles = walks.particles
+    paths = [path.sum(axis=1, keepdims=True, dtype=float) / np.sqrt(particles) for path in walks.paths_A]
     return walks_of(paths, walks.interval_ps)
 
 
-def msd_error(walks: Walks, lags: NDArray[np.int_], within: Floats = EVERYWHERE) -> Floats:
-    """Return the standard error of the mean squared displacement at each lag (Å²), were the walkers free to diffuse."""
-    spreads = within @ walks.tensor_A2[lags] @ within / lags[:, None, None]
+def msd_error(walks: Walks, lags: NDArray[np.int_]) -> Floats:
+    """Return the standard error of the mean squared displacement at each lag (Å²) of particles that diffuse freely."""
+    spreads = walks.tensor_A2[lags] / lags[:, None, None]
     gaussian = 2 * np.einsum("lab,lba->l", spreads, spreads)
     variance = np.zeros(len(lags))
     for path, share in zip(walks.paths_A, walks.shares, strict=True):
         variance += share**2 * gaussian * np.diag(overlaps(lags, len(path) - 1)[1])
-    return np.sqrt(variance / walks.walkers)
+    return np.sqrt(variance / walks.particles)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Diffusivity:
     D_cm2_s, se_cm2_s : float
         The diffusivity and its standard error (cm²/s).
     se_model_cm2_s : float
-        The error that walkers have which move independently.
+        The error that particles have which move independently.
     se_groups_cm2_s : float or None
         The error by the scatter of independent parts of the runs; None where they cannot be cut into five.
     groups : int
@@ -138,7 +138,7 @@ class Diffusivity:
 
 
 def first_lag(walks: Walks, displacement_A: float, within: Floats = EVERYWHERE) -> int | None:
-    """Return the shortest lag (frames) over which walkers move so far on root mean square; None if they never do."""
+    """Return the shortest lag (frames) over which particles move so far on root mean square; None if they never do."""
     far = np.flatnonzero(walks.msd(within) >= displacement_A**2)
     return int(far[0]) if len(far) else None
 
@@ -148,21 +148,21 @@ def diffusivity(walks: Walks, start: int, within: Floats = EVERYWHERE, *, single
 
     The line begins at `start` or, where it is not straight from there on, later, by an eighth of the run at the latest.
     It ends at half of the shortest replica. The error is that of free diffusion with overlapping windows, which is
-    exact for random walkers, or what independent parts of the runs say, if that is larger.
+    exact for random walks, or what independent parts of the runs say, if that is larger.
 
     Parameters
     ----------
     walks : Walks
-        The walkers.
+        The particles.
     start : int
         Shortest lag that may be fitted (frames).
     within : ndarray, shape (3, 3)
         Projector on the directions that count.
     single : bool
-        Whether walkers are single ions, which hop; sums of many move smoothly.
+        Whether particles are single ions, which hop; sums of many move smoothly.
     """
     fits = [_Fit.with_own_noise(walks, begin, within, single=single) for begin in _starts(walks, start)]
-    # Parts are most where lags are shortest, so whether walkers move independently is asked there first.
+    # Parts are most where lags are shortest, so whether particles move independently is asked there first.
     earliest = _excess(walks, fits[0])
     chosen, linear = _straight(fits, 1.0 if earliest is None else max(1.0, earliest[0]))
     scatter = earliest if chosen is fits[0] else _excess(walks, chosen) or earliest
@@ -183,7 +183,7 @@ class _Noise:
         for path, share in zip(walks.paths_A, walks.shares, strict=True):
             linear, squared = overlaps(lags, len(path) - 1)
             total += share**2 * (gaussian * squared + poisson * linear)
-        return total / walks.walkers
+        return total / walks.particles
 
     def times(self, factor: float) -> _Noise:
         return _Noise(self.spread * factor, self.hop_A2)

@@ -13,14 +13,14 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
 def msd_tensor(path_A: NDArray[np.floating]) -> Floats:
-    """Return the mean of the products of displacements, over all walkers and all time origins, at every lag.
+    """Return the mean of the products of displacements, over all particles and all time origins, at every lag.
 
     The sums over origins are autocorrelations, so they cost a Fourier transform each (Calandrini et al., Collection SFN
-    12, 201 (2011)). Walkers are transformed a few at a time; their spectra are summed, not kept.
+    12, 201 (2011)). Particles are transformed a few at a time; their spectra are summed, not kept.
 
     Parameters
     ----------
-    path_A : ndarray, shape (frames, walkers, 3)
+    path_A : ndarray, shape (frames, particles, 3)
         Unwrapped Cartesian positions (Å).
 
     Returns
@@ -29,12 +29,12 @@ def msd_tensor(path_A: NDArray[np.floating]) -> Floats:
         Element ``[n, a, b]`` is the mean of Δa Δb over a lag of n frames (Å²): its trace is the mean squared
         displacement, and the trace of its product with a projector the one within a plane.
     """
-    frames, walkers, _ = path_A.shape
+    frames, particles, _ = path_A.shape
     length = fft.next_fast_len(2 * frames, real=True)
     spectra = np.zeros((len(_PAIRS), length // 2 + 1), dtype=complex)
     products = np.zeros((len(_PAIRS), frames))
     at_once = max(1, _CHUNK_VALUES // (3 * length))
-    for first in range(0, walkers, at_once):
+    for first in range(0, particles, at_once):
         # Series run along the last axis; about their mean, sums of squares lose the fewest digits.
         series = np.ascontiguousarray(path_A[:, first : first + at_once].transpose(1, 2, 0), dtype=float)
         series -= series.mean(axis=2, keepdims=True)
@@ -47,7 +47,7 @@ def msd_tensor(path_A: NDArray[np.floating]) -> Floats:
     heads = np.cumsum(products, axis=1)[:, ::-1]
     tails = np.cumsum(products[:, ::-1], axis=1)[:, ::-1]
     origins = np.arange(frames, 0, -1)
-    packed = (heads + tails - 2 * correlations) / (origins * walkers)
+    packed = (heads + tails - 2 * correlations) / (origins * particles)
     packed[:, 0] = 0.0
     tensor = np.empty((frames, 3, 3))
     for pair, (a, b) in enumerate(_PAIRS):

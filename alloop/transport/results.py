@@ -178,15 +178,14 @@ class Curve(Record):
 class TemperatureCurves(Record):
     """Thinned curves of one temperature, for plots. Pairs are named like ``Cl-Li``, elements in alphabetical order.
 
+    Files may hold more: older ones have curves that nothing draws.
+
     Attributes
     ----------
     temperature_K : float
         Target temperature (K).
-    msd_A2, msd_charge_A2, msd_framework_A2 : Curve
-        Mean squared displacement (Å²) against lag (ps): of single ions, of the summed displacement divided by the
-        number of ions (the sum's square over N), and of the atoms that are no mobile ions.
-    planes_A2 : dict of Curve
-        Mean squared displacement within each plane (Å²) against lag (ps).
+    msd_A2, msd_framework_A2 : Curve
+        Mean squared displacement (Å²) against lag (ps): of the mobile ions, and of all other atoms.
     g_r : dict of Curve
         Pair distribution function against distance (Å); tends to 1.
     coordination : dict of float
@@ -201,11 +200,11 @@ class TemperatureCurves(Record):
         Kinetic temperature (K) against time (ps), one per replica.
     """
 
+    model_config = ConfigDict(extra="ignore")
+
     temperature_K: float
     msd_A2: Curve | None = None
-    msd_charge_A2: Curve | None = None
     msd_framework_A2: Curve | None = None
-    planes_A2: dict[str, Curve] = {}
     g_r: dict[str, Curve] = {}
     coordination: dict[str, float] = {}
     first_minimum_A: dict[str, float] = {}

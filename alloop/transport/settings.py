@@ -52,8 +52,6 @@ class MeasureSettings:
         Snapshots of all atoms, over all replicas, that g(r) and contacts are counted in at most.
     curve_points : int
         Points of a curve at most.
-    seed : int
-        Seed of everything that is drawn.
     """
 
     mobile: str
@@ -73,7 +71,6 @@ class MeasureSettings:
     g_r_bin_A: float = 0.05
     snapshots: int = 100
     curve_points: int = 200
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse planes without a direction.

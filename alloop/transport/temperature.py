@@ -221,7 +221,7 @@ def _unmeasured(walks: Walks, first: int | None, fit: Diffusivity, settings: Mea
             f"the run is too short: ions need {first * walks.interval_ps:.3g} ps for a hop of {hop_A:g} Å, more than "
             f"a quarter of it ({quarter * walks.interval_ps:.3g} ps)"
         )
-    independent = walks.walkers * walks.frames * walks.interval_ps / fit.start_ps
+    independent = walks.particles * walks.frames * walks.interval_ps / fit.start_ps
     if independent < settings.min_independent:
         return f"only {independent:.1f} independent displacements of a hop, fewer than {settings.min_independent:g}"
     low, high = settings.slope

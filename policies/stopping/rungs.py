@@ -32,8 +32,6 @@ class RungEvidence:
         Mean over a frame's 3N force components of the squared error ((eV/Å)²).
     cluster : tuple of str, length frames
         Walker each held-out frame comes from.
-    physical : bool
-        False if dynamics with the rung's fits turned unphysical.
     transport : tuple of TransportEvidence
         Transport of every system that is measured; empty in a campaign that measures none.
     can_extend : bool
@@ -49,7 +47,6 @@ class RungEvidence:
     energy_error: NDArray[np.float64]
     forces_squared_error: NDArray[np.float64]
     cluster: tuple[str, ...]
-    physical: bool = True
     transport: tuple[TransportEvidence, ...] = ()
     can_extend: bool = False
 
@@ -81,8 +78,6 @@ class RungEvidence:
 
     def unmeasured(self) -> str | None:
         """Return why the rung says nothing, or None if it does."""
-        if not self.physical:
-            return "its dynamics turned unphysical"
         if self.fits < 2 and not (self.size == 0 and self.fits == 1):
             return "it has fewer than two fits, so their spread is unknown"
         if self.frames < 2:

@@ -9,7 +9,7 @@ import pytest
 
 import policies
 
-MODULES = ["policies", *(f"policies.{module.name}" for module in pkgutil.iter_modules(policies.__path__))]
+MODULES = ["policies", *(module.name for module in pkgutil.walk_packages(policies.__path__, "policies."))]
 FOLDER = Path(policies.__file__).parent
 
 
@@ -22,7 +22,7 @@ def test_there_is_an_example_of_a_policy_of_ones_own():
     assert doctest.testmod(policies).attempted >= 5
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
 def test_policies_stand_on_numpy_and_scikit_learn_alone(path):
     roots = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

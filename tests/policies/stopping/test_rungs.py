@@ -28,18 +28,17 @@ def test_energy_and_forces_have_error_bars_of_their_own():
 
 
 @pytest.mark.parametrize(
-    ("shape", "cluster", "physical", "why"),
+    ("shape", "cluster", "why"),
     [
-        ((3, 4), WALKERS, False, "unphysical"),
-        ((1, 4), WALKERS, True, "two fits"),
-        ((3, 1), ("a",), True, "two held-out frames"),
-        ((3, 4), ("a",) * 4, True, "one walker"),
-        ((0, 0), (), True, "two fits"),
-        ((3, 0), (), True, "two held-out frames"),
+        ((1, 4), WALKERS, "two fits"),
+        ((3, 1), ("a",), "two held-out frames"),
+        ((3, 4), ("a",) * 4, "one walker"),
+        ((0, 0), (), "two fits"),
+        ((3, 0), (), "two held-out frames"),
     ],
 )
-def test_what_says_nothing_says_why(shape, cluster, physical, why):
-    rung = RungEvidence(12, np.full(shape, 0.1), np.full(shape, 0.1), cluster, physical)
+def test_what_says_nothing_says_why(shape, cluster, why):
+    rung = RungEvidence(12, np.full(shape, 0.1), np.full(shape, 0.1), cluster)
     assert why in rung.unmeasured()
     assert summarise(rung).unmeasured == rung.unmeasured()
 
