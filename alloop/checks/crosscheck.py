@@ -20,7 +20,6 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
 from alloop.config.science import FoundationFile
-from alloop.config.suggestions import did_you_mean
 from alloop.failures import first_line
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of
@@ -241,29 +240,24 @@ def _unknown_to_foundation(loaded: LoadedConfig, brought: Brought) -> tuple[Prob
     foundation = loaded.config.potential.foundation
     if foundation is None:
         return ()
-    from alloop.potential.models.foundation import FoundationError, foundation_elements, load_foundation_file
+    from alloop.potential.models.foundation import (
+        FoundationError,
+        check_foundation_name,
+        foundation_elements,
+        load_foundation_file,
+    )
 
     try:
         if isinstance(foundation, FoundationFile):
             model = load_foundation_file(loaded.resolve(foundation.path), foundation.sha256)
             check_elements(loaded, foundation_elements(model), brought)
         else:
-            _named_foundation(foundation)
+            check_foundation_name(foundation)
     except ConfigError as error:
         return error.problems
     except (FoundationError, ValueError) as error:
         return (loaded.problem(("potential", "foundation"), first_line(error)),)
     return ()
-
-
-def _named_foundation(name: str) -> None:
-    from alloop.potential.mace_api import mace_mp_urls
-
-    names = list(mace_mp_urls)
-    if name not in names:
-        nearest = did_you_mean(name, names)
-        mend = f"did you mean `{nearest}`?" if nearest else f"known: {', '.join(names)}"
-        raise ValueError(f"there is no foundation `{name}`; {mend}")
 
 
 def _devices(loaded: LoadedConfig) -> Iterator[Finding]:

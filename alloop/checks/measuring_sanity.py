@@ -8,7 +8,7 @@ from ase.data import atomic_numbers
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
-from alloop.config.suggestions import did_you_mean
+from alloop.config.suggestions import hint
 from alloop.materials.structure import Structure
 
 Finding = tuple[KeyPath, str]
@@ -48,8 +48,7 @@ def _systems(config: CampaignConfig) -> Iterator[Finding]:
         yield ("ladder", "measure_on"), "nothing is measured without a `measure` section; add one, or delete this line"
     for i, name in enumerate(named):
         if name not in known:
-            nearest = did_you_mean(name, known)
-            mend = f"did you mean `{nearest}`?" if nearest else f"systems are {', '.join(known)}"
+            mend = hint(name, known, f"systems are {', '.join(known)}")
             yield ("ladder", "measure_on", i), f"there is no system `{name}`; {mend}"
 
 

@@ -11,7 +11,7 @@ from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.machine import BatchExecutor
 from alloop.config.science import FoundationFile
-from alloop.config.suggestions import did_you_mean
+from alloop.config.suggestions import hint
 from alloop.labelling.registry import engine_of
 from alloop.tasks.contract.request import SLOT_KINDS
 
@@ -187,9 +187,8 @@ def _executors(config: CampaignConfig) -> Iterator[Finding]:
     for kind in SLOT_KINDS:
         name = getattr(execution, kind)
         if name not in execution.executors:
-            nearest = did_you_mean(name, execution.executors)
             defined = ", ".join(f"`{executor}`" for executor in execution.executors)
-            mend = f"did you mean `{nearest}`?" if nearest else f"defined: {defined}; name one with `{kind}:`"
+            mend = hint(name, execution.executors, f"defined: {defined}; name one with `{kind}:`")
             yield ("execution", kind), f"no executor `{name}` under execution.executors; {mend}"
     if execution.heartbeat_limit_s <= execution.heartbeat_s:
         what = f"must be longer than heartbeat_s ({execution.heartbeat_s:g} s), or every worker counts as lost"

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from alloop.config.errors import ConfigError, Problem
-from alloop.config.suggestions import did_you_mean
+from alloop.config.suggestions import hint
 
 SCHEMA = "schema.json"
 
@@ -43,8 +43,7 @@ def example_files(example: str) -> dict[PurePosixPath, bytes]:
     """
     folder = examples_folder()
     if example not in list_examples():
-        nearest = did_you_mean(example, list_examples())
-        mend = f"did you mean `{nearest}`?" if nearest else f"there are: {', '.join(list_examples())}"
+        mend = hint(example, list_examples(), f"there are: {', '.join(list_examples())}")
         raise ConfigError(example, Problem("", f"no such example; {mend}"))
     names = [f"{example}.yaml", SCHEMA, *_named_files(folder / f"{example}.yaml")]
     return {PurePosixPath(name): (folder / name).read_bytes() for name in dict.fromkeys(names)}

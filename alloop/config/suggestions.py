@@ -99,8 +99,14 @@ def split_unit(key: str) -> tuple[str, str]:
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return the known word most like the given one, or None if none is alike."""
     by_lower = {k.lower(): k for k in known}
-    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.65)
     return by_lower[close[0]] if close else None
+
+
+def hint(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Return "did you mean …?", or another hint if no known word is like the given one."""
+    nearest = did_you_mean(word, known)
+    return f"did you mean `{nearest}`?" if nearest else otherwise
 
 
 def nearest_key(key: str, known: Iterable[str]) -> str | None:

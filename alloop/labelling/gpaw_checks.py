@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from ase import Atoms
 from ase.data import chemical_symbols
 
 from alloop.config.label import GpawLabel
+from alloop.config.suggestions import hint
 from alloop.failures import first_line
 from alloop.labelling.dispersion import dispersion_problem
 from alloop.labelling.gpaw_datasets import dataset_sha256, setup_name, setup_type
@@ -64,9 +64,8 @@ def _keyword_problems(label: GpawLabel) -> list[str]:
         elif key in UNSUPPORTED:
             problems.append(f"label.gpaw.{key}: alloop does not support it; delete it")
         elif key not in known:
-            near = get_close_matches(key, [*known, *OWNED], n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(sorted(known))}"
-            problems.append(f"label.gpaw.{key}: GPAW has no such keyword; {hint}")
+            mend = hint(key, [*known, *OWNED], f"it knows {', '.join(sorted(known))}")
+            problems.append(f"label.gpaw.{key}: GPAW has no such keyword; {mend}")
     return problems
 
 

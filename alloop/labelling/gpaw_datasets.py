@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from alloop.config.suggestions import hint
 from alloop.failures import first_line
 from alloop.labelling.gpaw_job import dataset_digest
 from alloop.labelling.gpaw_keywords import FUNCTIONAL_ALIASES, functional_name
@@ -37,9 +37,8 @@ def setup_name(xc: str) -> str:
                 f"`{xc}` needs libxc, and GPAW was built without it; install libxc with its headers and build GPAW "
                 f"again, or use one of {', '.join(WITHOUT_LIBXC)}"
             ) from error
-        near = [name for name in known if name.lower() == xc.lower()] or get_close_matches(xc, known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(known)} and every name of libxc"
-        raise ValueError(f"GPAW knows no functional `{xc}`; {hint}") from error
+        mend = hint(xc, known, f"it knows {', '.join(known)} and every name of libxc")
+        raise ValueError(f"GPAW knows no functional `{xc}`; {mend}") from error
     except Exception as error:
         raise ValueError(f"GPAW refuses the functional `{xc}`: {first_line(error)}") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import io
 import os
@@ -18,6 +17,7 @@ import torch
 from ase.data import chemical_symbols
 
 from alloop.config.science import FoundationFile
+from alloop.config.suggestions import hint
 from alloop.files.durable import sync_folder, write_durably
 from alloop.files.plain_files import read_below
 from alloop.potential.mace_api import get_cache_dir, mace_mp_urls
@@ -131,6 +131,20 @@ def _require_usable(module: Any, path: Path) -> None:
         raise FoundationError(f"foundation {path} cannot be used: {error}") from error
 
 
+def check_foundation_name(name: str) -> None:
+    """Refuse a name that is not one of MACE's foundations.
+
+    Raises
+    ------
+    FoundationError
+        With the name that was probably meant, or with all of them.
+    """
+    if name not in mace_mp_urls:
+        mend = hint(name, mace_mp_urls, f"known: {', '.join(mace_mp_urls)}")
+        what = f"there is no foundation `{name}`; {mend}"
+        raise FoundationError(f"{what} (a file is named as foundation: {{path: ..., sha256: ...}})")
+
+
 def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -> str:
     target = folder / f"{foundation.sha256}.model"
     if not os.path.lexists(target):
@@ -144,8 +158,7 @@ def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -
 
 def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
     urls: Mapping[str, str] = mace_mp_urls
-    if name not in urls:
-        raise FoundationError(_unknown(name, list(urls)))
+    check_foundation_name(name)
     note = folder / f"{name}.sha256"
     noted = _noted(note)
     if noted and _was_fetched(urls[name], noted):
@@ -195,12 +208,6 @@ def _remember_fetched(url: str, sha256: str) -> None:
 def _remembered(url: str) -> Path:
     cached = _cache_path(url)
     return cached.with_name(f"{cached.name}.alloop-sha256")
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-    return f"unknown foundation {name!r}: {hint} (a file is named as foundation: {{path: ..., sha256: ...}})"
 
 
 def _cached_or_downloaded(name: str, url: str, progress: Progress | None) -> Path:

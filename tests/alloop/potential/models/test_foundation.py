@@ -177,7 +177,7 @@ def test_a_broken_download_leaves_nothing_behind(tmp_path, name_at, fault, says)
 
 
 def test_an_unknown_name_suggests_the_nearest(tmp_path):
-    with pytest.raises(FoundationError, match="did you mean 'medium-mpa-0'") as caught:
+    with pytest.raises(FoundationError, match="did you mean `medium-mpa-0`") as caught:
         resolve("medium-mpa0", tmp_path)
     assert one_line(caught)
 
