@@ -305,7 +305,7 @@ class History:
         run = self.state.runs.get((rung, fit, "A", batch))
         number = len(run.segments) if run else 0
         context = {"rung": rung, "fit": fit, "system": "A", "batch": batch, "measuring": self.state.measurings}
-        summary = {} if outcome.get("reason") else {"walkers": [_produced(ended)]}
+        summary = {} if outcome.get("reason") else {"walkers": [produced_walker(ended)]}
         return self.do(f"produce/{rung}/f{fit}/A/b{batch}/{number}{self._again()}", context, summary, **outcome)
 
     def measured(self, rung: str, fit: int, ps: float, transport: Mapping[str, Any] | None = None) -> History:
@@ -353,7 +353,8 @@ def calibration_summary(*, trusted: bool = True) -> dict[str, Any]:
     return {**empty, "calibration": calibration, "doubts": doubts, "frames": 30, "probes": 6}
 
 
-def _produced(ended: str) -> dict[str, Any]:
+def produced_walker(ended: str) -> dict[str, Any]:
+    """Return one walker of a segment of production runs as a summary has it."""
     return {
         "temperature_K": 600.0,
         "ended": ended,

@@ -11,7 +11,7 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.state.fold_ladder import measure_anew
-from tests.support.histories import History
+from tests.support.histories import History, produced_walker
 
 NOTHING = {"temperatures": []}
 
@@ -56,14 +56,9 @@ def test_a_run_is_over_when_its_walkers_were_stopped(ended, over):
 
 def test_a_run_goes_on_while_one_of_its_walkers_does():
     history = one_rung().produced("r6")
-    summary = {"walkers": [_walker("nan"), _walker("length")]}
+    summary = {"walkers": [produced_walker("nan"), produced_walker("length")]}
     context = {"rung": "r6", "fit": 0, "system": "A", "batch": 0, "measuring": 0}
     assert not run(history.do("produce/r6/f0/A/b0/1", context, summary)).over
-
-
-def _walker(ended):
-    numbers = {"temperature_K": 600.0, "mean_kinetic_K": None, "drift_meV_per_atom_per_ps": None, "min_contact": None}
-    return {**numbers, "ended": ended, "samples": 1, "trajectory_sha256": "0" * 64, "file": "walker"}
 
 
 def test_a_run_whose_segment_failed_is_over_and_keeps_the_segments_before():
@@ -89,7 +84,7 @@ def test_what_was_asked_for_under_other_settings_says_nothing(happens):
     purpose = f"{'produce' if happens == 'produced' else 'measure'}/old"
     history.begin(purpose, old)
     measure_anew(history.state)
-    history.end(purpose, {"walkers": [_walker("length")]} if happens == "produced" else {"transport": NOTHING})
+    history.end(purpose, {"walkers": [produced_walker("length")]} if happens == "produced" else {"transport": NOTHING})
     assert history.state.runs == {}
     assert history.state.transports == {}
 
