@@ -19,6 +19,7 @@ from alloop.tasks.contract.label import LABEL, AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest
 from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest, trajectory_file
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.kinds.calibrate import calibrate as learn
@@ -26,8 +27,6 @@ from alloop.tasks.kinds.select import select as choose
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function
 from alloop.tasks.workspace import Workspace
-
-Answer = tuple[dict[str, Any], dict[str, Any]]
 
 
 def answer(request: Request, workspace: Workspace) -> Answer:

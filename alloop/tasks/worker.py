@@ -11,13 +11,12 @@ from typing import Any
 
 from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.files.redaction import redacted
-from alloop.tasks.contract.records import Result, Timing
+from alloop.tasks.contract.records import Answer, Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function, request_from_json
 from alloop.tasks.workspace import Workspace
 
-Answer = tuple[dict[str, Any], dict[str, Any]]
 Task = Callable[[Any, Workspace, Machine], Answer]
 
 ANY_MACHINE = Machine()

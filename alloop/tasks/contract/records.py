@@ -14,6 +14,9 @@ from alloop.materials.structure import Structure, Vector
 
 Seconds = Annotated[float, Field(ge=0, lt=1e11)]
 
+Answer = tuple[dict[str, Any], dict[str, Any]]
+"""Summary and data of a result, as plain data."""
+
 
 class Record(BaseModel):
     """Base of everything a worker writes."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, CalibrationFrame
 from alloop.tasks.contract.label import LABEL
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.select import SELECT, FrameView
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
@@ -16,9 +17,7 @@ from policies.calibration.reliability import reliability
 from policies.calibration.scales import Floats, Points, memory
 
 
-def calibrate(
-    request: CalibrateRequest, workspace: Workspace, machine: Machine
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def calibrate(request: CalibrateRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Fit the map from disagreement to error, and try it on labels that were held back.
 
     Parameters

@@ -10,6 +10,7 @@ import torch
 from alloop.failures import TaskFailure
 from alloop.potential.graphs import UnknownElementError, batches_of, labelled_graphs
 from alloop.tasks.contract.evaluate import EvaluateRequest, EvaluateSummary
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.kinds.fit import read_frame
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
@@ -18,7 +19,7 @@ from alloop.tasks.workspace import Workspace
 ATOMS_PER_BATCH = 256
 
 
-def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Evaluate a model on labelled frames, in batches.
 
     Parameters

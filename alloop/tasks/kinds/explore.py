@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -16,14 +15,12 @@ from alloop.dynamics.state import State
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
 from alloop.tasks.contract.explore import EXPLORE, ExploreRequest, ExploreSummary, ExploreWalker
-from alloop.tasks.contract.records import OffersData, OffersSummary, Snapshot
+from alloop.tasks.contract.records import Answer, OffersData, OffersSummary, Snapshot
 from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.kinds.segment import Doubt, Frame, Segment, fresh
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import DamagedResultError, Workspace
-
-Answer = tuple[dict[str, Any], dict[str, Any]]
 
 
 def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> Answer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from ase import Atoms
 from ase.data import atomic_numbers
@@ -28,6 +26,7 @@ from alloop.potential.models.model_files import read_model, write_model
 from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
 from alloop.tasks.contract.label import LABEL
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 
@@ -35,7 +34,7 @@ from alloop.tasks.workspace import Workspace
 WATCHED_TRAINING_FRAMES = 64
 
 
-def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Fit a model and write it to ``workspace.model_path("fit:<key>")``.
 
     The model file stands before this returns, so a result never lacks its model.

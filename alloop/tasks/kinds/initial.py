@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alloop.materials.contacts import min_contact
 from alloop.materials.rattle import rattled
 from alloop.tasks.contract.initial import InitialRequest
-from alloop.tasks.contract.records import Offer, OffersData, OffersSummary
+from alloop.tasks.contract.records import Answer, Offer, OffersData, OffersSummary
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 
 
-def initial(request: InitialRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def initial(request: InitialRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Offer rattled copies of a structure.
 
     Parameters

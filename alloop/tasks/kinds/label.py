@@ -23,11 +23,12 @@ from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
 from alloop.tasks.contract.probe import ProbeRequest
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
-def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Label a frame: gates on the geometry, the single point, gates on the answer.
 
     Parameters
@@ -59,7 +60,7 @@ def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> tupl
 
 def label_structure(
     structure: Structure, request: LabelRequest | ProbeRequest, workspace: Workspace, machine: Machine
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> Answer:
     """Label a structure as a request says; see `label`."""
     atoms, settings = structure.to_atoms(), label_settings(request.settings)
     engine = engine_of(settings)
@@ -87,7 +88,7 @@ def label_structure(
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Compute the reference energy of an isolated atom with the settings of the labels.
 
     Returns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +11,14 @@ from alloop.dynamics.trajectory import Trajectory, concatenate
 from alloop.materials.supercell import face_distances, repeated
 from alloop.tasks.contract.measure import MeasureData, MeasureRequest, MeasureSummary, density_file
 from alloop.tasks.contract.produce import PRODUCE
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.kinds.produce import read_trajectory
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 from alloop.transport.sites import DensityResult
 
 
-def measure(request: MeasureRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def measure(request: MeasureRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Measure the transport of one model in one system from its production runs.
 
     Parameters

@@ -9,12 +9,13 @@ import numpy as np
 from alloop.failures import TaskFailure
 from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.contract.probe import ProbeRequest, ProbeSummary
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.kinds.label import label_structure
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 
 
-def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Label the frame of a standing label again.
 
     Parameters

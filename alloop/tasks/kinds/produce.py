@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -32,11 +31,10 @@ from alloop.tasks.contract.produce import (
     WalkerPoint,
     trajectory_file,
 )
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import DamagedResultError, Workspace
-
-Answer = tuple[dict[str, Any], dict[str, Any]]
 
 
 def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> Answer:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from alloop.failures import blaming
 from alloop.tasks.contract.explore import EXPLORE
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.select import (
     SELECT,
@@ -35,7 +35,7 @@ from policies.selection.probing import draw_probes, left_after
 STALE, UNREADABLE = "stale", "unreadable"
 
 
-def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
+def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Draw the probes, and ask the selection policy about all other candidates.
 
     Parameters
