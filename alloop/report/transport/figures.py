@@ -9,9 +9,9 @@ import numpy as np
 from alloop.report.looks import Figure, axis, text
 from alloop.report.panels import panels, set_axes
 from alloop.report.transport.tables import CombinedRung, RungTransport, combine_rungs, combined
+from alloop.transport.conductivity import BOLTZMANN_EV_PER_K
 from alloop.transport.results import Measured, TemperatureTransport, TransportSummary
 
-BOLTZMANN_eV_K = 8.617333262e-5
 COLOURS = ("#8c99a6", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#d9822b", "#c8443c")
 """One per rung by size, the foundation's grey first."""
 PLANES = ("#2f6db5", "#3a9d6e", "#d9822b", "#8a63c7")
@@ -44,7 +44,7 @@ def arrhenius_line(summary: TransportSummary) -> tuple[float, float] | None:
     if not used:
         return None
     weights = [1.0 if not all(se for *_, se in used) else float(se or 1.0) ** -2 for *_, se in used]
-    offsets = [np.log(D) + energy / (BOLTZMANN_eV_K * kelvin) for kelvin, D, _ in used]
+    offsets = [np.log(D) + energy / (BOLTZMANN_EV_PER_K * kelvin) for kelvin, D, _ in used]
     return energy, float(np.average(offsets, weights=weights))
 
 
@@ -131,7 +131,7 @@ def _fitted_line(rung: RungTransport, energy_eV: float, ln_D0: float, used_K: Co
         "type": "scatter",
         "mode": "lines",
         "x": [1000 / kelvin for kelvin in ends],
-        "y": [float(np.exp(ln_D0 - energy_eV / (BOLTZMANN_eV_K * kelvin))) for kelvin in ends],
+        "y": [float(np.exp(ln_D0 - energy_eV / (BOLTZMANN_EV_PER_K * kelvin))) for kelvin in ends],
         "line": {"color": colour, "width": 1.5, "dash": "dash" if rung.kind == "random subset" else "solid"},
         "hoverinfo": "skip",
     }
