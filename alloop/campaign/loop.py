@@ -14,8 +14,9 @@ from alloop.campaign.trusted_requests import trusted_request
 from alloop.decisions.changed_code import answer, probing
 from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
-from alloop.decisions.next_tasks import Wanted, plan
+from alloop.decisions.next_tasks import plan
 from alloop.decisions.refits import worth_waiting_for
+from alloop.decisions.stages import Wanted
 from alloop.failures import OutOfTimeError, PolicyError
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.journal.journal import Entry, Journal

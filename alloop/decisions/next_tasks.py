@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from alloop.decisions import task_requests
 from alloop.decisions.changed_code import probes_of
-from alloop.decisions.charter import Charter, Walker
+from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import evaluations_wanted, fitted_subsets, ladder_rungs
-from alloop.decisions.label_budget import heldout_need, hours_spent, label_order, training_need
+from alloop.decisions.fit_tasks import fits, is_pretraining, pretraining, subset_fits
+from alloop.decisions.label_budget import hours_spent, label_order
 from alloop.decisions.production_runs import measurements, next_segments
-from alloop.decisions.refits import attempts, generation_due, member_fit
 from alloop.decisions.selection_needs import (
     calibration_due,
-    heldout_leader,
-    heldout_pool,
-    heldout_walkers,
-    pool_full,
-    stalled,
 )
-from alloop.decisions.walkers import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
-from alloop.failures import blaming
-from alloop.state.records import GenerationState, RungState, TaskState, segments_of
+from alloop.decisions.stages import Stage, Wanted
+from alloop.decisions.walker_tasks import heldout_walkers_wanted, walkers_wanted
+from alloop.state.records import RungState
 from alloop.state.state import State
-from alloop.tasks.contract.request import Request
-from policies.exploration import WalkerView
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A task that should run: its purpose, how to build its request, and what the fold needs to know of it."""
-
-    purpose: str
-    slot_kind: str
-    build: Callable[[], Request]
-    context: dict[str, Any] = field(default_factory=dict)
-
-
-Stage = Callable[[State, Charter, int], Iterator[Wanted]]
+from alloop.tasks.contract.calibrate import CALIBRATE
+from alloop.tasks.contract.evaluate import EVALUATE
+from alloop.tasks.contract.explore import EXPLORE
+from alloop.tasks.contract.fit import FIT
+from alloop.tasks.contract.initial import INITIAL
+from alloop.tasks.contract.label import ATOM, LABEL
+from alloop.tasks.contract.measure import MEASURE
+from alloop.tasks.contract.probe import PROBE
+from alloop.tasks.contract.produce import PRODUCE
+from alloop.tasks.contract.select import SELECT
 
 
 def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted]:
@@ -60,10 +48,10 @@ def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted
     room, execution = Counter(free), charter.config.execution
     chosen: list[Wanted] = []
     for stage in _open_stages(state, charter):
-        executors = {getattr(execution, kind) for kind in _SLOT_KINDS[stage]}
+        executors = {getattr(execution, kind) for kind in stage.slot_kinds}
         if max(room[name] for name in executors) <= 0:
             continue
-        for wanted in stage(state, charter, sum(room[name] for name in executors)):
+        for wanted in stage.wants(state, charter, sum(room[name] for name in executors)):
             executor = getattr(execution, wanted.slot_kind)
             if room[executor] > 0:
                 room[executor] -= 1
@@ -79,27 +67,19 @@ def _open_stages(state: State, charter: Charter) -> tuple[Stage, ...]:
     While the code of the labels is in question, only probes run.
     """
     if state.drift is not None:
-        return (_probes,)
+        return (PROBES,)
     if state.subsets_open():
-        return _SUBSET_STAGES
+        return SUBSET_STAGES
     if charter.goal == "transport":
-        return _MEASURING_STAGES
+        return MEASURING_STAGES
     if charter.goal == "subsets" or state.verdict is not None:
         return ()
     if charter.config.overlap:
-        return _STAGES_IN_OVERLAP
-    running = {_stage_of(task.purpose, task.context) for task in state.running.values()}
-    for stage in _STAGES:
-        if stage in running or next(stage(state, charter, 10**6), None) is not None:
+        return STAGES_IN_OVERLAP
+    for stage in STAGES:
+        if stage.runs(state) or next(stage.wants(state, charter, 10**6), None) is not None:
             return (stage,)
     return ()
-
-
-def _stage_of(purpose: str, context: Mapping[str, Any]) -> Stage:
-    kind = purpose.partition("/")[0]
-    if kind == "explore":
-        return _heldout_walkers if context["role"] == "heldout" else _walkers
-    return _STAGE_OF_KIND[kind]
 
 
 # -- what each stage wants ---------------------------------------------------------------------------------------
@@ -131,74 +111,6 @@ def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
             yield Wanted(purpose, "explore", partial(task_requests.initial, charter, name), context)
 
 
-def _pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    if len(state.e0s_eV) < len(charter.elements):
-        return
-    for member, purpose in _pretrained_members(state, charter):
-        context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
-        yield from _fit(state, purpose, partial(task_requests.pretrain, charter, state, member), context)
-
-
-def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]:
-    wanted = state.pretraining and charter.config.fit.method != "multihead"
-    members = range(charter.config.potential.committee) if wanted else ()
-    return [(member, f"fit/pretrain/m{member}") for member in members]
-
-
-def _fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    if _pretraining_open(state, charter):
-        return
-    for generation in state.fitting():
-        yield from _members(state, charter, generation)
-    for rung in state.rungs.values():
-        yield from _rung_fits(state, charter, rung, range(1, charter.config.ladder.fits))
-
-
-def _subset_fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    if len(state.e0s_eV) < len(charter.elements):
-        return
-    for rung in state.subsets.values():
-        yield from _rung_fits(state, charter, rung, range(charter.config.ladder.fits))
-
-
-def _rung_fits(state: State, charter: Charter, rung: RungState, numbers: range) -> Iterator[Wanted]:
-    for number in numbers:
-        context = {"rung": rung.size, "fit": number, "generation": None, "subset": rung.kind == "random"}
-        make = partial(task_requests.rung_fit, charter, state, rung, number)
-        yield from _fit(state, f"fit/{rung.name}/f{number}", make, context)
-
-
-def _pretraining_open(state: State, charter: Charter) -> bool:
-    if next(_pretraining(state, charter, 0), None) is not None:
-        return True
-    tried = {name for _, purpose in _pretrained_members(state, charter) for name in attempts(purpose)}
-    return not tried.isdisjoint(state.running)
-
-
-def _members(state: State, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
-    context: dict[str, Any]
-    for member in range(charter.config.potential.committee):
-        purpose = member_fit(generation, member)
-        if member == 0 and generation.rung is not None:
-            rung = state.rungs[generation.rung]
-            context = {"rung": rung.size, "fit": 0, "generation": generation.number, "member": 0}
-            yield from _fit(state, purpose, partial(task_requests.rung_fit, charter, state, rung, 0), context)
-        else:
-            context = {"rung": None, "generation": generation.number, "member": member}
-            make = partial(task_requests.member, charter, state, generation, member)
-            yield from _fit(state, purpose, make, context)
-
-
-def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapping[str, Any]) -> Iterator[Wanted]:
-    """Yield a fit that was not tried yet; one that failed is tried again from another seed."""
-    for attempt, name in enumerate(attempts(purpose)):
-        task = state.tasks.get(name)
-        if task is None:
-            yield Wanted(name, "fit", partial(make, attempt=attempt), dict(context))
-        if task is None or task.status != "failed":
-            return
-
-
 def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if hours_spent(state, charter):
         return
@@ -225,34 +137,6 @@ def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
     if purpose not in state.tasks:
         context = {"generation": state.asked.event.generation}
         yield Wanted(purpose, "measure", partial(task_requests.select, charter, state, state.asked), context)
-
-
-def _heldout_walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    leader, walkers = heldout_leader(state, charter), heldout_walkers(state, charter)
-    if leader is None or not walkers:
-        return
-    exploring = {name for task in state.running.values() if task.task == "explore" for name in _walkers_of(task)}
-    running = exploring & {walker.id for walker in charter.walkers("heldout")}
-    if running and not charter.config.overlap:
-        return
-    offered = heldout_pool(state)
-    missing = heldout_need(state, charter) - len(offered) - len(running)
-    if missing <= 0:
-        return
-    frames = (*(state.frames[i] for i in state.heldout_order), *offered)
-    have = Counter(frame.walker for frame in frames if frame.status != "failed")
-    asked = []
-    for _ in range(missing):
-        name = min(walkers, key=lambda w: have[w] + (w in running))
-        have[name] += 1
-        asked.append(name)
-    segments = []
-    for name in dict.fromkeys(asked):
-        known = state.walkers.get(name)
-        if name not in running:
-            restart = known is not None and known.explosions > 0
-            segments.append(next_segment(state, charter, walkers[name], restart=restart))
-    yield from _explorations(state, charter, leader, segments, room)
 
 
 def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -302,101 +186,37 @@ def _measuring(state: State) -> str:
     return f"@{state.measurings}" if state.measurings else ""
 
 
-def _walkers(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
-    active = state.active()
-    if active is None or not training_need(state, charter):
-        return
-    walkers = {walker.id: walker for walker in charter.walkers("train")}
-    if charter.config.overlap:
-        if stalled(state, charter) or pool_full(state, charter):
-            return
-        count = segments_wanted(charter, room)
-    elif generation_due(state, charter) is not None:
-        return
-    else:
-        walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}
-        count = len(walkers)
-    with blaming("explore.policy", charter.config.explore.policy):
-        launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], count)
-        chosen = [(walkers[launch.walker_id], launch) for launch in launches]
-    segments = [
-        next_segment(state, charter, walker, restart=launch.restart, temperature_K=launch.temperature_K)
-        for walker, launch in chosen
-    ]
-    yield from _explorations(state, charter, active, segments, room)
+# -- the stages --------------------------------------------------------------------------------------------------
 
+PROBES = Stage(_probes, (PROBE,))
+ATOMS = Stage(_atoms, (ATOM,))
+BEGINNINGS = Stage(_beginnings, (ATOM, INITIAL))
+PRETRAINING = Stage(pretraining, (FIT,), owns=is_pretraining)
+FITS = Stage(fits, (FIT,), owns=lambda task: not is_pretraining(task))
+SUBSET_FITS = Stage(subset_fits, (FIT,))
+CALIBRATIONS = Stage(_calibrations, (CALIBRATE,))
+SELECTIONS = Stage(_selections, (SELECT,))
+LABELS = Stage(_labels, (LABEL,))
+HELDOUT_WALKERS = Stage(heldout_walkers_wanted, (EXPLORE,), owns=lambda task: task.context["role"] == "heldout")
+EVALUATIONS = Stage(_evaluations, (EVALUATE,))
+MEASUREMENTS = Stage(_measurements, (MEASURE,))
+PRODUCTIONS = Stage(_productions, (PRODUCE,))
+WALKERS = Stage(walkers_wanted, (EXPLORE,), owns=lambda task: task.context["role"] != "heldout")
 
-def _explored_this_round(state: State, walker: str) -> bool:
-    known = state.walkers.get(walker)
-    return known is not None and known.round >= state.selections
-
-
-def _view(state: State, walker: Walker) -> WalkerView:
-    known = state.walkers.get(walker.id)
-    return WalkerView(
-        id=walker.id,
-        system=walker.system,
-        temperature_K=walker.temperature_K,
-        segments=known.segments if known else 0,
-        last_generation=known.last_generation if known else None,
-        explosions=known.explosions if known else 0,
-        running=known.running if known else False,
-        ended=known.ended if known else None,
-    )
-
-
-def _explorations(
-    state: State, charter: Charter, generation: GenerationState, segments: list[NextSegment], room: int
-) -> Iterator[Wanted]:
-    for group in grouped(segments, charter, room):
-        make = partial(task_requests.explore, charter, state, generation, group)
-        yield Wanted(purpose_of(group), "explore", make, dict(context_of(state, generation, group)))
-
-
-def _walkers_of(task: TaskState) -> Iterator[str]:
-    return (segment.walker for segment in segments_of(task.context))
-
-
-_STAGES: tuple[Stage, ...] = (
-    _beginnings,
-    _pretraining,
-    _fits,
-    _calibrations,
-    _selections,
-    _labels,
-    _heldout_walkers,
-    _evaluations,
-    _measurements,
-    _productions,
-    _walkers,
+STAGES = (
+    BEGINNINGS,
+    PRETRAINING,
+    FITS,
+    CALIBRATIONS,
+    SELECTIONS,
+    LABELS,
+    HELDOUT_WALKERS,
+    EVALUATIONS,
+    MEASUREMENTS,
+    PRODUCTIONS,
+    WALKERS,
 )
-_STAGES_IN_OVERLAP = (*(stage for stage in _STAGES if stage is not _productions), _productions)
-_MEASURING_STAGES: tuple[Stage, ...] = (_evaluations, _measurements, _productions)
-_SUBSET_STAGES: tuple[Stage, ...] = (_atoms, _subset_fits, *_MEASURING_STAGES)
-_SLOT_KINDS: dict[Stage, tuple[str, ...]] = {
-    _probes: ("label",),
-    _beginnings: ("label", "explore"),
-    _pretraining: ("fit",),
-    _fits: ("fit",),
-    _calibrations: ("measure",),
-    _selections: ("measure",),
-    _labels: ("label",),
-    _heldout_walkers: ("explore",),
-    _evaluations: ("measure",),
-    _measurements: ("measure",),
-    _productions: ("measure",),
-    _walkers: ("explore",),
-    _atoms: ("label",),
-    _subset_fits: ("fit",),
-}
-_STAGE_OF_KIND: dict[str, Stage] = {
-    "atom": _beginnings,
-    "initial": _beginnings,
-    "fit": _fits,
-    "label": _labels,
-    "calibrate": _calibrations,
-    "select": _selections,
-    "evaluate": _evaluations,
-    "measure": _measurements,
-    "produce": _productions,
-}
+"""All stages of a campaign, in the order in which lockstep goes through them."""
+STAGES_IN_OVERLAP = (*(stage for stage in STAGES if stage is not PRODUCTIONS), PRODUCTIONS)
+MEASURING_STAGES = (EVALUATIONS, MEASUREMENTS, PRODUCTIONS)
+SUBSET_STAGES = (ATOMS, SUBSET_FITS, *MEASURING_STAGES)
