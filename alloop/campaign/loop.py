@@ -16,7 +16,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
 from alloop.decisions.refits import worth_waiting_for
-from alloop.decisions.stages import Wanted
+from alloop.decisions.stages import Stage, Wanted
 from alloop.failures import OutOfTimeError, PolicyError
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.journal.journal import Entry, Journal
@@ -107,6 +107,8 @@ class Campaign:
         Longest time (s) between two looks at the stop request and the clock.
     stop : callable
         Returns the reason to stop, or None.
+    study : Stage or None
+        What a study asks for; None for the campaign itself.
     """
 
     def __init__(
@@ -120,10 +122,11 @@ class Campaign:
         listeners: Iterable[Listener] = (),
         tick_s: float = 0.5,
         stop: Callable[[], str | None] = lambda: None,
+        study: Stage | None = None,
     ) -> None:
         self.journal, self.state, self.charter = journal, state, charter
         self.workers, self.workspace = workers, workspace
-        self.listeners, self.tick_s, self.stop = tuple(listeners), tick_s, stop
+        self.listeners, self.tick_s, self.stop, self.study = tuple(listeners), tick_s, stop, study
         self._last_event_t = time.monotonic()
         self._waiting: list[tuple[float, TaskState]] = []
         self._waited: Counter[str] = Counter()
@@ -148,7 +151,7 @@ class Campaign:
         return self.state.verdict
 
     def measure(self, started: DriverStarted) -> None:
-        """Measure what is asked for and not measured yet: random subsets, or the rungs that stand.
+        """Compute what is asked for and not there yet: random subsets, transport of the fitted rungs, or a study.
 
         Raises
         ------
@@ -187,7 +190,7 @@ class Campaign:
     def advance(self) -> None:
         """Take the decisions that are due and submit what should run."""
         while True:
-            wanted = plan(self.state, self.charter, self.workers.free())
+            wanted = plan(self.state, self.charter, self.workers.free(), self.study)
             for task in wanted:
                 self.submit(task)
             decisions = decide(self.state, self.charter, idle=not wanted and not self.state.running)

@@ -10,6 +10,7 @@ from alloop.config.base import NAME, Section
 from alloop.config.label import LabelConfig
 from alloop.config.machine import BudgetConfig, ExecutionConfig, MonitorConfig
 from alloop.config.measuring import MeasureConfig
+from alloop.config.studies import StudiesConfig
 from alloop.config.science import (
     DataConfig,
     ExploreConfig,
@@ -22,7 +23,7 @@ from alloop.config.science import (
     SystemConfig,
 )
 
-FREE_SECTIONS = ("budget", "execution", "monitor", "measure")
+FREE_SECTIONS = ("budget", "execution", "monitor", "measure", "studies")
 """Sections that may change when a campaign resumes: no label and no model depends on them."""
 
 
@@ -45,6 +46,7 @@ class CampaignConfig(Section):
     measure: MeasureConfig | None = Field(
         None, description="Production MD and transport of every rung; None: the ladder judges held-out errors only."
     )
+    studies: StudiesConfig = StudiesConfig()
     budget: BudgetConfig = BudgetConfig()
     execution: ExecutionConfig = ExecutionConfig()
     monitor: MonitorConfig = MonitorConfig()

@@ -15,8 +15,8 @@ from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.stopping.ladder import LadderStopping, StoppingPolicy
 
-Goal = Literal["verdict", "transport", "subsets"]
-"""What a driver works for: the verdict, the transport of the rungs that stand, or a ladder of random subsets.
+Goal = Literal["verdict", "transport", "subsets", "study"]
+"""What a driver works for: the verdict, transport of the fitted rungs, a ladder of random subsets, or a study.
 
 Only the first explores and labels."""
 

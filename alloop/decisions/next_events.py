@@ -39,7 +39,7 @@ def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
         Whether no task runs and none is planned. In lockstep nothing but an emergency is decided before that;
         an idle campaign without a decision has nothing left to do and ends.
     """
-    if state.drift is not None:
+    if state.drift is not None or charter.goal == "study":
         return []
     if state.subsets_open():
         return judge_subsets(state, charter, idle=idle)

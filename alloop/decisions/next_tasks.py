@@ -33,7 +33,7 @@ from alloop.tasks.contract.produce import PRODUCE
 from alloop.tasks.contract.select import SELECT
 
 
-def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted]:
+def plan(state: State, charter: Charter, free: Mapping[str, int], study: Stage | None = None) -> list[Wanted]:
     """Return the tasks to submit now, the most urgent first.
 
     Parameters
@@ -44,10 +44,12 @@ def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted
         What it was founded on.
     free : mapping
         Free slots of every executor.
+    study : Stage or None
+        What a study asks for, and nothing else is planned; None for the campaign itself.
     """
     room, execution = Counter(free), charter.config.execution
     chosen: list[Wanted] = []
-    for stage in _open_stages(state, charter):
+    for stage in _open_stages(state, charter, study):
         executors = {getattr(execution, kind) for kind in stage.slot_kinds}
         if max(room[name] for name in executors) <= 0:
             continue
@@ -61,13 +63,15 @@ def plan(state: State, charter: Charter, free: Mapping[str, int]) -> list[Wanted
     return chosen
 
 
-def _open_stages(state: State, charter: Charter) -> tuple[Stage, ...]:
+def _open_stages(state: State, charter: Charter, study: Stage | None) -> tuple[Stage, ...]:
     """Return the stages that may submit: all of them, or in lockstep the first that is not finished.
 
     While the code of the labels is in question, only probes run.
     """
     if state.drift is not None:
         return (PROBES,)
+    if study is not None:
+        return (study,)
     if state.subsets_open():
         return SUBSET_STAGES
     if charter.goal == "transport":

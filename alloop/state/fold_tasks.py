@@ -7,7 +7,7 @@ from typing import Any
 from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.state.fold_frames import label_finished, offered
 from alloop.state.fold_ladder import measure_finished, produce_finished
-from alloop.state.records import SegmentState, TaskState, WalkerState, segments_of
+from alloop.state.records import SegmentState, StudyResult, TaskState, WalkerState, segments_of
 from alloop.state.state import MADE_AGAIN, OF_MACHINES, State
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
@@ -16,6 +16,8 @@ from alloop.tasks.contract.records import OffersSummary
 from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 
+STUDY = "study"
+"""Key of the context of a task that a study asked for; its value is the name of the study."""
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 
 
@@ -44,6 +46,9 @@ def task_finished(state: State, event: TaskFinished) -> None:
     task.status, task.finished = event.status, event
     task.request = task.request if event.reason in OF_MACHINES else {}
     state.running.pop(event.purpose, None)
+    if STUDY in task.context:
+        _study_finished(state, task, event)
+        return
     if task.slot_kind == "label" and event.timing is not None and not event.reused:
         state.dft_core_s += event.timing.cpu_s
     if event.status == "failed":
@@ -51,6 +56,13 @@ def task_finished(state: State, event: TaskFinished) -> None:
         if task.task not in ("label", "probe"):
             state.broken[event.reason] += 1
     _FINISHED[task.task](state, task, event)
+
+
+def _study_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+    """Keep the end of a task that decides nothing: it is counted against no budget."""
+    results = state.studies.setdefault(str(task.context[STUDY]), {})
+    summary = event.summary if event.status == "ok" else None
+    results[event.purpose] = StudyResult(task.task, event.key, task.context, summary, event.reason, event.detail)
 
 
 def _initial_finished(state: State, task: TaskState, event: TaskFinished) -> None:

@@ -169,6 +169,28 @@ class RungState:
         return f"r{self.size}"
 
 
+@dataclass(frozen=True)
+class StudyResult:
+    """The end of one task of a study.
+
+    Attributes
+    ----------
+    kind, key : str
+        Kind and key of the task.
+    context : dict
+        What the study said of it.
+    summary : dict or None
+        Its summary; None of a task that failed, for the reason that `reason` and `detail` say.
+    """
+
+    kind: str
+    key: str
+    context: dict[str, Any]
+    summary: dict[str, Any] | None
+    reason: str = ""
+    detail: str = ""
+
+
 @dataclass
 class RunState:
     """Production runs of one task's walkers.

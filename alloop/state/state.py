@@ -20,6 +20,7 @@ from alloop.state.records import (
     GenerationState,
     RungState,
     RunState,
+    StudyResult,
     TaskState,
     WalkerState,
 )
@@ -76,6 +77,7 @@ class State:
     e0s_eV: dict[str, float] = field(default_factory=dict)
     evaluations: dict[tuple[str, int], EvaluateSummary] = field(default_factory=dict)
     calibrated: int = 0
+    studies: dict[str, dict[str, StudyResult]] = field(default_factory=dict)
     calibrations: dict[int, CalibrateSummary] = field(default_factory=dict)
     judged: list[RungJudged] = field(default_factory=list)
     verdict: VerdictReached | None = None

@@ -19,12 +19,13 @@ from alloop.tasks.contract.label import ATOM, LABEL
 from alloop.tasks.contract.measure import MEASURE
 from alloop.tasks.contract.probe import PROBE
 from alloop.tasks.contract.produce import PRODUCE
+from alloop.tasks.contract.relax import RELAX, RELAX_BY_LABELS
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SELECT
 
 KINDS: dict[str, TaskKind[Any, Any]] = {
     kind.name: kind
-    for kind in (INITIAL, EXPLORE, ATOM, LABEL, PROBE, FIT, EVALUATE, PRODUCE, MEASURE, SELECT, CALIBRATE)
+    for kind in (INITIAL, EXPLORE, ATOM, LABEL, PROBE, FIT, EVALUATE, PRODUCE, MEASURE, SELECT, CALIBRATE, RELAX, RELAX_BY_LABELS)
 }
 
 

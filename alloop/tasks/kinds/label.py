@@ -65,7 +65,7 @@ def label_structure(
     atoms, settings = structure.to_atoms(), label_settings(request.settings)
     engine = engine_of(settings)
     check_geometry(atoms, settings)
-    with _scratch(engine, workspace, request.kind, request.key()) as folder:
+    with scratch(engine, workspace, request.kind, request.key()) as folder:
         point = engine.single_point(atoms, settings, request.code, folder, machine.launch())
         check_answer(point, settings)
     largest = float(np.abs(point.forces_eV_per_A).max())
@@ -103,7 +103,7 @@ def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> Answer
     """
     settings = label_settings(request.settings)
     engine = engine_of(settings)
-    with _scratch(engine, workspace, request.kind, request.key()) as folder:
+    with scratch(engine, workspace, request.kind, request.key()) as folder:
         found = engine.atom(request.element, settings, request.code, folder, machine.launch())
         if not np.isfinite(found.energy_eV):
             raise TaskFailure("dft", f"the energy of the isolated {request.element} atom is not a finite number")
@@ -153,7 +153,7 @@ def _structure(request: LabelRequest, workspace: Workspace) -> Structure:
 
 
 @contextmanager
-def _scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str) -> Iterator[Path]:
+def scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str) -> Iterator[Path]:
     """Give a scratch folder that ends with the task; after a failure its log is kept and named in the detail."""
     folder = workspace.scratch(key)
     _remove_leftovers(folder, key)

@@ -1,0 +1,36 @@
+"""Settings of studies: work that is asked of a campaign and decides nothing.
+
+They may change when a campaign resumes. A section has the name of its study.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from alloop.config.base import Count, Positive, Section
+
+
+class RelaxConfig(Section):
+    """Relaxed lattice of every system, by every fit of the largest rung."""
+
+    cell: bool | None = Field(
+        None,
+        description="True: the cell relaxes too, which takes a fitted stress; false: ions in a fixed cell; None: the "
+        "cell relaxes where the stress is fitted.",
+    )
+    pressure_GPa: Annotated[float, Field(allow_inf_nan=False)] = Field(
+        0.0, description="External pressure on a cell that relaxes."
+    )
+    max_force_eV_per_A: Positive = Field(
+        0.01, description="A structure is relaxed when no force is larger, those on the cell included."
+    )
+    max_steps: Count = Field(500, description="A structure that takes more steps counts as not relaxed.")
+    dft: Annotated[int, Field(ge=0)] = Field(0, description="How many systems the label engine relaxes as well.")
+
+
+class StudiesConfig(Section):
+    """Settings of ``alloop study NAME``."""
+
+    relax: RelaxConfig = Field(RelaxConfig(), description="Relaxed lattices.")

@@ -1,0 +1,6 @@
+"""Studies: work that is asked of a campaign and decides nothing.
+
+A study takes four files: what its tasks ask and answer (``alloop/tasks/contract``), how they are computed
+(``alloop/tasks/kinds``), the study itself (a file here with its one instance, ``STUDY``), and its section of the
+config (``alloop/config/studies.py``), whose name is the study's.
+"""

@@ -1,0 +1,160 @@
+"""What a study is, what it asks for, and the table that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from alloop.config.campaign import CampaignConfig
+from alloop.config.errors import KeyPath
+from alloop.config.studies import StudiesConfig
+from alloop.decisions.charter import Charter
+from alloop.decisions.stages import Stage, Wanted
+from alloop.state.records import StudyResult
+from alloop.state.state import State
+from alloop.tasks.contract.kind import TaskKind
+from alloop.tasks.contract.request import Request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One task of a study.
+
+    Attributes
+    ----------
+    name : str
+        What tells it apart from the others, for people.
+    request : Request
+        What is asked.
+    context : dict
+        What the table needs to know of it, as JSON.
+    """
+
+    name: str
+    request: Request
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its error; None where it is unknown."""
+
+    value: float
+    error: float | None = None
+
+
+Cell = str | Quantity | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, the unit of its numbers, and how they are written."""
+
+    name: str
+    unit: str = ""
+    form: str = ".4g"
+
+    @property
+    def title(self) -> str:
+        """Name and unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a study found: rows of cells, and how the numbers were obtained."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    how: str
+
+    def texts(self) -> list[list[str]]:
+        """Return the cells in words, errors after a ±; an empty text where nothing is known."""
+        return [[_text(cell, column) for cell, column in zip(row, self.columns, strict=True)] for row in self.rows]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return one object a row; a number has its unit in its key, and its error beside it."""
+        return [_fields(row, self.columns) for row in self.rows]
+
+
+def _text(cell: Cell, column: Column) -> str:
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    error = "" if cell.error is None else f" ± {cell.error:.2g}"
+    return f"{cell.value:{column.form}}{error}"
+
+
+def _fields(row: Sequence[Cell], columns: Sequence[Column]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for cell, column in zip(row, columns, strict=True):
+        name = column.title
+        fields[name] = cell.value if isinstance(cell, Quantity) else cell
+        if isinstance(cell, Quantity) and cell.error is not None:
+            fields[f"{name} ±"] = cell.error
+    return fields
+
+
+@dataclass(frozen=True)
+class Study:
+    """Work that is asked of a campaign.
+
+    Attributes
+    ----------
+    name : str
+        Name of the study, and of its section of the config.
+    kinds : tuple of TaskKind
+        Kinds of its tasks.
+    wants : callable
+        State, charter and settings -> the tasks of the study, those that are done included. Pure.
+    table : callable
+        Results, the oldest first -> what was found. Pure.
+    problem : callable
+        Config -> the key that keeps the study from being done, and why; None if nothing does.
+    """
+
+    name: str
+    kinds: tuple[TaskKind[Any, Any], ...]
+    wants: Callable[[State, Charter, Any], Iterable[Asked]]
+    table: Callable[[Sequence[StudyResult]], Table]
+    problem: Callable[[CampaignConfig], tuple[KeyPath, str] | None] = field(default=lambda config: None)
+
+    def settings(self, config: CampaignConfig) -> Any:
+        """Return its section of a config."""
+        return getattr(config.studies, self.name)
+
+    def stage(self) -> Stage:
+        """Return the stage that asks for the tasks that were not asked for yet."""
+        return Stage(self._wanted, self.kinds)
+
+    def _wanted(self, state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+        for asked in self.wants(state, charter, self.settings(charter.config)):
+            purpose = f"study/{self.name}/{asked.name}/{asked.request.key()[:8]}"
+            if purpose not in state.tasks:
+                context = asked.context | {"study": self.name}
+                yield Wanted(purpose, asked.request.slot_kind, lambda request=asked.request: request, context)  # type: ignore[misc]
+
+
+NAMES = tuple(StudiesConfig.model_fields)
+"""Names of all studies: a study has a section in the config."""
+
+
+def study(name: str) -> Study:
+    """Return the study of a name.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    if name not in NAMES:
+        raise KeyError(name)
+    found: Study = import_module(f"alloop.studies.{name}").STUDY
+    return found
+
+
+def tables(state: State) -> dict[str, Table]:
+    """Return the tables of all studies that have results, by name."""
+    return {name: study(name).table(tuple(results.values())) for name, results in state.studies.items() if name in NAMES}
