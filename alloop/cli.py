@@ -12,9 +12,11 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -82,13 +84,7 @@ def run(
     accept_policy: Annotated[bool, typer.Option(help="Go on with a policy of your own that you changed.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        code = _run(config, folder, plain, accept_policy)
-    except KeyboardInterrupt:
-        print("Stopped before anything was started; run the same command again.", flush=True)
-        code = exit_codes.INTERRUPTED
-    raise typer.Exit(code)
+    _driven(partial(_run, config, folder, plain, accept_policy))
 
 
 @app.command()
@@ -98,20 +94,48 @@ def measure(
     ladder: Annotated[bool, typer.Option(help="Fit and measure random nested subsets of all labels.")] = False,
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
-    """Measure the transport of the rungs that stand; nothing is explored or labelled.
+    """Measure the transport of the fitted rungs; nothing is explored or labelled.
 
     With --ladder, fit and measure random nested subsets of the labels, which differ in nothing but their size.
     """
+    _driven(partial(_run, config, folder, plain, False, goal="subsets" if ladder else "transport"))
+
+
+@app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="Name of the study, such as relax.", show_default=False)],
+    config: Config,
+    folder: Folder = None,
+    dft: Annotated[int | None, typer.Option(min=0, help="Systems that the label engine computes as well.")] = None,
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
+) -> None:
+    """Ask a finished or stopped campaign for a study, which changes none of its decisions.
+
+    relax: the relaxed lattice of every system, by every fit of the largest rung.
+    """
+    _driven(partial(_run, config, folder, plain, False, goal="study", study=name, dft=dft))
+
+
+def _driven(run: Callable[[], int]) -> NoReturn:
+    """Run a driver and end with its exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = _run(config, folder, plain, False, goal="subsets" if ladder else "transport")
+        code = run()
     except KeyboardInterrupt:
         print("Stopped before anything was started; run the same command again.", flush=True)
         code = exit_codes.INTERRUPTED
     raise typer.Exit(code)
 
 
-def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool, goal: Goal = "verdict") -> int:
+def _run(
+    config: Path,
+    folder: Path | None,
+    plain: bool,
+    accept_policy: bool,
+    goal: Goal = "verdict",
+    study: str | None = None,
+    dft: int | None = None,
+) -> int:
     from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.commands.run import run_campaign
     from alloop.monitor.terminal import Terminal
@@ -119,7 +143,9 @@ def _run(config: Path, folder: Path | None, plain: bool, accept_policy: bool, go
     console = Terminal()
     try:
         lines = plain or not console.is_terminal
-        return run_campaign(config, folder, console, plain=lines, accept_policy=accept_policy, goal=goal)
+        return run_campaign(
+            config, folder, console, plain=lines, accept_policy=accept_policy, goal=goal, study=study, dft=dft
+        )
     except RestartWanted as wanted:
         restart_in_place(wanted)
 

@@ -18,6 +18,7 @@ LAYERS = (
     {"outputs"},
     {"campaign"},
     {"simulation"},
+    {"studies"},
     {"status"},
     {"decisions"},
     {"workers"},

@@ -31,7 +31,7 @@ def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:
         what = "there is no `measure` section that says what to measure; add one, `mobile: Li` is the least"
         raise ConfigError(loaded.path, Problem("measure", what))
     if goal != "verdict" and not (root / JOURNAL_FILE).exists() and not (goal == "subsets" and brings):
-        what = f"there is no campaign to measure; run it first: alloop run {loaded.path}"
+        what = f"there is no campaign here; run it first: alloop run {loaded.path}"
         raise ConfigError(root, Problem("", what))
 
 

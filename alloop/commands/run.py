@@ -25,6 +25,7 @@ from alloop.commands.campaigns import campaign_folder, never_converging, refuse_
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
+from alloop.commands.study import find_study, prepared, show_study
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
@@ -39,6 +40,7 @@ from alloop.monitor.wandb_upload import WandbView
 from alloop.state.state import State
 from alloop.status.messages import closing_lines, lines
 from alloop.status.summary import summary
+from alloop.studies.study import Study
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Execution, ExecutionError
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
@@ -55,6 +57,8 @@ def run_campaign(
     plain: bool = False,
     accept_policy: bool = False,
     goal: Goal = "verdict",
+    study: str | None = None,
+    dft: int | None = None,
 ) -> int:
     """Run a campaign to its verdict or another goal, and return the exit code.
 
@@ -72,6 +76,10 @@ def run_campaign(
         Go on with policies whose source changed.
     goal : str
         What to work for.
+    study : str or None
+        Name of the study that is the goal.
+    dft : int or None
+        How many systems of the study the label engine computes as well; None for the number in the config.
 
     Raises
     ------
@@ -80,7 +88,8 @@ def run_campaign(
     RestartWanted
         If the driver should start again in place; everything is closed.
     """
-    loaded = load_config(path)
+    asked = None if study is None else find_study(study, path)
+    loaded = load_config(path) if asked is None else prepared(load_config(path), asked, dft)
     root = campaign_folder(loaded.config.name, folder)
     refuse_unusable_path(root)
     check_goal(loaded, root, goal)
@@ -99,7 +108,7 @@ def run_campaign(
             console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
             _tell(console, state, changes)
         try:
-            return _drive(journal, state, loaded.config, workspace, console, plain, goal)
+            return _drive(journal, state, loaded.config, workspace, console, plain, goal, asked)
         except CodeRefusedError as error:
             code = changed(state.code, error.refusal.code)
             mend = f"install the former code again, or {way_on(loaded, state, root, error.refusal.code)}"
@@ -115,17 +124,21 @@ def _drive(
     console: Console,
     plain: bool,
     goal: Goal,
+    study: Study | None,
 ) -> int:
     """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
     charter = _set_up(journal, state, config, workspace, goal)
     if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         _say(console, closing_lines(summary(state, time.time())))
     else:
-        stopped, note = _work(journal, state, charter, workspace, console, plain)
+        stopped, note = _work(journal, state, charter, workspace, console, plain, study)
         if stopped is not None:
             return stopped()
         _say(console, [note] if note else [])
     write_outputs(journal, state, workspace, console)
+    if study is not None:
+        show_study(state, study, console)
+        return exit_codes.OK
     _tell_how_to_go_on(console, state)
     return _code(state)
 
@@ -134,7 +147,7 @@ def _set_up(journal: Journal, state: State, config: CampaignConfig, workspace: W
     """Return what the campaign was founded on, after the checks of a goal; a new ladder of subsets is journaled."""
     assert state.created is not None
     charter = replace(Charter.of(state.created, config), goal=goal)
-    if goal == "transport":
+    if goal in ("transport", "study"):
         check_rungs(state, charter, workspace)
     if goal == "subsets" and not state.subsets_open():
         journal_subsets(journal, state, charter, workspace)
@@ -142,7 +155,13 @@ def _set_up(journal: Journal, state: State, config: CampaignConfig, workspace: W
 
 
 def _work(
-    journal: Journal, state: State, charter: Charter, workspace: Workspace, console: Console, plain: bool
+    journal: Journal,
+    state: State,
+    charter: Charter,
+    workspace: Workspace,
+    console: Console,
+    plain: bool,
+    study: Study | None,
 ) -> tuple[Callable[[], int] | None, str]:
     """Run the loop to its goal.
 
@@ -165,7 +184,10 @@ def _work(
             past_s = longest_s(state.tasks.values())
             workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks, longest_s=past_s)
             opened.callback(workers.close)
-            campaign = Campaign(journal, state, charter, workers, workspace, listeners=views, stop=stop_reason)
+            stage = None if study is None else study.stage()
+            campaign = Campaign(
+                journal, state, charter, workers, workspace, listeners=views, stop=stop_reason, study=stage
+            )
             work = campaign.run if charter.goal == "verdict" else campaign.measure
             work(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:

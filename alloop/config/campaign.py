@@ -10,7 +10,6 @@ from alloop.config.base import NAME, Section
 from alloop.config.label import LabelConfig
 from alloop.config.machine import BudgetConfig, ExecutionConfig, MonitorConfig
 from alloop.config.measuring import MeasureConfig
-from alloop.config.studies import StudiesConfig
 from alloop.config.science import (
     DataConfig,
     ExploreConfig,
@@ -22,6 +21,7 @@ from alloop.config.science import (
     SelectConfig,
     SystemConfig,
 )
+from alloop.config.studies import StudiesConfig
 
 FREE_SECTIONS = ("budget", "execution", "monitor", "measure", "studies")
 """Sections that may change when a campaign resumes: no label and no model depends on them."""

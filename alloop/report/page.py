@@ -20,6 +20,7 @@ from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport.sections import TransportData, TransportPart, transport_part
 from alloop.state.state import State
 from alloop.status.summary import Status, summary
+from alloop.studies.study import tables
 
 
 def build_report(state: State, entries: Sequence[Entry], path: Path, transport: TransportData | None = None) -> None:
@@ -94,6 +95,7 @@ def _body(
             _calibration(state, status, plot, drawn),
             section.HOW_CALIBRATION,
         ),
+        *(sections.study_section(table) for table in tables(state).values()),
         sections.section("Timeline of slots", plot("timeline", "No task has finished yet."), sections.HOW_TIMELINE),
         sections.section(
             "Where the time went",

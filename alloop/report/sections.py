@@ -17,6 +17,7 @@ from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state.state import State
 from alloop.status.numbers import counted, duration, finite, many
 from alloop.status.summary import Status
+from alloop.studies.study import Table
 
 HOW_ERRORS = (
     "Held-out frames are drawn at random, without regard to disagreement, from walkers that no training frame comes "
@@ -68,6 +69,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[
     top = "".join(cell("th", i, text(name)) for i, name in enumerate(head))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def study_section(found: Table) -> str:
+    """Return the table of a study."""
+    head = [column.title for column in found.columns]
+    rows = [[text(cell, 400) for cell in row] for row in found.texts()]
+    numeric = [place for place, column in enumerate(found.columns) if column.unit]
+    return section(found.title, table(head, rows, numeric), found.how)
 
 
 def headline(state: State, status: Status, entries: Sequence[Entry]) -> str:

@@ -15,6 +15,7 @@ from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.records import OffersSummary
 from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.select import SegmentSource
+from alloop.tasks.registry import KINDS
 
 STUDY = "study"
 """Key of the context of a task that a study asked for; its value is the name of the study."""
@@ -61,7 +62,7 @@ def task_finished(state: State, event: TaskFinished) -> None:
 def _study_finished(state: State, task: TaskState, event: TaskFinished) -> None:
     """Keep the end of a task that decides nothing: it is counted against no budget."""
     results = state.studies.setdefault(str(task.context[STUDY]), {})
-    summary = event.summary if event.status == "ok" else None
+    summary = KINDS[task.task].summary.model_validate(event.summary) if _is_ok(event) else None
     results[event.purpose] = StudyResult(task.task, event.key, task.context, summary, event.reason, event.detail)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from alloop.journal.events import SelectionAsked, TaskFinished
-from alloop.tasks.contract.records import Offer
+from alloop.tasks.contract.records import Offer, Record
 from alloop.tasks.contract.references import OfferRef, SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 
@@ -179,14 +179,14 @@ class StudyResult:
         Kind and key of the task.
     context : dict
         What the study said of it.
-    summary : dict or None
+    summary : Record or None
         Its summary; None of a task that failed, for the reason that `reason` and `detail` say.
     """
 
     kind: str
     key: str
     context: dict[str, Any]
-    summary: dict[str, Any] | None
+    summary: Record | None
     reason: str = ""
     detail: str = ""
 

@@ -36,6 +36,7 @@ from alloop.status.numbers import counted, duration, finite, many, one_line
 from alloop.status.summary import RungRow, Status, imported_labels, last_metrics, leader_fit
 from alloop.status.table import verdict_text
 from alloop.status.transport import rung_name, transport_text
+from alloop.tasks.registry import KINDS
 
 WIDTH = 120
 STAMP = "{:>11}  "
@@ -182,7 +183,11 @@ def _finished(event: TaskFinished, state: State) -> list[str]:
     if task.task == "calibrate":
         return wrapped(f"calibrated on {calibration_text(CalibrationStatus.of(state.calibrations))}")
     number = task.context.get("generation") if task.task == "fit" else None
-    return _fitted(state, number) if number is not None else []
+    if number is not None:
+        return _fitted(state, number)
+    kind = KINDS[task.task]
+    words = kind.words(event.purpose, kind.summary.model_validate(event.summary))
+    return [words] if words else []
 
 
 def _pretrained(task: TaskState, state: State) -> list[str]:

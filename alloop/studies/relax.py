@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alloop.config.campaign import CampaignConfig
@@ -15,6 +16,7 @@ from alloop.labelling.registry import engine_of
 from alloop.state.records import StudyResult
 from alloop.state.state import State
 from alloop.studies.study import Asked, Cell, Column, Quantity, Study, Table
+from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.relax import (
     RELAX,
     RELAX_BY_LABELS,
@@ -57,39 +59,58 @@ def wants(state: State, charter: Charter, settings: RelaxConfig) -> Iterator[Ask
         for system, structure in charter.systems.items():
             for fit, model in sorted(rung.models.items()):
                 request = RelaxRequest(structure=structure, model=model, dtype="float64", **common)
-                context = {"system": system, "rung": rung.size, "fit": fit, "cell": cell}
-                yield Asked(f"{system}/{rung.name}/f{fit}", request, context)
+                told = Told(system=system, cell=cell, rung=rung.size, fit=fit)
+                yield Asked(f"{system}/{rung.name}/f{fit}", request, told.model_dump(mode="json"))
     label = charter.config.label
     for system, structure in list(charter.systems.items())[: settings.dft]:
         code = engine_of(label).code_for(state.code, structure.elements())
         asked = RelaxByLabelsRequest(structure=structure, settings=label.model_dump(mode="json"), code=code, **common)
-        yield Asked(f"{system}/labels", asked, {"system": system, "rung": None, "fit": None, "cell": cell})
+        told = Told(system=system, cell=cell, rung=None, fit=None)
+        yield Asked(f"{system}/labels", asked, told.model_dump(mode="json"))
+
+
+class Told(Record):
+    """What is said of a relaxation: its system, whether the cell relaxed, and the fit and its rung; None by labels."""
+
+    system: str
+    cell: bool
+    rung: int | None
+    fit: int | None
+    study: str = "relax"
+
+
+@dataclass(frozen=True)
+class _Done:
+    told: Told
+    found: RelaxSummary | None
+    problem: str
 
 
 def table(results: Sequence[StudyResult]) -> Table:
     """Return the lattices of every system: the start, the models' and the label engine's."""
-    rows: list[tuple[Cell, ...]] = []
-    for system in dict.fromkeys(result.context["system"] for result in results):
-        own = [result for result in results if result.context["system"] == system]
-        rows += _rows(system, own)
+    done = [_done(result) for result in results]
+    systems = dict.fromkeys(one.told.system for one in done)
+    rows = [row for system in systems for row in _rows(system, [one for one in done if one.told.system == system])]
     return Table("Relaxed lattices", COLUMNS, tuple(rows), HOW)
 
 
-def _rows(system: str, results: Sequence[StudyResult]) -> Iterator[tuple[Cell, ...]]:
-    newest = results[-1].context["cell"]
-    now = [result for result in results if result.context["cell"] == newest]
-    by_labels = {None: result for result in now if result.context["fit"] is None}
-    rung = max((result.context["rung"] for result in now if result.context["rung"] is not None), default=None)
-    by_fit = {result.context["fit"]: result for result in now if result.context["rung"] == rung is not None}
-    done = [found for result in by_fit.values() if (found := _summary(result)) is not None]
-    if done:
-        yield _row(system, "start", [done[0].start], "")
-    if by_fit:
-        name = f"models of {rung} labels"
-        yield _row(system, name, [one.relaxed for one in done], _note(by_fit.values(), newest))
-    for result in by_labels.values():
-        summary = _summary(result)
-        yield _row(system, "label engine", [summary.relaxed] if summary else [], _note([result], newest))
+def _done(result: StudyResult) -> _Done:
+    found = result.summary if isinstance(result.summary, RelaxSummary) else None
+    return _Done(Told.model_validate(result.context), found, f"{result.reason}: {result.detail}")
+
+
+def _rows(system: str, done: Sequence[_Done]) -> Iterator[tuple[Cell, ...]]:
+    """Yield the rows of a system; the newest results say whether the cell relaxes."""
+    now = [one for one in done if one.told.cell == done[-1].told.cell]
+    rung = max((one.told.rung for one in now if one.told.rung is not None), default=None)
+    models = {one.told.fit: one for one in now if one.told.rung == rung and one.told.fit is not None}
+    relaxed = [one.found for one in models.values() if one.found is not None]
+    if relaxed:
+        yield _row(system, "start", [relaxed[0].start], "")
+    if models:
+        yield _row(system, f"models of {rung} labels", [one.relaxed for one in relaxed], _note(list(models.values())))
+    for one in [one for one in now if one.told.fit is None][-1:]:
+        yield _row(system, "label engine", [one.found.relaxed] if one.found else [], _note([one]))
 
 
 def _row(system: str, lattice: str, found: Sequence[Lattice], note: str) -> tuple[Cell, ...]:
@@ -104,21 +125,18 @@ def _quantity(values: Sequence[float]) -> Quantity | None:
     return Quantity(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
-def _note(results: Any, cell: bool) -> str:
-    failed = [f"{result.reason}: {result.detail}" for result in results if result.summary is None]
-    done = len(list(results)) - len(failed)
-    parts = [f"{done} relaxed" + ("" if cell else ", fixed cell"), *failed]
-    return "; ".join(parts)
-
-
-def _summary(result: StudyResult) -> RelaxSummary | None:
-    return None if result.summary is None else RelaxSummary.model_validate(result.summary)
+def _note(done: Sequence[_Done]) -> str:
+    failed = [one.problem for one in done if one.found is None]
+    fixed = "" if done[0].told.cell else ", fixed cell"
+    return "; ".join([f"{len(done) - len(failed)} relaxed{fixed}", *failed])
 
 
 def problem(config: CampaignConfig) -> tuple[KeyPath, str] | None:
     """Return why cells cannot relax, if they are asked to and the models know no stress."""
     if config.studies.relax.cell and config.fit.stress_weight == 0:
-        what = "cells cannot relax: `fit.stress_weight` is 0 and no model knows the stress; set it to false for ions only"
+        what = (
+            "cells cannot relax: `fit.stress_weight` is 0 and no model knows the stress; set it to false for ions only"
+        )
         return ("studies", "relax", "cell"), what
     return None
 

@@ -157,4 +157,6 @@ def study(name: str) -> Study:
 
 def tables(state: State) -> dict[str, Table]:
     """Return the tables of all studies that have results, by name."""
-    return {name: study(name).table(tuple(results.values())) for name, results in state.studies.items() if name in NAMES}
+    return {
+        name: study(name).table(tuple(results.values())) for name, results in state.studies.items() if name in NAMES
+    }

@@ -25,7 +25,21 @@ from alloop.tasks.contract.select import SELECT
 
 KINDS: dict[str, TaskKind[Any, Any]] = {
     kind.name: kind
-    for kind in (INITIAL, EXPLORE, ATOM, LABEL, PROBE, FIT, EVALUATE, PRODUCE, MEASURE, SELECT, CALIBRATE, RELAX, RELAX_BY_LABELS)
+    for kind in (
+        INITIAL,
+        EXPLORE,
+        ATOM,
+        LABEL,
+        PROBE,
+        FIT,
+        EVALUATE,
+        PRODUCE,
+        MEASURE,
+        SELECT,
+        CALIBRATE,
+        RELAX,
+        RELAX_BY_LABELS,
+    )
 }
 
 

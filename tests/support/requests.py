@@ -14,12 +14,20 @@ from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.records import Offer, OffersData, OffersSummary, Result
 from alloop.tasks.contract.references import OfferRef, SegmentRef
+from alloop.tasks.contract.relax import RelaxByLabelsRequest, RelaxRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import ChosenFrame, FrameView, SegmentSource, SelectData, SelectRequest
 from alloop.tasks.workspace import Workspace
 
 SALT = Structure.from_atoms(bulk("LiCl", "rocksalt", a=5.14))
 CODE = {"settings": {"engine": "gpaw"}, "code": {"gpaw": "26.7"}}
+RELAXATION = {
+    "structure": SALT,
+    "cell": True,
+    "pressure_GPa": 0.0,
+    "max_force_eV_per_A": 0.01,
+    "max_steps": 50,
+}
 CONTACTS = {"min_contact": 0.7, "stop_contact": 0.4, "stop_temperature_factor": 4.0}
 EXAMPLES: dict[str, tuple[Request, set[str]]] = {
     "initial": (InitialRequest(structure=SALT, frames=2, rattle_A=0.1, strain=0.0, min_contact=0.7, seed=1), set()),
@@ -135,6 +143,11 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
         ),
         {"select/s0", "label/a0"},
     ),
+    "relax": (
+        RelaxRequest(model="fit:m0", dtype="float64", **RELAXATION),
+        {"fit/m0"},
+    ),
+    "relax_by_labels": (RelaxByLabelsRequest(**RELAXATION, **CODE), set()),
 }
 
 

@@ -134,7 +134,9 @@ def relaxed(request: Relaxation, calculator: Calculator) -> Answer:
     largest = float(np.linalg.norm(moving.get_forces(), axis=1).max())
     if largest > request.max_force_eV_per_A:
         limit = f"the limit is {request.max_force_eV_per_A:g} eV/Å"
-        raise TaskFailure("steps", f"not relaxed after {optimiser.nsteps} steps: a force is {largest:.3g} eV/Å, {limit}")
+        raise TaskFailure(
+            "steps", f"not relaxed after {optimiser.nsteps} steps: a force is {largest:.3g} eV/Å, {limit}"
+        )
     moved = (atoms.get_scaled_positions(wrap=False) - before) @ atoms.cell.array
     summary = RelaxSummary(
         start=start,
