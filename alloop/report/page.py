@@ -72,13 +72,7 @@ def _body(
 
     parts = [
         sections.headline(state, status, entries),
-        sections.section(
-            "Does more data still change the answer?",
-            plot("learning-curve", "No rung is judged yet.")
-            + sections.rung_table(status)
-            + sections.judgement_table(status),
-            sections.HOW_ERRORS,
-        ),
+        _ladder(status, plot),
         measured.html,
         sections.section(
             "Frames by reason",
@@ -105,6 +99,12 @@ def _body(
         sections.section("Settings and provenance", sections.provenance(state, entries), ""),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _ladder(status: Status, plot: Callable[[str, str], str]) -> str:
+    curve = plot("learning-curve", "No rung is judged yet.")
+    tables = sections.rung_table(status) + sections.judgement_table(status)
+    return sections.section("Does more data still change the answer?", curve + tables, sections.HOW_ERRORS)
 
 
 def _calibration(state: State, status: Status, plot: Callable[[str, str], str], drawn: dict[str, Figure | None]) -> str:

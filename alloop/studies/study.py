@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from pydantic import ValidationError
+
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.studies import StudiesConfig
 from alloop.decisions.charter import Charter
 from alloop.decisions.stages import Stage, Wanted
+from alloop.journal.journal import JournalError
 from alloop.state.records import StudyResult
 from alloop.state.state import State
 from alloop.tasks.contract.kind import TaskKind
@@ -133,7 +136,7 @@ class Study:
         for asked in self.wants(state, charter, self.settings(charter.config)):
             purpose = f"study/{self.name}/{asked.name}/{asked.request.key()[:8]}"
             if purpose not in state.tasks:
-                context = asked.context | {"study": self.name}
+                context = {**asked.context, "study": self.name}
                 yield Wanted(purpose, asked.request.slot_kind, lambda request=asked.request: request, context)  # type: ignore[misc]
 
 
@@ -156,7 +159,15 @@ def study(name: str) -> Study:
 
 
 def tables(state: State) -> dict[str, Table]:
-    """Return the tables of all studies that have results, by name."""
-    return {
-        name: study(name).table(tuple(results.values())) for name, results in state.studies.items() if name in NAMES
-    }
+    """Return the tables of all studies that have results, by name.
+
+    Raises
+    ------
+    JournalError
+        If the journal says of a task of a study what the study does not.
+    """
+    known = {name: tuple(results.values()) for name, results in state.studies.items() if name in NAMES}
+    try:
+        return {name: study(name).table(results) for name, results in known.items()}
+    except ValidationError as error:
+        raise JournalError("the journal holds a result of a study that does not fit; restore it from a copy") from error

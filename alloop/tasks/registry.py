@@ -23,24 +23,23 @@ from alloop.tasks.contract.relax import RELAX, RELAX_BY_LABELS
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SELECT
 
-KINDS: dict[str, TaskKind[Any, Any]] = {
-    kind.name: kind
-    for kind in (
-        INITIAL,
-        EXPLORE,
-        ATOM,
-        LABEL,
-        PROBE,
-        FIT,
-        EVALUATE,
-        PRODUCE,
-        MEASURE,
-        SELECT,
-        CALIBRATE,
-        RELAX,
-        RELAX_BY_LABELS,
-    )
-}
+_ALL: tuple[TaskKind[Any, Any], ...] = (
+    INITIAL,
+    EXPLORE,
+    ATOM,
+    LABEL,
+    PROBE,
+    FIT,
+    EVALUATE,
+    PRODUCE,
+    MEASURE,
+    SELECT,
+    CALIBRATE,
+    RELAX,
+    RELAX_BY_LABELS,
+)
+KINDS = {kind.name: kind for kind in _ALL}
+"""Every kind of task, by its name."""
 
 
 def request_from_json(kind: str, fields: dict[str, Any]) -> Request:

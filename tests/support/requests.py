@@ -147,7 +147,7 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
         RelaxRequest(model="fit:m0", dtype="float64", **RELAXATION),
         {"fit/m0"},
     ),
-    "relax_by_labels": (RelaxByLabelsRequest(**RELAXATION, **CODE), set()),
+    "relaxbylabels": (RelaxByLabelsRequest(**RELAXATION, **CODE), set()),
 }
 
 

@@ -55,7 +55,7 @@ class RelaxByLabelsRequest(Relaxation):
         Versions of the code and its datasets that decide the result.
     """
 
-    kind: ClassVar[str] = "relax_by_labels"
+    kind: ClassVar[str] = "relaxbylabels"
     slot_kind: ClassVar[str] = "label"
 
     settings: dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.filters import FrechetCellFilter
 from ase.optimize import LBFGS
 
@@ -45,7 +45,8 @@ def relax(request: RelaxRequest, workspace: Workspace, machine: Machine) -> Answ
     Raises
     ------
     TaskFailure
-        ``steps`` if it is not relaxed after the steps allowed, ``nan`` if a force is not a finite number.
+        ``steps`` if it is not relaxed after the steps allowed, ``nan`` if a force is not a finite number, ``stress`` if
+        a cell relaxes and there is no stress.
     """
     from alloop.potential.committee import LeaderCalculator
     from alloop.tasks.models import load_committee
@@ -128,29 +129,36 @@ def relaxed(request: Relaxation, calculator: Calculator) -> Answer:
     pressure = request.pressure_GPa * units.GPa
     moving = FrechetCellFilter(atoms, scalar_pressure=pressure) if request.cell else atoms
     optimiser = LBFGS(moving, logfile=None, maxstep=LONGEST_STEP_A)
-    for _ in optimiser.irun(fmax=request.max_force_eV_per_A, steps=request.max_steps):
-        if not np.isfinite(atoms.get_forces()).all():
-            raise TaskFailure("nan", f"a force is not a finite number after {optimiser.nsteps} steps")
-    largest = float(np.linalg.norm(moving.get_forces(), axis=1).max())
-    if largest > request.max_force_eV_per_A:
-        limit = f"the limit is {request.max_force_eV_per_A:g} eV/Å"
-        raise TaskFailure(
-            "steps", f"not relaxed after {optimiser.nsteps} steps: a force is {largest:.3g} eV/Å, {limit}"
-        )
+    _run(optimiser, atoms, request)
     moved = (atoms.get_scaled_positions(wrap=False) - before) @ atoms.cell.array
     summary = RelaxSummary(
         start=start,
         relaxed=_lattice(atoms),
         steps=optimiser.nsteps,
         max_force_eV_per_A=float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
-        stress_GPa=_stress_left_GPa(atoms, pressure) if request.cell else None,
+        stress_GPa=_stress_left(atoms, pressure) if request.cell else None,
         moved_A=float(np.sqrt((moved**2).sum(axis=1).mean())),
     )
     data = RelaxData(structure=Structure.from_atoms(atoms))
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def _stress_left_GPa(atoms: Atoms, pressure: float) -> float:
+def _run(optimiser: LBFGS, atoms: Atoms, request: Relaxation) -> None:
+    """Make steps until the structure is relaxed."""
+    try:
+        converged = False
+        for converged in optimiser.irun(fmax=request.max_force_eV_per_A, steps=request.max_steps):  # noqa: B007
+            if not np.isfinite(atoms.get_forces()).all():
+                raise TaskFailure("nan", f"a force is not a finite number after {optimiser.nsteps} steps")
+    except PropertyNotImplementedError as error:
+        what = "there is no stress, which a cell relaxes by; set `cell: false` in the settings of the study"
+        raise TaskFailure("stress", what) from error
+    if not converged:
+        limit = f"the forces are not below {request.max_force_eV_per_A:g} eV/Å"
+        raise TaskFailure("steps", f"not relaxed after {optimiser.nsteps} steps: {limit}")
+
+
+def _stress_left(atoms: Atoms, pressure: float) -> float:
     """Return the largest component (GPa) of the stress, that of the external pressure (eV/Å³) taken off."""
     left = atoms.get_stress(voigt=False) + pressure * np.eye(3)
     return float(np.abs(left).max() / units.GPa)
