@@ -17,7 +17,7 @@ from rich.text import Text
 from alloop.journal.journal import Entry
 from alloop.state.state import State
 from alloop.status.messages import closing_lines, lines, progress_line, stamped
-from alloop.status.numbers import counted, duration, many, one_line
+from alloop.status.numbers import clipped, counted, duration, many
 from alloop.status.summary import Status, summary
 
 QUIET_S = 60.0
@@ -135,7 +135,7 @@ class ConsoleView:
         event = entry.event
         if event.kind == "task_finished" and event.status == "ok":
             seconds = event.timing.finished_t - event.timing.started_t if event.timing else 0.0
-            self._recent.append(one_line(f"{event.purpose}  {duration(seconds)}", 100))
+            self._recent.append(clipped(f"{event.purpose}  {duration(seconds)}", 100))
 
     def _renderable(self) -> RenderableType:
         status = self._status
@@ -150,7 +150,7 @@ def display(
     """Return the display of a running campaign: labels up to the next rung, running tasks, what just finished."""
     parts: list[RenderableType] = [_bar(status), _facts(status, elapsed_s, spinner)]
     parts += [Text(f"  ✓ {text}", style="dim", no_wrap=True, overflow="ellipsis") for text in recent]
-    return Panel(Group(*parts), title=Text(f"alloop · {one_line(status.name, 80)}"), title_align="left")
+    return Panel(Group(*parts), title=Text(f"alloop · {clipped(status.name, 80)}"), title_align="left")
 
 
 def _bar(status: Status) -> RenderableType:

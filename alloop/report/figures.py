@@ -15,7 +15,7 @@ from alloop.report.panels import place_axes
 from alloop.report.split import IN_FLIGHT, WAITING, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
-from alloop.status.numbers import duration, finite, one_line
+from alloop.status.numbers import clipped, duration, finite
 from alloop.status.summary import RungRow, rung_rows
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.tasks.contract.kind import WORK
@@ -285,7 +285,7 @@ def assign_lanes(runs: Sequence[Run]) -> list[tuple[str, Run]]:
         number = next((n for n, end in enumerate(free) if end <= run.start + 0.01), len(free))
         free[number : number + 1] = [run.end]
         lanes.append(
-            (f"{one_line(run.host.partition('.')[0], 28)}/{run.pid}" + (f" #{number + 1}" if number else ""), run)
+            (f"{clipped(run.host.partition('.')[0], 28)}/{run.pid}" + (f" #{number + 1}" if number else ""), run)
         )
     return lanes
 

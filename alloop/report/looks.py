@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from alloop.status.numbers import one_line
+from alloop.status.numbers import clipped
 
 Figure = dict[str, Any]
 
@@ -15,7 +15,7 @@ INK, GRID = "#243240", "#e6ebf0"
 
 def text(value: object, width: int = 160) -> str:
     """Return a value as escaped text of one line, for HTML and for plotly, which reads HTML too."""
-    return html.escape(one_line(str(value), width), quote=True)
+    return html.escape(clipped(str(value), width), quote=True)
 
 
 def ticks(sizes: Sequence[float]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from alloop.journal.journal import Entry
 from alloop.state.records import TaskState
 from alloop.state.state import State
 from alloop.status.calibration import CalibrationStatus, calibration_text
-from alloop.status.numbers import counted, duration, finite, many, one_line
+from alloop.status.numbers import clipped, counted, duration, finite, many
 from alloop.status.summary import RungRow, Status, imported_labels, last_metrics, leader_fit
 from alloop.status.table import verdict_text
 from alloop.status.transport import rung_name, transport_text
@@ -45,12 +45,12 @@ STAMP = "{:>11}  "
 def lines(entry: Entry, state: State) -> list[str]:
     """Return what a person is told of an event already folded into the state; often nothing."""
     tell = _TELL.get(type(entry.event))
-    return [] if tell is None else [one_line(text, WIDTH) for text in tell(entry.event, state)]
+    return [] if tell is None else [clipped(text, WIDTH) for text in tell(entry.event, state)]
 
 
 def stamped(text: str, wall_s: float) -> str:
     """Return a line with the campaign's time in front, cut to the width."""
-    return one_line(STAMP.format(duration(wall_s)) + text, WIDTH)
+    return clipped(STAMP.format(duration(wall_s)) + text, WIDTH)
 
 
 def progress_line(status: Status) -> str:
@@ -68,31 +68,31 @@ def progress_line(status: Status) -> str:
         parts.append(many(status.segments_produced, "production segment"))
     if status.generation is not None:
         parts.insert(2, f"generation {status.generation.number}")
-    return one_line(" | ".join(parts), WIDTH)
+    return clipped(" | ".join(parts), WIDTH)
 
 
 def rung_lines(rungs: tuple[RungRow, ...], largest_only: bool = False) -> list[str]:
     """Return the rungs in words, one a line."""
     chosen = rungs[-1:] if largest_only else rungs
     said = ((_rung_text(row), *(f"  {transport_text(system)}" for system in row.transport)) for row in chosen)
-    return [one_line(text, WIDTH) for texts in said for text in texts]
+    return [clipped(text, WIDTH) for texts in said for text in texts]
 
 
 def judgement_lines(judgements: tuple[Mapping[str, Any], ...]) -> list[str]:
     """Return how each metric changed between the last two rungs, and what was found."""
-    return [one_line(_judgement_text(judgement), WIDTH) for judgement in judgements]
+    return [clipped(_judgement_text(judgement), WIDTH) for judgement in judgements]
 
 
 def wrapped(text: str, width: int = WIDTH, indent: str = "  ") -> list[str]:
     """Return a long text as lines broken at spaces; words longer than a line are cut."""
     out, line = [], ""
-    for word in one_line(text, 4000).split():
+    for word in clipped(text, 4000).split():
         if line and len(line) + 1 + len(word) > width:
             out.append(line)
             line = indent + word
         else:
             line = f"{line} {word}" if line else word
-    return [one_line(part, width) for part in (*out, line) if part]
+    return [clipped(part, width) for part in (*out, line) if part]
 
 
 def imported_text(labels: int, source: str, reference: str, why: str) -> str:
@@ -309,5 +309,5 @@ def closing_lines(status: Status) -> list[str]:
     return [
         *wrapped(f"Verdict: {verdict_text(status.verdict, status.reason)}", WIDTH),
         *(f"  {text}" for text in rung_lines(status.rungs)),
-        one_line(f"  {spent}", WIDTH),
+        clipped(f"  {spent}", WIDTH),
     ]

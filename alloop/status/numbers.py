@@ -94,7 +94,7 @@ def counted(counts: dict[str, int], limit: int = 6) -> str:
     return ", ".join(words + (["…"] if len(ordered) > limit else []))
 
 
-def one_line(text: str, width: int = 120) -> str:
+def clipped(text: str, width: int = 120) -> str:
     """Return a text as one printable line of at most `width` columns, without control characters."""
     clean = _UNPRINTABLE.sub(" ", text).rstrip()
     return clean if len(clean) <= width else clean[: width - 1] + "…"

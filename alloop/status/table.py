@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.status.calibration import calibration_text
-from alloop.status.numbers import counted, duration, many, one_line
+from alloop.status.numbers import clipped, counted, duration, many
 from alloop.status.summary import Generation, RungRow, Status
 from alloop.status.transport import transport_text
 
@@ -22,7 +22,7 @@ def render(status: Status) -> RenderableType:
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, text in _facts(status):
-        facts.add_row(name, Text(one_line(text, 400)))
+        facts.add_row(name, Text(clipped(text, 400)))
     parts: list[RenderableType] = [facts]
     if status.rungs:
         parts += [Text(), rung_table(status.rungs)]

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.files.redaction import redacted
-from alloop.tasks.contract.records import Answer, Result, Timing
+from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function, request_from_json
 from alloop.tasks.workspace import Workspace
-
-Task = Callable[[Any, Workspace, Machine], Answer]
 
 ANY_MACHINE = Machine()
 WAIT_FOR_ROOM_S = (1.0, 3.0, 6.0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloop.status import numbers
-from alloop.status.numbers import counted, duration, one_line, plus_minus
+from alloop.status.numbers import clipped, counted, duration, plus_minus
 
 
 def test_examples():
@@ -33,7 +33,7 @@ def test_a_value_is_as_precise_as_its_error_bar(value, error, text):
 
 @given(st.text(), st.integers(2, 200))
 def test_one_line_is_one_printable_line(text, width):
-    line = one_line(text, width)
+    line = clipped(text, width)
     assert len(line) <= width
     assert len(line.splitlines()) <= 1
     assert "\x1b" not in line
