@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
+from alloop.config.suggestions import hint
 from alloop.state.state import State
 from alloop.studies.study import NAMES, Study, study, tables
 
@@ -24,9 +24,8 @@ def find_study(name: str, path: Path) -> Study:
         If there is none.
     """
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        mend = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(NAMES)}"
-        raise ConfigError(path, Problem("", f"there is no study {name!r}; {mend}"))
+        mend = hint(name, NAMES, f"known: {', '.join(NAMES)}")
+        raise ConfigError(path, Problem("", f"there is no study `{name}`; {mend}"))
     return study(name)
 
 

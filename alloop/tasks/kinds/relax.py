@@ -18,6 +18,7 @@ from alloop.labelling.engine import LabelEngine
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.relax import (
     Lattice,
     Relaxation,
@@ -29,7 +30,6 @@ from alloop.tasks.contract.relax import (
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 
-Answer = tuple[dict[str, Any], dict[str, Any]]
 LONGEST_STEP_A = 0.1
 """Longest displacement of one step of the optimiser (Å)."""
 
