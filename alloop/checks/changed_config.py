@@ -107,7 +107,7 @@ def policy_digests(loaded: LoadedConfig) -> dict[str, str]:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """Return where two dumped configs differ, in the order of the new one.
 
-    A file's place is no science, its content is (`science_digest` sees it); a file added or removed is science.
+    The place of a file may change, its content may not (`science_digest` holds it); nor may a file be added or removed.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class Projection:
     rungs : tuple of int
         Training labels of each rung.
     training_labels, heldout_labels, imported_labels : int
-        Labels of the top rung that DFT computes, held-out labels beside them, and labels brought by `data`.
+        Labels of the top rung that DFT computes, its held-out labels, and labels that `data` imports.
     labels : int
         DFT labels, held-out ones included.
     atom_energies : int
@@ -217,16 +217,16 @@ def _shortfalls(config: CampaignConfig, labels: int, core_hours: float | None, w
     if budget.labels is not None and labels > budget.labels:
         found.append(f"budget.labels: the ladder takes {labels} labels, the budget is {budget.labels}")
     if core_hours is not None and budget.dft_core_hours is not None and core_hours > budget.dft_core_hours:
-        wants = f"the labels take about {core_hours:.3g} core-hours"
-        found.append(f"budget.dft_core_hours: {wants}, the budget is {budget.dft_core_hours:g}")
+        takes = f"the labels take about {core_hours:.3g} core-hours"
+        found.append(f"budget.dft_core_hours: {takes}, the budget is {budget.dft_core_hours:g}")
     if wall_h is not None and budget.wall_h is not None and wall_h > budget.wall_h:
-        wants = f"the labels alone take about {wall_h:.3g} h on {config.label_slots} workers"
-        found.append(f"budget.wall_h: {wants}, the budget is {budget.wall_h:g} h")
+        takes = f"the labels alone take about {wall_h:.3g} h on {config.label_slots} workers"
+        found.append(f"budget.wall_h: {takes}, the budget is {budget.wall_h:g} h")
     return tuple(found)
 
 
 def _short_jobs(config: CampaignConfig, systems: tuple[SystemProjection, ...]) -> tuple[str, ...]:
-    """Return the jobs in which hardly a label has time: one that is cut off by the job's end has to begin again."""
+    """Return a line if a job has time for less than two labels: a label that the job's end cuts off starts again."""
     executor = config.execution.executors[config.execution.label]
     longest_s = max((system.label_s for system in systems if system.label_s is not None), default=0.0)
     if not isinstance(executor, BatchExecutor) or 2 * longest_s <= executor.walltime_s * executor.ranks_per_label:

@@ -47,7 +47,7 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     Raises
     ------
     ConfigError
-        With every problem found, those that stand first in the file first.
+        With every problem found, in the order of the file.
     """
     problems: list[Problem] = []
     structures = _kept(read_systems, loaded, problems)

@@ -71,11 +71,11 @@ def _quantity(
         yield blamed, f"has a `{key}` that is not a number"
         return
     if value.shape not in shapes:
-        yield blamed, f"has a `{key}` of shape {value.shape}; wanted {' or '.join(str(shape) for shape in shapes)}"
+        yield blamed, f"has a `{key}` of shape {value.shape}; expected {' or '.join(str(shape) for shape in shapes)}"
     elif not np.isfinite(value).all():
         yield "", f"has a `{key}` that is not finite; remove the frame"
 
 
 def _listing(home: dict[str, object]) -> str:
     names = [key for key in home if key not in ("numbers", "positions")]
-    return f"; it holds {', '.join(f'`{name}`' for name in names)}" if names else "; it holds nothing of the kind"
+    return f"; it holds {', '.join(f'`{name}`' for name in names)}" if names else "; it holds no other data"

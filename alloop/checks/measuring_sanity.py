@@ -22,12 +22,12 @@ def find_in_measure(config: CampaignConfig) -> Iterator[Finding]:
     yield from _lengths(config)
     yield from _temperatures(config)
     if config.measure.mobile not in atomic_numbers:
-        yield ("measure", "mobile"), f"`{config.measure.mobile}` is no chemical element"
+        yield ("measure", "mobile"), f"`{config.measure.mobile}` is not a chemical element"
     if config.measure.charge_e == 0:
         yield ("measure", "charge_e"), "ions without charge conduct nothing; 1 for Li and Na"
     for name, miller in config.measure.planes.items():
         if not any(miller):
-            yield ("measure", "planes", name), "(0 0 0) is no plane; (0 0 1) holds the vectors a and b"
+            yield ("measure", "planes", name), "(0 0 0) is not a plane; (0 0 1) contains the vectors a and b"
 
 
 def find_in_structures(config: CampaignConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _temperatures(config: CampaignConfig) -> Iterator[Finding]:
         if not 50 <= temperature <= 5000:
             yield key, f"{temperature:g} K leaves no solid to measure; temperatures are in kelvin (25 °C is 298 K)"
         if temperature in measure.temperatures_K[:i]:
-            yield key, f"{temperature:g} stands twice; `replicas` gives several runs per temperature"
+            yield key, f"{temperature:g} is listed twice; `replicas` gives several runs per temperature"
     if len(set(measure.temperatures_K)) < 2:
         what = "one temperature gives no activation energy, which the ladder judges"
         yield ("measure", "temperatures_K"), f"{what}; name at least two, better three"

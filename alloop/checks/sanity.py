@@ -54,7 +54,7 @@ def find_unjudgeable(config: CampaignConfig) -> Iterator[Finding]:
     """Yield what leaves the rungs of the built-in ladder without error bars: such a campaign runs to its last label."""
     if config.ladder.policy != "ladder":
         return
-    vain = "so no rung has an error bar, nothing converges and the ladder is climbed to its end"
+    vain = "so no rung has an error bar and the campaign labels up to its last rung without converging"
     if len(config.systems) * len(config.explore.temperatures_K) * config.explore.replicas < 2:
         yield ("explore", "replicas"), f"all held-out frames come from one walker, {vain}; use at least 2"
     if config.ladder.fits < 2:
@@ -84,7 +84,10 @@ def _beginning(config: CampaignConfig) -> Iterator[Finding]:
     brought = config.data.initial or config.data.campaigns
     if config.initial.frames or config.potential.foundation is not None or brought:
         return
-    yield ("initial", "frames"), "0 leaves nothing to fit first; give initial frames, a foundation or labels in `data`"
+    yield (
+        ("initial", "frames"),
+        "0 leaves nothing to fit first; give initial frames, a foundation or labels in `data`",
+    )
 
 
 def _systems(config: CampaignConfig) -> Iterator[Finding]:
@@ -112,9 +115,12 @@ def _ensemble(config: CampaignConfig) -> Iterator[Finding]:
             f"{what}; raise the weight (and label.cutoff_eV, for a converged stress) or use `nvt`",
         )
     if explore.ensemble == "nvt" and explore.pressure_GPa != 0:
-        yield ("explore", "pressure_GPa"), "`nvt` keeps the cell and knows no pressure; use `npt`, or delete this line"
+        yield (
+            ("explore", "pressure_GPa"),
+            "`nvt` keeps the cell and has no pressure; use `npt`, or delete this line",
+        )
     if abs(explore.pressure_GPa) > 200:
-        what = f"{explore.pressure_GPa:g} GPa is beyond any cell; 1 bar is 0.0001 GPa"
+        what = f"{explore.pressure_GPa:g} GPa is more than 200 GPa; 1 bar is 0.0001 GPa"
         yield ("explore", "pressure_GPa"), what
 
 
@@ -127,7 +133,7 @@ def _temperatures(config: CampaignConfig) -> Iterator[Finding]:
         if temperature > 5000:
             yield key, f"{temperature:g} K melts every solid; temperatures are in kelvin"
         if temperature in temperatures[:i]:
-            yield key, f"{temperature:g} stands twice; `replicas` gives several walkers per temperature"
+            yield key, f"{temperature:g} is listed twice; `replicas` gives several walkers per temperature"
 
 
 def _dynamics(config: CampaignConfig) -> Iterator[Finding]:
@@ -210,7 +216,7 @@ def _ranks(config: CampaignConfig) -> Iterator[Finding]:
         ranks = executor.ranks_per_label
         for field in ("mpi_command", "mpi_python"):
             if ranks == 1 and field in executor.model_fields_set:
-                yield (*key, field), "without effect on labels of one rank; set `ranks_per_label`, or delete this line"
+                yield (*key, field), "has no effect on labels of one rank; set `ranks_per_label`, or delete this line"
         if why := _command_problem(executor.mpi_command):
             yield (*key, "mpi_command"), f"{why}; write for instance `mpiexec -n {{ranks}}` or `srun -n {{ranks}}`"
         if ranks > 1 and name != execution.label:
@@ -226,7 +232,7 @@ def _command_problem(command: str) -> str | None:
     except ValueError:
         return "has a quotation mark too many or too few"
     if not any("{ranks}" in word for word in words[1:]):
-        return "does not say how many ranks to start: `{ranks}` stands for their number"
+        return "does not say how many ranks to start: write `{ranks}` in the place of their number"
     return None
 
 

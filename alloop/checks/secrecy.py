@@ -30,7 +30,7 @@ _FREE = frozenset(
     for name, info in section.model_fields.items()
     if info.annotation == Keywords
 )
-"""Keys of which the config does not know what stands below."""
+"""Keys below which a user may write anything."""
 
 
 def secrets_in(config: CampaignConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -23,7 +23,7 @@ def read_systems(loaded: LoadedConfig) -> dict[str, Structure]:
     Raises
     ------
     ConfigError
-        If a structure file is missing, cannot be read, or is no ordered three-dimensional crystal.
+        If a structure file is missing, cannot be read, or is not an ordered three-dimensional crystal.
     """
     systems = {}
     for i, system in enumerate(loaded.config.systems):
@@ -109,7 +109,7 @@ def _with_results(atoms: Atoms) -> Atoms:
 
 
 def _problems(atoms: Atoms) -> Iterator[str]:
-    """Yield why a structure is no ordered crystal, the plainest reason first."""
+    """Yield why a structure is not an ordered crystal, the simplest reason first."""
     if not len(atoms):
         yield "holds no atoms"
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):

@@ -63,7 +63,7 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
 
 
 def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
-    """Return what ``alloop run`` would do with the campaign that stands in a folder, if one does."""
+    """Return what ``alloop run`` would do with the campaign in a folder, if there is one."""
     if not (root / JOURNAL_FILE).exists():
         return []
     state = folded(root)
@@ -72,10 +72,10 @@ def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
     try:
         entries = foresee(loaded, state, root)
     except ConfigError as error:
-        return [f"A campaign stands in {root}, and `alloop run` would refuse to continue it: {error}"]
+        return [f"There is a campaign in {root}, and `alloop run` would refuse to continue it: {error}"]
     labels = state.labelled("train") + state.labelled("heldout")
     told = [f"  {text}" for entry in entries for text in lines(entry, state)]
-    return [f"A campaign stands in {root}; `alloop run` would continue it with {labels} labels.", *told]
+    return [f"There is a campaign in {root}; `alloop run` would continue it with {labels} labels.", *told]
 
 
 def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
@@ -112,7 +112,7 @@ def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import
     for line in never_converging(loaded):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for shortfall in projection.shortfalls:
-        console.print(f"[yellow]does not suffice:[/] {escape(shortfall)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]too small:[/] {escape(shortfall)}", highlight=False, soft_wrap=True)
     if projection.dft_core_hours is None:
         console.print("The cost of DFT is not known; --probe times one label of every system.", highlight=False)
 
@@ -182,7 +182,7 @@ def _potential_words(config: CampaignConfig) -> str:
 
 def _label_count_words(config: CampaignConfig, projection: Projection) -> str:
     parts = f"{projection.training_labels} for training and {projection.heldout_labels} held out"
-    brought = f", beside {projection.imported_labels} brought along" if projection.imported_labels else ""
+    brought = f", in addition to {projection.imported_labels} imported" if projection.imported_labels else ""
     budget = f"; the budget is {config.budget.labels}" if config.budget.labels is not None else "; no budget is set"
     return f"{projection.labels}: {parts}{brought}{budget}"
 

@@ -77,7 +77,7 @@ def _spin_problems(label: GpawLabel, symbols: list[str]) -> list[str]:
     ]
     moments = any(label.magmoms.values())
     if moments and not label.spin:
-        problems.append("label.magmoms: without effect unless `spin: true` is set")
+        problems.append("label.magmoms: has no effect unless `spin: true` is set")
     if label.spin and not moments:
         problems.append("label.spin: true needs `magmoms` to start from, for instance `magmoms: {Li: 1.0}`")
     if not label.charge.is_integer():

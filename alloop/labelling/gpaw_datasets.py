@@ -38,7 +38,7 @@ def setup_name(xc: str) -> str:
                 f"again, or use one of {', '.join(WITHOUT_LIBXC)}"
             ) from error
         mend = hint(xc, known, f"it knows {', '.join(known)} and every name of libxc")
-        raise ValueError(f"GPAW knows no functional `{xc}`; {mend}") from error
+        raise ValueError(f"GPAW does not know the functional `{xc}`; {mend}") from error
     except Exception as error:
         raise ValueError(f"GPAW refuses the functional `{xc}`: {first_line(error)}") from error
 

@@ -90,7 +90,7 @@ def _warm_start(atoms: Any, keywords: dict[str, Any], width_eV: float, log: Any)
     """Return a calculator whose density stems from a wider smearing, and the iterations that took.
 
     A calculator takes its occupations when it is made, so those of the wanted width are put into it afterwards. The
-    total moment is held meanwhile, lest a wide smearing lose it.
+    total moment is fixed meanwhile, because a wide smearing can lose it.
     """
     from gpaw.dft import Parameters
 

@@ -1,4 +1,4 @@
-"""Versions of everything beside the settings that decides a label."""
+"""Versions of the code and datasets that decide a label, apart from its settings."""
 
 from __future__ import annotations
 

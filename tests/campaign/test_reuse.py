@@ -201,7 +201,7 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
     config = second_config(tmp_path / "config", first, budget=enough)
     run_check(config)
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"beside {count} brought along" in shown
+    assert f"in addition to {count} imported" in shown
     assert f"{count} labels imported from {first}, used as labels" in shown
     assert brought(checked(load_config(config), tmp_path / "new")).labels == count
     label = {**TINY["label"], "min_contact": 0.65}

@@ -179,7 +179,7 @@ def scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str)
 
 
 def _remove_leftovers(folder: Path, key: str) -> None:
-    """Remove scratch folders of killed attempts; whoever holds the key's lock may."""
+    """Remove the scratch folders of killed attempts; the caller must hold the lock of the key."""
     for leftover in folder.parent.glob(f"{key}.*"):
         if leftover != folder:
             shutil.rmtree(leftover, ignore_errors=True)

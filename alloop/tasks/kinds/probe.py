@@ -16,7 +16,7 @@ from alloop.tasks.workspace import Workspace
 
 
 def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> Answer:
-    """Label the frame of a standing label again.
+    """Label the frame of an earlier label again.
 
     Parameters
     ----------

@@ -11,10 +11,10 @@ from tests.support.configs import BASE, make_folder
 
 BROKEN = [
     ("mobile: Na", "measure.mobile: ", "`LiCl` (LiCl) holds no Na"),
-    ("mobile: Xx", "measure.mobile: ", "no chemical element"),
+    ("mobile: Xx", "measure.mobile: ", "not a chemical element"),
     ("mobile: Li, charge_e: 0", "measure.charge_e: ", "conduct nothing"),
     ("mobile: Li, temperatures_K: [600, 25]", "measure.temperatures_K[1]: ", "25 °C is 298 K"),
-    ("mobile: Li, temperatures_K: [600, 600]", "measure.temperatures_K[1]: ", "stands twice"),
+    ("mobile: Li, temperatures_K: [600, 600]", "measure.temperatures_K[1]: ", "is listed twice"),
     ("mobile: Li, temperatures_K: [600]", "measure.temperatures_K: ", "no activation energy"),
     ("mobile: Li, density_at_K: 700", "measure.density_at_K: ", "not among measure.temperatures_K"),
     ("mobile: Li, production_ps: 300", "measure.max_ps: ", "raise it"),
@@ -22,7 +22,7 @@ BROKEN = [
     ("mobile: Li, segment_ps: 0.1", "measure.segment_ps: ", "before its first snapshot"),
     ("mobile: Li, sample_fs: 1", "measure.sample_fs: ", "shorter than a step"),
     ("mobile: Li, timestep_fs: 20, sample_fs: 40", "measure.timestep_fs: ", "too long"),
-    ("mobile: Li, planes: {ab: [0, 0, 0]}", "measure.planes.ab: ", "is no plane"),
+    ("mobile: Li, planes: {ab: [0, 0, 0]}", "measure.planes.ab: ", "is not a plane"),
     ("charge_e: 1", "measure.mobile: ", "missing"),
 ]
 
