@@ -174,7 +174,7 @@ class LadderStopping(TransportTolerances):
             self.tolerance_forces,
             seed,
             self.resamples,
-            **{quantity.tolerance_key: self.of(quantity) for quantity in QUANTITIES},
+            **{quantity.tolerance_key: self.tolerance_of(quantity) for quantity in QUANTITIES},
         )
 
     def _measure_more(

@@ -76,7 +76,7 @@ class TransportTolerances:
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
 
-    def of(self, quantity: Quantity) -> float:
+    def tolerance_of(self, quantity: Quantity) -> float:
         """Return the tolerance of a quantity, in its unit."""
         return float(getattr(self, quantity.tolerance_key))
 
@@ -242,7 +242,7 @@ def judge_transport(
     """
     changes = transport_changes(previous, last)
     return tuple(
-        _judge(quantity, last.system, changes[quantity.metric(last.system)], tolerances.of(quantity))
+        _judge(quantity, last.system, changes[quantity.metric(last.system)], tolerances.tolerance_of(quantity))
         for quantity in QUANTITIES
     )
 
