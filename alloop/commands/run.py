@@ -1,4 +1,4 @@
-"""``alloop run``: start a campaign, or continue the one that stands in its folder."""
+"""``alloop run``: start a campaign, or continue the one in its folder."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def _evidence(rung: RungState, state: State, charter: Charter, heldout: int, fra
 
 
 def _cluster(frame: FrameState) -> str:
-    """Return what a held-out frame's error hangs together with: its walker; imported frames stand alone."""
+    """Return the group of frames whose errors are correlated: the frame's walker, or the frame itself if imported."""
     return frame.id if frame.walker == "imported" else frame.walker
 
 
@@ -213,6 +213,6 @@ def _unmeasured(summary: TransportSummary | None, readings: dict[str, Reading]) 
 
 
 def _first(reasons: list[str | None]) -> str | None:
-    """Return the first reason, with the number of fits it may stand for."""
+    """Return the first reason, with the number of the fit it comes from."""
     said = [(fit, reason) for fit, reason in enumerate(reasons) if reason]
     return f"fit {said[0][0]}: {said[0][1]}" if said else None

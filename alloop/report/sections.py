@@ -21,12 +21,12 @@ from alloop.studies.study import Table
 
 HOW_ERRORS = (
     "Held-out frames are drawn at random, without regard to disagreement, from walkers that no training frame comes "
-    "from; no fit, early stopping or selection sees them. A rung is several fits on exactly that many training "
-    "labels, in the order of their selection, different only in their seed. RMSE: root of the mean squared error over "
-    "all fits, held-out frames and force components (or frames, for the energy per atom). Error bars are one standard "
+    "from; no fit, early stopping or selection sees them. A rung is several fits on exactly that many training labels, "
+    "in the order of their selection, different only in their seed. RMSE: root of the mean squared error over all "
+    "fits, held-out frames and force components (or frames, for the energy per atom). Error bars are one standard "
     "error: whole walkers and fits are resampled together. When the held-out set grows, earlier rungs are evaluated "
-    "again on it, so all rungs in the figure stand on the same frames. Two rungs are equivalent when |Δ| + 1.645 SE(Δ) "
-    "is within the tolerance (two one-sided tests at 5 %)."
+    "again on it, so all rungs in the figure are judged on the same frames. Two rungs are equivalent when |Δ| + 1.645 "
+    "SE(Δ) is within the tolerance (two one-sided tests at 5 %)."
 )
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
@@ -36,14 +36,14 @@ HOW_FRAMES = (
 )
 HOW_DISAGREEMENT = (
     "Disagreement: the largest standard deviation over the committee of a force on an atom of the frame (eV/Å), by the "
-    "committee that drove the walker. It is turned into an expected error by the calibration of its day, see the next "
-    "section; without one that was trusted then, the disagreement itself is taken. Dotted lines: the window of "
-    "expected errors that frames are selected from. Rattled initial frames and held-out frames have none."
+    "committee that drove the walker. It is turned into an expected error by the calibration in force when the frame "
+    "was offered, see the next section; without a trusted one, the disagreement itself is taken. Dotted lines: the "
+    "window of expected errors that frames are selected from. Rattled initial frames and held-out frames have none."
 )
 HOW_TIMELINE = (
-    "One row per worker process. Times are those the workers measured, on the campaign's own clock, which stands still "
+    "One row per worker process. Times are those the workers measured, on the campaign's own clock, which does not run "
     "while there is no driver. Short neighbouring tasks of one kind are drawn as one bar. Pauses narrower than a pixel "
-    "are not seen: drag to zoom in, double-click to zoom out; exact sums stand in the next section."
+    "are not seen: drag to zoom in, double-click to zoom out; exact sums are in the next section."
 )
 HOW_TIME = (
     "Core time of finished tasks, each with the cores it owned, as measured by the workers. In flight: tasks that had "

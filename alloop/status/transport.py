@@ -14,7 +14,7 @@ SHORT = {"activation energy": "Ea"}
 
 
 def rung_name(size: int) -> str:
-    """Return what a rung is called: by its labels, and the one without any by what it is.
+    """Return the name of a rung: its number of labels, or ``foundation`` where it has none.
 
     Examples
     --------

@@ -178,7 +178,8 @@ def paths_of(runs: Sequence[Trajectory], skip_ps: float = 0.0, start: Floats | N
     """Return the mobile ions of several runs relative to one framework.
 
     The drift of the framework is taken out of each run, and each run is then shifted as a whole so that its mean
-    framework lies on that of the starting structure: runs that were equilibrated apart may stand apart.
+    framework lies on that of the starting structure: runs that were equilibrated separately may be displaced from each
+    other.
 
     Parameters
     ----------
@@ -259,7 +260,7 @@ def standard_lattice(cell_A: Floats) -> Any:
     """Return a cell as a pymatgen lattice with a along x and b in the xy plane.
 
     The periodic tree that GEMDAT finds neighbours with knows a cell by its lengths and angles only: Cartesian
-    coordinates of a cell that stands otherwise would be wrapped wrongly.
+    coordinates of a cell with another orientation would be wrapped wrongly.
     """
     from pymatgen.core import Lattice
 
@@ -291,7 +292,7 @@ def number_density(paths: Paths, settings: DensitySettings) -> Floats:
     Raises
     ------
     ValueError
-        If a repeat is no positive number.
+        If a repeat is not a positive number.
     """
     repeat = np.asarray(settings.repeat)
     if (repeat < 1).any():

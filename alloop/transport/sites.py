@@ -214,7 +214,7 @@ def density_maxima(density: Floats, cell_A: Floats, settings: DensitySettings) -
         return np.empty((0, 3)), np.empty(0)
     shape = np.array(density.shape)
     voxel = abs(np.linalg.det(cell_A)) / density.size
-    # a thousand times too small: a site that holds more than one ion is no valid site of a Structure
+    # a thousand times too small: a site that holds more than one ion is not valid in a Structure
     structure = Volume(data=density * voxel, lattice=lattice).to_structure(
         specie="X",
         peaks=peaks,
@@ -361,7 +361,7 @@ def _count(
 
 
 def _poisson(count: int, exposure_ps: float) -> Measured | None:
-    """Return a rate (1/ps) with the error of a Poisson count; of no event, there is no error to take a root of."""
+    """Return a rate (1/ps) with the error of a Poisson count, which is unknown without an event."""
     if exposure_ps <= 0:
         return None
     return Measured(value=count / exposure_ps, se=float(np.sqrt(count)) / exposure_ps if count else None)

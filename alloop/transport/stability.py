@@ -20,7 +20,7 @@ _FEWEST_SNAPSHOTS = 9
 
 
 def exploded(run: Trajectory, settings: MeasureSettings) -> str | None:
-    """Return why a run is no run of a solid at its temperature, or None."""
+    """Return why a run does not describe a solid at its temperature, or None."""
     arrays = (run.mobile_A, run.drift_A, run.snapshots_A, run.kinetic_K, run.conserved_eV)
     if not all(np.isfinite(array).all() for array in arrays):
         return "exploded: not every position and energy is a number"
@@ -68,7 +68,7 @@ def framework(run: Trajectory) -> tuple[Floats, NDArray[np.int_]]:
 
 
 def melted(paths_A: list[Floats], numbers: NDArray[np.int_], settings: MeasureSettings) -> str | None:
-    """Return why the framework is no solid, or None.
+    """Return why the framework is not solid, or None.
 
     Vibrations and turning groups level off; a liquid does not. So the framework has melted where atoms move far and the
     mean squared displacement still doubles from an eighth to a half of the run: every element beyond the limit, or any

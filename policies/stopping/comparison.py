@@ -74,7 +74,7 @@ def compare_rungs(
 
 
 def _shared(previous: RungEvidence, last: RungEvidence) -> list[tuple[TransportEvidence, TransportEvidence]]:
-    """Return the evidence of every system of which both rungs say something, in the order of the last one."""
+    """Return the transport of every system that both rungs have measured, in the order of the last rung."""
     before = {evidence.system: evidence for evidence in previous.transport if not evidence.nothing()}
     return [
         (before[evidence.system], evidence)

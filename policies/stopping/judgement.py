@@ -34,7 +34,7 @@ class Judgement:
     Attributes
     ----------
     metric, unit : str
-        What was compared, and in which unit all values stand.
+        What was compared, and the unit of all values.
     value_previous, value_last : float
         The metric on the two rungs.
     delta, se_delta : float

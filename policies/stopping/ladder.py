@@ -2,7 +2,7 @@
 
 The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.stopping.judgement`) on
 the held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict;
-where only the error of the dynamics stands in its way, the policy asks for longer dynamics before more labels.
+where only the error of the dynamics prevents agreement, the policy asks for longer dynamics before more labels.
 """
 
 from __future__ import annotations
@@ -104,13 +104,14 @@ class LadderStopping(TransportTolerances):
     """Converged when the last two rungs agree on the held-out errors and on the transport of every system.
 
     The last rung is the largest one with evidence; it is compared with the one before it on the ladder, and nothing
-    is said until that one has evidence too. A rung without a measurement agrees with nothing: neither one whose fits
-    or held-out frames are too few, nor one on which a system is unphysical, unmeasured or missing that any rung has
-    transport of. Without transport on any rung the held-out errors alone decide. Rung 0 is compared with nothing.
+    is said until that one has evidence too. A rung without a measurement agrees with nothing: neither one whose
+    fits or held-out frames are too few, nor one that lacks a system which any other rung has measured, or on which
+    that system is unphysical or unmeasured. Without transport on any rung the held-out errors alone decide. Rung 0
+    is compared with nothing.
 
-    Where only the error of the dynamics stands between the rungs and agreement, or the ions of a system moved too
-    little to say anything, and the rungs may be measured for longer, that is asked for. When the largest rung of the
-    ladder is judged and not converged, the ladder is exhausted.
+    Where only the error of the dynamics prevents agreement, or the ions of a system moved too little to measure their
+    transport, the policy asks for longer dynamics if the rungs may have them. When the largest rung of the ladder is
+    judged and not converged, the ladder is exhausted.
 
     Attributes
     ----------
@@ -192,7 +193,7 @@ class LadderStopping(TransportTolerances):
 
 @dataclass(frozen=True)
 class _Silence:
-    """A system of which a rung says nothing, and whether longer dynamics may mend it."""
+    """A system that a rung has no usable transport of, and whether longer dynamics may help."""
 
     size: int
     system: str

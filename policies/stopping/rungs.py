@@ -25,7 +25,7 @@ class RungEvidence:
     Attributes
     ----------
     size : int
-        Labels each fit was trained on; 0 is the foundation, which stands in the table and is compared with nothing.
+        Labels each fit was trained on; 0 is the foundation, which is in the table and is compared with nothing.
     energy_error : ndarray, shape (fits, frames)
         Predicted minus labelled energy per atom (eV/atom).
     forces_squared_error : ndarray, shape (fits, frames)

@@ -85,8 +85,8 @@ class TransportTolerances:
 class TransportEvidence:
     """The transport of one system as every fit of a rung predicts it.
 
-    A system whose dynamics gave no numbers is evidence too: say why in `unmeasured` or `unphysical`, and pass NaN
-    for the fits that are not known, or empty arrays.
+    A system whose dynamics gave no numbers is evidence too: give the reason in `unmeasured` or `unphysical`, and pass
+    NaN for the fits without a number, or empty arrays.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class TransportEvidence:
     ln_sigma, se_ln_sigma : ndarray, shape (fits,)
         Natural logarithm of the conductivity (S/cm) at the target temperature, and its standard error likewise.
     unmeasured : str or None
-        Why the dynamics say nothing, for instance because the ions moved too little; longer runs may mend it.
+        Why the dynamics say nothing, for instance because the ions moved too little; longer runs may help.
     unphysical : str or None
         Why the dynamics are not to be believed, for instance because the framework melted.
 

@@ -62,7 +62,7 @@ def _line(curve: Curve, label: str, colour: str, suffix: str, unit: str, **more:
 
 
 def contact_gate(pair: str, min_contact: float = MIN_CONTACT) -> float | None:
-    """Return the distance (Å) below which the atoms of a pair have merged, None if they are no elements."""
+    """Return the distance (Å) below which the atoms of a pair have merged, None if they are not elements."""
     from ase.data import atomic_numbers, covalent_radii
 
     numbers = [atomic_numbers.get(symbol, 0) for symbol in pair.split("-")]

@@ -19,7 +19,7 @@ from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.transport.results import Measured
 
 UNREADABLE = (DamagedResultError, FileNotFoundError, OSError, ValueError)
-"""A file of a measurement that cannot be read is left out: the numbers of the journal stand without it."""
+"""A file of a measurement that cannot be read is left out; the numbers in the journal do not need it."""
 
 
 def transport_data(state: State, workspace: Workspace) -> TransportData:

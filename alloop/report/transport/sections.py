@@ -58,10 +58,10 @@ HOW_RUNGS = (
 )
 HOW_DIFFUSION = (
     "Largest rung of each system. Mean squared displacement of the ions (bars: one standard error) and of the "
-    "framework (dotted) against the lag; where diffusion rules it rises with slope 1, and a framework that rises "
-    "has melted. Haven ratio: D over the diffusivity of the summed displacement; collective σ stands on the latter, "
-    "so it sees ions that move together, with a wider error bar. Within a plane: displacements are projected on the "
-    "crystallographic plane, D = MSD/(4t); ab is the plane of the lattice vectors a and b. Temperatures whose runs "
+    "framework (dotted) against the lag; where diffusion rules it rises with slope 1, and a framework that rises has "
+    "melted. Haven ratio: D over the diffusivity of the summed displacement; collective σ is computed from the latter, "
+    "so it includes ions that move together, with a wider error bar. Within a plane: displacements are projected on "
+    "the crystallographic plane, D = MSD/(4t); ab is the plane of the lattice vectors a and b. Temperatures whose runs "
     "count as unmeasured or unphysical are left out of the numbers."
 )
 HOW_STRUCTURE = (
