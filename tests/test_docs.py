@@ -126,10 +126,13 @@ def test_paths_named_in_text_exist(name):
 
 def test_modules_of_the_architecture_exist():
     (tree,) = re.findall(r"^alloop/\n(.*?)^policies/", PAGES["architecture.md"], flags=re.MULTILINE | re.DOTALL)
-    named = re.findall(r"\b([a-z_]+(?:\.py|/))(?=[\s,:])", tree)
-    assert len(named) > 20
-    for name in named:
-        assert (ROOT / "alloop" / name).exists(), name
+    rooms = [
+        re.findall(r"\b[a-z_]+(?:\.py|/)", entry) for entry in re.split(r"^  (?=\w)", tree, flags=re.MULTILINE)[1:]
+    ]
+    assert sum(map(len, rooms)) > 40
+    for room, *inside in rooms:
+        for name in (".", *inside):
+            assert (ROOT / "alloop" / room / name).exists(), f"{room} {name}"
 
 
 def test_documented_queries_run_on_a_journal(tmp_path):
