@@ -11,8 +11,8 @@ from ase.data import chemical_symbols
 from alloop.config.label import GpawLabel
 from alloop.config.suggestions import hint
 from alloop.failures import first_line
-from alloop.labelling.dispersion import dispersion_problem
 from alloop.labelling.gpaw_datasets import dataset_sha256, setup_name, setup_type
+from alloop.labelling.gpaw_dispersion import dispersion_problem
 from alloop.labelling.gpaw_keywords import gpaw_keywords
 
 OWNED = {

@@ -12,11 +12,11 @@ from ase import Atoms
 from alloop.config.label import GpawLabel
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as job_script
-from alloop.labelling.dispersion import dispersion_version, with_dispersion
 from alloop.labelling.engine import Finding, LabelEngine, isolated_atom
 from alloop.labelling.errors import FORESEEN, CodeMismatchError, NotConvergedError, RanksError, check_code
 from alloop.labelling.gpaw_checks import check_gpaw_settings
 from alloop.labelling.gpaw_datasets import WITHOUT_LIBXC, dataset_name, dataset_sha256, setup_name, setup_type
+from alloop.labelling.gpaw_dispersion import dispersion_version, with_dispersion
 from alloop.labelling.gpaw_job import LOG, JobError, calculate
 from alloop.labelling.gpaw_keywords import gpaw_job
 from alloop.labelling.ranks import Launch, program_problem, run

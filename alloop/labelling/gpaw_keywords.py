@@ -9,7 +9,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alloop.config.label import GpawLabel
-from alloop.labelling.scf_ladder import ATOM_MAXITER, atom_ladder, frame_ladder
+from alloop.labelling.gpaw_scf_ladder import ATOM_MAXITER, atom_ladder, frame_ladder
 
 FUNCTIONAL_ALIASES = {"r2SCAN": "MGGA_X_R2SCAN+MGGA_C_R2SCAN", "SCAN": "MGGA_X_SCAN+MGGA_C_SCAN"}
 _OF_ONE_CELL = ("nbands", "gpts")

@@ -24,7 +24,7 @@ class SinglePoint:
     scf_iterations : int or None
         Iterations to self-consistency, where the engine has any; those of failed attempts too.
     scf_attempt : int
-        Attempt that converged, see `scf_ladder`; 0 has the configured settings.
+        Attempt that converged, see `gpaw_scf_ladder`; 0 has the configured settings.
     """
 
     energy_eV: float

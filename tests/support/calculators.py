@@ -12,13 +12,17 @@ from ase.calculators.emt import EMT
 
 
 class LogsAndFails(Calculator):
-    """Writes ``log.txt`` into its folder and fails."""
+    """Writes a log into its folder and fails."""
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
     directory: str | Path = "."
 
+    def __init__(self, log: str = "log.txt") -> None:
+        super().__init__()
+        self.log = log
+
     def calculate(self, *words: Any) -> None:
-        (Path(self.directory) / "log.txt").write_text("what happened")
+        (Path(self.directory) / self.log).write_text("what happened")
         raise RuntimeError("no")
 
 

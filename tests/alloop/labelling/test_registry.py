@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,23 @@ def test_every_label_section_of_the_config_has_an_engine(section):
     assert engine.settings is section
     assert issubclass(section, LabelCommon)
     assert type(engine).__module__ == f"alloop.labelling.{tag_of(section)['engine']}_engine"
+
+
+def test_no_other_file_names_the_settings_of_an_engine():
+    """An engine is added with its section and its own files, so all others ask the engine."""
+    alloop = Path(__file__).parents[3] / "alloop"
+    own = {path for section in SECTIONS for path in files_of(section, alloop)} | {alloop / "config" / "label.py"}
+    named = {
+        path.relative_to(alloop)
+        for path in set(alloop.rglob("*.py")) - own
+        if any(section.__name__ in path.read_text(encoding="utf-8") for section in SECTIONS)
+    }
+    assert named == set()
+
+
+def files_of(section, alloop):
+    """Return the files of an engine: their names begin with the engine's."""
+    return (alloop / "labelling").glob(f"{tag_of(section)['engine']}_*.py")
 
 
 def test_dumped_settings_lead_back_to_their_engine():

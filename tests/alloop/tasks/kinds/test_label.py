@@ -157,6 +157,16 @@ def test_an_engine_that_gives_up_is_a_failure(workspace):
     assert _scratch_is_clean(workspace)
 
 
+@pytest.mark.parametrize("log", ["OUTCAR", "vasp.out", "espresso.pwo", "cp2k.out"])
+def test_the_output_of_an_external_program_is_kept_after_a_failure(workspace, log):
+    calculator = "tests.support.calculators:LogsAndFails"
+    settings = AseLabel(engine="ase", calculator=calculator, arguments={"log": log})
+    failure = _reason(workspace, _crystal(), settings)
+    (kept,) = _logs(workspace)
+    assert failure.detail == f"RuntimeError: no (log: logs/label/{kept})"
+    assert (workspace.root / "logs" / "label" / kept).read_text() == "what happened"
+
+
 def test_what_gpaw_raises_is_a_failure_with_its_words(workspace):
     failure = _reason(workspace, _crystal(), GpawLabel(**FAST, gpaw={"nbands": 1}))
     assert failure.reason == "dft"

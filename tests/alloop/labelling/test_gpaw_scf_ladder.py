@@ -11,7 +11,7 @@ from alloop.config.label import GpawLabel
 from alloop.labelling.errors import NotConvergedError
 from alloop.labelling.gpaw_engine import compute
 from alloop.labelling.gpaw_keywords import gpaw_job
-from alloop.labelling.scf_ladder import atom_ladder, frame_ladder
+from alloop.labelling.gpaw_scf_ladder import atom_ladder, frame_ladder
 
 HOW = {"maxiter", "mixer", "start_width_eV"}
 SALT = GpawLabel(cutoff_eV=200)
