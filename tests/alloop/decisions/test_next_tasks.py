@@ -1,7 +1,7 @@
 """What each stage of a campaign wants to run; which of it runs first is in `test_next_tasks_order`."""
 
 from alloop.decisions.next_tasks import plan
-from alloop.journal.events import LabelsImported, VerdictReached
+from alloop.journal.events import LabelsImported, SelectionAsked, VerdictReached
 from policies.exploration import Launch
 from tests.support.histories import HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
 
@@ -129,12 +129,10 @@ def test_a_selection_that_was_asked_for_is_made_once():
     history = with_committee()
     assert purposes(history, "select") == []
     frames = history.offer(WALKERS[0], "random")
-    purpose = history.asked()
-    asked = history.state.tasks.pop(purpose)
-    history.state.running.pop(purpose)
+    history.say(SelectionAsked(number=1, generation=0, oldest=0, count=1, seed=1))
     (task,) = wanted(history, "select")
-    assert (task.purpose, task.slot_kind, task.context) == (asked.purpose, "measure", {"generation": 0})
-    history.begin(purpose)
+    assert (task.purpose, task.slot_kind, task.context) == ("select/1", "measure", {"generation": 0})
+    history.begin("select/1", task.context)
     assert purposes(history, "select") == []
     assert purposes(history.selected(frames), "select") == []
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.decisions.next_tasks import plan
-from alloop.journal.events import CodeDriftFound, SubsetRecord, SubsetsDrawn, VerdictReached
+from alloop.journal.events import CodeDriftFound, ConfigChanged, SubsetRecord, SubsetsDrawn, VerdictReached
 from tests.support.histories import WALKERS, History
 
 MEASURE = {"mobile": "Na", "temperatures_K": [600], "production_ps": 2, "segment_ps": 2}
@@ -194,8 +194,11 @@ def test_random_subsets_wait_for_the_isolated_atoms():
 
 def test_production_runs_under_new_settings_have_names_of_their_own():
     history = History(measure=MEASURE).atoms().labelled(6).fitted(rung=6)
-    history.state.measurings = 2
+    for ps in (4, 2):
+        measure = {**history.state.config["measure"], "production_ps": ps}
+        history.say(ConfigChanged(config={**history.state.config, "measure": measure}, changes=("measure",)))
     assert "produce/r6/f0/A/b0/0@2" in purposes(history)
+    assert "measure/r6/f0/A/2ps@2" in purposes(history.produced("r6"))
 
 
 # -- whatever happens --------------------------------------------------------------------------------------------

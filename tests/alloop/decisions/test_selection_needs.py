@@ -159,11 +159,12 @@ def test_a_calibration_that_failed_is_due_again():
 
 def test_held_out_frames_are_drawn_segment_by_segment_and_walker_by_walker():
     history = with_committee()
-    one, two = HELDOUT_WALKERS[:2]
-    offered = [*history.offer(one, "random"), *history.offer(one, "random"), *history.offer(two, "random")]
-    assert [frame.id for frame in heldout_pool(history.state)] == [offered[2], offered[0], offered[1]]
-    history.say(HeldoutDrawn(frames=(offered[0],)))
-    assert [frame.id for frame in heldout_pool(history.state)] == [offered[2], offered[1]]
+    cold, hot = HELDOUT_WALKERS[:2]
+    first, third = history.offer(hot, "random"), history.offer(hot, "random")
+    second = history.offer(cold, "random")
+    assert [frame.id for frame in heldout_pool(history.state)] == [*first, *second, *third]
+    history.say(HeldoutDrawn(frames=tuple(second)))
+    assert [frame.id for frame in heldout_pool(history.state)] == [*first, *third]
 
 
 def test_only_frames_taken_at_a_random_step_of_a_held_out_walker_may_be_drawn():
