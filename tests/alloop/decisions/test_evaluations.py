@@ -39,12 +39,14 @@ def test_a_rung_is_fitted_when_all_its_fits_are_done():
     assert sizes(fitted_rungs(history.state, history.charter)) == [6, 12]
 
 
-def test_fitted_rungs_are_sorted_by_size_whatever_was_fitted_first():
-    history = History().atoms().labelled(12).opened(rung=6).fitted(rung=12)
-    for member in range(3):
-        history.member(0, member)
-    history.rung_fits(6)
+def test_fitted_rungs_are_sorted_by_size_whatever_was_opened_first():
+    history = History().atoms().labelled(12).fitted(rung=12).fitted(rung=6)
     assert sizes(fitted_rungs(history.state, history.charter)) == [6, 12]
+
+
+def test_fitted_subsets_are_sorted_by_size_whatever_was_fitted_first():
+    history = drawn(two_rungs(), sizes=(12, 6)).rung_fits(12, subset=True).rung_fits(6, subset=True)
+    assert sizes(fitted_subsets(history.state, history.charter)) == [6, 12]
 
 
 def test_the_foundation_is_in_the_table_before_the_rungs():
