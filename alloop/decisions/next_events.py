@@ -20,7 +20,7 @@ from alloop.decisions.selection_needs import (
 )
 from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
 from alloop.journal.verdicts import VerdictName
-from alloop.state.state import MADE_AGAIN, State
+from alloop.state.state import RETRIED, State
 from alloop.tasks.contract.select import ChosenFrame
 
 Rule = Callable[[State, Charter], list[Event]]
@@ -82,7 +82,7 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
         return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {pool} candidates")
     if not heldout_walkers(state, charter):
         return _end("stopped", f"no held-out walker offers a frame any more{_last_problem(state)}")
-    problems = _count({reason: n for reason, n in (state.broken + state.failures).items() if reason != MADE_AGAIN})
+    problems = _count({reason: n for reason, n in (state.broken + state.failures).items() if reason != RETRIED})
     why = f"{problems or 'the walkers offer no frame'}{_last_problem(state)}"
     return _end("stopped", f"nothing is left that could be done ({why})")
 

@@ -16,7 +16,7 @@ from alloop.state.fold_code import outdated, plan_again
 from alloop.state.fold_frames import draw_again
 from alloop.state.fold_ladder import measure_anew
 from alloop.state.records import FrameState, GenerationState, RungState, TaskState
-from alloop.state.state import OF_MACHINES, State
+from alloop.state.state import MACHINE_REASONS, State
 from alloop.tasks.contract.records import Offer
 
 _IMPORTED_OFFER = Offer(
@@ -40,7 +40,7 @@ def config_changed(state: State, event: ConfigChanged) -> None:
     _lift_verdict(state)
     newest = {task.purpose.partition("/again")[0]: task for task in state.tasks.values()}
     for task in newest.values():
-        revived = task.finished is not None and task.finished.reason in OF_MACHINES
+        revived = task.finished is not None and task.finished.reason in MACHINE_REASONS
         if revived and task.task not in ("explore", "probe"):
             _revive(state, task)
 

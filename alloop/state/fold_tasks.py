@@ -8,7 +8,7 @@ from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.state.fold_frames import label_finished, offered
 from alloop.state.fold_ladder import measure_finished, produce_finished
 from alloop.state.records import SegmentState, StudyResult, TaskState, WalkerState, segments_of
-from alloop.state.state import MADE_AGAIN, OF_MACHINES, State
+from alloop.state.state import MACHINE_REASONS, RETRIED, State
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.tasks.contract.explore import ExploreSummary
@@ -38,14 +38,14 @@ def task_planned(state: State, event: TaskPlanned) -> None:
 def attempt_lost(state: State, event: AttemptLost) -> None:
     """An attempt broke and is made again."""
     state.tasks[event.purpose].attempts += event.cost
-    state.broken[MADE_AGAIN] += 1
+    state.broken[RETRIED] += 1
 
 
 def task_finished(state: State, event: TaskFinished) -> None:
     """A result was harvested, or a task was given up."""
     task = state.tasks[event.purpose]
     task.status, task.finished = event.status, event
-    task.request = task.request if event.reason in OF_MACHINES else {}
+    task.request = task.request if event.reason in MACHINE_REASONS else {}
     state.running.pop(event.purpose, None)
     if STUDY in task.context:
         _study_finished(state, task, event)

@@ -31,9 +31,9 @@ from alloop.tasks.contract.select import SegmentSource
 from policies.calibration.scales import Calibration
 
 LOST, TIMEOUT = "lost", "timeout"
-OF_MACHINES = (LOST, TIMEOUT)
+MACHINE_REASONS = (LOST, TIMEOUT)
 """Reasons of failures that other machines may not have."""
-MADE_AGAIN = "lost worker"
+RETRIED = "lost worker"
 """Counts attempts that broke and were made again."""
 AT_RANDOM = ("probe", "random")
 """Reasons of choices that had no regard to what a committee said."""
