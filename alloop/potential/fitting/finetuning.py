@@ -14,7 +14,6 @@ from alloop.potential.mace_api import AtomicNumberTable, load_foundations_elemen
 from alloop.potential.models.architecture import (
     ArchitectureError,
     build_model,
-    cutoff_of,
     describe_model,
     dtype_of,
     head_of,
@@ -87,13 +86,13 @@ def _with_elements(module: torch.nn.Module, numbers: list[int]) -> torch.nn.Modu
 
 def _require_same(module: torch.nn.Module, small: torch.nn.Module) -> None:
     """Compare the interaction energy and the forces of both on one frame that holds every kept element."""
-    frame = _probe(numbers_of(small), cutoff_of(small))
+    frame = _probe(numbers_of(small))
     before, after = _interaction(module, frame), _interaction(small, frame)
     if not np.allclose(before, after, rtol=_RELATIVE_TOLERANCE, atol=_RELATIVE_TOLERANCE * float(np.abs(before).max())):
         raise ArchitectureError("this foundation changes when it is reduced to the campaign's elements: not supported")
 
 
-def _probe(numbers: Sequence[int], cutoff_A: float) -> Atoms:
+def _probe(numbers: Sequence[int]) -> Atoms:
     rng = np.random.default_rng(0)
     species = list(numbers) * max(1, 8 // len(numbers))
     edge = (len(species) * 20.0) ** (1 / 3)
