@@ -7,12 +7,12 @@ itself, and readers get a snapshot: a copy of the file that is replaced as a who
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -40,6 +40,8 @@ CREATE INDEX IF NOT EXISTS finished ON event (body ->> 'purpose') WHERE kind = '
 CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
 """
 _WAL, _ROLLBACK = "-wal", "-journal"
+_AT_REST = "?mode=ro&immutable=1"
+"""How a file that nobody writes is opened: SQLite makes no file beside it."""
 _READ_VERSION_AT, _READ_VERSION_OF_WAL = 19, 2
 
 
@@ -87,28 +89,51 @@ def open_shared(folder: Path, *, posix_locks: bool) -> sqlite3.Connection:
     return _opened(path, options, ("locking_mode=EXCLUSIVE", "journal_mode=TRUNCATE", "synchronous=FULL"))
 
 
-def open_reading(folder: Path) -> sqlite3.Connection:
+@contextmanager
+def open_reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open what readers may read: the snapshot if there is one, else a live file with a log, or one without a driver.
+
+    Nothing is written into the folder, except that SQLite notes readers in the memory that they share with a driver at
+    work. A log that a killed driver left is read in a copy of the journal.
 
     Raises
     ------
     JournalError
         If the folder holds no journal, or none that can be read now.
+    sqlite3.DatabaseError
+        If a driver began to write meanwhile; another try will do.
     """
     snapshot, path = folder / SNAPSHOT_FILE, folder / JOURNAL_FILE
     for file in (snapshot, path):
         _refuse_stranger(file)
-    if snapshot.is_file():
-        return _connected(snapshot, "?mode=ro&immutable=1")
-    if not path.is_file():
+    if not snapshot.is_file() and not path.is_file():
         raise JournalError(f"{folder}: no campaign here (no {JOURNAL_FILE}); start one with `alloop run CONFIG`")
-    if _has_log(path):
-        return _connected(path, f"?{_reading(path)}")
-    if living_driver(folder) is not None:
-        raise JournalError(f"{folder}: its driver is just starting; try again in some seconds")
+    if snapshot.is_file():
+        with closing(_connected(snapshot, _AT_REST)) as database:
+            yield database
+    elif living_driver(folder) is not None:
+        if not _has_log(path):
+            raise JournalError(f"{folder}: its driver is just starting; try again in some seconds")
+        with closing(_connected(path, "?mode=ro")) as database:
+            yield database
+    else:
+        with _at_rest(path) as file, closing(_connected(file, _AT_REST)) as database:
+            yield database
+        if living_driver(folder) is not None:
+            raise sqlite3.OperationalError("a driver began to write while it was read")
+
+
+@contextmanager
+def _at_rest(path: Path) -> Iterator[Path]:
+    """Give a journal without a driver as one file that is whole: itself, or a copy with the log folded in."""
     if _in_a_change(path):
         raise JournalError(f"{path}: was left in the middle of a change; `alloop run` with its config mends it")
-    return _connected(path, "?mode=ro&immutable=1")
+    log = _beside(path, _WAL)
+    if not log.is_file() or not log.stat().st_size:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="alloop-") as local:
+        yield _folded_copy(path, Path(local))
 
 
 def check_format(database: sqlite3.Connection, path: Path) -> None:
@@ -246,12 +271,6 @@ def _refuse_stranger(path: Path) -> None:
         raise JournalError(f"{stranger}: a link, pipe or folder stands in place of the journal; restore it from a copy")
 
 
-def _reading(path: Path) -> str:
-    """Return how to open a live journal for reading: in an archive that nobody can write there is no driver, no log."""
-    archived = not os.access(path.parent, os.W_OK) and not _beside(path, _WAL).exists()
-    return "mode=ro&immutable=1" if archived else "mode=ro"
-
-
 def _without_log(path: Path) -> None:
     """Fold the log into the journal, and mark it as one without.
 
@@ -260,15 +279,7 @@ def _without_log(path: Path) -> None:
     """
     if path.is_file() and _has_log(path):
         with tempfile.TemporaryDirectory(prefix="alloop-") as local:
-            copy = Path(local) / path.name
-            for suffix in ("", _WAL, _ROLLBACK):
-                if _beside(path, suffix).is_file():
-                    shutil.copyfile(_beside(path, suffix), _beside(copy, suffix))
-            database = _connected(copy, "")
-            try:
-                database.execute("PRAGMA journal_mode=DELETE")
-            finally:
-                database.close()
+            copy = _folded_copy(path, Path(local))
             temporary = path.with_suffix(".tmp")
             temporary.unlink(missing_ok=True)
             shutil.copyfile(copy, temporary)
@@ -276,6 +287,17 @@ def _without_log(path: Path) -> None:
     for suffix in (_WAL, "-shm"):
         _beside(path, suffix).unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _folded_copy(path: Path, folder: Path) -> Path:
+    """Copy a journal and its log into a folder, fold the log in, and return the copy."""
+    copy = folder / path.name
+    for suffix in ("", _WAL, _ROLLBACK):
+        if _beside(path, suffix).is_file():
+            shutil.copyfile(_beside(path, suffix), _beside(copy, suffix))
+    with closing(_connected(copy, "")) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+    return copy
 
 
 def _has_log(path: Path) -> bool:

@@ -187,13 +187,10 @@ def read_entries(folder: Path, after: int = 0) -> list[Entry]:
 
 
 def _read_entries(folder: Path, after: int) -> list[Entry]:
-    database = open_reading(folder)
-    try:
+    with open_reading(folder) as database:
         check_format(database, folder / JOURNAL_FILE)
         check_tables(database, folder / JOURNAL_FILE)
         return list(_entries(database, folder / JOURNAL_FILE, after))
-    finally:
-        database.close()
 
 
 def _entries(database: sqlite3.Connection, path: Path, after: int) -> Iterator[Entry]:
