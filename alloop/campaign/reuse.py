@@ -163,8 +163,8 @@ def _read(loaded: LoadedConfig, i: int, name: str) -> _Campaign:
         return _Campaign(name, workspace, state, tuple(_labels(entries, state, workspace)))
     except (JournalError, DamagedResultError) as error:
         raise loaded.error(key, f"`{name}`: {error}") from error
-    except Exception as error:  # the journal is anybody's
-        what = f"`{name}` is no campaign that this alloop can read ({type(error).__name__}: {first_line(error)})"
+    except ValidationError as error:
+        what = f"`{name}` holds a label that this alloop cannot read ({first_line(error)})"
         raise loaded.error(key, what) from error
 
 

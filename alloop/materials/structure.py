@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from ase.formula import Formula
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from alloop.files.canonical_json import canonical_json, sha256_text
 
@@ -24,6 +24,14 @@ class Structure(BaseModel):
     numbers: tuple[int, ...]
     positions_A: tuple[Vector, ...]
     cell_A: tuple[Vector, Vector, Vector]
+
+    @model_validator(mode="after")
+    def _of_known_atoms(self) -> Structure:
+        if len(self.positions_A) != len(self.numbers):
+            raise ValueError("as many positions as atoms are needed")
+        if any(not 0 < z < len(chemical_symbols) for z in self.numbers):
+            raise ValueError("an atomic number is not that of an element")
+        return self
 
     @classmethod
     def from_atoms(cls, atoms: Atoms) -> Structure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from alloop.failures import one_line
 from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
@@ -29,6 +30,7 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry, JournalError
 from alloop.state import fold_campaign, fold_code, fold_frames, fold_ladder, fold_tasks
+from alloop.state.admission import MisfitError, admit
 from alloop.state.state import State
 
 HEARTBEAT_GAP_S = 120.0
@@ -68,10 +70,11 @@ def fold(entries: Iterable[Entry]) -> State:
     state = State()
     for entry in entries:
         try:
-            apply(state, entry)
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-            what = f"event {entry.seq} ({entry.event.kind}) does not fit those before it ({type(error).__name__})"
+            admit(state, entry.event)
+        except MisfitError as error:
+            what = one_line(f"event {entry.seq} ({entry.event.kind}) does not fit those before it: {error}")
             raise JournalError(f"the journal's {what}; restore it from a copy") from error
+        apply(state, entry)
     return state
 
 

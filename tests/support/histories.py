@@ -47,6 +47,20 @@ ROCK_SALT = bulk("NaCl", "rocksalt", 5.6)
 WALKERS = ("A.600K.0", "A.1000K.0", "A.600K.1", "A.1000K.1")
 HELDOUT_WALKERS = ("A.600K.heldout0", "A.1000K.heldout0", "A.600K.heldout1", "A.1000K.heldout1")
 
+ANSWERS: dict[str, dict[str, Any]] = {
+    "label": {"energy_eV": -1.0, "atoms": 2, "max_force_eV_per_A": 0.1},
+    "select": {"candidates": 0, "unreadable": 0, "chosen": 0, "rejected": {}, "waiting": 0},
+    "fit": {
+        "model_sha256": "0" * 64,
+        "steps": 1,
+        "stopped": "schedule",
+        "watched": "train",
+        "history": [],
+        "parameters": 1,
+    },
+}
+"""Summaries of tasks that went well, where a test does not care."""
+
 
 class History:
     """A campaign told event by event. What tells something returns the history, so that sentences can be joined.
@@ -123,9 +137,10 @@ class History:
         cpu_s, status = outcome.pop("cpu_s", None), "failed" if outcome.get("reason") else "ok"
         spent = {"started_t": self.now, "finished_t": self.now, "cores": 1, "host": "h", "pid": 1}
         timing = None if cpu_s is None else Timing.model_validate({**spent, "cpu_s": cpu_s})
-        key = self.state.tasks[purpose].key
+        task = self.state.tasks[purpose]
+        answer = summary or (ANSWERS.get(task.task, {}) if status == "ok" else {})
         return self.say(
-            TaskFinished(purpose=purpose, key=key, status=status, summary=dict(summary or {}), timing=timing, **outcome)
+            TaskFinished(purpose=purpose, key=task.key, status=status, summary=dict(answer), timing=timing, **outcome)
         )
 
     def do(

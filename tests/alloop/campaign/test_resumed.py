@@ -138,9 +138,11 @@ def test_a_converged_verdict_stays_whatever_changes(tmp_path):
 
 
 def test_time_between_two_drivers_is_not_wall_time(tmp_path):
-    clock = iter([0.0, 10.0, 500.0, 501.0, 505.0])
-    journal = Journal(tmp_path, clock=lambda: next(clock))
-    for event in (STARTED, Tick(), ConfigChanged(config={}, changes=()), STARTED, Tick()):
+    clock = iter([0.0, 0.0, 10.0, 500.0, 501.0, 505.0])
+    journal = Journal(tmp_path / "clocked", clock=lambda: next(clock))
+    created = open_state(found(tmp_path / "real", config())).created
+    changed = ConfigChanged(config=created.config, changes=())
+    for event in (created, STARTED, Tick(), changed, STARTED, Tick()):
         journal.append([event])
     assert open_state(journal).wall_s == 10.0 + 4.0
 
