@@ -9,7 +9,6 @@ import os
 import signal
 import sqlite3
 import sys
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -153,21 +152,14 @@ def _run(
 @app.command()
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show where a campaign stands, a running one too."""
-    from alloop.commands.campaigns import blaming_journal, folded, folder_of
-    from alloop.journal.journal import living_driver, read_entries
-    from alloop.report import time_split
-    from alloop.status.summary import summary
+    from alloop.reading import read
     from alloop.status.table import render
 
-    root = folder_of(where)
-    driver = living_driver(root)
-    with blaming_journal(root):
-        found = summary(folded(root), time.time(), time_split(read_entries(root)))
-        shown = json.dumps(found.to_json() | {"driver": driver}) if as_json else render(found)
-        Console().print(shown, markup=False, highlight=False, soft_wrap=as_json)
-    if as_json:
-        return
-    if driver is None and found.verdict is None:
+    campaign = read(where)
+    found = campaign.status
+    shown = json.dumps(found.to_json() | {"driver": campaign.driver}) if as_json else render(found)
+    Console().print(shown, markup=False, highlight=False, soft_wrap=as_json)
+    if campaign.driver is None and found.verdict is None and not as_json:
         print("No driver runs this campaign now; `alloop run` with its config continues it.")
 
 
@@ -176,10 +168,10 @@ def report(
     where: Where, output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None
 ) -> None:
     """Write the report: one self-contained HTML file."""
-    from alloop.commands.campaigns import folder_of
     from alloop.commands.outputs import write_report
+    from alloop.reading import read
 
-    print(write_report(folder_of(where), output))
+    print(write_report(read(where), output))
 
 
 @app.command()
@@ -189,10 +181,10 @@ def export(
     committee: Annotated[bool, typer.Option(help="All members of the last rung's committee.")] = False,
 ) -> None:
     """Write the model of the last rung for MACE, the labelled dataset as extxyz, and what was measured of transport."""
-    from alloop.commands.campaigns import folder_of
     from alloop.commands.outputs import write_export
+    from alloop.reading import read
 
-    for path in write_export(folder_of(where), output, committee=committee):
+    for path in write_export(read(where), output, committee=committee):
         print(path)
 
 
@@ -217,7 +209,7 @@ def _tell(error: Exception) -> int:
         code, what = exit_codes.RETRY, f"{trouble}; nothing is lost: mend that and run the same command again"
     else:
         unexpected = f"unexpected {type(error).__name__}: {_one_line(error)}"
-        code, what = exit_codes.ERROR, f"{unexpected} (details in {_crash_file()})"
+        code, what = exit_codes.ERROR, f"{unexpected}; an error of alloop: please report it with {_crash_file()}"
     with suppress(OSError):
         print(f"alloop: {what}", file=sys.stderr)
     return code
@@ -258,5 +250,5 @@ def _crash_file() -> str:
     try:
         write_durably(path, redacted(traceback.format_exc()).encode(errors="replace"))
     except OSError:
-        return "no file: the folder is not writable"
+        return "the command (no crash file: the folder is not writable)"
     return str(path)

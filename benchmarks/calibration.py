@@ -19,8 +19,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from alloop.commands.campaigns import folded
 from alloop.decisions import task_requests
+from alloop.reading import read
 from alloop.tasks.kinds.calibrate import Labelled, labelled_frames, points_of
 from alloop.tasks.workspace import Workspace
 from policies.calibration.reliability import (
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("campaign", type=Path, help="its folder")
     parser.add_argument("--figure", type=Path, help="an SVG file to write")
     asked = parser.parse_args()
-    frames = labelled_frames(task_requests.calibrate(folded(asked.campaign)), Workspace(asked.campaign))
+    frames = labelled_frames(task_requests.calibrate(read(asked.campaign).state), Workspace(asked.campaign))
     report = calibrate(points_of(frames, memory(len(frames))))
     print(f"{len(frames)} labels, {sum(frame.frame.probe for frame in frames)} of them random probes")
     print("trusted" if report.trusted else f"not trusted: {dict(report.doubts)}")

@@ -12,19 +12,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from alloop.campaign.checking import never_converging
+from alloop.campaign.folders import campaign_folder
 from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
 from alloop.checks.structures import read_systems
-from alloop.commands.campaigns import campaign_folder, folded, never_converging
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile
-from alloop.journal.journal import JOURNAL_FILE
+from alloop.journal.journal import JOURNAL_FILE, read_entries
 from alloop.labelling.registry import engine_of
+from alloop.state.fold import fold
 from alloop.status.messages import imported_text, lines
 
 
@@ -49,7 +51,7 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     """
     console = console or Console()
     loaded = load_config(path)
-    root = campaign_folder(loaded.config.name, None)
+    root = campaign_folder(loaded.config.name)
     imports = checked(loaded, root)
     label_s = _timed_labels(loaded, None if as_json else console) if probe else None
     projection = project(loaded, label_s=label_s, brought=brought(imports))
@@ -66,7 +68,7 @@ def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
     """Return what ``alloop run`` would do with the campaign in a folder, if there is one."""
     if not (root / JOURNAL_FILE).exists():
         return []
-    state = folded(root)
+    state = fold(read_entries(root))
     if state.created is None:
         return []
     try:

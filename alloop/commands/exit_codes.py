@@ -19,7 +19,7 @@ def _verdicts(code: int) -> str:
 
 MEANINGS = {
     OK: f"done; `run`: a verdict was reached ({_verdicts(OK)})",
-    ERROR: "an error of alloop itself; the journal is intact",
+    ERROR: "an error of alloop itself: please report it with the crash file; the journal is intact",
     USAGE: "the config, the campaign folder or the command line cannot be used; nothing was changed",
     STOPPED: f"`run`: the campaign gave up (verdict {_verdicts(STOPPED)}); the reasons are printed",
     RETRY: "`run`: what the campaign needs is broken for now (the workers, the disk); the reason is printed; "

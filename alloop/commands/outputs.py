@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from alloop.commands.campaigns import blaming_journal, folded
-from alloop.journal.journal import Journal, read_entries
+from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
 from alloop.outputs.dataset import write_dataset
 from alloop.outputs.models import ExportError, choose_models, export_models
+from alloop.reading import ReadCampaign
 from alloop.report import build_report
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
@@ -51,32 +51,31 @@ def _is_current(path: Path, state: State) -> bool:
     return path.is_file() and path.stat().st_mtime > (state.last_t or 0.0)
 
 
-def write_report(root: Path, output: Path | None) -> Path:
+def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
     """Write the report of a campaign and return its path.
 
     Raises
     ------
-    JournalError
-        If there is no campaign in the folder, or the file cannot be written.
+    ExportError
+        If the file cannot be written.
     """
-    target = output.resolve() if output else root / REPORT_FILE
-    with _told_where(target), blaming_journal(root):
-        state = folded(root)
-        build_report(state, read_entries(root), target, transport_data(state, Workspace(root)))
+    target = output.resolve() if output else campaign.root / REPORT_FILE
+    with _told_where(target):
+        build_report(campaign.state, campaign.entries, target, transport_data(campaign.state, campaign.workspace))
     return target
 
 
-def write_export(root: Path, output: Path | None, *, committee: bool) -> list[Path]:
+def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool) -> list[Path]:
     """Write models and dataset of a campaign and return their paths.
 
     Raises
     ------
     JournalError
-        If there is no campaign in the folder, it has no model yet, or the files cannot be written.
+        If the campaign has no model yet, a file of it is damaged, or the files cannot be written.
     """
-    state, workspace = folded(root), Workspace(root)
-    folder = output.resolve() if output else _own(root, EXPORT_FOLDER)
-    with _told_where(folder), blaming_journal(root):
+    state, workspace = campaign.state, campaign.workspace
+    folder = output.resolve() if output else _own(campaign.root, EXPORT_FOLDER)
+    with _told_where(folder):
         paths = export_models(workspace, state, folder, committee=committee)
         write_dataset(workspace, state, folder / DATASET_FILE)
         transport = write_transport(transport_data(state, workspace), state, folder)

@@ -15,13 +15,14 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from alloop.campaign.checking import never_converging
+from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.loop import Campaign, CodeRefusedError, Listener, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
 from alloop.campaign.reuse import brought, checked, way_on
 from alloop.checks.crosscheck import check_elements
 from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
-from alloop.commands.campaigns import campaign_folder, never_converging, refuse_unusable_path
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts

@@ -53,10 +53,16 @@ class ConfigError(Exception):
         super().__init__(path, self.problems)
 
     def __str__(self) -> str:
-        first = self.problems[0]
-        place = f"{self.path}:{first.line}" if first.line is not None else str(self.path)
-        key = f"{first.key}: " if first.key else ""
-        return one_line(f"{place}: {key}{first.what}{_more(len(self.problems) - 1)}")
+        return self._line(self.problems[0], _more(len(self.problems) - 1))
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for every problem."""
+        return tuple(self._line(problem) for problem in self.problems)
+
+    def _line(self, problem: Problem, more: str = "") -> str:
+        place = f"{self.path}:{problem.line}" if problem.line is not None else str(self.path)
+        key = f"{problem.key}: " if problem.key else ""
+        return one_line(f"{place}: {key}{problem.what}{more}")
 
 
 def dotted(path: KeyPath) -> str:

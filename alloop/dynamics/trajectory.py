@@ -74,6 +74,16 @@ class Trajectory:
         return max(self.samples - 1, 0) * self.interval_fs / 1000.0
 
     @property
+    def times_ps(self) -> Floats:
+        """Time of every sample since the first (ps), shape (samples,)."""
+        return np.arange(self.samples, dtype=np.float64) * (self.interval_fs / 1000.0)
+
+    @property
+    def snapshot_times_ps(self) -> Floats:
+        """Time of every snapshot since the first sample (ps), shape (snapshots,)."""
+        return np.arange(len(self.snapshots_A), dtype=np.float64) * (self.snapshot_every * self.interval_fs / 1000.0)
+
+    @property
     def volume(self) -> float:
         """Volume of the cell (Å³)."""
         return float(abs(np.linalg.det(self.cell_A)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,14 @@ from ase import Atoms
 from ase.io import write as write_atoms
 
 from alloop.files.durable import write_durably
+from alloop.outputs.errors import told
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import State
 from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.workspace import Workspace
+
+USES = ("train", "heldout")
+"""What labels are for, in the order in which they are written."""
 
 
 def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
@@ -46,8 +50,14 @@ def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
     return count
 
 
-def labelled_frames(workspace: Workspace, state: State) -> Iterator[Atoms]:
-    """Yield the labelled frames as ASE objects without a calculator."""
+def labelled_frames(workspace: Workspace, state: State, uses: Sequence[str] = USES) -> Iterator[Atoms]:
+    """Yield the labelled frames of some uses as ASE objects without a calculator.
+
+    Raises
+    ------
+    UnreadableError
+        If the file of a label is missing or damaged.
+    """
     temperatures_K = {
         (segment.walker, segment.segment): segment.temperature_K
         for task in state.tasks.values()
@@ -55,9 +65,10 @@ def labelled_frames(workspace: Workspace, state: State) -> Iterator[Atoms]:
         for segment in segments_of(task.context)
     }
     rungs = _smallest_rungs(state)
-    for use in ("train", "heldout"):
+    for use in uses:
         for frame in state.labelled_frames(use):
-            atoms = labelled_atoms(workspace.data(LABEL, str(frame.label)))
+            with told(workspace.root, f"the label of {frame.id}", ValueError):
+                atoms = labelled_atoms(workspace.data(LABEL, str(frame.label)))
             walker_temperature_K = temperatures_K.get((frame.walker, frame.segment))
             atoms.info.update(provenance(frame, rungs.get(frame.id), walker_temperature_K))
             yield atoms
@@ -67,7 +78,7 @@ def labelled_atoms(label: LabelData) -> Atoms:
     """Return a label's structure with its energy, forces and stress under MACE's keys."""
     atoms = label.structure.to_atoms()
     atoms.info["REF_energy"] = label.energy_eV
-    atoms.arrays["REF_forces"] = np.array(label.forces_eV_per_A, dtype=float).reshape(-1, 3)
+    atoms.set_array("REF_forces", np.array(label.forces_eV_per_A, dtype=float).reshape(-1, 3))
     if label.stress_eV_per_A3 is not None:
         atoms.info["REF_stress"] = np.array(label.stress_eV_per_A3, dtype=float)
     return atoms

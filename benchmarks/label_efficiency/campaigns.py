@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from alloop.commands.campaigns import folded
 from alloop.journal.verdicts import LIFTABLE_VERDICTS
+from alloop.reading import read
 from alloop.state.state import State
 from benchmarks.label_efficiency.dynamics import STRUCTURE
 from benchmarks.label_efficiency.teacher import ABOUT_FILE, MODEL_FILE
@@ -53,7 +53,7 @@ class One:
 
     def state(self) -> State:
         """Return what its journal says."""
-        return folded(self.root)
+        return read(self.root).state
 
     def finished(self) -> bool:
         """Return whether all its models stand."""

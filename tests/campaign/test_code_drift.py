@@ -4,9 +4,8 @@ import shutil
 
 import pytest
 
-from alloop.commands.campaigns import folded
 from alloop.journal.journal import read_entries
-from tests.support.campaigns import attempts, kill_when, left_behind, run, start, write_config
+from tests.support.campaigns import attempts, folded, kill_when, left_behind, run, start, write_config
 from tests.support.my_engine import LABEL, findable, write_engine
 
 LABELS_AT_FIRST = 5

@@ -9,9 +9,8 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from alloop.commands.campaigns import folded
 from alloop.journal.journal import read_entries
-from tests.support.campaigns import attempts, kill_when, left_behind, run, start, write_config
+from tests.support.campaigns import attempts, folded, kill_when, left_behind, run, start, write_config
 
 pytestmark = pytest.mark.slow
 

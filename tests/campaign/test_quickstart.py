@@ -11,11 +11,10 @@ from ase.io import read
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
-from alloop.commands.campaigns import folded
 from alloop.config.examples import examples_folder
 from alloop.materials.contacts import min_contact
 from alloop.monitor.wandb_upload import published_rows, segments
-from tests.support.campaigns import attempts, left_behind, run, start
+from tests.support.campaigns import attempts, folded, left_behind, run, start
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,6 @@ import yaml
 
 from alloop.campaign.opening import create, resume
 from alloop.campaign.reuse import brought, checked
-from alloop.commands.campaigns import folded
 from alloop.commands.check import run_check
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
@@ -16,7 +15,7 @@ from alloop.journal.events import CodeChanged, LabelsImported, TaskPlanned
 from alloop.journal.journal import Journal, read_entries
 from alloop.materials.structure import Structure
 from alloop.tasks.workspace import Workspace
-from tests.support.campaigns import TINY, attempts, run, write_config
+from tests.support.campaigns import TINY, attempts, folded, run, write_config
 
 pytestmark = pytest.mark.slow
 

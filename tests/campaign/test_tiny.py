@@ -7,8 +7,7 @@ import sys
 import pytest
 from ase.io import read
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, environment, left_behind, run, write_config
+from tests.support.campaigns import attempts, environment, folded, left_behind, run, write_config
 
 
 @pytest.fixture(scope="module")

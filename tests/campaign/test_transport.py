@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, environment, left_behind, run, write_config
+from tests.support.campaigns import attempts, environment, folded, left_behind, run, write_config
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, run, write_config
+from tests.support.campaigns import attempts, folded, run, write_config
 from tests.support.driving import QUICK, driving
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,7 @@ from functools import partial
 import psutil
 import pytest
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, left_behind, run, start, write_config
+from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
 from tests.support.waiting import wait_for
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alloop.commands.campaigns import folded
 from alloop.journal.events import DriverStopped
 from alloop.journal.journal import read_entries
-from tests.support.campaigns import attempts, write_config
+from tests.support.campaigns import attempts, folded, write_config
 from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
 from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
 from tests.support.waiting import wait_for

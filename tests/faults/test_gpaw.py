@@ -4,9 +4,8 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from alloop.commands.campaigns import folded
 from tests.campaign.test_tiny_gpaw import SALT
-from tests.support.campaigns import attempts, run, write_config
+from tests.support.campaigns import attempts, folded, run, write_config
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,7 @@
 
 import time
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, left_behind, run, start, write_config
+from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
 from tests.support.driving import QUICK, driving, labelled
 from tests.support.victims import kill_one, living
 

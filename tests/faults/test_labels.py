@@ -2,9 +2,8 @@
 
 import pytest
 
-from alloop.commands.campaigns import folded
 from tests.support.bad_labels import ALWAYS, order
-from tests.support.campaigns import attempts, run, write_config
+from tests.support.campaigns import attempts, folded, run, write_config
 from tests.support.driving import QUICK, driving, failures, losses, many_first_labels
 
 FRAMES = 8

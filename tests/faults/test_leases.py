@@ -6,9 +6,8 @@ import signal
 
 import pytest
 
-from alloop.commands.campaigns import folded
 from alloop.journal.journal import SNAPSHOT_FILE, living_driver
-from tests.support.campaigns import attempts, left_behind, run, start, write_config
+from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
 from tests.support.waiting import wait_for
 
 ONE_EXECUTOR = {

@@ -4,9 +4,8 @@ import socket
 
 import pytest
 
-from alloop.commands.campaigns import folded
 from alloop.monitor.wandb_upload import segments
-from tests.support.campaigns import write_config
+from tests.support.campaigns import folded, write_config
 from tests.support.driving import QUICK, driving
 from tests.support.small_disk import NoSmallDisk, fill, small_disk
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, left_behind, start, write_config
+from tests.support.campaigns import attempts, folded, left_behind, start, write_config
 from tests.support.driving import QUICK, driving
 from tests.support.victims import living
 from tests.support.waiting import wait_for

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from alloop.commands.campaigns import folded
-from tests.support.campaigns import attempts, left_behind, run, write_config
+from tests.support.campaigns import attempts, folded, left_behind, run, write_config
 from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
 from tests.support.victims import kill_one, living
 from tests.support.waiting import wait_for

@@ -14,6 +14,7 @@ from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import label_settings
 from alloop.materials.structure import Structure
 from alloop.monitor.wandb_upload import WandbView
+from alloop.reading import read
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
 from alloop.tasks.contract.references import OfferRef
@@ -135,7 +136,7 @@ def test_scratch_folders_are_for_the_user_alone_and_have_new_names(root):
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [("export", lambda root: write_export(root, None, committee=False))],
+    [("export", lambda root: write_export(read(root), None, committee=False))],
 )
 def test_outputs_do_not_follow_a_link_out_of_the_campaign(root, outside, name, command):
     play(root, arrays=True)
@@ -147,7 +148,7 @@ def test_outputs_do_not_follow_a_link_out_of_the_campaign(root, outside, name, c
 def test_a_report_replaces_a_link(root, outside):
     play(root, upto=20)
     (root / "report.html").symlink_to(outside / "precious")
-    write_report(root, None)
+    write_report(read(root), None)
     assert not (root / "report.html").is_symlink()
 
 

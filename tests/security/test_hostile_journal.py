@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from alloop.commands.campaigns import blaming_journal, folded
 from alloop.journal import guard
 from alloop.journal.events import event_from_json
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
@@ -20,6 +19,7 @@ from alloop.report.page import page
 from alloop.state.fold import fold
 from alloop.status.summary import summary
 from alloop.status.table import render
+from tests.support.campaigns import folded
 from tests.support.journals import play
 
 
@@ -231,7 +231,7 @@ def show(entries, folder):
     """What people are shown of a journal: the status and the report."""
     state = fold(entries)
     console = Console(width=120, color_system=None, force_terminal=False)
-    with blaming_journal(folder), console.capture() as capture:
+    with console.capture() as capture:
         console.print(render(summary(state, entries[-1].t, time_split(entries))))
         html = page(state, entries)
     return capture.get(), html

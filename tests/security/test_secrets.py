@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from alloop import cli
-from alloop.commands.campaigns import folded
 from alloop.journal.journal import JOURNAL_FILE
-from tests.support.campaigns import environment, run, write_config
+from tests.support.campaigns import environment, folded, run, write_config
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -161,6 +160,7 @@ def test_a_crash_tells_no_secret(tmp_path, monkeypatch, capsys):
     told, crash_file = capsys.readouterr().err, (tmp_path / "alloop-crash.txt").read_text()
     assert told.count("\n") == 1
     assert "\x1b" not in told
+    assert "an error of alloop: please report it with" in told
     assert "Traceback" in crash_file
     assert [word for word in CANARIES if word in told + crash_file] == []
     assert precious.read_text() == "mine"

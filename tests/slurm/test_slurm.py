@@ -11,9 +11,8 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from alloop.commands.campaigns import folded
 from tests.support import mpi
-from tests.support.campaigns import attempts, processes_of, run, start, write_config
+from tests.support.campaigns import attempts, folded, processes_of, run, start, write_config
 from tests.support.slurm import NoSlurm, command, loopback_cluster
 from tests.support.waiting import wait_for
 

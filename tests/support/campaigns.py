@@ -17,6 +17,9 @@ import yaml
 from ase.build import bulk
 from ase.io import write
 
+from alloop.reading import read
+from alloop.state.state import State
+
 MARK = "ALLOOP_TEST_CAMPAIGN"
 """Environment variable that every process of a tested campaign inherits; its value is the campaign's folder."""
 
@@ -129,6 +132,11 @@ def left_behind(folder: Path, patience_s: float = 10.0) -> list[psutil.Process]:
     while (found := processes_of(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return found
+
+
+def folded(folder: Path) -> State:
+    """Return the state of a campaign, a running one too."""
+    return read(folder).state
 
 
 def attempts(folder: Path, kind: str) -> Counter[str]:

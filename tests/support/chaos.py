@@ -22,9 +22,8 @@ from typing import Any
 
 import psutil
 
-from alloop.commands.campaigns import folded
 from alloop.journal.journal import JOURNAL_FILE
-from tests.support.campaigns import TINY, left_behind, run, start, write_config
+from tests.support.campaigns import TINY, folded, left_behind, run, start, write_config
 from tests.support.victims import KINDS, living
 from tests.support.waiting import wait_for
 

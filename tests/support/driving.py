@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alloop.commands.campaigns import folded
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.journal.journal import JournalError, read_entries
 from alloop.state.state import State
-from tests.support.campaigns import left_behind, start
+from tests.support.campaigns import folded, left_behind, start
 from tests.support.waiting import wait_for
 
 QUICK = {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 1, "heartbeat_limit_s": 4}

@@ -6,12 +6,11 @@ from ase.build import bulk
 from ase.io import write
 
 from alloop.campaign.opening import create, foresee, open_state, resume
-from alloop.commands.campaigns import folded
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
 from alloop.journal.journal import Journal, read_entries
 from alloop.tasks.workspace import Workspace
-from tests.support.campaigns import write_config
+from tests.support.campaigns import folded, write_config
 
 
 def labelled(seed):

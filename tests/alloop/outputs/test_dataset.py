@@ -5,6 +5,7 @@ import pytest
 from ase.io import read
 
 from alloop.outputs.dataset import write_dataset
+from alloop.outputs.errors import UnreadableError
 from alloop.state.fold import fold
 from alloop.tasks.contract.label import LABEL
 from alloop.tasks.workspace import Workspace
@@ -86,6 +87,6 @@ def test_a_missing_label_leaves_the_old_dataset_alone(tmp_path):
     target = tmp_path / "dataset.extxyz"
     target.write_text("old")
     workspace.result_path("label", state.labelled_frames("train")[7].label).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UnreadableError, match="no such file"):
         write_dataset(workspace, state, target)
     assert target.read_text() == "old"

@@ -1,0 +1,67 @@
+"""What is wrong with a config, and what it would cost to run it. Nothing is created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alloop.campaign.folders import campaign_folder
+from alloop.campaign.reuse import brought, checked
+from alloop.checks.cost import Projection, project
+from alloop.checks.sanity import find_unjudgeable
+from alloop.config.errors import ConfigError
+from alloop.config.loading import LoadedConfig, load_config
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `check` found.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        What keeps the config from running, as ``file:line: key: what``; empty if it can run.
+    cost : Projection or None
+        What the campaign would compute, such as `labels`, `fits` and `shortfalls` of the budget; None if the config
+        cannot run. `dft_core_hours` and `dft_wall_h` are None, because no label is timed here: `alloop check --probe`
+        times one.
+    never_converges : tuple of str
+        What keeps a campaign that can run from ever being converged.
+    """
+
+    problems: tuple[str, ...]
+    cost: Projection | None = None
+    never_converges: tuple[str, ...] = ()
+
+
+def check(path: Path | str) -> Check:
+    """Check a config to the last key, as `alloop check` does, and project what it would compute.
+
+    Parameters
+    ----------
+    path : pathlib.Path or str
+        A campaign config (YAML).
+
+    Returns
+    -------
+    Check
+        Every problem that was found, and the cost if there is none.
+
+    Examples
+    --------
+    >>> import alloop
+    >>> alloop.check("missing.yaml").problems
+    ('missing.yaml: no such file; `alloop init` writes an example config',)
+    """
+    try:
+        loaded = load_config(Path(path))
+        imports = checked(loaded, campaign_folder(loaded.config.name))
+        cost = project(loaded, brought=brought(imports))
+    except ConfigError as error:
+        return Check(error.lines())
+    return Check((), cost, tuple(never_converging(loaded)))
+
+
+def never_converging(loaded: LoadedConfig) -> list[str]:
+    """Return what keeps a campaign from ever being converged, though it can run: a line each."""
+    return [f"Never converges: {loaded.error(key, what)}" for key, what in find_unjudgeable(loaded.config)]
