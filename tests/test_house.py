@@ -2,7 +2,6 @@
 
 import ast
 import graphlib
-import re
 from pathlib import Path
 
 import grimp
@@ -88,14 +87,6 @@ def test_what_workers_run_does_not_know_the_loop(graph):
 def test_the_top_of_the_package_holds_few_loose_files():
     loose = {path.name for path in (ROOT / "alloop").glob("*.py")} - {"__init__.py", "__main__.py"}
     assert len(loose) <= 4, loose
-
-
-def test_the_docs_name_every_room_in_the_order_of_its_layer():
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    listed = re.findall(r"^  (\w+)/ ", text, re.MULTILINE)
-    height = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-    assert sorted(listed) == sorted(path.parent.name for path in (ROOT / "alloop").glob("*/__init__.py"))
-    assert listed == sorted(listed, key=height.__getitem__)
 
 
 def sources():
