@@ -58,7 +58,7 @@ def restart_in_place(wanted: RestartWanted) -> NoReturn:
 
 
 def _reap() -> None:
-    """Take leave of ended children: the new driver will not know them."""
+    """Reap finished child processes, because the restarted driver cannot."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

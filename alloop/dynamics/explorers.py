@@ -60,7 +60,7 @@ class ExplorerBatch:
     starts : sequence of State
         Where they begin; momentum of the centre of mass is removed.
     field : CommitteeField
-        Who drives and looks.
+        The committee: its leader gives the forces, its members the disagreement.
     temperatures_K, limits_K : sequence of float
         Temperature of each walker's thermostat, and the kinetic temperature that stops it.
     seeds : sequence of int

@@ -1,4 +1,4 @@
-"""What a walker must not do."""
+"""Limits at which a walker is stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VOLUME_RANGE = (0.5, 2.0)
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """Beyond what a walker is stopped.
+    """Limits at which a walker is stopped.
 
     Attributes
     ----------

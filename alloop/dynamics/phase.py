@@ -21,7 +21,7 @@ CHAIN = 3
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a potential says of some walkers.
+    """Energies, forces and contacts of some walkers.
 
     Attributes
     ----------
@@ -43,7 +43,10 @@ class Evaluation:
 
 
 class ForceField(Protocol):
-    """A potential for many walkers. It is a function of the positions: what it remembers may only make it faster."""
+    """A potential for many walkers.
+
+    It must be a pure function of the positions. Caches are allowed if they do not change the result.
+    """
 
     def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
         """Return energies and forces, and virials where cells may move.
@@ -62,7 +65,7 @@ class ForceField(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """All that one walker continues from, to the last bit.
+    """The state of one walker: a run that continues from it gives the same numbers to the last bit.
 
     Attributes
     ----------
@@ -89,7 +92,7 @@ class Point:
 
 @dataclass(eq=False)
 class Phase:
-    """The same of several walkers of the same atoms, one row each, with what the potential says of them.
+    """The states of several walkers of the same atoms, one row each, with their energies and forces.
 
     Attributes
     ----------

@@ -1,1 +1,1 @@
-"""Locks, leases, durable writes, plain files, canonical JSON: what everything else stands on."""
+"""Files that other rooms use: locks, leases, durable writes, plain files, canonical JSON."""

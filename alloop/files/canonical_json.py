@@ -1,4 +1,4 @@
-"""One way to turn data into text and text into a key."""
+"""Write data as canonical JSON and hash it into a key."""
 
 from __future__ import annotations
 

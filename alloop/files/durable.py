@@ -1,4 +1,4 @@
-"""Files that stand whole or not at all, through a power cut too."""
+"""Write a file so that it is whole or absent afterwards, even if the power fails."""
 
 from __future__ import annotations
 

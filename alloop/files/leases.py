@@ -104,7 +104,7 @@ class Lease:
         return not self._lost and _now() - self._confirmed < self._lease_s
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         with self._guard:
             if self._released.is_set():
                 return

@@ -23,14 +23,14 @@ NO_FLOCK = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL
 
 
 class Held(Protocol):
-    """A name in hand."""
+    """A held lock."""
 
     def intact(self) -> bool:
         """Return whether it is still ours; a lease is not after its holder was suspended for long."""
         ...
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         ...
 
 
@@ -45,14 +45,14 @@ class Flock:
         return True
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
 
 def lock_path(name: Path, kind: LockKind) -> Path:
-    """Return what stands for a name: the locked file, or the folder of its lease."""
+    """Return the path that a lock is taken on: the locked file, or the folder of its lease."""
     return name if kind == "flock" else name.with_suffix(".lease")
 
 
@@ -84,7 +84,7 @@ def take(
     HeldError
         If somebody else holds it and `wait` is false.
     OSError
-        If the file system refuses, or something else stands there.
+        If the file system refuses, or the path is something else.
     """
     if kind == "lease":
         return take_lease(path, below=below, wait=wait, say=say)

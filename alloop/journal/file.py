@@ -308,7 +308,7 @@ def _has_log(path: Path) -> bool:
 
 
 def _in_a_change(path: Path) -> bool:
-    """Return whether a rollback journal stands that is to be rolled back: a finished one is empty or begins with 0."""
+    """Return whether an unfinished transaction must be rolled back: a finished one's file is empty or begins with 0."""
     try:
         with _beside(path, _ROLLBACK).open("rb") as file:
             return file.read(1) not in (b"", b"\0")

@@ -198,8 +198,9 @@ def _entries(database: sqlite3.Connection, path: Path, after: int) -> Iterator[E
         try:
             entry = Entry(seq, t, event_from_json(body))
         except (ValueError, RecursionError) as error:
-            what = f"event {seq} is none of this alloop's ({first_line(error)})"
-            raise JournalError(f"{path}: {what}; restore it from a copy, or use the alloop that wrote it") from error
+            what = f"event {seq} was not written by this version of alloop ({first_line(error)})"
+            mend = "use the version that wrote it, or restore the journal from a copy"
+            raise JournalError(f"{path}: {what}; {mend}") from error
         if not 0 <= t < LATEST_T:
-            raise JournalError(f"{path}: event {seq} happened at no time; restore it from a copy")
+            raise JournalError(f"{path}: event {seq} has an impossible time stamp; restore the journal from a copy")
         yield entry

@@ -51,7 +51,10 @@ def _lift_verdict(state: State) -> None:
 
 
 def _revive(state: State, task: TaskState) -> None:
-    """Let other machines try what machines failed at; what asks for former code is planned again."""
+    """Retry a task that failed for machine reasons.
+
+    A label requested from code that has since changed is planned again instead.
+    """
     assert task.finished is not None
     reason = task.finished.reason
     if outdated(state, task):

@@ -117,7 +117,7 @@ def _is_ok(event: TaskFinished) -> bool:
 
 
 def _probe_finished(state: State, task: TaskState, event: TaskFinished) -> None:
-    """Nothing follows from one probe alone."""
+    """One repeated label changes nothing; they are compared when all are done."""
 
 
 def _atom_finished(state: State, task: TaskState, event: TaskFinished) -> None:

@@ -178,7 +178,7 @@ def test_an_event_that_is_none_or_fits_nowhere_is_one_line(folder, body):
     with closing(sqlite3.connect(folder / JOURNAL_FILE)) as database:
         database.execute("INSERT INTO event (t, kind, body) VALUES (1, 'x', ?)", (body,))
         database.commit()
-    with pytest.raises(JournalError, match="restore it from a copy") as caught:
+    with pytest.raises(JournalError, match="from a copy") as caught:
         folded(folder)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 2000
@@ -187,7 +187,7 @@ def test_an_event_that_is_none_or_fits_nowhere_is_one_line(folder, body):
 @pytest.mark.parametrize("t", ["1e300", "-5", "9e999"])
 def test_an_event_at_no_time_is_one_line(folder, t):
     execute(folder, f"INSERT INTO event (t, kind, body) VALUES ({t}, 'tick', '{{\"kind\":\"tick\"}}')")
-    with pytest.raises(JournalError, match="at no time"):
+    with pytest.raises(JournalError, match="impossible time stamp"):
         folded(folder)
 
 

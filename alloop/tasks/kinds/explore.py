@@ -64,7 +64,7 @@ class Exploration:
     request : ExploreRequest
         What to do.
     committee : Committee
-        Who drives and looks.
+        The committee: its leader gives the forces, its members the disagreement.
     snapshots : list of Snapshot or None
         State that each walker continues; None to start from the request's structure with new momenta.
     """
