@@ -62,3 +62,13 @@ class NotSetUp(EMT):
 
     def calculate(self, *words: Any, **keywords: Any) -> None:
         raise CalculatorSetupError("set PROGRAM_COMMAND")
+
+
+class WithoutStress(EMT):
+    """EMT that has no stress."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
+
+    def calculate(self, *words: Any, **keywords: Any) -> None:
+        super().calculate(*words, **keywords)
+        self.results.pop("stress", None)

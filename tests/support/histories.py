@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from alloop.config import CampaignConfig
 from alloop.decisions.charter import Charter, Goal
+from alloop.decisions.stages import Wanted
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import (
     CampaignCreated,
@@ -332,6 +333,21 @@ class History:
 
     def _again(self) -> str:
         return f"@{self.state.measurings}" if self.state.measurings else ""
+
+    def study(self, task: Wanted, **outcome: Any) -> History:
+        """Plan a task of a study and finish it."""
+        request = task.build()
+        self.say(
+            TaskPlanned(
+                purpose=task.purpose,
+                key=request.key(),
+                task=request.kind,
+                slot_kind=task.slot_kind,
+                request=request.model_dump(mode="json"),
+                context=task.context,
+            )
+        )
+        return self.end(task.purpose, **outcome)
 
     def judged(self, size: int, heldout: int = 4, *, final: bool = True, production_ps: float = 0.0) -> History:
         """Judge a rung."""
