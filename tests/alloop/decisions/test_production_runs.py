@@ -106,7 +106,7 @@ def test_a_segment_continues_the_one_before_and_ends_when_the_run_is_long_enough
 
 
 @pytest.mark.parametrize(
-    ("production", "segment", "count"), [(4, 2, 2), (5, 2, 3), (1, 2, 1), (0.3, 0.1, 3), (0.7, 0.1, 7)]
+    ("production", "segment", "count"), [(4, 2, 2), (5, 2, 3), (1, 2, 1), (0.3, 0.1, 3), (1.1, 0.1, 11)]
 )
 def test_a_run_has_as_many_segments_as_fill_its_length(production, segment, count):
     history = one_rung(production_ps=production, segment_ps=segment, max_ps=100)
@@ -137,13 +137,14 @@ def test_runs_of_a_rung_that_is_extended_go_on():
 
 
 def test_a_fit_is_measured_when_all_its_batches_are_long_enough_or_over():
-    history = one_rung(walkers_per_task=1)
-    history.produced("r6", 0).produced("r6", 0)
+    history = one_rung(walkers_per_task=1).produced("r6", 0).produced("r6", 0)
     assert possible(history) == []
     history.produced("r6", 0, batch=1)
     assert possible(history) == []
-    history.produced("r6", 0, batch=1, ended="nan")
+    history.produced("r6", 0, batch=1)
     assert possible(history) == [("r6", 0, "A", 4.0)]
+    history.produced("r6", 1).produced("r6", 1).produced("r6", 1, batch=1, ended="nan")
+    assert possible(history) == [("r6", fit, "A", 4.0) for fit in (0, 1)]
 
 
 @pytest.mark.parametrize("transport", [NOTHING, None])
