@@ -376,9 +376,9 @@ def offer(segment: str, index: int, why: str) -> dict[str, Any]:
     }
 
 
-def calibration_summary(*, trusted: bool = True) -> dict[str, Any]:
-    """Return the summary of a calibration that can be trusted, or not."""
-    calibration = TypeAdapter(Calibration).dump_python(Calibration({"Na": PRIOR, "Cl": PRIOR}), mode="json")
+def calibration_summary(*, trusted: bool = True, dof: float = 6.0) -> dict[str, Any]:
+    """Return the summary of a calibration that can be trusted, or not; `dof` tells two of them apart."""
+    calibration = TypeAdapter(Calibration).dump_python(Calibration({"Na": PRIOR, "Cl": PRIOR}, dof), mode="json")
     empty: dict[str, Any] = {"table": [], "overall": [], "made": []}
     doubts = {} if trusted else {"Na": "too few frames"}
     return {**empty, "calibration": calibration, "doubts": doubts, "frames": 30, "probes": 6}

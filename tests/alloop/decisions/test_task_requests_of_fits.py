@@ -99,9 +99,12 @@ def test_a_refit_starts_from_the_newest_generation_that_has_the_member():
     assert refit(history, 2).init == history.state.generations[0].models[2]
 
 
-def test_a_generation_starts_from_earlier_ones_only():
-    history = History().atoms().labelled(6).opened().labelled(6).fitted()
-    assert refit(history, 1, generation=0).init is None
+def test_a_generation_starts_from_earlier_ones_only_and_asks_the_same_when_it_is_asked_again():
+    history = History().atoms().labelled(6).opened()
+    asked = refit(history, 1)
+    for number in range(3):
+        history.member(0, number)
+    assert refit(history.labelled(6).fitted(), 1, generation=0) == asked
 
 
 def test_without_a_warm_start_every_refit_begins_anew():

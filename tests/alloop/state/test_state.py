@@ -4,7 +4,7 @@ import pytest
 
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
 from alloop.state.state import State
-from tests.support.histories import History, calibration_summary
+from tests.support.histories import WALKERS, History, calibration_summary
 
 
 def test_the_committee_of_most_labels_is_the_active_one_and_of_two_with_as_many_the_newer():
@@ -48,12 +48,21 @@ def test_labelled_frames_are_in_the_order_of_their_selection_and_not_of_their_la
 
 def test_only_a_calibration_that_can_be_trusted_is_used_and_of_these_the_newest():
     history = History().atoms().labelled(6).fitted()
-    assert history.state.calibration() is None
-    for number, trusted in enumerate((False, True, False)):
-        context = {"generation": number, "labels": 6 + number}
-        history.do(f"calibrate/g{number}/x", context, calibration_summary(trusted=trusted))
-        assert (history.state.calibration() is not None) is (number > 0)
-    assert history.state.calibration() == history.state.calibrations[1].calibration
+    used = []
+    for number, trusted in enumerate((False, True, True, False)):
+        summary = calibration_summary(trusted=trusted, dof=5.0 + number)
+        history.do(f"calibrate/g{number}/6", {"generation": number, "labels": 6}, summary)
+        calibration = history.state.calibration()
+        used.append(calibration.dof if calibration else None)
+    assert used == [None, 6.0, 7.0, 7.0]
+
+
+@pytest.mark.parametrize(("oldest", "count"), [(-1, 3), (0, 3), (1, 1), (2, 0)])
+def test_candidates_are_those_of_a_generation_and_of_all_later_ones(oldest, count):
+    history = History().atoms().labelled(6).fitted()
+    history.offer(WALKERS[0], "random", "random")
+    history.fitted().offer(WALKERS[0], "random")
+    assert history.state.candidates(oldest) == count
 
 
 def test_a_rung_is_found_by_its_name_whatever_its_kind():
