@@ -92,7 +92,8 @@ class AseEngine(PythonEngine[AseLabel]):
     def ranks_problem(self, ranks: int) -> str:
         """Return that the calculator starts its own ranks."""
         what = f"a label of an ASE calculator runs on one core, not on {ranks}"
-        return f"{what}; delete this line; a calculator with ranks of its own has them in label.arguments"
+        mend = "delete this line; ASE's configuration file holds the command that starts an external program on ranks"
+        return f"{what}; {mend}"
 
     def stress_problem(self, label: AseLabel) -> str | None:
         """Return ``calculator`` if the class lists what it gives, and the stress is not among it."""
