@@ -228,3 +228,22 @@ def test_whoever_reads_while_a_driver_writes_sees_whole_transactions_in_order(tm
         driver.communicate()
     assert lengths == sorted(lengths)
     assert len(set(lengths)) > 1
+
+
+def test_a_driver_that_begins_while_a_journal_is_read_is_seen(tmp_path, monkeypatch):
+    with Journal(tmp_path) as journal:
+        journal.append([STARTED])
+    looks = iter([None, "pid 1 on h", None, None])
+    monkeypatch.setattr(file, "living_driver", lambda folder: next(looks))
+    assert kinds(tmp_path) == ["driver_started"]
+    assert next(looks, "read twice") == "read twice"
+
+
+def test_what_readers_of_a_killed_drivers_journal_copy_is_gone_afterwards(tmp_path, monkeypatch):
+    with Journal(tmp_path / "running") as journal:
+        journal.append([STARTED])
+        shutil.copytree(tmp_path / "running", tmp_path / "killed")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(file.tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert kinds(tmp_path / "killed") == ["driver_started"]
+    assert list((tmp_path / "temporary").iterdir()) == []

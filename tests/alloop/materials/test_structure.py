@@ -21,3 +21,11 @@ from alloop.materials.structure import Structure
 )
 def test_a_formula_reads_as_a_chemist_writes_it(atoms, formula):
     assert Structure.from_atoms(Atoms(atoms, cell=[9, 9, 9])).formula() == formula
+
+
+@pytest.mark.parametrize("change", [{"numbers": (3,)}, {"numbers": (3, 0)}, {"numbers": (3, 2**63)}])
+def test_a_structure_has_a_position_for_every_atom_of_a_known_element(change):
+    fields = {"numbers": (3, 17), "positions_A": ((0, 0, 0), (1, 1, 1)), "cell_A": ((2, 0, 0), (0, 2, 0), (0, 0, 2))}
+    assert Structure(**fields).formula() == "LiCl"
+    with pytest.raises(ValueError, match="atom"):
+        Structure(**{**fields, **change})
