@@ -80,21 +80,6 @@ class Untouched:
         return part
 
 
-def summed_by_autograd(
-    radial: torch.Tensor, features: torch.Tensor, harmonics: torch.Tensor, senders: torch.Tensor
-) -> torch.Tensor:
-    """Return what `messages` does, with torch's own derivatives."""
-    atoms, channels = features.shape
-    orders = radial.shape[1] // channels
-    carried = (radial.view(-1, orders, channels) * features.index_select(0, senders).unsqueeze(1)).view(
-        atoms, -1, orders, channels
-    )
-    angular = harmonics.view(atoms, -1, orders**2).transpose(1, 2)
-    return torch.cat(
-        [torch.bmm(angular[:, ell**2 : (ell + 1) ** 2], carried[:, :, ell]) for ell in range(orders)], dim=1
-    )
-
-
 @dataclass(frozen=True)
 class Network:
     """Radial weights as MACE evaluates them, where a table of them is expected."""
@@ -158,7 +143,6 @@ ALWAYS_RIGHT = (Agreement, "holds", lambda *_: True)
 ALL: Switch = contextlib.nullcontext
 EVALUATION: Mapping[str, Switch] = {
     "scalar_mace": lambda: replaced((model_forms, "ScalarMace", unsupported)),
-    "messages": lambda: replaced((scalar_mace, "messages", summed_by_autograd)),
     "radial": lambda: replaced(
         (scalar_mace, "table", network), (scalar_mace, "embedding_bag", weighed), (model_forms, "places", at_distances)
     ),
@@ -245,7 +229,7 @@ def productions(atoms: Atoms, shape: dict[str, Any]) -> dict[str, tuple[Switch, 
 
 def _supported(shape: dict[str, Any]) -> dict[str, Switch]:
     """Return the forms that models of a shape have."""
-    of_scalars = ("scalar_mace", "messages", "radial")
+    of_scalars = ("scalar_mace", "radial")
     return {name: switch for name, switch in EVALUATION.items() if shape["max_L"] == 0 or name not in of_scalars}
 
 

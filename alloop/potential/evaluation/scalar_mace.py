@@ -10,7 +10,6 @@ from torch.nn.functional import embedding_bag
 
 from alloop.potential.evaluation.contraction import FrozenContraction
 from alloop.potential.evaluation.float64_geometry import InFloat64
-from alloop.potential.evaluation.messages import messages
 from alloop.potential.evaluation.radial import Places, table
 from alloop.potential.models.architecture import cutoff_of, head_of
 
@@ -148,7 +147,7 @@ class ScalarMace:
             else:
                 kept, sent = layer.skip.index_select(0, around.kinds), layer.up.index_select(0, around.kinds)
             radial = embedding_bag(around.places.rows, layer.radial, mode="sum", per_sample_weights=weights)
-            total = messages(radial, sent, harmonics, around.senders)
+            total = _messages(radial, sent, harmonics, around.senders)
             mixed = torch.bmm(total.transpose(0, 1), layer.mix)
             features = torch.addmm(kept, layer.contraction(mixed.permute(1, 2, 0), around.species), layer.after)
             if layer.readout is not None:
@@ -156,6 +155,35 @@ class ScalarMace:
         inner = parts[0] if len(parts) == 1 else torch.stack(parts).sum(dim=0)
         energies: torch.Tensor = self._scale_shift(inner, heads)
         return energies
+
+
+def _messages(
+    radial: torch.Tensor, features: torch.Tensor, harmonics: torch.Tensor, senders: torch.Tensor
+) -> torch.Tensor:
+    """Return sum over neighbours j of R_l(r_ij) * x_j * Y_lm(r_ij), shape (atoms, (ell + 1)**2, channels).
+
+    The sum of eq. 8 of Batatia et al. (NeurIPS 2022, arXiv:2206.07697) for scalar features x, where the coupling is
+    trivial. Every atom has the same number of places for neighbours; R is zero in empty ones.
+
+    Parameters
+    ----------
+    radial : torch.Tensor, shape (atoms * places, (ell + 1) * channels)
+        R_l.
+    features : torch.Tensor, shape (atoms, channels)
+        x.
+    harmonics : torch.Tensor, shape (atoms * places, (ell + 1)**2)
+        Y_lm.
+    senders : torch.Tensor of int, shape (atoms * places,)
+        Who the neighbours are.
+    """
+    atoms, channels = features.shape
+    orders = radial.shape[1] // channels
+    carried = radial.view(-1, orders, channels) * features.index_select(0, senders).unsqueeze(1)
+    by_atom = carried.view(atoms, -1, orders, channels)
+    angular = harmonics.view(atoms, -1, orders**2).transpose(1, 2)
+    return torch.cat(
+        [torch.bmm(angular[:, ell**2 : (ell + 1) ** 2], by_atom[:, :, ell]) for ell in range(orders)], dim=1
+    )
 
 
 def check_kind(model: Any) -> None:
