@@ -17,7 +17,7 @@ import yaml
 from ase.build import bulk
 from ase.io import write
 
-from alloop.reading import read
+from alloop.reading import ReadCampaign
 from alloop.state.state import State
 
 MARK = "ALLOOP_TEST_CAMPAIGN"
@@ -135,8 +135,8 @@ def left_behind(folder: Path, patience_s: float = 10.0) -> list[psutil.Process]:
 
 
 def folded(folder: Path) -> State:
-    """Return the state of a campaign, a running one too."""
-    return read(folder).state
+    """Return the state of a campaign, a running one too; a folder that is not there yet is a JournalError."""
+    return ReadCampaign(folder).state
 
 
 def attempts(folder: Path, kind: str) -> Counter[str]:
