@@ -1,6 +1,7 @@
 import pytest
 
 from alloop.checks.crosscheck import cross_check
+from alloop.checks.secrecy import secrets_in
 from alloop.config import ConfigError, load_config
 from tests.support.configs import BASE
 
@@ -63,3 +64,11 @@ def test_a_secret_among_the_arguments_of_a_calculator_is_refused(folder):
     message = told(folder, BASE.replace(gpaw, ase))
     assert "label.arguments.api_key: holds what looks like a secret" in message
     assert KEY not in message
+
+
+@pytest.mark.parametrize("key", ["label.gpaw", "select.options", "explore.options", "ladder.options"])
+def test_a_secret_is_refused_wherever_a_user_may_name_the_keys(folder, key):
+    section, _, name = key.partition(".")
+    text = BASE.replace(f"\n{section}:\n", f"\n{section}:\n  {name}: {{api_key: {KEY}}}\n")
+    found = dict(secrets_in(load_config(folder.config(text)).config))
+    assert "holds what looks like a secret" in found[(section, name, "api_key")]
