@@ -1,4 +1,4 @@
-"""Ends of a task that are not its result, policies of the user that failed, and what an error says in one line."""
+"""Exceptions of tasks and of a user's policies, and the text of any error in one line."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def first_line(error: BaseException) -> str:
 
 
 class PolicyError(Exception):
-    """A policy of the user's failed; the message is one line that names it."""
+    """A policy of the user failed; the message is one line that names it."""
 
 
 @contextmanager
 def blaming(key: str, policy: str) -> Iterator[None]:
-    """Turn whatever a policy raises into one line that names the config key and the policy."""
+    """Turn any exception of a policy into one line that names the config key and the policy."""
     try:
         yield
     except Exception as error:
@@ -46,7 +46,7 @@ def blaming(key: str, policy: str) -> Iterator[None]:
 
 
 class TaskFailure(Exception):
-    """A scientific failure: the task ran and its answer is that there is none.
+    """A scientific failure: the task ran, and its result is that there is no number.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class TaskFailure(Exception):
 
 
 class OutOfTimeError(Exception):
-    """A task was ended at its limit of time. That is a matter of machines, so no result of it is written.
+    """A task was ended at its time limit. That depends on the machine, so no result is written.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The loop of a campaign: opening, running, harvest, repair, labels of other campaigns."""
+"""Run a campaign: open it, run its loop, harvest and repair results, take over labels of other campaigns."""

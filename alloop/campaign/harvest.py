@@ -1,4 +1,4 @@
-"""Results from the workers' files into the journal: verified, once, whoever computed them."""
+"""Verify the result files of workers and write their results into the journal, each once."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from alloop.workers.machine_faults import Fault
 
 
 def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates: Container[str]) -> list[Entry]:
-    """Journal the result of a task if a verified one stands; a damaged file is put aside and computed again.
+    """Journal the verified result of a task, if there is one; a damaged file is put aside and computed again.
 
     Parameters
     ----------
     journal : Journal
         Where to write.
     workspace : Workspace
-        Where the result would stand.
+        Where the result would be.
     task : TaskState
         The task.
     candidates : container of str
-        Names of the frames that a selection may speak of.
+        Names of the frames that a selection may name.
     """
     try:
         found = _found(workspace, task)
@@ -72,7 +72,7 @@ def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None
 
 
 def _check_summary(task: TaskState, result: Result) -> None:
-    """Refuse a summary that the decisions could not read: it would be in the journal for good."""
+    """Refuse a summary that the decisions could not read, because the journal would keep it for ever."""
     kind = KINDS.get(task.task)
     try:
         summary = None if kind is None else kind.summary.model_validate(result.summary)
@@ -83,7 +83,7 @@ def _check_summary(task: TaskState, result: Result) -> None:
 
 
 def _decision(workspace: Workspace, task: TaskState, result: Result, candidates: Container[str]) -> list[Event]:
-    """Return the selection that a task came to; frames and reasons are journaled with it, before any label is."""
+    """Return the event of a selection's result: its frames and reasons are journaled before any label of them."""
     if task.task != "select" or result.status != "ok":
         return []
     request = SelectRequest.model_validate(task.request)
@@ -93,7 +93,7 @@ def _decision(workspace: Workspace, task: TaskState, result: Result, candidates:
         raise DamagedResultError(f"the selection {task.key} cannot be read") from error
     names = [*(frame.id for frame in data.chosen), *data.rejected]
     if any(name not in candidates for name in names) or len(set(names)) < len(names):
-        raise DamagedResultError(f"the selection {task.key} names a frame that is no candidate, or twice")
+        raise DamagedResultError(f"the selection {task.key} names a frame twice, or one that is not a candidate")
     return [
         FramesSelected(
             generation=request.generation,
@@ -106,7 +106,7 @@ def _decision(workspace: Workspace, task: TaskState, result: Result, candidates:
 
 
 def give_up_or_retry(task: TaskState, fault: Fault, retries: int) -> Event:
-    """Return what a broken attempt means: another attempt, or the end of the task."""
+    """Return the event that follows a broken attempt: another attempt, or the end of the task."""
     if task.attempts - 1.0 + fault.cost < retries + 1.0:
         return AttemptLost(purpose=task.purpose, key=task.key, error=fault.text, cost=fault.cost)
     detail = f"given up after {retries + 1} attempts; the last: {fault.text}"
@@ -114,7 +114,7 @@ def give_up_or_retry(task: TaskState, fault: Fault, retries: int) -> Event:
 
 
 def out_of_time(task: TaskState, error: OutOfTimeError) -> Event:
-    """Return the end of a task that ran into its limit of time: it would do so again, at the same price."""
+    """Return the end of a task that reached its time limit; it is not tried again, which would cost the same."""
     end = {"status": "failed", "reason": TIMEOUT, "detail": redacted(error.detail), "timing": error.timing}
     return TaskFinished(purpose=task.purpose, key=task.key, **end)
 
@@ -124,7 +124,7 @@ def restore_labels(journal: Journal, workspace: Workspace) -> int:
     restored = 0
     for key in journal.result_keys():
         if not is_key(key):
-            raise JournalError("the journal holds a result under a name that is no key; restore it from a copy")
+            raise JournalError("the journal holds a result under a name that is not a key; restore it from a copy")
         content = journal.result(key) or b""
         if not _holds(workspace, key, content):
             path = workspace.result_path("label", key)

@@ -1,4 +1,4 @@
-"""Labelled frames that existed before the campaign, turned into results like any other."""
+"""Turn labelled frames that existed before the campaign into result files like any other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def imported_label(atoms: Atoms, energy_key: str, forces_key: str, stress_key: s
     atoms : ase.Atoms
         Frame with its energy (eV) and stress (eV/Å³, optional, Voigt order) in `info` and forces (eV/Å) in `arrays`.
     energy_key, forces_key, stress_key : str
-        Where they stand.
+        Their keys.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def imported_label(atoms: Atoms, energy_key: str, forces_key: str, stress_key: s
 
 @dataclass(frozen=True)
 class Batch:
-    """Labels of one source that serve one purpose; the fields are those of `LabelsImported`."""
+    """Labels of one source and one use; the fields are those of `LabelsImported`."""
 
     reference: Literal["same", "other"]
     source: str

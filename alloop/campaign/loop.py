@@ -1,4 +1,4 @@
-"""The loop: state -> plan -> submit -> record. Everything else is a view of the journal."""
+"""Run the loop of a campaign: plan tasks from the state, submit them, record what happens in the journal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IDLE_TICK_S = 60.0
 
 
 class Workers(Protocol):
-    """What the loop needs of an execution."""
+    """Starts tasks and reports their ends, as the loop needs it."""
 
     completions: queue.SimpleQueue[Completion]
 
@@ -70,7 +70,7 @@ class Listener(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish what was begun; nothing follows. Called by the one who opened the view, not by the loop."""
+        """Finish what was begun; no other call follows. The caller that opened the view closes it, not the loop."""
         ...
 
 
@@ -79,7 +79,7 @@ class StopRequested(Exception):
 
 
 class CodeRefusedError(Exception):
-    """Changed code does not give the labels that stand; `refusal` says how far it is from them."""
+    """Changed code does not give the labels that are there; `refusal` says how far it is from them."""
 
     def __init__(self, refusal: CodeRefused) -> None:
         super().__init__(refusal.reason)
@@ -163,7 +163,7 @@ class Campaign:
         self.record([started])
         if self.state.drift is not None:
             self.settle_code()
-        # What cannot be evaluated or measured is left: the end is when nothing runs and nothing more is wanted.
+        # Models that cannot be evaluated or measured are left out: this ends when nothing runs and nothing is planned.
         self.take_up()
         self.advance()
         while self.state.running:
@@ -216,10 +216,10 @@ class Campaign:
         )
 
     def take_up(self) -> None:
-        """Harvest what was finished while no driver looked, and start again what was not.
+        """Harvest the tasks that finished while no driver ran, and start the others again.
 
-        While the code of the labels is in question, only probes are started. What an older alloop asked for in other
-        words has another key now: it is planned anew, so that its result is looked for where it will stand.
+        While changed code of the labels is being checked, only probes are started. A request that an older alloop wrote
+        in another form has another key now: it is planned again under the key that its result will have.
         """
         for task in list(self.state.running.values()):
             may_start = self.state.drift is None or task.task == "probe"
@@ -253,7 +253,7 @@ class Campaign:
             listener.tick(self.state, time.time())
 
     def finish(self, task: TaskState, error: BaseException | None, losses: Counter[bytes]) -> None:
-        """Record the end of one task; a broken attempt has its cost, a standing result is taken anyway."""
+        """Record the end of a task: its result if there is one, even of a broken attempt; else what the break cost."""
         if self.harvest(task):
             return
         if isinstance(error, PolicyError):
@@ -282,12 +282,12 @@ class Campaign:
             self.workers.submit(task.purpose, trusted_request(task, self.charter))
 
     def leave(self, reason: str) -> NoReturn:
-        """Record why this driver stops, and stop."""
+        """Record why this driver stops, and raise StopRequested."""
         self.record([DriverStopped(reason=reason)])
         raise StopRequested(reason)
 
     def harvest(self, task: TaskState) -> bool:
-        """Record the result of a task if one stands."""
+        """Record the result of a task, if there is one."""
         entries = harvest(self.journal, self.workspace, task, self.state.pool)
         self._publish(entries)
         return bool(entries)

@@ -1,4 +1,4 @@
-"""A config to an open campaign: a new one, or the one that stands in the folder."""
+"""Open the campaign of a config: create it, or resume the one that is in the folder."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def create(
     foundation: tuple[str, tuple[str, ...]] | None,
     imports: Sequence[Import] = (),
 ) -> State:
-    """Found a campaign: its config, structures, code and imported labels become the journal's first events.
+    """Create a campaign: its config, structures, code and imported labels become the journal's first events.
 
     Parameters
     ----------
@@ -92,10 +92,9 @@ def create(
 def resume(
     loaded: LoadedConfig, journal: Journal, workspace: Workspace, *, accept_policy: bool = False
 ) -> tuple[State, list[Entry]]:
-    """Continue a campaign, and return its state and what was journaled of changes.
+    """Continue a campaign, and return its state and the events of its changes.
 
-    Where the code that decides the labels changed, the state holds the question (`State.drift`) that the labels made
-    again will answer.
+    If the code that decides the labels changed, `State.drift` says so until labels made again agree or disagree.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ def resume(
 
 
 def foresee(loaded: LoadedConfig, state: State, root: Path) -> list[Entry]:
-    """Return what `resume` would journal of changes, folded into a state that nobody else holds.
+    """Return the events that `resume` would journal of changes, folded into a state of its own.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Results that vanished or rotted after they were harvested: found when a task stumbles over them, and made again."""
+"""Compute results again that were lost or damaged after their harvest, when a task that reads them breaks."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ TRIES = 3
 
 
 class Mender:
-    """Has damaged inputs of broken tasks computed again, each once, and knows who waits for them.
+    """Has the damaged inputs of broken tasks computed again, each once, and keeps the tasks that wait for them.
 
     Parameters
     ----------
     state : State
-        Knows who computed what.
+        Knows which task computed which result.
     journal : Journal
         Holds the labels, and the requests of finished tasks.
     workspace : Workspace
-        Where the results should stand.
+        Where the results should be.
     charter : Charter
         What the journal may ask for.
     submit : callable
@@ -53,10 +53,10 @@ class Mender:
         self._begun: Counter[str] = Counter()
 
     def begin(self, task: TaskState) -> bool:
-        """Mend what a broken task reads, and return whether it has to wait for that.
+        """Repair the inputs of a broken task, and return whether the task has to wait for that.
 
-        Labels are not computed again: their files are written back from the journal. What an older alloop computed and
-        this one would compute in another way cannot be had again.
+        Labels are not computed again: their files are written back from the journal. A result that an older alloop
+        computed from another request cannot be computed again.
         """
         request = trusted_request(task, self._charter)
         inputs = set(KINDS[request.kind].reads(request))
@@ -82,9 +82,9 @@ class Mender:
         return purpose in self._mending
 
     def ended(self, purpose: str) -> list[TaskState]:
-        """Take note of the end of a repair, and return the tasks that wait for nothing any more.
+        """Record the end of a repair, and return the tasks that need not wait any more.
 
-        A repair that stumbled over damage itself is not at its end: it waits as others do.
+        A repair whose own inputs are damaged has not ended: it waits for their repair.
         """
         repair = self._repairs[purpose]
         if not self._workspace.has_verified(repair.task, repair.key) and self.begin(repair):

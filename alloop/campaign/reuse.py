@@ -1,4 +1,4 @@
-"""Labels of one campaign for another: read without taking part in it, verified, told apart by how they were made."""
+"""Read the labels of other campaigns for a new one: verify them, and tell those of the same settings from others."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Import:
 def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
     """Cross-check a config, and return what a new campaign in a folder takes from others.
 
-    A campaign that stands has taken what it takes; the others may have grown, moved or gone since.
+    A campaign that exists took its labels when it was created; the others may have grown, moved or gone since.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def run_id_of(folder: Path) -> str | None:
 
 
 def way_on(loaded: LoadedConfig, state: State, root: Path, code: Mapping[str, str] | None = None) -> str:
-    """Return how a new campaign would go on with the labels of one that refuses a change, in words.
+    """Return in words how a new campaign could use the labels of one that refuses a change.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def _labels(entries: Sequence[Entry], state: State, workspace: Workspace) -> Ite
 
 
 def _taken_before(entries: Sequence[Entry], state: State) -> dict[str, dict[str, Any]]:
-    """Return how the labels were made that this campaign took from others as its own kind."""
+    """Return how those labels were made that this campaign took from others as its own."""
     events = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
     kind = {"settings": state.config["label"], "code": state.codes[0]}
     return {key: kind for event in events if event.campaign and event.reference == "same" for key in event.keys}
@@ -248,7 +248,7 @@ def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> boo
 
 
 def _why(state: State, loaded: LoadedConfig, code: Mapping[str, str] | None) -> str:
-    """Return what keeps a campaign's labels from being those of a config; empty if nothing does."""
+    """Return why a campaign's labels do not count as labels of a config; empty if they do."""
     assert state.created is not None
     if not _same_settings(state.config["label"], loaded):
         now = loaded.config.label.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""What a journal may ask of workers. Others may have written it, so it decides nothing that runs code."""
+"""Refuse requests of a journal that would run code other than the config's: somebody else may have written them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alloop.tasks.registry import KINDS, request_from_json
 
 
 def trusted_request(task: TaskState, charter: Charter) -> Request:
-    """Return the request of a task that the journal holds, if it asks for nothing but what the config says.
+    """Return the request of a task in the journal, if it agrees with the config.
 
     The config of this run decides what runs: a label's engine and calculator, the selection policy, and the one
     foundation, a pickle, that a worker may open.
@@ -22,7 +22,7 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     Raises
     ------
     JournalError
-        If it asks for anything else, or for nothing that a worker could do.
+        If it asks for anything else, or cannot be read.
     """
     try:
         request = request_from_json(task.task, task.request)
@@ -43,5 +43,5 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
 
 def _refused(task: TaskState, what: str) -> JournalError:
     return JournalError(
-        f"the journal's task {task.purpose[:80]!r} {what}, and is not run; restore the journal from a copy"
+        f"the journal's task {task.purpose[:80]!r} {what}, so it is not run; restore the journal from a copy"
     )

@@ -1,1 +1,1 @@
-"""A config held against its files, its engines and its cost."""
+"""Check a config against its files, its engines and its cost."""

@@ -1,4 +1,4 @@
-"""What changed between two configs, and whether it changes the science of a campaign."""
+"""Compare two configs, and tell changes of the science of a campaign from others."""
 
 from __future__ import annotations
 

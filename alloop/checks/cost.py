@@ -1,4 +1,4 @@
-"""What a campaign would compute, and what it would cost, before anything runs."""
+"""Estimate what a campaign would compute and cost, before anything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a config says, checked against itself, its files and what is installed; nothing is created."""
+"""Check a config against itself, its files and what is installed; nothing is created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled frames that a config brings along, checked before anything believes them."""
+"""Read and check the labelled frames that a config imports."""
 
 from __future__ import annotations
 

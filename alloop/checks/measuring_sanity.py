@@ -1,4 +1,4 @@
-"""Values of the `measure` section that are each allowed but not together, or not for a crystal. Pure."""
+"""Find values of the `measure` section that do not fit together, or not with the structures. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _systems(config: CampaignConfig) -> Iterator[Finding]:
     for i, name in enumerate(named):
         if name not in known:
             mend = hint(name, known, f"systems are {', '.join(known)}")
-            yield ("ladder", "measure_on", i), f"there is no system `{name}`; {mend}"
+            yield ("ladder", "measure_on", i), f"no system has the name `{name}`; {mend}"
 
 
 def _lengths(config: CampaignConfig) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Values of a config that are each allowed but not together, or not for a crystal. Pure."""
+"""Find values of a config that are each allowed but do not fit together, or not a crystal. Pure."""
 
 from __future__ import annotations
 

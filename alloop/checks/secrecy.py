@@ -1,4 +1,4 @@
-"""Secrets that somebody wrote into a config: it is kept in the journal and shown in the report. Pure."""
+"""Find secrets in a config, because the journal keeps the config and the report shows it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structure files of a config: read, and refused where a campaign could not use them."""
+"""Read the structure files of a config, and refuse those that a campaign cannot use."""
 
 from __future__ import annotations
 

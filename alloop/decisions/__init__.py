@@ -1,1 +1,1 @@
-"""State -> the next tasks and the next events, and all questions they ask. Pure."""
+"""Decide from the state which tasks to submit and which events are due. Pure."""

@@ -1,4 +1,4 @@
-"""Whether changed code still gives the labels that stand: some are made again and compared. Pure."""
+"""Check whether changed code still gives the same labels: some are made again and compared. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STRESS_TOLERANCE_EV_PER_A3 = 0.1 / 160.21766208  # 0.1 GPa
 
 
 def due(state: State, code: dict[str, str]) -> list[Event]:
-    """Return what a driver journals that finds this code installed.
+    """Return the events that a driver journals when it finds this code installed.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def changed(old: dict[str, str], new: dict[str, str]) -> str:
 def probe_labels(state: State) -> tuple[str, ...]:
     """Return the keys of the labels to make again.
 
-    Five, the systems taken in turn, of each its earliest labels: always the same ones, so that a campaign which
-    changes its code again and again does not drift away in small steps. A system with an element that no label so
-    far holds comes first, and five become more where the elements need it.
+    There are five: the earliest labels of each system, the systems taken in turn. They are always the same ones, so
+    that a campaign that changes its code repeatedly does not drift away in small steps. A system with an element that
+    no label so far holds comes first, and there are more than five if the elements need it.
     """
     by_system: dict[str, list[str]] = {}
     for frame in (*state.labelled_frames("train"), *state.labelled_frames("heldout")):
@@ -90,7 +90,7 @@ def probing(state: State) -> bool:
 
 
 def answer(state: State, *, stress_is_fitted: bool) -> CodeChanged | CodeRefused:
-    """Return what the finished probes say: the changed code is accepted if every one of them agrees."""
+    """Return the event that follows from the finished probes: the changed code is accepted if all of them agree."""
     assert state.drift is not None
     code, tasks = state.drift.code, [state.tasks[purpose] for purpose, _ in probes_of(state)]
     failed = next((task for task in tasks if task.status != "ok"), None)
@@ -117,7 +117,7 @@ def agrees(deviation: ProbeSummary, *, stress_is_fitted: bool) -> bool:
 
 
 def largest(deviations: list[ProbeSummary], *, stress_is_fitted: bool) -> str:
-    """Return the largest deviations beside their tolerances, in words."""
+    """Return the largest deviations and their tolerances, in words."""
     energy = max(1e3 * deviation.energy_eV_per_atom for deviation in deviations)
     force = max(1e3 * deviation.force_eV_per_A for deviation in deviations)
     parts = [

@@ -1,4 +1,4 @@
-"""What a campaign was founded on: its config, structures and policies. Fixed while a driver runs."""
+"""The charter of a campaign: its config, structures and policies, fixed while a driver runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from policies.registry import load_policy
 from policies.stopping.ladder import LadderStopping, StoppingPolicy
 
 Goal = Literal["verdict", "transport", "subsets", "study"]
-"""What a driver works for: the verdict, transport of the fitted rungs, a ladder of random subsets, or a study.
+"""The goal of a driver: the verdict, transport of the fitted rungs, a ladder of random subsets, or a study.
 
 Only the first explores and labels."""
 
@@ -63,7 +63,7 @@ class Charter:
 
     @cached_property
     def yardstick(self) -> LadderStopping:
-        """What compares two rungs for the tables, whatever policy decides."""
+        """The built-in comparison of two rungs, which the tables show for every stopping policy."""
         tolerances: dict[str, Any] = dict(self.config.ladder.tolerances())
         return LadderStopping(**tolerances)
 

@@ -1,4 +1,4 @@
-"""Which models are fitted, and on which held-out frames they are still to be evaluated. Pure."""
+"""Find the fitted models, and the held-out frames on which they are still to be evaluated. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alloop.state.records import GenerationState, RungState
 from alloop.state.state import State
 
 SUBSETS = -1
-"""Stands for the number of held-out frames where models of random subsets are evaluated on the frames drawn for it."""
+"""Takes the place of the number of held-out frames where models of random subsets are evaluated."""
 
 
 def fitted_rungs(state: State, charter: Charter) -> list[RungState]:
@@ -30,7 +30,7 @@ def fitted_subsets(state: State, charter: Charter) -> list[RungState]:
 
 
 def subsets_heldout(state: State) -> int:
-    """Return what stands for the held-out frames of the present ladder of random subsets."""
+    """Return the negative number that names the held-out frames of the present ladder of random subsets."""
     assert state.drawn is not None
     return SUBSETS - state.drawn.number
 

@@ -1,4 +1,4 @@
-"""Which fits should run: pre-training, members of the committee, rungs and random subsets. Pure."""
+"""Plan the fits: pre-training, members of the committee, rungs and random subsets. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many labels the budget and the ladder still allow, and how many the next rung needs. Pure."""
+"""Count the labels that the budget and the ladder still allow, and those that the next rung needs. Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def label_order(state: State, charter: Charter) -> tuple[str, str]:
 
 
 def label_allowance(state: State, charter: Charter) -> int | None:
-    """Return how many more labels the budget allows beside those a selection may come with, or None without a limit."""
+    """Return how many labels the budget allows beyond those of a selection under way, or None without a limit."""
     left, asked = labels_left(state, charter), state.asked.event.count if state.asked is not None else 0
     return None if left is None else max(0, left - asked)
 

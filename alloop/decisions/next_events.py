@@ -1,4 +1,4 @@
-"""State -> the decisions that are due: events without a task behind them. Pure; no I/O, no clock."""
+"""Return the decisions that are due: events that follow from the state alone. Pure; no I/O, no clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State -> the tasks that should be running now. Pure; no I/O, no clock."""
+"""Plan the tasks that should be running now, from the state. Pure; no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def plan(state: State, charter: Charter, free: Mapping[str, int], study: Stage |
     state : State
         The campaign so far.
     charter : Charter
-        What it was founded on.
+        Its config, structures and policies.
     free : mapping
         Free slots of every executor.
     study : Stage or None

@@ -1,4 +1,4 @@
-"""What production runs and measurements the rungs still lack: small questions of plan and decisions. Pure."""
+"""Find the production runs and measurements that the rungs still lack. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random nested subsets of a labelled set: dataset size alone, without the order in which labels were acquired. Pure.
+"""Draw random nested subsets of a labelled set, which differ in size but not in how their labels were acquired. Pure.
 
 The first labels of a campaign come from worse models than the last ones, so the rungs of a campaign differ in more than
 their size. Random subsets of the finished set do not.

@@ -1,4 +1,4 @@
-"""When the committee is refitted, and which attempts a fit has. Pure."""
+"""Decide when the committee is refitted, and name the attempts of a fit. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether more data still changes the answer: the evidence of each rung, and what the policy makes of it. Pure."""
+"""Judge the rungs: gather the evidence of each and ask the stopping policy for a verdict. Pure."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, 
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row in which what is not a number is None, as it will be read back from the journal."""
+    """Return a row with None in place of NaN, as it will be read back from the journal."""
     return {key: _plain_value(value) for key, value in row.items()}
 
 

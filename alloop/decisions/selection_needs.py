@@ -1,4 +1,4 @@
-"""Whether frames should be selected, drawn or calibrated, and from which. Pure."""
+"""Decide whether to select frames, draw held-out frames or calibrate, and from which frames. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ STALLED_SEGMENTS_PER_WALKER = 20
 
 
 CALIBRATION_FRAMES = 500
-"""Labels that a calibration is made from: older ones are of committees that knew much less."""
+"""Most labels that a calibration is made from: older ones come from committees that knew much less."""
 
 
 def oldest_fresh(state: State, charter: Charter) -> int:
     """Return the first generation whose offers the present committee may still judge.
 
-    A disagreement found by an older committee says nothing about what the present one does not know; in overlap
-    mode one generation of lag is accepted.
+    A disagreement of an older committee says nothing about the errors of the present one; in overlap mode frames of the
+    generation before are accepted.
     """
     active = state.active()
     number = active.number if active else 0

@@ -1,4 +1,4 @@
-"""What the plan is made of: tasks that should run, and the stages that ask for them. Pure."""
+"""The parts of a plan: tasks that should run, and the stages that ask for them. Pure."""
 
 from __future__ import annotations
 

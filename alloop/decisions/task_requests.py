@@ -1,4 +1,4 @@
-"""Requests of the planned tasks, built only when they are submitted. Pure."""
+"""Build the requests of planned tasks, only when they are submitted. Pure."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def _ordered(state: State) -> Iterator[FrameState]:
 
 
 def calibrate(state: State) -> CalibrateRequest:
-    """Return the request for what disagreements mean, from the newest labels."""
+    """Return the request for a calibration of the disagreements, from the newest labels."""
     frames = calibration_frames(state)
     return CalibrateRequest(
         frames=tuple(
@@ -375,7 +375,7 @@ def _foundation(charter: Charter) -> str | None:
 
 
 def _code(charter: Charter, state: State, elements: Iterable[str]) -> dict[str, str]:
-    """Return what of the campaign's code decides a label of these elements."""
+    """Return the part of the campaign's code that decides a label of these elements."""
     return engine_of(charter.config.label).code_for(state.code, elements)
 
 

@@ -1,4 +1,4 @@
-"""Which walkers should move next: exploring and held-out ones. Pure."""
+"""Plan the next segments of exploring and held-out walkers. Pure."""
 
 from __future__ import annotations
 

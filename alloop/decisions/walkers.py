@@ -1,4 +1,4 @@
-"""The next segments of walkers, and which of them share a task. Pure."""
+"""Return the next segments of walkers, and group those that share a task. Pure."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def purpose_of(segments: Sequence[NextSegment]) -> str:
 
 
 def context_of(state: State, active: GenerationState, segments: Sequence[NextSegment]) -> Mapping[str, Any]:
-    """Return what the fold needs to know of a task of these segments; see `alloop.state.records.segments_of`."""
+    """Return the context of a task of these segments, which the fold reads; see `alloop.state.records.segments_of`."""
     return {
         "generation": active.number,
         "role": segments[0].walker.role,

@@ -1,12 +1,13 @@
 """Leases: a name held by one process at a time, on file systems where locks are missing or stop at the host.
 
 A lease is a folder of numbered files. The one with the largest number says who holds the name, and its holder rewrites
-its last line every few seconds. Whoever finds the holder dead, or the name free, takes over by creating the next
+its last line every few seconds. A process that finds the holder dead, or the name free, takes over by creating the next
 number, which a file system gives to one process only. The largest number is never removed, not even on release, so a
 process that was suspended between looking and acting can create an old number at most, and sees a larger one at once.
 
-A holder elsewhere counts as dead when its file stood still for the length of a lease, measured by whoever waits: clocks
-of different hosts are never compared. A holder on the same host counts as alive as long as its process lives.
+A holder on another host counts as dead when its file did not change for the length of a lease, measured by the process
+that waits: clocks of different hosts are never compared. A holder on the same host counts as alive as long as its
+process lives.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pathlib import Path
 from alloop.files.plain_files import NotPlainError, folder_below, open_below
 
 LEASE_S = 60.0
-"""How long (s) the file of a holder elsewhere must stand still before somebody takes over."""
+"""How long (s) the file of a holder on another host must not change before somebody takes over."""
 
 BEATS_PER_LEASE = 12
 LOOKS_PER_LEASE = 60
@@ -173,7 +174,7 @@ def take_lease(
     HeldError
         If the holder lives and `wait` is false.
     OSError
-        If the folder cannot be written, or something else stands there.
+        If the folder cannot be written, or its path is something else.
     """
     files = _Files(below or folder.parent, folder)
     files.make()
@@ -246,7 +247,7 @@ class _Seen:
 
 
 class _Watch:
-    """How long a file stood still, as its watcher saw it: time in which nobody looked does not count."""
+    """Measures how long a file did not change; time in which nobody looked does not count."""
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s

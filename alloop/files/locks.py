@@ -1,4 +1,4 @@
-"""Hold a name so that nobody else does: by flock, or by a lease where flock is missing or stops at the host."""
+"""Lock a name for one process: by flock, or by a lease where flock is missing or holds on one host only."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def take(
     wait: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> Held:
-    """Hold a name. Those who exclude each other must use the same kind.
+    """Lock a name. Processes that exclude each other must use the same kind.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Files where others may have been: no link is followed, no pipe waited for, nothing read without limit."""
+"""Open and read files that others may have changed: no link is followed, no pipe waited for, sizes are bounded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class NotPlainError(OSError):
-    """Something that is no regular file, or lies outside its folder; the message is one line."""
+    """The path is not a regular file, or lies outside its folder; the message is one line."""
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path}: {what}")
@@ -34,7 +34,7 @@ def folder_below(root: Path, folder: Path, *, make: bool = False) -> Iterator[in
     Raises
     ------
     NotPlainError
-        If the folder is not below `root`, or a link or file stands on the way.
+        If the folder is not below `root`, or a link or file is on the way.
     FileNotFoundError
         If it is missing.
     """
@@ -53,7 +53,7 @@ def open_below(root: Path, path: Path, flags: int = os.O_RDONLY, mode: int = 0o6
     Raises
     ------
     NotPlainError
-        If a link, pipe, device or folder stands there or on the way.
+        If a link, pipe, device or folder is there or on the way.
     FileNotFoundError
         If it is missing.
     """
@@ -84,7 +84,7 @@ def read_below(root: Path, path: Path, limit: int) -> bytes:
     Raises
     ------
     NotPlainError
-        If it is no regular file, or larger than `limit`.
+        If it is not a regular file, or larger than `limit`.
     FileNotFoundError
         If it is missing.
     """
@@ -98,7 +98,7 @@ def read_below(root: Path, path: Path, limit: int) -> bytes:
 
 
 def put_aside(root: Path, path: Path) -> None:
-    """Rename whatever stands at a path below a folder to ``<stem>.damaged``; nothing there is no error."""
+    """Rename anything at a path below a folder to ``<stem>.damaged``; a missing path is not an error."""
     with suppress(FileNotFoundError), folder_below(root, path.parent) as parent:
         for aside in (f"{path.stem}.damaged", f"{path.stem}.{secrets.token_hex(4)}.damaged"):
             try:
@@ -121,7 +121,7 @@ def is_plain_or_absent(path: Path) -> bool:
         return False
 
 
-_STRANGE = "a link, pipe, device or folder stands where a file of the campaign belongs; remove it"
+_STRANGE = "a link, pipe, device or folder is in the place of a file of the campaign; remove it"
 
 
 def _open_root(root: Path, make: bool) -> int:
@@ -154,12 +154,12 @@ def _parts(root: Path, folder: Path) -> tuple[str, ...]:
 
 def _name(path: Path) -> str:
     if path.name in ("", ".."):
-        raise NotPlainError(path, "is no name of a file")
+        raise NotPlainError(path, "is not the name of a file")
     return path.name
 
 
 def _mode(parent: int, name: str) -> int | None:
-    """Return the kind of what stands in a folder, or None if that cannot be told."""
+    """Return the mode of an entry of a folder, or None if it cannot be read."""
     try:
         return stat.S_IFMT(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""Secrets of the environment, kept out of every text that alloop writes or prints on behalf of other code."""
+"""Remove secrets of the environment from texts of other code before alloop writes or prints them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HIDDEN = "[secret]"
 
 
 def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return a text without the secrets that stand in the environment or in the netrc file.
+    """Return a text without the secrets of the environment and of the netrc file.
 
     Parameters
     ----------

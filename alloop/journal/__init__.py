@@ -1,1 +1,1 @@
-"""What happened in a campaign: events, in a SQLite file that one driver writes."""
+"""The journal of a campaign: its events, in a SQLite file that one driver writes."""

@@ -1,4 +1,4 @@
-"""One driver per campaign: who runs it, and how another is kept out."""
+"""Lock a campaign, so that one driver runs it at a time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class DriverLock:
     """The right to run a campaign.
 
     Hosts may see one file system under different mount options, and a config may name another kind of lock than the one
-    before. So every driver takes, beside the kind of its workers, the kind all drivers share there: the lease on a
-    file system that other hosts see, flock anywhere else.
+    before. So every driver takes two locks: of the kind of its workers, and of the kind that all drivers share there,
+    the lease on a file system that other hosts see, flock anywhere else.
 
     Parameters
     ----------
@@ -77,5 +77,5 @@ def living_driver(folder: Path) -> str | None:
 
 
 def cannot_write(folder: Path, error: OSError) -> str:
-    """Return the line for a folder that refuses."""
+    """Return the message for a folder that cannot be written."""
     return f"{folder}: cannot be written ({error.strerror}); name another folder"

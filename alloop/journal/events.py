@@ -1,4 +1,4 @@
-"""Everything that can happen in a campaign. The journal is a list of these, and the state is their fold."""
+"""The events of a campaign. The journal is a list of these, and the state is their fold."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class TaskPlanned(Event):
 
 
 class TaskFinished(Event):
-    """A result was harvested, whoever computed it and whenever."""
+    """A result was harvested, or a task was given up."""
 
     kind: Literal["task_finished"] = "task_finished"
     purpose: str

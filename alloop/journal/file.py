@@ -50,12 +50,12 @@ class JournalError(Exception):
 
 
 def open_local(folder: Path) -> sqlite3.Connection:
-    """Open or make the journal with a write-ahead log; whoever reads, reads the live file.
+    """Open or make the journal with a write-ahead log; readers open the live file.
 
     Raises
     ------
     JournalError
-        If the file is no journal of this format.
+        If the file is not a journal of this format.
     """
     path = folder / JOURNAL_FILE
     _refuse_stranger(folder / SNAPSHOT_FILE)
@@ -77,7 +77,7 @@ def open_shared(folder: Path, *, posix_locks: bool) -> sqlite3.Connection:
     Raises
     ------
     JournalError
-        If the file is no journal of this format.
+        If the file is not a journal of this format.
     """
     path = folder / JOURNAL_FILE
     _refuse_stranger(path)
@@ -125,9 +125,9 @@ def open_reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _at_rest(path: Path) -> Iterator[Path]:
-    """Give a journal without a driver as one file that is whole: itself, or a copy with the log folded in."""
+    """Return a journal without a driver as one whole file: itself, or a copy with the log folded in."""
     if _in_a_change(path):
-        raise JournalError(f"{path}: was left in the middle of a change; `alloop run` with its config mends it")
+        raise JournalError(f"{path}: the last driver was killed while it wrote; repair it with `alloop run CONFIG`")
     log = _beside(path, _WAL)
     if not log.is_file() or not log.stat().st_size:
         yield path
@@ -268,7 +268,7 @@ def _connected(path: Path, options: str) -> sqlite3.Connection:
 def _refuse_stranger(path: Path) -> None:
     stranger = stranger_in_place_of(path)
     if stranger is not None:
-        raise JournalError(f"{stranger}: a link, pipe or folder stands in place of the journal; restore it from a copy")
+        raise JournalError(f"{stranger}: a link, pipe or folder is in the place of the journal; restore it from a copy")
 
 
 def _without_log(path: Path) -> None:

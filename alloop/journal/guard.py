@@ -1,4 +1,4 @@
-"""A journal file that others may have touched: nothing in it runs, and nothing in it is larger than a journal's."""
+"""Guard against a journal file that others may have changed: nothing in it runs, and its values are bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, durable: one SQLite file per campaign, written by one driver, the only source of truth."""
+"""Write and read the journal: one SQLite file per campaign, written by one driver, the only source of truth."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LATEST_T = 1e11
 
 @dataclass(frozen=True)
 class Entry:
-    """One event as it stands in the journal; `t` is in seconds since the epoch."""
+    """One event of the journal; `t` is in seconds since the epoch."""
 
     seq: int
     t: float
@@ -66,7 +66,7 @@ class Journal:
     Raises
     ------
     JournalError
-        If another driver holds the campaign, or the file is no journal of this format.
+        If another driver holds the campaign, or the file is not a journal of this format.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Journal:
 
 
 def read_entries(folder: Path, after: int = 0) -> list[Entry]:
-    """Return the events of a campaign without taking part in it, a running one included.
+    """Return the events of a campaign without locking or writing, a running one included.
 
     Where the journal is on a file system that other hosts see, the events are those of its last snapshot.
 

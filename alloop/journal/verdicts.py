@@ -1,4 +1,4 @@
-"""The verdicts that a campaign can end with, and all that follows from which one it is."""
+"""The verdicts that a campaign can end with, each with its meaning, look, exit code and whether it can be lifted."""
 
 from __future__ import annotations
 

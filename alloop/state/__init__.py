@@ -1,1 +1,1 @@
-"""The state of a campaign, and how every event of the journal changes it. Pure."""
+"""The state of a campaign, folded from the events of its journal. Pure."""

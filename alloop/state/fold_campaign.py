@@ -31,7 +31,7 @@ def created(state: State, event: CampaignCreated) -> None:
 
 
 def config_changed(state: State, event: ConfigChanged) -> None:
-    """Machines, budgets, monitoring or measuring changed: what was given up for them is tried again."""
+    """Machines, budgets, monitoring or measuring changed: tasks that failed for their sake are tried again."""
     remeasured = state.config.get("measure") != event.config.get("measure")
     state.config = event.config
     if remeasured:

@@ -8,7 +8,7 @@ from alloop.state.state import State
 
 
 def drift_found(state: State, event: CodeDriftFound) -> None:
-    """The code of the labels is not what it was: probes decide."""
+    """The code of the labels changed: probes decide whether the campaign goes on with it."""
     _end_drift(state)
     state.drift = event
     state.drifts += 1
@@ -36,7 +36,7 @@ def _end_drift(state: State) -> None:
 
 
 def _forget_atoms(state: State) -> None:
-    """Have the isolated atoms computed again: no label says whether their energies still belong to the code."""
+    """Have the isolated atoms computed again, because probes do not tell whether their energies changed."""
     for purpose in [task.purpose for task in state.tasks.values() if task.task == "atom"]:
         del state.tasks[purpose]
         state.running.pop(purpose, None)
@@ -44,7 +44,7 @@ def _forget_atoms(state: State) -> None:
 
 
 def plan_again(state: State, task: TaskState) -> None:
-    """Forget a task that asked for former code."""
+    """Forget a task that was requested from former code, so that it is planned again."""
     del state.tasks[task.purpose]
     if task.task == "label":
         frame = state.frames[task.context["frame"]]

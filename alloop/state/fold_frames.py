@@ -33,7 +33,7 @@ def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) 
 
 
 def label_finished(state: State, task: TaskState, event: TaskFinished) -> None:
-    """A label is there, or there will be none."""
+    """A label was computed, or failed."""
     frame = state.frames[task.context["frame"]]
     state.waiting_labels[str(frame.use)] -= 1
     if event.status == "ok":
@@ -46,7 +46,7 @@ def label_finished(state: State, task: TaskState, event: TaskFinished) -> None:
 
 
 def settle(state: State) -> None:
-    """Move on over the held-out frames, in the order they were drawn, of which nothing is to come any more."""
+    """Count the held-out frames, in the order they were drawn, up to the first whose label is still to come."""
     for frame_id in state.heldout_order[state.settled_frames :]:
         status = state.frames[frame_id].status
         if status == "heldout":
@@ -56,7 +56,7 @@ def settle(state: State) -> None:
 
 
 def draw_again(state: State, frame: FrameState) -> None:
-    """Put a held-out frame that is tried again behind all others, if models may have been evaluated without it.
+    """Put a held-out frame that is tried again after all others, if models may have been evaluated without it.
 
     The first held-out frames stay the same ones: what is evaluated on equally many is evaluated on the same.
     """
@@ -67,7 +67,7 @@ def draw_again(state: State, frame: FrameState) -> None:
 
 
 def selection_asked(state: State, event: SelectionAsked) -> None:
-    """All that was offered so far is put before the selection policy."""
+    """The selection policy is asked about all frames offered so far."""
     segments = tuple(sorted(state.news, key=lambda source: (source.walker, source.segment)))
     state.asked = AskedSelection(event, segments, state.last_selection)
     state.news, state.segments_since_selection = [], 0

@@ -60,7 +60,7 @@ def task_finished(state: State, event: TaskFinished) -> None:
 
 
 def _study_finished(state: State, task: TaskState, event: TaskFinished) -> None:
-    """Keep the end of a task that decides nothing: it is counted against no budget."""
+    """Keep the end of a study's task: it counts against no budget and changes no decision."""
     results = state.studies.setdefault(str(task.context[STUDY]), {})
     summary = KINDS[task.task].summary.model_validate(event.summary) if _is_ok(event) else None
     results[event.purpose] = StudyResult(task.task, event.key, task.context, summary, event.reason, event.detail)
@@ -80,7 +80,7 @@ def _explore_finished(state: State, task: TaskState, event: TaskFinished) -> Non
 
 
 def _segment_finished(state: State, task: TaskState, segment: SegmentState, summary: OffersSummary | None) -> None:
-    """Take note of the end of a walker's segment, None for one that failed, and of the frames that it offers."""
+    """Record the end of a walker's segment (summary None if it failed) and the frames that it offers."""
     walker = _walker(state, segment.walker)
     walker.running = False
     walker.segments = max(walker.segments, segment.segment + 1)
@@ -98,7 +98,7 @@ def _segment_finished(state: State, task: TaskState, segment: SegmentState, summ
 def _count_segment(
     state: State, task: TaskState, segment: SegmentState, place: int, summary: OffersSummary | None
 ) -> None:
-    """Count a segment, a failed one (None) too: what only ever fails must not be tried for ever."""
+    """Count a segment, also a failed one (summary None), so that a walker which always fails is given up."""
     walker = _walker(state, segment.walker)
     walker.last_generation = int(segment.generation or 0)
     walker.round = segment.round

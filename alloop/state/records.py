@@ -96,11 +96,11 @@ class FrameState:
 
 @dataclass
 class WalkerState:
-    """What is known of a walker after its last finished segment.
+    """A walker after its last finished segment.
 
     `continue_from` is that segment. `fruitless` counts
-    segments in a row that offered no frame at a random step; `last_chosen` is the newest segment of which a frame was
-    chosen, -1 without any.
+    segments in a row that offered no frame at a random step; `last_chosen` is the newest segment with a chosen frame,
+    -1 without any.
     """
 
     id: str

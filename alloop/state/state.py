@@ -32,11 +32,11 @@ from policies.calibration.scales import Calibration
 
 LOST, TIMEOUT = "lost", "timeout"
 MACHINE_REASONS = (LOST, TIMEOUT)
-"""Reasons of failures that other machines may not have."""
+"""Reasons of failures that may not happen on other machines."""
 RETRIED = "lost worker"
 """Counts attempts that broke and were made again."""
 AT_RANDOM = ("probe", "random")
-"""Reasons of choices that had no regard to what a committee said."""
+"""Reasons of choices that do not depend on the committee."""
 
 
 @dataclass(eq=False, repr=False)

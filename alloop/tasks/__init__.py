@@ -1,1 +1,1 @@
-"""What a worker does: each kind of task is one function from a request to a result."""
+"""Compute tasks: each kind of task is one function from a request to a result."""

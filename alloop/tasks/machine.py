@@ -1,4 +1,4 @@
-"""What a worker is told of the machine it runs on. None of it decides a result, so none of it is in a key."""
+"""Settings of the machine that a worker runs on. None of them decides a result, so none is in a key."""
 
 from __future__ import annotations
 

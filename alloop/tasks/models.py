@@ -1,4 +1,4 @@
-"""The models of a campaign, loaded from the files of their fits."""
+"""Load the models of a campaign from the files of their fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of task. What the driver, the workers and the views know of a kind is one record, and all tables follow.
+"""The list of all kinds of tasks; driver, workers and views read what they need from the record of each.
 
 A request holds everything that decides its result and nothing about the machine that computes it, so the
 hash of a request names its result for good.

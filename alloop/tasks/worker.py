@@ -1,4 +1,4 @@
-"""The one entry of every worker: request in, result on disk, header out."""
+"""Compute a task in a worker: take the lock of its key, run it, write its result."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from alloop.tasks.workspace import Workspace
 
 ANY_MACHINE = Machine()
 WAIT_FOR_ROOM_S = (1.0, 3.0, 6.0)
-"""Times (s) a worker waits with a result in its hands for room on the disk."""
+"""Times (s) that a worker holds a result in memory and waits for room on the disk."""
 
 
 def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any] | None = None) -> str:
-    """Compute a task unless its result stands, and return its key.
+    """Compute a task unless there is a verified result, and return its key.
 
-    A worker whose lease ended because it was suspended for long may compute beside its successor. The first of them to
-    finish writes; should both write at the same instant, two whole files of the same content replace each other.
+    A worker whose lease ended because it was suspended for long may compute at the same time as its successor. The
+    first of them to finish writes; should both write at the same instant, two whole files of the same content replace
+    each other.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHI
 
 
 class _Clock:
-    """What a task costs, from now on.
+    """Measures what a task costs, from now on.
 
     Ranks may run where their time cannot be seen, and hold their cores while they wait for each other: with several
     of them every core is charged for the whole time.

@@ -1,4 +1,4 @@
-"""The files of a campaign, as a worker sees them: results by key, written whole or not at all."""
+"""Read and write the result files of a campaign, by key; each is whole or absent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SAFE = re.compile(r"[a-z0-9]{1,64}")
 
 
 class Workspace:
-    """Result files of one campaign. Others may have touched them: no link below the folder is followed.
+    """Result files of one campaign. Others may have changed them: no link below the folder is followed.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Workspace:
         self.root = Path(root)
 
     def result_path(self, kind: str, key: str) -> Path:
-        """Return where the result of a task stands, or would stand."""
+        """Return the path of a task's result, which need not exist."""
         return self.root / "results" / _safe(kind) / f"{_safe(key)}.json"
 
     def model_path(self, model: str) -> Path:
@@ -62,10 +62,10 @@ class Workspace:
         raise ValueError(f"unknown model {model!r}")
 
     def path_beside(self, kind: str, name: str) -> Path:
-        """Return the path of a file beside a result, by the name that the kind of task gives it."""
+        """Return the path of a file next to a result, by the name that the kind of task gives it."""
         key, dot, ending = name.partition(".")
         if not dot or not is_key(ending.replace(".", "")):
-            raise ValueError(f"not a name of a file beside a result: {name!r}")
+            raise ValueError(f"not a name of a file next to a result: {name!r}")
         return self.root / "results" / _safe(kind) / f"{_safe(key)}.{ending}"
 
     def scratch(self, key: str) -> Path:
@@ -105,7 +105,7 @@ class Workspace:
             os.close(descriptor)
 
     def write(self, result: Result) -> None:
-        """Write a result so that it stands whole or not at all, through a power cut too."""
+        """Write a result so that it is whole or absent afterwards, even if the power fails."""
         write_durably(self.result_path(result.kind, result.key), result_to_bytes(result), below=self.root)
 
     def read(self, kind: str, key: str, *, with_data: bool = False) -> Result | None:
@@ -114,7 +114,7 @@ class Workspace:
         Raises
         ------
         DamagedResultError
-            If the file does not match its checksums, or is no file of ours.
+            If the file does not match its checksums, or is not a result file.
         """
         if with_data:
             content = self.content(kind, key)
@@ -133,7 +133,7 @@ class Workspace:
         Raises
         ------
         DamagedResultError
-            If it is no regular file, or too large to be a result.
+            If it is not a regular file, or too large to be a result.
         """
         try:
             return read_below(self.root, self.result_path(kind, key), MAX_BYTES)
@@ -157,7 +157,7 @@ class Workspace:
         return None if result is None else str(result.summary.get("model_sha256"))
 
     def check_files(self, result: Result) -> None:
-        """Raise DamagedResultError unless all files beside a result are there, unaltered.
+        """Raise DamagedResultError unless all files next to a result are there, unaltered.
 
         What is not a regular file is put aside.
         """
@@ -167,7 +167,7 @@ class Workspace:
                 raise DamagedResultError(f"{path.name} of {result.kind}/{result.key} is not the file that was written")
 
     def has_verified(self, kind: str, key: str) -> bool:
-        """Return whether a result and all files beside it are there, unaltered."""
+        """Return whether a result and all files next to it are there, unaltered."""
         try:
             result = self.read(kind, key, with_data=True)
             if result is not None:
@@ -177,12 +177,12 @@ class Workspace:
         return result is not None
 
     def write_beside(self, kind: str, name: str, content: bytes) -> str:
-        """Write a file beside a result that is still to be written, and return the file's SHA-256."""
+        """Write a file next to a result that is still to be written, and return the file's SHA-256."""
         write_durably(self.path_beside(kind, name), content, below=self.root)
         return hashlib.sha256(content).hexdigest()
 
     def beside(self, kind: TaskKind[Any, Any], key: str, name: str) -> bytes:
-        """Return a verified file beside a result.
+        """Return the verified content of a file next to a result.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Workspace:
         return kind.files(result.key, summary)
 
     def _sha256(self, path: Path) -> str | None:
-        """Return the digest of a file beside a result, None of one that is missing or too large."""
+        """Return the digest of a file next to a result; None if it is missing or too large."""
         try:
             with os.fdopen(open_below(self.root, path), "rb") as file:
                 small = os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES
@@ -273,7 +273,7 @@ class Workspace:
         return structures[source.index]
 
     def _open_own(self, path: Path, flags: int) -> int:
-        """Open a file for writing; what stands there and is no file is put aside."""
+        """Open a file for writing; anything else at its path is put aside."""
         try:
             return open_below(self.root, path, flags)
         except NotPlainError:

@@ -1,1 +1,1 @@
-"""What the driver asks of a worker, and what a worker answers: requests and results of every kind of task."""
+"""Requests and results of every kind of task; light to import, so that the driver can."""

@@ -1,4 +1,4 @@
-"""A calibration, and how it fared, as tasks hand them on."""
+"""Request and result of a calibration, with how it fared on labels that it was not made from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from policies.calibration.scales import Calibration
 
 
 class CalibrateSummary(Record):
-    """A calibration, how it fared on labels that it did not know, and where it is not to be trusted.
+    """A calibration, how it fared on labels that it was not made from, and where it cannot be trusted.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class CalibrationFrame(Record):
 
 
 class CalibrateRequest(Request):
-    """What the disagreement of the committees means, from the labels of frames that they had looked at before."""
+    """Ask for the map from disagreement to error, fitted to labels of frames that a committee had looked at before."""
 
     kind: ClassVar[str] = "calibrate"
     slot_kind: ClassVar[str] = "measure"

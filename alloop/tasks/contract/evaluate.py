@@ -1,4 +1,4 @@
-"""Errors of a model on labelled frames: what is asked and what is answered."""
+"""Request and result of an evaluation: errors of a model on labelled frames."""
 
 from __future__ import annotations
 

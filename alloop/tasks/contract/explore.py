@@ -1,4 +1,4 @@
-"""Exploring molecular dynamics: what is asked and what is answered."""
+"""Request and result of exploring molecular dynamics."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ExploreRequest(Request):
     @model_validator(mode="before")
     @classmethod
     def _of_one_walker(cls, fields: Any) -> Any:
-        """Read a request of the time when a task had one walker, whose fields stood among the others."""
+        """Read a request of the time when a task had one walker, whose fields were among the others."""
         if not isinstance(fields, dict) or "walkers" in fields:
             return fields
         own = {name: fields[name] for name in ExploreWalker.model_fields if name in fields}

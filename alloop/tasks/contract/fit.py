@@ -1,4 +1,4 @@
-"""Fits of models: what is asked and what is answered."""
+"""Request and result of a fit of a model."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class EpochMetrics(Record):
 
 
 class FitSummary(Record):
-    """What came of a fit; the model's files stand beside the result."""
+    """Result of a fit; the model's files are next to the result."""
 
     model_sha256: str
     steps: int

@@ -1,4 +1,4 @@
-"""Rattled copies of a system: what is asked."""
+"""Request of rattled copies of a system."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class NoData(Record):
 
 @dataclass(frozen=True)
 class FileBeside:
-    """A file beside a result: its name, ``<key>`` and an ending, and its SHA-256."""
+    """A file next to a result: its name, ``<key>`` and an ending, and its SHA-256."""
 
     name: str
     sha256: str
@@ -50,7 +50,7 @@ class TaskKind(Generic[Summary, Data]):
     inputs : callable
         Request -> the other results that the task reads. If one of them is damaged it is computed again.
     files : callable
-        Key and summary -> the files that must be beside the result.
+        Key and summary -> the files that must be next to the result.
     fits : callable
         Request as JSON, context of the task, summary -> whether the summary answers what was asked.
     words : callable
@@ -80,7 +80,7 @@ class TaskKind(Generic[Summary, Data]):
         return self.request.slot_kind
 
     def reads(self, request: Request) -> Iterator[ResultRef]:
-        """Yield every result that a task reads, the fits of its models among them; a foundation is no result."""
+        """Yield every result that a task reads, the fits of its models among them; a foundation is not a result."""
         yield from self.inputs(request)
         for model in self.models(request):
             if model is not None and model.startswith("fit:"):

@@ -1,4 +1,4 @@
-"""Labels and reference energies of atoms: what is asked and what is answered."""
+"""Requests and results of labels, and of reference energies of isolated atoms."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class AtomSummary(Record):
 
 
 class LabelSummary(Record):
-    """What the journal keeps in clear of a label; `scf_rung` is the rung of the SCF ladder that converged."""
+    """The part of a label that the journal shows; `scf_rung` is the attempt of the SCF ladder that converged."""
 
     energy_eV: float
     atoms: int

@@ -1,4 +1,4 @@
-"""Transport from production runs: what is asked and what is answered."""
+"""Request and result of transport from production runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MeasureSummary(Record):
     narrow : str
         Why the results may be limited by the size of the cell; empty where it is wide enough.
     density_sha256 : str
-        Digest of the grid of the density, in a file beside the result; empty without one.
+        Digest of the grid of the density, in a file next to the result; empty without one.
     """
 
     transport: TransportSummary

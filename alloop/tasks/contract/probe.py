@@ -1,4 +1,4 @@
-"""Labels made again with changed code: what is asked and what is answered."""
+"""Request and result of a probe: a label made again with changed code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from alloop.tasks.contract.request import Request
 
 
 class ProbeRequest(Request):
-    """A label that stands, made again with changed code.
+    """Ask for an existing label again, made with changed code.
 
     Attributes
     ----------
     label : str
-        Key of the label that stands.
+        Key of the existing label.
     settings : dict
         The config's ``label`` section.
     code : dict
@@ -31,7 +31,7 @@ class ProbeRequest(Request):
 
 
 class ProbeSummary(Record):
-    """How far a label made again is from the one that stands.
+    """How far a label made again is from the existing one.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class ProbeSummary(Record):
     force_eV_per_A : float
         Largest |ΔF| of a force component (eV/Å).
     stress_eV_per_A3 : float or None
-        Largest |Δσ| of a stress component (eV/Å³); None where the label that stands has no stress.
+        Largest |Δσ| of a stress component (eV/Å³); None where the existing label has no stress.
     """
 
     energy_eV_per_atom: float

@@ -1,4 +1,4 @@
-"""What the driver may ask of a worker about transport: production runs, and what follows from them."""
+"""Request and result of production molecular dynamics, from which transport is measured."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class ProduceRequest(Request):
 
 
 class ProducedWalker(Record):
-    """What came of one walker of a segment of production MD; its trajectory stands in a file beside the result.
+    """Result of one walker of a segment of production MD; its trajectory is in a file next to the result.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class ProduceSummary(Record):
 
 
 class WalkerPoint(Record):
-    """Where a walker continues, to the last bit: positions in Å, momenta in ASE units (sqrt(eV·amu)).
+    """The state a walker continues from, to the last bit: positions in Å, momenta in ASE units (sqrt(eV·amu)).
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a worker answers.
+"""Records that results are made of.
 
 Every result has a `summary`, small enough for the journal, and `data`, which stays in the result file.
 """
@@ -25,7 +25,7 @@ class Record(BaseModel):
 
 
 class Offer(Record):
-    """One frame offered for labelling; its structure stands at `index` in the result's data.
+    """One frame offered for labelling; its structure is at `index` in the result's data.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Relaxed structures, by a model or by the label engine: what is asked and what is answered."""
+"""Requests and result of a relaxation, by a model or by the label engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alloop.tasks.contract.request import Request
 
 
 class Relaxation(Request):
-    """What every relaxation is told.
+    """Base of the requests of a relaxation.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Lattice(Record):
 
 
 class RelaxSummary(Record):
-    """What came of a relaxation.
+    """Result of a relaxation.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The base of everything that the driver may ask of a worker."""
+"""Base of the requests of all kinds of tasks."""
 
 from __future__ import annotations
 

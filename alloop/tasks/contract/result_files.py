@@ -1,4 +1,4 @@
-"""The bytes of a result file: two lines of JSON, read within limits and believed only if their checksums match."""
+"""Write and read the bytes of a result file: two lines of JSON, bounded in size, verified by checksums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BYTES = 256 << 20
 
 
 class DamagedResultError(Exception):
-    """A result file that does not match its own checksums; the message is one line."""
+    """A result file does not match its own checksums; the message is one line."""
 
 
 def result_to_bytes(result: Result) -> bytes:

@@ -1,4 +1,4 @@
-"""What the driver may ask of a worker about candidates: which are labelled, and what disagreements of them meant."""
+"""Request and result of a selection among candidates."""
 
 from __future__ import annotations
 

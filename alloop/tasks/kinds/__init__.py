@@ -1,1 +1,1 @@
-"""What a worker does, one file for each kind of task."""
+"""Functions that compute tasks, one file for each kind."""

@@ -1,4 +1,4 @@
-"""What a disagreement means: labels against what the committees had said of their frames before."""
+"""Fit a calibration: compare labels with the disagreements that committees had on the same frames before."""
 
 from __future__ import annotations
 

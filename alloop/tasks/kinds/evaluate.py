@@ -1,4 +1,4 @@
-"""Errors of a model on labelled frames."""
+"""Evaluate a model on labelled frames."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -
     Raises
     ------
     TaskFailure
-        With reason ``elements`` if the model lacks an element, ``nan`` if it predicts something that is no number.
+        With reason ``elements`` if the model lacks an element, ``nan`` if a prediction is not a number.
     """
     model = load_member(workspace, request.model, machine.device, request.dtype)
     try:

@@ -1,4 +1,4 @@
-"""Molecular dynamics until a frame is worth asking about."""
+"""Run exploring molecular dynamics and offer frames for labelling."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _last_good(start: SegmentRef | None, workspace: Workspace) -> Snapshot | Non
 
 
 class Exploration:
-    """The walkers of one task, evaluated at once, each watched and stopped for itself; with ``npt`` each has its cell.
+    """The walkers of one task, evaluated at once; each is watched and stopped on its own. With ``npt`` each has a cell.
 
     Parameters
     ----------

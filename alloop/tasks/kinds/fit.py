@@ -1,4 +1,4 @@
-"""One fit: a member of the committee, or a model of a rung."""
+"""Fit a member of the committee, or a model of a rung."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WATCHED_TRAINING_FRAMES = 64
 def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Fit a model and write it to ``workspace.model_path("fit:<key>")``.
 
-    The model file stands before this returns, so a result never lacks its model.
+    The model file is complete before this returns, so a result never lacks its model.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         raise TaskFailure("elements", str(error)) from error
     standing = workspace.read("fit", request.key())
     if standing is not None and standing.status == "ok":
-        # Another worker finished while this one was suspended; the model beside its result must stay.
+        # Another worker finished while this one was suspended; the model next to its result must stay.
         return standing.summary, {}
     summary = FitSummary(
         model_sha256=write_model(workspace.model_path(f"fit:{request.key()}"), model, below=workspace.root),
@@ -114,7 +114,7 @@ def initial_model(request: FitRequest, workspace: Workspace, training: list[Atom
 
 
 def adapted(model: torch.nn.Module, request: FitRequest) -> torch.nn.Module:
-    """Return a model of which a fit changes what the request's method lets it."""
+    """Return a model in which a fit changes only the weights that the request's method allows."""
     tuning = request.finetuning
     if tuning is not None and tuning.method == "lora":
         return with_low_rank(model, tuning.rank or 1, request.seed)

@@ -1,4 +1,4 @@
-"""Frames to begin with: rattled copies of a structure."""
+"""Offer rattled copies of a structure as the first frames."""
 
 from __future__ import annotations
 

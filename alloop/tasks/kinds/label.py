@@ -1,4 +1,4 @@
-"""Ask the reference method: one frame, or one isolated atom."""
+"""Compute a label: the single point of a frame, or the energy of an isolated atom."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> Answer
 
 
 def check_geometry(atoms: Atoms, settings: LabelCommon) -> None:
-    """Refuse a frame that no engine should see, or not with these settings.
+    """Refuse a frame with a geometry that cannot be labelled with these settings.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def check_geometry(atoms: Atoms, settings: LabelCommon) -> None:
 
 
 def check_answer(point: SinglePoint, settings: LabelCommon) -> None:
-    """Refuse an answer that no model should learn.
+    """Refuse a single point that must not be trained on.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a model is worth: its errors on labelled frames, and the transport that its dynamics give."""
+"""Measure the transport of a model in a system from its production runs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def measure(request: MeasureRequest, workspace: Workspace, machine: Machine) -> 
 
 
 def _density(request: MeasureRequest, runs: list[_Read], workspace: Workspace) -> tuple[DensityResult | None, str]:
-    """Return density and sites, and the digest of the grid that was written; nothing where none can be had."""
+    """Return density and sites, and the digest of the grid that was written; nothing if there is no density."""
     from alloop.transport.density import DensitySettings
     from alloop.transport.sites import analyse_density
 

@@ -1,4 +1,4 @@
-"""Production molecular dynamics: trajectories from which transport is measured."""
+"""Run production molecular dynamics and write the trajectories from which transport is measured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from alloop.tasks.workspace import DamagedResultError, Workspace
 def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Run one segment of production of a batch of walkers and write their trajectories.
 
-    The files of the trajectories stand before this returns, so a result never lacks one.
+    The files of the trajectories are complete before this returns, so a result never lacks one.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> 
     key = request.key()
     standing = workspace.read("produce", key, with_data=True)
     if standing is not None and standing.status == "ok":
-        # Another worker finished while this one was suspended; the trajectories beside its result must stay.
+        # Another worker finished while this one was suspended; the trajectories next to its result must stay.
         return standing.summary, standing.data
     walkers = []
     for index, (run, asked) in enumerate(zip(runs, request.walkers, strict=True)):

@@ -1,4 +1,4 @@
-"""Relaxations: ASE's optimiser on the surface of a model, or of the label engine."""
+"""Relax structures with ASE's optimiser, on the surface of a model or of the label engine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def relax(request: RelaxRequest, workspace: Workspace, machine: Machine) -> Answ
     ------
     TaskFailure
         ``steps`` if it is not relaxed after the steps allowed, ``nan`` if a force is not a finite number, ``stress`` if
-        a cell relaxes and there is no stress.
+        the cell relaxes and the engine or model gives no stress.
     """
     from alloop.potential.committee import LeaderCalculator
     from alloop.tasks.models import load_committee
@@ -82,7 +82,7 @@ class EngineCalculator(Calculator):  # type: ignore[misc]
     Parameters
     ----------
     engine : LabelEngine
-        Who computes.
+        Computes the single points.
     settings : LabelCommon
         The config's ``label`` section.
     code : dict
@@ -151,7 +151,7 @@ def _run(optimiser: LBFGS, atoms: Atoms, request: Relaxation) -> None:
             if not np.isfinite(atoms.get_forces()).all():
                 raise TaskFailure("nan", f"a force is not a finite number after {optimiser.nsteps} steps")
     except PropertyNotImplementedError as error:
-        what = "there is no stress, which a cell relaxes by; set `cell: false` in the settings of the study"
+        what = "the engine gives no stress, which a cell needs to relax; set `cell: false` in the settings of the study"
         raise TaskFailure("stress", what) from error
     if not converged:
         limit = f"the forces are not below {request.max_force_eV_per_A:g} eV/Å"

@@ -1,4 +1,4 @@
-"""What is made of one walker while it explores: which frames are offered, and where it ends."""
+"""Follow one exploring walker: decide which of its frames are offered, and where its segment ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Ended = Literal["length", "disagreement", "contact", "temperature", "volume", "n
 
 @dataclass(frozen=True)
 class Doubt:
-    """What the committee does not know of a frame, at the atom where that is largest; it may be NaN.
+    """Disagreement and expected error of a frame, at the atom where they are largest; they may be NaN.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ Ask = Callable[[State], Doubt | None]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A sight of a walker, and what the committee said of it; None where it did not look."""
+    """A state of a walker, and the committee's doubt about it; None where the committee did not look."""
 
     sight: Sight
     doubt: Doubt | None = None
@@ -85,7 +85,7 @@ class Segment:
         where it failed; beyond the window, the newest one still inside it. Never the first frame of the segment,
         nor one that is offered already. All steps since the committee last looked are searched.
 
-    The gate is what DFT can do something with: finite, no contact below `min_contact`, no runaway.
+    The gate lets frames through that DFT can compute: finite, no contact below `min_contact`, no runaway cell.
 
     The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `Batch`), all
     checked at every step, or ``disagreement`` (expected error above `upper`).
@@ -138,7 +138,7 @@ class Segment:
         return self._has_window or (self._has_committee and is_random and self._gate(frame) is None)
 
     def visit(self, frame: Frame) -> Ended | None:
-        """See a frame, looked at if that was wanted; return why it is the last one, if it is."""
+        """Record a frame, with the committee's look if there was one; return why the walker ends here, if it does."""
         if frame.doubt is not None:
             self._note(frame, frame.doubt)
         is_random, gate = frame.step in self._walker.random_steps, self._gate(frame)
@@ -154,7 +154,7 @@ class Segment:
         return ended
 
     def close(self, recent: list[tuple[int, State]], mean_temperature_K: float | None) -> None:
-        """Take note of the end; where it came early, search the last states, newest first, for one to offer."""
+        """Record the end; where it came early, search the last states, newest first, for one to offer."""
         self._mean_temperature_K = mean_temperature_K
         if self._ended != "length":
             self._rescued = self._rescue(recent, {frame.step for _, frame in self._offered()})

@@ -1,4 +1,4 @@
-"""One selection: every candidate is looked at again, and the policy is asked which are labelled next."""
+"""Select frames: the committee looks at every candidate again, and the policy chooses which are labelled next."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> An
     Raises
     ------
     PolicyError
-        If the policy fails. There is no result then: a mended policy is asked again.
+        If the policy fails. No result is written then, so a corrected policy is asked again.
     """
     sources = _sources(request, workspace)
     readable = [frames for frames in sources if frames is not None]
@@ -181,7 +181,7 @@ def _offers(source: SegmentSource, workspace: Workspace) -> list[Candidate]:
 
 
 def _is_finite(seen: FrameView) -> bool:
-    """Return whether a view can be learnt from; what is no number has no place in a result either."""
+    """Return whether all numbers of a view are finite, as a result file needs them."""
     return bool(np.isfinite(seen.disagreement_eV_per_A).all() and np.isfinite(seen.forces_eV_per_A).all())
 
 

@@ -1,4 +1,4 @@
-"""What the present committee says of frames that wait for a decision: errors to expect, and what is new in them."""
+"""Let the present committee look at candidates: their expected errors, and how unlike labelled frames they are."""
 
 from __future__ import annotations
 
