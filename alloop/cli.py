@@ -157,8 +157,9 @@ def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="O
 
     campaign = read(where)
     found = campaign.status
-    shown = json.dumps(found.to_json() | {"driver": campaign.driver}) if as_json else render(found)
-    Console().print(shown, markup=False, highlight=False, soft_wrap=as_json)
+    studies = {name: table.to_json() for name, table in campaign.studies.items()}
+    told = found.to_json() | {"driver": campaign.driver} | ({"studies": studies} if studies else {})
+    Console().print(json.dumps(told) if as_json else render(found), markup=False, highlight=False, soft_wrap=as_json)
     if campaign.driver is None and found.verdict is None and not as_json:
         print("No driver runs this campaign now; `alloop run` with its config continues it.")
 

@@ -12,6 +12,7 @@ from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
 from alloop.outputs.dataset import write_dataset
 from alloop.outputs.models import ExportError, choose_models, export_models
+from alloop.outputs.studies import write_studies
 from alloop.reading import ReadCampaign
 from alloop.report import build_report
 from alloop.report.transport.data import transport_data
@@ -24,6 +25,7 @@ from alloop.transport.density_files import write_density_files
 REPORT_FILE = "report.html"
 EXPORT_FOLDER = "export"
 DATASET_FILE = "dataset.extxyz"
+STUDIES_FOLDER = "studies"
 
 
 def write_outputs(journal: Journal, state: State, workspace: Workspace, console: Console) -> None:
@@ -79,7 +81,8 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
         paths = export_models(workspace, state, folder, committee=committee)
         write_dataset(workspace, state, folder / DATASET_FILE)
         transport = write_transport(transport_data(state, workspace), state, folder)
-    return [*paths, folder / DATASET_FILE, *transport]
+        studies = write_studies(workspace, state, folder / STUDIES_FOLDER)
+    return [*paths, folder / DATASET_FILE, *transport, *studies]
 
 
 def write_transport(data: TransportData, state: State, folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from ase.io import read
 
-from tests.support.campaigns import attempts, environment, folded, left_behind, run, write_config
+from tests.support.campaigns import TINY, attempts, environment, folded, left_behind, run, write_config
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,33 @@ def test_the_committee_can_be_exported(finished, tmp_path):
     exported = alloop("export", folder, "--committee", "--output", tmp_path / "out")
     assert exported.returncode == 0, exported.stderr
     assert len(list((tmp_path / "out").glob("*.model"))) == 2
+
+
+def test_a_study_of_a_finished_campaign_is_computed_once_and_shown_everywhere(finished):
+    config, folder, _ = finished
+    before = folded(folder)
+    done = alloop("study", "relax", config, "--folder", folder, "--dft", "1", "--plain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Relaxed lattices" in done.stdout
+    assert set(attempts(folder, "relax").values()) == set(attempts(folder, "relaxbylabels").values()) == {1}
+    again = alloop("study", "relax", config, "--folder", folder, "--dft", "1", "--plain")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert set(attempts(folder, "relax").values()) == {1}
+    after = folded(folder)
+    assert (after.verdict, after.labels_spent()) == (before.verdict, before.labels_spent())
+    rows = json.loads(alloop("status", folder, "--json").stdout)["studies"]["relax"]
+    assert [row["lattice"] for row in rows][-1] == "label engine"
+    assert alloop("report", folder).returncode == 0
+    assert "Relaxed lattices" in (folder / "report.html").read_text()
+
+
+def test_what_keeps_a_study_from_being_done_is_one_line(finished, tmp_path):
+    _, folder, _ = finished
+    stiff = write_config(
+        tmp_path / "stiff", studies={"relax": {"cell": True}}, fit={**TINY["fit"], "stress_weight": 0.0}
+    )
+    for words in (("relax", stiff), ("relaxx", stiff)):
+        refused = alloop("study", *words, "--folder", folder)
+        assert refused.returncode == 2
+        assert len(refused.stderr.strip().splitlines()) == 1
+        assert "relax" in refused.stderr

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import ase.io
 import pytest
 
 from alloop.config.studies import StudiesConfig
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
 from alloop.journal.journal import JournalError
+from alloop.outputs.studies import write_studies
 from alloop.studies.relax import STUDY
 from alloop.studies.study import tables
 from tests.support.histories import ROCK_SALT, History
@@ -152,3 +154,6 @@ def test_a_finished_campaign_is_studied_by_the_loop_and_its_verdict_stays(tmp_pa
     assert len(results) == 2
     assert all(result.summary is not None for result in results.values())
     assert (campaign.state.verdict, campaign.state.labels_spent()) == (verdict, labels)
+    table, structures = write_studies(campaign.workspace, campaign.state, tmp_path / "studies")
+    assert table.read_text().startswith("system,lattice,a (Å),")
+    assert [atoms.info["fit"] for atoms in ase.io.read(structures, ":")] == [0, 1]

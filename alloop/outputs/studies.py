@@ -1,0 +1,60 @@
+"""Tables and structures of studies as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from ase import Atoms
+from ase.io import write
+
+from alloop.files.durable import write_durably
+from alloop.materials.structure import Structure
+from alloop.state.records import StudyResult
+from alloop.state.state import State
+from alloop.studies.study import tables
+from alloop.tasks.registry import KINDS
+from alloop.tasks.workspace import Workspace
+
+
+def write_studies(workspace: Workspace, state: State, folder: Path) -> list[Path]:
+    """Write ``NAME.csv`` for every study that has results, and ``NAME.extxyz`` with its structures; return the files.
+
+    Raises
+    ------
+    FileNotFoundError, DamagedResultError
+        If the result of a study is gone or damaged.
+    """
+    written = []
+    for name, table in tables(state).items():
+        written.append(folder / f"{name}.csv")
+        write_durably(written[-1], _csv(table.to_json()).encode())
+        atoms = [found for result in state.studies[name].values() for found in _structures(workspace, result)]
+        if atoms:
+            text = io.StringIO()
+            write(text, atoms, format="extxyz")
+            written.append(folder / f"{name}.extxyz")
+            write_durably(written[-1], text.getvalue().encode())
+    return written
+
+
+def _csv(rows: list[dict[str, object]]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _structures(workspace: Workspace, result: StudyResult) -> Iterator[Atoms]:
+    """Yield the structure of a result that holds one, with what the study said of it."""
+    if result.summary is None:
+        return
+    structure = getattr(workspace.data(KINDS[result.kind], result.key), "structure", None)
+    if isinstance(structure, Structure):
+        atoms = structure.to_atoms()
+        atoms.info |= {name: value for name, value in result.context.items() if value is not None}
+        yield atoms
