@@ -56,6 +56,19 @@ def test_a_frame_knows_its_walker_segment_generation_and_where_its_structure_is(
     assert (one.offer.why, one.use, one.rank, one.label) == ("disagreement", None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("walker", "pool", "offered"), [(WALKERS[0], "pool", True), (HELDOUT_WALKERS[0], "pool_heldout", False)]
+)
+def test_a_frame_whose_label_was_imported_may_be_trained_on_and_is_never_held_out(walker, pool, offered):
+    twin = with_committee()
+    (name,) = twin.offer(walker, "random")
+    structure = frame(twin, name).offer.structure_sha256
+    history = with_committee()
+    history.say(LabelsImported(reference="same", source="file", keys=("a",), structures=(structure,)))
+    history.offer(walker, "random")
+    assert (name in getattr(history.state, pool)) is offered
+
+
 # -- selected ----------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +152,16 @@ def test_segments_that_end_while_a_selection_is_made_are_for_the_next_one():
     history.asked()
     assert [one.walker for one in history.state.asked.segments] == [WALKERS[1]]
     assert history.state.asked.before == history.state.tasks["select/1"].key
+
+
+def test_what_a_selection_left_over_are_candidates_for_the_next_one():
+    history = with_committee()
+    first, second, third = history.offer(WALKERS[0], "random", "random", "random")
+    history.asked()
+    assert history.state.candidates(0) == 0
+    history.selected([first], rejected={second: "known"})
+    assert list(history.state.pool) == [third]
+    assert history.state.candidates(0) == 1
 
 
 # -- drawn -------------------------------------------------------------------------------------------------------
@@ -230,13 +253,3 @@ def test_what_is_settled_of_the_held_out_set_never_shrinks_and_stays_the_same_fr
         assert settled[: len(before)] == before
         before = settled
     assert len(before) == outcomes.count("ok")
-
-
-def test_an_imported_twin_of_a_training_offer_is_still_a_candidate():
-    twin = with_committee()
-    (name,) = twin.offer(WALKERS[0], "random")
-    structure = frame(twin, name).offer.structure_sha256
-    history = with_committee()
-    history.say(LabelsImported(reference="same", source="file", keys=("a",), structures=(structure,)))
-    history.offer(WALKERS[0], "random")
-    assert name in history.state.pool
