@@ -351,6 +351,11 @@ def test_measuring_judges_rungs_and_neither_selects_nor_ends():
     assert kinds(decided(history)) == [RungJudged]
 
 
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_study_decides_nothing(idle):
+    assert decided(with_committee(goal="study").evaluated(6, 4), idle=idle) == []
+
+
 def test_random_subsets_are_judged_even_after_the_verdict_and_nothing_else_is_decided():
     history = with_committee(goal="subsets").say(VerdictReached(verdict="stopped", reason="enough"))
     assert decided(history, idle=True) == []

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.decisions.next_tasks import plan
+from alloop.decisions.stages import Stage, Wanted
 from alloop.journal.events import CodeDriftFound, ConfigChanged, SubsetRecord, SubsetsDrawn, VerdictReached
+from alloop.tasks.contract.evaluate import EVALUATE
 from tests.support.histories import WALKERS, History
 
 MEASURE = {"mobile": "Na", "temperatures_K": [600], "production_ps": 2, "segment_ps": 2}
@@ -167,6 +169,21 @@ def test_probes_of_another_question_have_names_of_their_own():
 def test_measuring_evaluates_measures_and_produces_even_after_the_verdict():
     history = busy(goal="transport").say(VerdictReached(verdict="stopped", reason="enough"))
     assert kinds(history) == ["evaluate", "measure", "produce"]
+
+
+def asks(state, charter, room):
+    """What a study asks for: two evaluations."""
+    for number in range(2):
+        yield Wanted(f"evaluate/study/{number}", "measure", lambda: None, {"study": "mine"})
+
+
+def test_a_study_plans_its_own_tasks_and_nothing_else_while_the_code_is_not_in_question():
+    history, study = busy(goal="study"), Stage(asks, (EVALUATE,))
+    for free, count in ((0, 0), (1, 1), (9, 2)):
+        found = plan(history.state, history.charter, {"local": free}, study)
+        assert [task.purpose for task in found] == [f"evaluate/study/{number}" for number in range(count)]
+    history.say(CodeDriftFound(code={"gpaw": "2"}, labels=("a",)))
+    assert [task.purpose for task in plan(history.state, history.charter, {"local": 9}, study)] == ["probe/1/0"]
 
 
 def drawn(history):

@@ -55,7 +55,7 @@ def drive(seed, overlap, slots, failing, budget, measure, foundation, look=lambd
     return history
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @campaigns
 def test_a_campaign_ends_with_a_verdict_whatever_fails_and_its_journal_gives_the_same_state(**settings):
     history = drive(**settings)
@@ -63,7 +63,7 @@ def test_a_campaign_ends_with_a_verdict_whatever_fails_and_its_journal_gives_the
     assert vars(fold(history.entries)) == vars(history.state)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @campaigns
 def test_a_plan_never_takes_more_slots_than_are_free_nor_plans_a_purpose_that_exists(**settings):
     def look(history, wanted):
@@ -75,7 +75,7 @@ def test_a_plan_never_takes_more_slots_than_are_free_nor_plans_a_purpose_that_ex
     drive(**settings, look=look)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @campaigns
 def test_needs_fit_into_the_limit_and_the_budget_is_never_exceeded(**settings):
     def look(history, wanted):
@@ -90,7 +90,7 @@ def test_needs_fit_into_the_limit_and_the_budget_is_never_exceeded(**settings):
     drive(**settings, look=look)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @campaigns
 def test_what_was_decided_stays_held_out_frames_settle_and_rungs_keep_their_frames(**settings):
     seen = {"heldout": [], "train": [], "rungs": {}}

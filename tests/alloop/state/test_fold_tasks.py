@@ -1,5 +1,7 @@
 """Events of tasks: planned, broken, finished; each kind of task changes its own part of the state."""
 
+from functools import partial
+
 import pytest
 
 from alloop.journal.events import AttemptLost
@@ -297,3 +299,15 @@ def test_nothing_follows_from_a_single_probe():
     history = History().begin("probe/1/0", {"label": "a"})
     summary = {"energy_eV_per_atom": 1.0, "force_eV_per_A": 1.0, "stress_eV_per_A3": None}
     assert changes(history, lambda: history.end("probe/1/0", summary)) == {"tasks", "running"}
+
+
+@pytest.mark.parametrize("outcome", [{}, {"reason": "error", "detail": "no memory"}])
+def test_what_a_study_asked_for_is_kept_with_the_study_and_decides_nothing(outcome):
+    history = with_committee()
+    context = {"study": "mine", "model": "m", "heldout": 4}
+    errors = {"energy_error_eV_per_atom": [0.1], "forces_squared_error": [0.2]}
+    summary = {} if outcome else errors
+    end = partial(history.do, "evaluate/study/0", context, summary, cpu_s=9.0, **outcome)
+    assert changes(history, end) == {"tasks", "studies"}
+    result = history.state.studies["mine"]["evaluate/study/0"]
+    assert (result.summary is None, result.reason) == (bool(outcome), outcome.get("reason", ""))
