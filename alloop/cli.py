@@ -151,7 +151,7 @@ def _run(
 
 @app.command()
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Show where a campaign stands, a running one too."""
+    """Show the status of a campaign, also of a running one."""
     from alloop.reading import read
     from alloop.status.table import render
 

@@ -1,1 +1,1 @@
-"""What the commands do, apart from how the command line calls them."""
+"""One file per command: what it does, without the parsing of the command line."""

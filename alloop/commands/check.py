@@ -1,4 +1,4 @@
-"""``alloop check``: what a config would run and what it would cost. Nothing is created."""
+"""``alloop check``: check a config and show what it would run and cost. Nothing is created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exit code of a command means; documented in the README."""
+"""Exit codes of the commands and their meaning, as the README lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``alloop init``: an example config in a folder of the user's own."""
+"""``alloop init``: write an example config into a folder of the user's own."""
 
 from __future__ import annotations
 

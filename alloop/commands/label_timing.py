@@ -1,4 +1,4 @@
-"""One real label of a system, timed in a process of its own on one core, leaving nothing behind."""
+"""Time one real label of a system, in a process of its own on one core; its files are removed."""
 
 from __future__ import annotations
 

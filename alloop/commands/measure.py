@@ -1,4 +1,4 @@
-"""``alloop measure``: transport of the rungs that stand, or of random subsets of the labels."""
+"""``alloop measure``: measure transport of the fitted rungs, or of random subsets of the labels."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:
     data = loaded.config.data
     brings = bool(data.campaigns) or bool(data.initial and data.reference == "same")
     if goal == "transport" and loaded.config.measure is None:
-        what = "there is no `measure` section that says what to measure; add one, `mobile: Li` is the least"
+        what = "the config has no `measure` section; add one that says what to measure, with at least `mobile: Li`"
         raise ConfigError(loaded.path, Problem("measure", what))
     if goal != "verdict" and not (root / JOURNAL_FILE).exists() and not (goal == "subsets" and brings):
-        what = f"there is no campaign here; run it first: alloop run {loaded.path}"
+        what = f"no campaign in this folder; run it first: alloop run {loaded.path}"
         raise ConfigError(root, Problem("", what))
 
 
@@ -68,7 +68,7 @@ def journal_subsets(journal: Journal, state: State, charter: Charter, workspace:
 
 
 def _composition(frame: FrameState, workspace: Workspace) -> str:
-    """Return what subsets are balanced by: the system, or of an imported frame the formula."""
+    """Return the stratum by which subsets are balanced: the system, or the formula of an imported frame."""
     if frame.walker != "imported":
         return frame.system
     return workspace.data(LABEL, str(frame.label)).structure.formula()

@@ -1,4 +1,4 @@
-"""What a campaign leaves behind: report, dataset, models, transport. All of it is rebuilt from the journal."""
+"""``alloop report`` and ``alloop export``: write report, dataset, models and transport from the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The driver starts again in place where what it lost can be had again: same process id, same terminal or job."""
+"""Restart the driver in place after a loss that a restart can cure: same process id, same terminal or job."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _drive(
 
 
 def _set_up(journal: Journal, state: State, config: CampaignConfig, workspace: Workspace, goal: Goal) -> Charter:
-    """Return what the campaign was founded on, after the checks of a goal; a new ladder of subsets is journaled."""
+    """Return the charter of the campaign, after the checks of a goal; a new ladder of subsets is journaled."""
     assert state.created is not None
     charter = replace(Charter.of(state.created, config), goal=goal)
     if goal in ("transport", "study"):
@@ -199,7 +199,7 @@ def _work(
 def _stopped(
     stop: Exception, workers: Execution | None, *, asked: bool, state: State, console: Console
 ) -> Callable[[], int]:
-    """Return what to do once everything is closed; misconfigured workers are the user's to mend."""
+    """Return what to do once everything is closed; only the user can correct misconfigured workers."""
     if asked:
         return partial(_interrupted, console, stop)
     if workers is not None and workers.misconfigured():
@@ -261,7 +261,7 @@ def _foundation(
 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], str | None]]:
-    """Turn signals into a reason to stop; a second one while stopping does not hurry anything into data loss."""
+    """Turn signals into a reason to stop; a second signal while stopping changes nothing."""
     received: list[str] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -308,7 +308,7 @@ def _say(console: Console, texts: Iterable[str]) -> None:
 
 
 def _tell(console: Console, state: State, entries: Iterable[Entry]) -> None:
-    """Print what was journaled before anybody watched."""
+    """Print the messages of events that were journaled before the views opened."""
     _say(console, (f"  {text}" for entry in entries for text in lines(entry, state)))
 
 

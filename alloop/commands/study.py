@@ -1,4 +1,4 @@
-"""``alloop study NAME``: work that is asked of a campaign and decides nothing."""
+"""``alloop study NAME``: run a study of a campaign, which changes none of its decisions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def find_study(name: str, path: Path) -> Study:
     """
     if name not in NAMES:
         mend = hint(name, NAMES, f"known: {', '.join(NAMES)}")
-        raise ConfigError(path, Problem("", f"there is no study `{name}`; {mend}"))
+        raise ConfigError(path, Problem("", f"no study has the name `{name}`; {mend}"))
     return study(name)
 
 

@@ -1,1 +1,1 @@
-"""Views that follow a running campaign: the terminal, Weights & Biases, the status; rebuilt from the journal."""
+"""Views that follow a running campaign: the terminal and Weights & Biases."""

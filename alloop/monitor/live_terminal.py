@@ -1,4 +1,4 @@
-"""The campaign on the terminal: live where somebody watches, occasional plain lines where nobody does."""
+"""Show the campaign on the terminal: a live display, or plain lines now and then where output is not a terminal."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ConsoleView:
         self._broken = False
 
     def on_entry(self, entry: Entry, state: State) -> None:
-        """Print what the event is worth, and refresh the numbers when it is time."""
+        """Print the messages of the event, and refresh the numbers when it is time."""
         self._guarded(self._see, entry, state)
 
     def tick(self, state: State, now: float) -> None:

@@ -1,4 +1,4 @@
-"""A console that nobody has to worry about: it shows what it can, and its troubles stop nothing."""
+"""A console whose errors never stop a campaign: what cannot be written is not shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Weights & Biases is told of an event. Pure."""
+"""Choose what is published of each event at Weights & Biases. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Row = dict[str, float | int | str]
 
 @dataclass(frozen=True)
 class Publication:
-    """What one event adds: a row of the history, values of the summary, values of the config, a plot beside the row.
+    """What one event adds: a row of the history, values of the summary, values of the config, a plot with the row.
 
     Attributes
     ----------

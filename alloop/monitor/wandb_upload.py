@@ -172,7 +172,7 @@ def last_published(folder: Path, run_id: str) -> int:
 
 
 class _Sink:
-    """The only thing that talks to wandb; lives on its own thread and swallows every error of wandb."""
+    """The only object that calls wandb; it has its own thread and catches every error of wandb."""
 
     def __init__(
         self, config: WandbConfig, run_id: str, name: str, folder: Path, init_timeout_s: float, finish_timeout_s: float
@@ -319,7 +319,7 @@ def _groups_of_elements(elements: Iterable[str]) -> list[str]:
 
 
 def _plots(item: Publication) -> dict[str, Any]:
-    """Return the plots beside a row; one that cannot be drawn costs neither the row nor the run."""
+    """Return the plots of a row; one that cannot be drawn is left out."""
     if item.reliability is None:
         return {}
     try:
@@ -336,7 +336,7 @@ def _plots(item: Publication) -> dict[str, Any]:
 
 
 def _meddled(folder: Path) -> Path | None:
-    """Return what stands in a campaign's folder to lead W&B astray, or None.
+    """Return what in a campaign's folder could mislead W&B, or None.
 
     W&B writes below ``wandb``, through links too, and reads its server and proxies from ``wandb/settings`` of the
     working directory; it never writes such a file into a campaign.

@@ -1,1 +1,1 @@
-"""What a campaign leaves behind: models and dataset."""
+"""Read and export the outputs of a campaign: models, dataset, committee, trajectories."""

@@ -1,4 +1,4 @@
-"""All labels of a campaign as one extxyz file, in the keys that MACE reads."""
+"""Write all labels of a campaign as one extxyz file, in the keys that MACE reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.workspace import Workspace
 
 USES = ("train", "heldout")
-"""What labels are for, in the order in which they are written."""
+"""Uses of labels, in the order in which they are written."""
 
 
 def write_dataset(workspace: Workspace, state: State, path: Path) -> int:

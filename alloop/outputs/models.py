@@ -1,4 +1,4 @@
-"""The models of a campaign in MACE's own format, with a file that says where they come from."""
+"""Export the models of a campaign in MACE's format, with a file that says where they come from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNITS = {"energy": "eV", "forces": "eV/Å", "stress": "eV/Å³", "length": "Å",
 
 
 class ExportError(JournalError):
-    """There is nothing to export, or nowhere to put it; the message is one line for the user."""
+    """Nothing can be exported, or its place cannot be written; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Chosen:
 
 
 def export_models(workspace: Workspace, state: State, target: Path, *, committee: bool) -> list[Path]:
-    """Write models for ``mace.calculators.MACECalculator``, and their provenance beside them.
+    """Write models for ``mace.calculators.MACECalculator``, and their provenance next to them.
 
     Parameters
     ----------

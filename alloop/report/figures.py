@@ -238,7 +238,7 @@ def _thinned(frames: list[FrameState]) -> list[FrameState]:
 
 
 def timeline(entries: Sequence[Entry]) -> Figure | None:
-    """Return which process worked on what and when, on the campaign's own clock."""
+    """Return the tasks of each process over time, on the campaign's own clock."""
     sessions, runs = driver_sessions(entries), task_runs(entries)
     if not runs or not sessions:
         return None

@@ -1,4 +1,4 @@
-"""What all figures of the report look like, as plain plotly dictionaries."""
+"""Style that all figures of the report share, as plain plotly dictionaries."""
 
 from __future__ import annotations
 

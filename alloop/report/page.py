@@ -1,4 +1,4 @@
-"""The report's page: sections put together into one HTML file that needs nothing else."""
+"""Build the report: put its sections together into one HTML file that needs no other file."""
 
 from __future__ import annotations
 

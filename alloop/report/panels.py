@@ -1,4 +1,4 @@
-"""Panels of a figure: where their axes are and how these look, as plain plotly dictionaries."""
+"""Lay out the panels of a figure and their axes, as plain plotly dictionaries."""
 
 from __future__ import annotations
 

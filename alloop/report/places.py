@@ -1,4 +1,4 @@
-"""Small things that sections about transport are made of: places of figures, and cells of tables."""
+"""Place figures in the sections about transport, and write cells of their tables."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def time_table(status: Status) -> str:
 
 
 def provenance(state: State, entries: Sequence[Entry]) -> str:
-    """Return versions, settings, seeds, drivers and everything that went wrong."""
+    """Return versions, settings, seeds, drivers and all failures."""
     created = state.created
     if created is None:
         return '<p class="none">The journal is empty.</p>'

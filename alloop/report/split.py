@@ -1,4 +1,4 @@
-"""Who worked when: tasks, drivers and slots of a campaign on the clock. Pure."""
+"""Sum up when tasks and drivers of a campaign ran, and how its core time was used. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Run:
 
 
 def time_split(entries: Iterable[Entry]) -> dict[str, float]:
-    """Return where the core time of a campaign went, in core-seconds.
+    """Return the core time of a campaign by kind of work, in core-seconds.
 
     ``DFT``, ``MD``, ``fitting``, ``evaluating``, ``selecting`` and ``production MD`` are the times of finished tasks,
     each with the cores it owned. ``in_flight`` is the time of tasks that had not finished when the journal ends.
@@ -66,7 +66,7 @@ def time_split(entries: Iterable[Entry]) -> dict[str, float]:
 
 
 def driver_sessions(entries: Iterable[Entry]) -> list[Session]:
-    """Return when drivers were there; a driver that died was there until its last event."""
+    """Return the times of all drivers; a driver that died is taken to have run until its last event."""
     sessions: list[Session] = []
     start, last, slots = None, 0.0, 1
     for entry in entries:
@@ -125,7 +125,7 @@ def task_runs(entries: Iterable[Entry]) -> list[Run]:
 
 
 def driver_time(sessions: Sequence[Session], t: float) -> float:
-    """Return the campaign's own time (s) at a time of the clock: it stands still while there is no driver."""
+    """Return the campaign's own time (s) at a time of the clock; it stops while there is no driver."""
     return sum(max(0.0, min(t, session.end) - session.start) for session in sessions)
 
 

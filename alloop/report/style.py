@@ -1,4 +1,4 @@
-"""How the report looks: the page's frame, its style and the few lines of script that draw the figures."""
+"""The HTML frame of the report, its style sheet and the script that draws the figures."""
 
 from __future__ import annotations
 

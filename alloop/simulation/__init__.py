@@ -1,1 +1,1 @@
-"""A campaign without physics: the real plan, loop and journal, tasks that take measured times on a virtual clock."""
+"""Simulate a campaign: the real plan, loop and journal, with plausible answers after measured times."""

@@ -1,4 +1,4 @@
-"""How long tasks take."""
+"""Measured times of tasks."""
 
 from __future__ import annotations
 

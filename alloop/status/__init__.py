@@ -1,1 +1,1 @@
-"""Where a campaign stands: numbers, words and tables. Pure."""
+"""The status of a campaign: its numbers, words and tables. Pure."""

@@ -1,4 +1,4 @@
-"""What a disagreement means in expected errors, and how far that is to be believed, in numbers and words. Pure."""
+"""Status of the calibration: which error a disagreement means, and whether that can be trusted. Pure."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def calibration_text(status: CalibrationStatus) -> str:
 
 
 def instead(status: CalibrationStatus) -> str:
-    """Return what stands in for a calibration that cannot be trusted."""
+    """Return what is used in place of a calibration that cannot be trusted."""
     if status.in_use is None:
         return "disagreements are taken as expected errors"
     return f"the calibration of generation {status.in_use} stays in use"

@@ -1,4 +1,4 @@
-"""What a person is told of an event, in lines of at most 120 columns. Pure."""
+"""Messages for a person about each event, in lines of at most 120 columns. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STAMP = "{:>11}  "
 
 
 def lines(entry: Entry, state: State) -> list[str]:
-    """Return what a person is told of an event already folded into the state; often nothing."""
+    """Return the message of an event already folded into the state; for many events there is none."""
     tell = _TELL.get(type(entry.event))
     return [] if tell is None else [clipped(text, WIDTH) for text in tell(entry.event, state)]
 
@@ -54,7 +54,7 @@ def stamped(text: str, wall_s: float) -> str:
 
 
 def progress_line(status: Status) -> str:
-    """Return where the campaign stands in one line."""
+    """Return the progress of the campaign in one line."""
     labels = status.labels
     goal = f"/{status.next_rung}" if status.next_rung else ""
     parts = [
@@ -96,7 +96,7 @@ def wrapped(text: str, width: int = WIDTH, indent: str = "  ") -> list[str]:
 
 
 def imported_text(labels: int, source: str, reference: str, why: str) -> str:
-    """Return what becomes of labels that were brought along, in words."""
+    """Return in words how imported labels are used."""
     reason = f" ({why})" if why else ""
     use = "used as labels" if reference == "same" else f"used to pre-train only{reason}"
     return f"{many(labels, 'label')} imported from {source}, {use}"
@@ -130,7 +130,7 @@ def _changed(event: ConfigChanged, state: State) -> list[str]:
 
 
 def _policy_changed(event: PolicyChanged, state: State) -> list[str]:
-    return [f"the source of {' and '.join(event.changed)} changed, and decides from now on"]
+    return [f"the source of {' and '.join(event.changed)} changed; the new source decides from now on"]
 
 
 def _drifted(event: CodeDriftFound, state: State) -> list[str]:
@@ -138,19 +138,19 @@ def _drifted(event: CodeDriftFound, state: State) -> list[str]:
 
 
 def _probing(event: CodeDriftFound) -> str:
-    return f"{many(len(event.labels), 'label')} will be made again with it and compared, before anything else"
+    return f"first of all, {many(len(event.labels), 'label')} will be made again with it and compared"
 
 
 def _code_changed(event: CodeChanged, state: State) -> list[str]:
     if not event.probes:
-        return [f"code of the labels changed before there was any: {code_changes(event.old, event.new)}"]
+        return [f"code of the labels changed before the first label: {code_changes(event.old, event.new)}"]
     fitted = state.config["fit"]["stress_weight"] > 0
     told = largest([probe.deviation for probe in event.probes], stress_is_fitted=fitted)
-    return [f"{many(len(event.probes), 'label')} made again with the changed code agree, it is accepted: {told}"]
+    return [f"the changed code is accepted: {many(len(event.probes), 'label')} made again with it agree: {told}"]
 
 
 def _code_refused(event: CodeRefused, state: State) -> list[str]:
-    return [f"the campaign stays with its code: {event.reason}"]
+    return [f"the campaign keeps its code: {event.reason}"]
 
 
 def _imported(event: LabelsImported, state: State) -> list[str]:
@@ -226,7 +226,7 @@ def _selected(event: FramesSelected, state: State) -> list[str]:
 
 
 def _whys(event: FramesSelected) -> str:
-    """Return what the frames were chosen for; nothing where that is the policy's own name."""
+    """Return the reasons for which frames were chosen; nothing if the only reason is the policy's name."""
     whys: dict[str, int] = {}
     for choice in event.chosen:
         whys[choice.why] = whys.get(choice.why, 0) + 1
@@ -298,7 +298,7 @@ _TELL: dict[type, Callable[[Any, State], list[str]]] = {
 
 
 def closing_lines(status: Status) -> list[str]:
-    """Return the last words: the verdict with the numbers behind it."""
+    """Return the lines at the end of a campaign: the verdict with the numbers behind it."""
     if status.verdict is None:
         return [f"no verdict yet; {progress_line(status)}"]
     labels = status.labels

@@ -1,4 +1,4 @@
-"""Where a campaign stands, as plain numbers."""
+"""The status of a campaign as plain numbers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RungRow:
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels by what became of them."""
+    """Labels by their outcome."""
 
     train: int
     heldout: int
@@ -114,7 +114,7 @@ class Walkers:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a campaign stands.
+    """The status of a campaign.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ class Status:
 
 
 def summary(state: State, now: float, core_seconds: dict[str, float] | None = None) -> Status:
-    """Return where a campaign stands.
+    """Return the status of a campaign.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def next_rung(state: State) -> int | None:
 
 
 def imported_labels(state: State) -> int:
-    """Return how many training labels were brought along and not bought."""
+    """Return how many training labels were imported and not computed."""
     return sum(1 for frame_id in state.train_order if state.frames[frame_id].walker == "imported")
 
 

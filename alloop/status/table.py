@@ -1,4 +1,4 @@
-"""Where a campaign stands, for people: facts and a table of rungs."""
+"""Show the status of a campaign on the terminal: facts and a table of rungs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def verdict_text(verdict: str, reason: str) -> str:
 
 
 def core_time_text(core_seconds: Mapping[str, float]) -> str:
-    """Return where the core time went, in words."""
+    """Return the core time by kind of work, in words."""
     spent = [(kind, seconds) for kind, seconds in core_seconds.items() if seconds > 0]
     return ", ".join(f"{kind.replace('_', ' ')} {duration(seconds)}" for kind, seconds in spent)
 

@@ -1,4 +1,4 @@
-"""Studies: work that is asked of a campaign and decides nothing.
+"""Studies: work that is asked of a campaign and changes none of its decisions.
 
 A study takes four files: what its tasks ask and answer (``alloop/tasks/contract``), how they are computed
 (``alloop/tasks/kinds``), the study itself (a file here with its one instance, ``STUDY``), and its section of the

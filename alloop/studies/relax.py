@@ -70,7 +70,7 @@ def wants(state: State, charter: Charter, settings: RelaxConfig) -> Iterator[Ask
 
 
 class Told(Record):
-    """What is said of a relaxation: its system, whether the cell relaxed, and the fit and its rung; None by labels."""
+    """Context of a relaxation: its system, whether the cell relaxes, the fit and its rung; None by the label engine."""
 
     system: str
     cell: bool

@@ -1,4 +1,4 @@
-"""What a study is, what it asks for, and the table that it gives."""
+"""The record of a study: the tasks that it asks for, and the table that it makes of their results."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """What a study found: rows of cells, and how the numbers were obtained."""
+    """The findings of a study: rows of cells, and how the numbers were obtained."""
 
     title: str
     columns: tuple[Column, ...]
@@ -79,7 +79,7 @@ class Table:
         return [[_text(cell, column) for cell, column in zip(row, self.columns, strict=True)] for row in self.rows]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return one object a row; a number has its unit in its key, and its error beside it."""
+        """Return one object per row; a number has its unit in its key, and its error under the same key and ``±``."""
         return [_fields(row, self.columns) for row in self.rows]
 
 

@@ -1,1 +1,1 @@
-"""Parsl, batch systems and Kubernetes: where tasks run, and what a broken attempt costs."""
+"""Start and end workers (Parsl, batch systems, Kubernetes), and say what a broken attempt costs."""

@@ -1,4 +1,4 @@
-"""Batch systems: the jobs that hold workers, and the end of those that outlived their driver."""
+"""Submit jobs of Slurm and PBS that hold workers, and cancel those that outlived their driver."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def pbs_jobs(executor: PbsExecutor, root: Path, worker_init: str) -> PbsJobs:
 
 
 def cancel_leftovers(root: Path) -> None:
-    """Cancel the batch jobs of a campaign; for when no driver serves them.
+    """Cancel the batch jobs that a dead driver of a campaign left.
 
     Parameters
     ----------
     root : pathlib.Path
         The campaign's folder. A job belongs to it if it is this user's and its script (Slurm) or its output (PBS,
-        beside the script) lies in there.
+        next to the script) lies in there.
     """
     scripts = root.absolute() / "logs" / "parsl"
     if not any(scripts.glob(f"*/submit_scripts/{JOB_PREFIX}.*")):

@@ -1,4 +1,4 @@
-"""Parsl: executors from the config; submit tasks, hear of their ends, shut down."""
+"""Run tasks with Parsl: make its executors from the config, submit tasks, report their ends, shut down."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Execution:
 
 
 def machine_of(config: ExecutionConfig, label: str, locks: LockKind) -> Machine:
-    """Return what the workers of an executor are told of their machine."""
+    """Return the settings of the machine that the workers of an executor get."""
     executor = config.executors[label]
     return Machine(
         device=executor.device,

@@ -1,4 +1,4 @@
-"""Pods of a Kubernetes cluster as Parsl's blocks of workers."""
+"""Start pods of a Kubernetes cluster as Parsl's blocks of workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER_NOTE = "alloop/campaign-folder"
 
 
 class PodError(Exception):
-    """Pods that cannot be had or could not work; the message is one line for the user."""
+    """Pods cannot be started, or did not work; the message is one line for the user."""
 
 
 class Pods(KubernetesProvider):  # type: ignore[misc]

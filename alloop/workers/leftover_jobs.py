@@ -1,4 +1,4 @@
-"""Processes of a campaign on this machine that outlived what should have ended them."""
+"""End processes and jobs of a campaign that outlived their driver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRACE_S = 2.0
 
 
 def end_leftovers(root: Path) -> None:
-    """End jobs and processes of a campaign, with all they started; for when no driver serves them."""
+    """End the jobs and processes that a dead driver of a campaign left, with all they started."""
     cancel_leftovers(root)
     for number in (signal.SIGTERM, signal.SIGKILL):
         left = marked_processes(root)

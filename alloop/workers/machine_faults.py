@@ -1,4 +1,4 @@
-"""Broken attempts: what one costs its task, when the task is tried again, and what a person is told. Pure."""
+"""Say what a broken attempt costs its task, when the task is tried again, and what a person reads. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of workers: those on this machine, and when blocks that do not come up are given up."""
+"""Start blocks of workers on this machine, and give up blocks that do not start."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def give_up_unborn(executor: Any, status: Mapping[str, JobStatus]) -> None:
 
 
 def _last_words(status: JobStatus) -> str:
-    """Return the last line a block left."""
+    """Return the last line of a block's output."""
     for text in (status.stderr_summary, status.message):
         lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
         if lines and "marked as MISSING" not in lines[-1]:

@@ -1,4 +1,4 @@
-"""Parsl's kernel on a thread of its own, watched from the moment it starts."""
+"""Start Parsl's kernel on a thread of its own, watch it and end it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Kernel:
             log.debug("shutdown", exc_info=True)
 
     def _abandon(self) -> None:
-        """End what an orderly shutdown would have ended, whatever state it is in."""
+        """End everything that an orderly shutdown ends, in any state of it."""
         for executor in self.executors.values():
             process = _interchange(executor)
             if process is not None and process.poll() is None:

@@ -1,4 +1,4 @@
-"""When a job of a batch system takes no new task: its end must not meet a task that has only begun. Pure."""
+"""Say when a job of a batch system must take no new task, so that its end does not cut one off. Pure."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Parsl's pool of workers, run so that the death of one process never leaves the others waiting for ever.
+"""Run Parsl's pool of workers so that the others go on when one of its processes dies.
 
 ``python -m alloop.workers.worker_pool`` takes the arguments of Parsl's ``process_worker_pool.py``. Two things differ.
 
 A worker that waits for a task holds the lock of the task queue. Parsl's lock outlives a worker that is killed while it
 waits, and no other worker of the pool ever gets a task again. Here the lock dies with its holder.
 
-Workers note what they compute at a process beside them. When that is killed, tasks vanish without a word. Here the
+Workers note what they compute at another process. When that is killed, tasks vanish without a message. Here the
 pool ends with it, which the driver sees as lost workers.
 """
 

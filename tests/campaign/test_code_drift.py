@@ -71,7 +71,7 @@ def test_a_harmless_change_is_accepted_by_probes_that_a_kill_does_not_repeat(hom
     write_engine(modules, comment="another comment", pause_s=0.5)
     code, output = run(config(home), folder)
     assert code == 0, output
-    assert "5 labels made again with the changed code agree, it is accepted: |ΔE| up to 0 meV/atom" in output
+    assert "the changed code is accepted: 5 labels made again with it agree: |ΔE| up to 0 meV/atom" in output
     state = folded(folder)
     assert before.items() <= labels(state).items()
     assert len(attempts(folder, "probe")) == 5

@@ -1,1 +1,1 @@
-"""Calibration in the report."""
+"""Figures and section of the report about the calibration."""

@@ -1,1 +1,1 @@
-"""Transport in the report."""
+"""Figures, tables and sections of the report about transport."""

@@ -1,4 +1,4 @@
-"""What the report shows of transport, from the journal and the files of the measurements."""
+"""Gather what the report shows of transport, from the journal and the files of the measurements."""
 
 from __future__ import annotations
 
