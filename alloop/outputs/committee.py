@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -113,8 +112,6 @@ class CommitteeCalculator(LeaderCalculator):
     fitted : FittedCommittee
         The committee.
     """
-
-    implemented_properties: ClassVar[list[str]] = LeaderCalculator.implemented_properties
 
     def __init__(self, fitted: FittedCommittee) -> None:
         super().__init__(fitted._committee)

@@ -313,7 +313,7 @@ def _validated(what: str, model: type[_Part], values: dict[str, Any]) -> _Part:
         return model.model_validate(values)
     except ValidationError as error:
         place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise MisfitError(f"its {what} does not fit at `{place}`") from error
+        raise MisfitError(f"`{what}.{place}` does not fit") from error
 
 
 def _known(what: str, names: Iterable[Any], known: Any) -> None:

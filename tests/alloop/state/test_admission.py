@@ -48,23 +48,23 @@ def test_nothing_happens_before_the_campaign_was_created(told):
 @pytest.mark.parametrize(
     ("kind", "where", "changes", "says"),
     [
-        ("campaign_created", {}, {"config": {"potential": {}}}, "its config does not fit at `potential.committee`"),
-        ("campaign_created", {}, {"config": {"ladder": {"rungs": ["many"]}}}, "its config does not fit at `ladder"),
+        ("campaign_created", {}, {"config": {"potential": {}}}, "`config.potential.committee` does not fit"),
+        ("campaign_created", {}, {"config": {"ladder": {"rungs": ["many"]}}}, "`config.ladder"),
         ("task_planned", {"task": "label"}, {"task": "mine"}, "no kind of task `mine`"),
-        ("task_planned", {"task": "label"}, {"request": {"code": []}}, "its request does not fit at `code`"),
+        ("task_planned", {"task": "label"}, {"request": {"code": []}}, "`request.code` does not fit"),
         ("task_planned", {"task": "label"}, {"context": {"frame": "no/such/1"}}, "no frame `no/such/1` to be labelled"),
         ("task_planned", {"task": "explore"}, {"context": {"segment": "1"}}, "its walkers do not fit"),
         ("task_planned", {"task": "explore"}, {"context": {"walkers": {}}}, "not a list of walkers"),
         ("task_planned", {"task": "initial"}, {"context": {"walkers": [{}, {}]}}, "more than one walker"),
         ("task_planned", {"task": "explore"}, {"context": {"system": "LiF"}}, "no system `LiF`"),
-        ("task_planned", {"task": "fit"}, {"context": {"generation": "0"}}, "its context does not fit at `generation`"),
+        ("task_planned", {"task": "fit"}, {"context": {"generation": "0"}}, "`context.generation` does not fit"),
         ("task_finished", {}, {"purpose": "label/nobody"}, "no task `label/nobody`"),
         ("task_finished", {}, {"summary": {"energy_eV": []}}, "its summary does not fit"),
         ("attempt_lost", {}, {"purpose": "label/nobody"}, "no task `label/nobody`"),
         ("generation_opened", {}, {"number": 3}, "generation 3 does not follow the one before"),
         ("heldout_drawn", {}, {"frames": ["no/such/1"]}, "no frame offered for the held-out set `no/such/1`"),
-        ("rung_judged", {}, {"table": [{"fits": 1}]}, "its table does not fit at `size`"),
-        ("rung_judged", {}, {"judgements": [{"metric": 1}]}, "its judgements does not fit at `metric`"),
+        ("rung_judged", {}, {"table": [{"fits": 1}]}, "`table.size` does not fit"),
+        ("rung_judged", {}, {"judgements": [{"metric": 1}]}, "`judgements.metric` does not fit"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(told, kind, where, changes, says):
@@ -79,7 +79,7 @@ def test_a_task_of_a_study_has_the_context_of_the_study(told):
     place = first(told, "task_planned", task="evaluate")
     context = told[place].model_copy(update={"context": {"study": "mine"}})
     assert folded([*told[:place], context]).running
-    with pytest.raises(JournalError, match="its context does not fit at `study`"):
+    with pytest.raises(JournalError, match=r"`context\.study` does not fit"):
         folded([*told[:place], context.model_copy(update={"context": {"study": []}})])
 
 
