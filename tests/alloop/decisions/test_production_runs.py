@@ -106,7 +106,7 @@ def test_a_segment_continues_the_one_before_and_ends_when_the_run_is_long_enough
 
 
 @pytest.mark.parametrize(
-    ("production", "segment", "count"), [(4, 2, 2), (5, 2, 3), (1, 2, 1), (0.3, 0.1, 3), (1.1, 0.1, 11)]
+    ("production", "segment", "count"), [(4, 2, 2), (5, 2, 3), (1, 2, 1), (0.3, 0.1, 3), (2.1, 0.3, 7)]
 )
 def test_a_run_has_as_many_segments_as_fill_its_length(production, segment, count):
     history = one_rung(production_ps=production, segment_ps=segment, max_ps=100)

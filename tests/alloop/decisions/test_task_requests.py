@@ -161,7 +161,7 @@ def test_a_selection_knows_what_is_labelled_and_what_is_ordered_and_not_what_fai
 
 def test_a_selection_knows_for_how_long_each_walker_had_no_frame_chosen():
     history = with_committee()
-    chosen = [*history.offer(WALKERS[0], "random"), *history.offer(WALKERS[3], "random")]
+    chosen = [*history.offer(WALKERS[0], "random"), history.offer(WALKERS[3], "random", "random")[0]]
     history.offer(WALKERS[1], "random")
     history.selected(chosen)
     for _ in range(3):
