@@ -105,7 +105,7 @@ class ReadCampaign:
 
     @cached_property
     def status(self) -> Status:
-        """Where the campaign stands: what `alloop status --json` prints."""
+        """The status of the campaign: what `alloop status --json` prints."""
         from alloop.report.split import time_split
 
         return summary(self.state, time.time(), time_split(self.entries))

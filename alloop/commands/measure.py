@@ -18,7 +18,7 @@ from alloop.tasks.workspace import Workspace
 
 
 def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:
-    """Refuse to measure where there is nothing to measure, before anything is created.
+    """Refuse to measure without settings or without a campaign, before anything is created.
 
     Raises
     ------

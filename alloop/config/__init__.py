@@ -1,4 +1,4 @@
-"""The whole campaign as strict models; units stand in every key."""
+"""The config of a campaign as strict models; every key ends with its unit."""
 
 from alloop.config.campaign import FREE_SECTIONS, CampaignConfig
 from alloop.config.errors import ConfigError, Problem

@@ -1,4 +1,4 @@
-"""What every section of a campaign config shares."""
+"""Base class and value types of all sections of the config."""
 
 from __future__ import annotations
 

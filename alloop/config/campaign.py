@@ -1,4 +1,4 @@
-"""The whole campaign as one model."""
+"""The whole config as one model."""
 
 from __future__ import annotations
 

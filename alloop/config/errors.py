@@ -1,4 +1,4 @@
-"""The one error a user can cause with a config, told in one line."""
+"""The error of a config that cannot be used, in one line."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def example_files(example: str) -> dict[PurePosixPath, bytes]:
     Raises
     ------
     ConfigError
-        If there is no such example.
+        If no example has that name.
     """
     folder = examples_folder()
     if example not in list_examples():

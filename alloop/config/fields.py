@@ -1,4 +1,4 @@
-"""What the models know about keys: their names, their types, and which section a path leads to."""
+"""Look up keys in the models of the config: their names, their types, and the section that a path leads to."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sections(types_: tuple[Any, ...]) -> tuple[type[Section], ...]:
 
 
 def every_section(root: type[Section]) -> Iterator[tuple[KeyPath, type[Section]]]:
-    """Yield every section below a model with its path; ``*`` stands for a name or a place in a list."""
+    """Yield every section below a model with its path; ``*`` takes the place of a name or an index."""
     yield from _walk(root, ())
 
 

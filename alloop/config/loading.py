@@ -1,4 +1,4 @@
-"""A config file to a checked config, or one line that says what is wrong with it."""
+"""Load a config file, or say in one line what is wrong with it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class LoadedConfig:
         return self.folder / Path(name).expanduser()
 
     def problem(self, path: KeyPath, what: str) -> Problem:
-        """Return a problem of a key, with the line of the nearest key that stands in the text."""
+        """Return a problem of a key, with the line of the nearest key that is in the text."""
         nearest = path
         while nearest and nearest not in self.lines:
             nearest = nearest[:-1]

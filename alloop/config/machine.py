@@ -14,7 +14,7 @@ ClusterName = Annotated[str, Field(pattern=CLUSTER_NAME, max_length=63)]
 
 
 class BudgetConfig(Section):
-    """What the campaign may spend; none of them is spent silently beyond its limit."""
+    """Limits of what the campaign may spend; none is exceeded silently."""
 
     labels: Count | None = Field(None, description="DFT labels, held-out ones included.")
     dft_core_hours: Positive | None = Field(None, description="Core-hours spent on DFT.")
@@ -28,14 +28,14 @@ class BudgetConfig(Section):
 
 
 class ExecutorCommon(Section):
-    """What every executor can say."""
+    """Keys that every executor has."""
 
     workers: Count = Field(1, description="Workers per node; each runs one task, on one core or ranks_per_label.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where MD, fits and evaluations compute.")
     worker_init: str = Field("", description="Shell lines run before the workers start.")
     ranks_per_label: Count = Field(1, description="MPI ranks of a GPAW label, one core each; 1: no MPI.")
     mpi_command: str = Field(
-        "mpiexec --bind-to none -n {ranks}", description="What starts the ranks; {ranks} stands for their number."
+        "mpiexec --bind-to none -n {ranks}", description="What starts the ranks; {ranks} is replaced by their number."
     )
     mpi_python: str | None = Field(None, description="Python of a GPAW with MPI; null is the Python of the workers.")
 

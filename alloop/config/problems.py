@@ -1,4 +1,4 @@
-"""What pydantic found, in the words of the config."""
+"""Turn pydantic's errors into messages that use the words of the config."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def problems_of(error: ValidationError, root: type[Section], lines: Mapping[KeyP
         if detail["type"] == "missing" and _meant(path, unknown):
             continue
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
-            continue  # pydantic counts the entries that are right, and tells the wrong ones beside it
+            continue  # pydantic counts the entries that are right, and lists the wrong ones separately
         first = path not in unknown
         found.append((first, _line_of(path, lines), _problem(detail, path, types, root, lines)))
     return [problem for *_, problem in sorted(found, key=lambda entry: entry[:2])]
@@ -115,7 +115,7 @@ def _number_hint(text: str) -> str:
     if re.fullmatch(r"[-+]?\d*,\d+", text):
         return "; write a point, not a comma"
     if re.fullmatch(r"[-+]?\d+\.?\d*\s*[A-Za-zÅ°][\w/Å]*", text):
-        return "; the unit stands in the key, so write the number alone"
+        return "; the key names the unit, so write the number alone"
     return ""
 
 

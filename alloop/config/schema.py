@@ -19,7 +19,7 @@ def config_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the schema as it stands in its file."""
+    """Return the text of the schema file."""
     return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -32,7 +32,7 @@ _SCALARS = {
 
 @dataclass(frozen=True)
 class Source:
-    """What stands in a config text.
+    """The data of a config text, and the line of every key.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Settings of studies: work that is asked of a campaign and decides nothing.
+"""Settings of studies, which change no decision of a campaign.
 
 They may change when a campaign resumes. A section has the name of its study.
 """

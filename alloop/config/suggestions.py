@@ -1,4 +1,4 @@
-"""Did you mean: from a key or word that is not known to the one that was probably meant."""
+"""Suggest the key or word that was probably meant in place of an unknown one."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def nearest_key(key: str, known: Iterable[str]) -> str | None:
 
 
 def explain_unknown(key: str, path: KeyPath, candidates: Iterable[type[Section]], root: type[Section]) -> str:
-    """Return what to tell about an unknown key.
+    """Return the message about an unknown key.
 
     Parameters
     ----------
     key : str
         The unknown key.
     path : tuple
-        Path of the section it stands in.
+        Path of its section.
     candidates : iterable of Section types
         What that section may be.
     root : type of Section

@@ -1,4 +1,4 @@
-"""Langevin dynamics of walkers whose cells move."""
+"""Langevin dynamics with a barostat: walkers whose cells change their volume."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ until then no list of neighbours grows without bounds."""
 
 @dataclass(frozen=True, eq=False)
 class Barostat:
-    """What moves the cells.
+    """Settings of the motion of the cells.
 
     Attributes
     ----------
     pressure_GPa : float
         External pressure.
     cell_A : ndarray, shape (3, 3)
-        The potential's own cell, of which those of all walkers are stretched copies.
+        The potential's own cell; the cells of all walkers are stretched copies of it.
     """
 
     pressure_GPa: float

@@ -1,4 +1,4 @@
-"""A batch of walkers in one evaluation of the potential; whoever stops leaves it."""
+"""Move a batch of walkers in one evaluation of the potential; a walker that stops leaves the batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Stop = Literal["nan", "temperature", "contact", "volume"]
 
 
 class Batch:
-    """Walkers of the same atoms that move together, each stopped for itself.
+    """Walkers of the same atoms that move together; each is stopped on its own.
 
     Every step is checked: numbers that are not finite, a kinetic temperature beyond the limit (now, or after the kick
     that the present forces will give, so that no atom is thrown where no neighbour search ends), a contact that is too
@@ -90,7 +90,7 @@ class Batch:
             phase.keep(~going)
 
     def _strayed(self) -> NDArray[np.bool_]:
-        """Return whose cell has left the allowed volumes."""
+        """Return which walkers' cells have left the allowed volumes."""
         low, high = self._limits.volumes
         first = np.array([self._first_stretches[walker] for walker in self.phase.walkers.tolist()])
         relative = (self.phase.stretches / first) ** 3
@@ -99,7 +99,7 @@ class Batch:
 
 
 def _reason(is_nan: bool, is_close: bool, has_strayed: bool) -> Stop:
-    """Return the reason that tells most, of those for which a walker stops."""
+    """Return the most telling of the reasons for which a walker stops."""
     if is_nan:
         return "nan"
     if is_close:

@@ -1,4 +1,4 @@
-"""Walkers that explore: run for a while, looked at by a committee, stopped one by one."""
+"""Run exploring walkers under a committee's leader, let the committee look at them, stop each on its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alloop.dynamics.state import State
 
 
 class CommitteeField(ForceField, Protocol):
-    """The leader of a committee as a force field, and what all its members together do not know."""
+    """The leader of a committee as a force field, and the disagreement of all members."""
 
     def disagreement(
         self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None
@@ -33,7 +33,7 @@ class CommitteeField(ForceField, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """Where a walker is.
+    """The state of a walker at a step.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class ExplorerBatch:
 
 
 ELSEWHERE = -1
-"""Stands for a walker whose state is not the present one of any."""
+"""Number for a state that is not the present one of any walker."""
 
 
 def _method(timestep_fs: float, thermostat_fs: float, barostat: Barostat | None) -> Langevin:

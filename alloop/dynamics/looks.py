@@ -1,4 +1,4 @@
-"""When the whole committee looks next at a walker. Pure."""
+"""Schedule the next look of the whole committee at a walker. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers that belong to a walker, a purpose and a step, and to nothing else."""
+"""Random numbers that depend on a walker, a purpose and a step only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PURPOSES: tuple[Purpose, ...] = ("momenta", "equilibration", "thermostat", "cha
 def generator(seed: int, purpose: Purpose, step: int = 0) -> np.random.Generator:
     """Return the generator of one step of one walker.
 
-    The counter of Philox begins at the step, so there is no state of a generator that a segment would have to hand to
+    The counter of Philox begins at the step, so no generator has a state that a segment would have to hand to
     the next one, and what one walker draws depends on no other (Salmon et al., SC '11,
     https://doi.org/10.1145/2063384.2063405).
     """

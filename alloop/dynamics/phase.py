@@ -1,4 +1,4 @@
-"""Many walkers at once: their points of phase space as the rows of arrays."""
+"""Positions, momenta and thermostats of many walkers, as the rows of arrays."""
 
 from __future__ import annotations
 

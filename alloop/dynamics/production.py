@@ -1,4 +1,4 @@
-"""Production runs: a batch of walkers, sampled for what transport needs of them."""
+"""Run production molecular dynamics of a batch of walkers, and record trajectories for transport."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ProductionSettings:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What came of one walker.
+    """The outcome of one walker.
 
     Attributes
     ----------

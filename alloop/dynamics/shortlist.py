@@ -1,4 +1,4 @@
-"""The best few of a long series, not too close to each other."""
+"""Keep the steps of the highest scores of a long series, at a distance from each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What molecular dynamics continues from."""
+"""The state from which molecular dynamics continues: positions, momenta and cell."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class State:
         return all(bool(np.isfinite(array).all()) for array in (self.positions_A, self.momenta, self.cell_A))
 
     def temperature(self) -> float:
-        """Return the kinetic temperature (K) of the 3N-3 degrees of freedom beside the centre of mass."""
+        """Return the kinetic temperature (K) of the 3N-3 degrees of freedom without the centre of mass."""
         return kinetic_temperature(self.momenta, self.to_atoms().get_masses())
 
     def volume(self) -> float:

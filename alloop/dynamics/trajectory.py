@@ -1,4 +1,4 @@
-"""What transport needs of a production run, compactly: mobile ions often, all atoms seldom."""
+"""Store a production run compactly for transport: frequent samples of mobile ions, rare ones of all atoms."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def concatenate(segments: Sequence[Trajectory]) -> Trajectory:
     Raises
     ------
     ValueError
-        If there is no segment, or one does not begin where the one before ended.
+        If no segment is given, or one does not begin where the one before ended.
     """
     if not segments:
         raise ValueError("no segment to join")

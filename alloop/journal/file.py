@@ -1,6 +1,6 @@
 """The journal's SQLite file: how it is opened for writing and for reading, on a local and on a shared file system.
 
-Locally it has a write-ahead log, and readers look into the live file. The log needs memory that writer and readers
+Locally it has a write-ahead log, and readers open the live file. The log needs memory that writer and readers
 share, which ends at the host. On a file system that other hosts see it has a rollback journal, the driver has it for
 itself, and readers get a snapshot: a copy of the file that is replaced as a whole every few seconds.
 """

@@ -1,1 +1,1 @@
-"""Single points of frames: GPAW in plane waves, or any ASE calculator."""
+"""Label frames: single points by GPAW in plane waves, or by any ASE calculator."""

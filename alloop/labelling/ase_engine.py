@@ -1,4 +1,4 @@
-"""Any ASE calculator."""
+"""The label engine of ``engine: ase``: any ASE calculator."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def make_calculator(label: AseLabel) -> Any:
     Raises
     ------
     CodeMismatchError
-        If it cannot be made: that does not depend on a frame, so it is a matter of the machine.
+        If it cannot be made: that does not depend on a frame, so the machine is at fault.
     """
     try:
         return calculator_class(label.calculator)(**deepcopy(label.arguments))
@@ -120,7 +120,7 @@ def make_calculator(label: AseLabel) -> Any:
 
 @contextmanager
 def _blaming_the_right_one(label: AseLabel) -> Iterator[None]:
-    """Tell apart what a program says of a frame, and what the machine lacks."""
+    """Turn errors of a calculator into failures of the frame or faults of the machine."""
     try:
         yield
     except SCFError as error:
@@ -143,7 +143,7 @@ def calculator_class(path: str) -> Any:
     Raises
     ------
     ValueError
-        In one line, if there is no such thing.
+        In one line, if it cannot be imported or is not a class.
     """
     module, _, name = path.partition(":")
     try:

@@ -1,4 +1,4 @@
-"""What alloop asks of a label engine.
+"""The protocol of a label engine.
 
 A new engine takes two files: a model of its settings in ``alloop/config/label.py``, and a file
 ``alloop/labelling/NAME_engine.py`` with a subclass of `LabelEngine` or `PythonEngine` and its one instance, `ENGINE`.

@@ -1,4 +1,4 @@
-"""Errors that every label engine raises, and which of them are answers."""
+"""Errors that every label engine raises, and the list of those that are answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CodeMismatchError(Exception):
 
 
 class RanksError(Exception):
-    """The program of a calculation, or its ranks, could not work, or left no answer."""
+    """The program of a calculation, or its ranks, did not start or left no answer."""
 
 
 FORESEEN: dict[str, type[Exception]] = {

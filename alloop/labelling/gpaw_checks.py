@@ -1,4 +1,4 @@
-"""What is wrong with GPAW settings, found without a calculation."""
+"""Check GPAW settings without a calculation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PAW datasets and functionals, as the installed GPAW finds them."""
+"""Find the PAW datasets and functionals of the installed GPAW."""
 
 from __future__ import annotations
 

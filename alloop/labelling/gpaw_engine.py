@@ -1,4 +1,4 @@
-"""GPAW in plane waves."""
+"""The label engine of ``engine: gpaw``: GPAW in plane waves."""
 
 from __future__ import annotations
 

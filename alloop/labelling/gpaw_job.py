@@ -1,4 +1,4 @@
-"""One GPAW calculation, and the only way alloop calls GPAW: inside a worker, or as a program on one rank or many.
+"""Run one GPAW calculation, inside a worker or as a program on one rank or many; nothing else calls GPAW.
 
 ``python -m gpaw python gpaw_job.py FOLDER`` reads ``job.json`` there and writes ``answer.json``. This file imports GPAW
 and ASE and nothing of alloop, so the GPAW of any site can run it.
@@ -146,7 +146,7 @@ def dataset_digest(name: str) -> str:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file is missing.
     """
     from gpaw.setup_data import search_for_file
 

@@ -1,4 +1,4 @@
-"""From the config's words to GPAW's."""
+"""Translate the ``label`` section into keywords of GPAW."""
 
 from __future__ import annotations
 

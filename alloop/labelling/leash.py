@@ -1,4 +1,4 @@
-"""Run a command that cannot outlive the process that asked for it, nor leave anything behind.
+"""Run a command that ends with the process that asked for it, and leaves no process behind.
 
 ``python -m alloop.labelling.leash PID COMMAND...`` ends, with all that the command started on this machine, when the
 command ends, when process PID is gone, or on SIGTERM. Launchers of ranks start daemons and sessions of their own; the

@@ -1,4 +1,4 @@
-"""Calculations as programs of their own: on several ranks, and with a limit of time that holds whatever they do."""
+"""Run calculations as programs of their own, on several ranks and with a time limit."""
 
 from __future__ import annotations
 

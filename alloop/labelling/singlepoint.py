@@ -1,4 +1,4 @@
-"""What every engine returns."""
+"""Records of the results that every label engine returns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Structures and what may be asked of them."""
+"""Structures: contacts, electron counts, rattled copies, supercells."""

@@ -1,4 +1,4 @@
-"""Weights & Biases as a view of the journal: one thread publishes, the loop only puts things on its queue.
+"""Publish a campaign at Weights & Biases: one thread publishes, the loop only puts rows on its queue.
 
 A run keeps its id for the life of the campaign. Every driver writes a new segment of it, online or offline, and a
 segment begins where the earlier ones end, by the ``seq`` of their rows; what was lost with a killed process is

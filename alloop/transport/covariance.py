@@ -1,4 +1,4 @@
-"""How far the mean squared displacements of a finite run stray, and together."""
+"""Covariance of the mean squared displacements of a finite run, and lines fitted with it."""
 
 from __future__ import annotations
 

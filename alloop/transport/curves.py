@@ -1,4 +1,4 @@
-"""The thinned curves that a report draws."""
+"""Thin the curves of displacements, pairs and energy that a report draws."""
 
 from __future__ import annotations
 

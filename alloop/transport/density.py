@@ -194,7 +194,7 @@ def paths_of(runs: Sequence[Trajectory], skip_ps: float = 0.0, start: Floats | N
     Raises
     ------
     ValueError
-        If there is no run, nothing is left of one, there are no mobile ions, or the runs differ in atoms, temperature,
+        If no run is given, nothing is left of one, there are no mobile ions, or the runs differ in atoms, temperature,
         interval or cell.
     """
     first = _checked(runs)

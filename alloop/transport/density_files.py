@@ -1,4 +1,4 @@
-"""Densities and sites as files that other programs read (VESTA, OVITO, pymatgen, ASE)."""
+"""Write densities and sites as files that other programs read (VESTA, OVITO, pymatgen, ASE)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write_density_files(folder: Path, result: DensityResult, grid_per_A3: Floats
     grid_per_A3 : ndarray
         The number density (Å⁻³) it returned with it.
     start : ase.Atoms
-        The starting structure, in the simulated cell. Its immobile atoms are written beside the density.
+        The starting structure, in the simulated cell. Its immobile atoms are written with the density.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def chgcar(density: DensitySummary, grid_per_A3: Floats, framework: Atoms) -> by
     structure = _structure(framework, density)
     volume = Volume(data=grid_per_A3 * structure.volume, lattice=structure.lattice, label="number density times volume")
     with tempfile.TemporaryDirectory() as folder:
-        # GEMDAT writes beside a name of its own choice
+        # GEMDAT writes a file next to it under a name of its own choice
         volume.to_vasp_volume(structure, filename=str(Path(folder) / "density.vasp"))
         return (Path(folder) / "density.vasp").read_bytes()
 

@@ -1,4 +1,4 @@
-"""Diffusivities from walks, with error bars from a model of free diffusion and from what independent parts say."""
+"""Diffusivities from walks, with error bars from a model of free diffusion and from independent parts of the runs."""
 
 from __future__ import annotations
 

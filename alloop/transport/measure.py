@@ -1,4 +1,4 @@
-"""Runs in, transport out: every temperature answers with numbers, or with why it cannot."""
+"""Measure transport from production runs: numbers at every temperature, or why there are none."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _too_few(
 
 
 def _unphysical(answers: Sequence[AtTemperature]) -> str | None:
-    """Return why the model is not to be believed. A solid may melt, but not at every temperature."""
+    """Return why the model cannot be trusted. A solid may melt, but not at every temperature."""
     broken = [answer for answer in answers if answer.numbers.unphysical]
     serious = [answer for answer in broken if not answer.melted]
     if not serious and len(broken) < len(answers):

@@ -1,4 +1,4 @@
-"""Where a summary of transport holds the quantities that rungs are compared by (`policies.stopping.transport`)."""
+"""Read the quantities that rungs are compared by (`policies.stopping.transport`) from a summary of transport."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class TemperatureTransport(Record):
     unphysical : str or None
         Why the runs describe no solid that can exist; None when they do.
     notes : tuple of str
-        What a reader should know besides.
+        Further remarks for a reader.
     """
 
     temperature_K: float

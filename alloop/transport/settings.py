@@ -1,4 +1,4 @@
-"""What is measured, and when a run counts as measured at all."""
+"""Settings of a transport measurement, and the limits at which a run does not count as measured."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class MeasureSettings:
     min_contact : float
         Shortest distance ever seen, in sums of covalent radii, below which atoms have merged.
     max_drift_meV_per_atom_ps : float
-        Drift of the conserved energy beyond which a run is not to be believed (meV/atom/ps), if it stands out from
-        what the energy fluctuates by.
+        Drift of the conserved energy (meV/atom/ps) beyond which a run cannot be trusted, if the drift is also larger
+        than the fluctuation of the energy.
     max_kinetic_ratio : float
         A kinetic temperature so many times its target says that a run exploded.
     g_r_reach_A : float

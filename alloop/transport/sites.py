@@ -1,4 +1,4 @@
-"""Where mobile ions stay, and how often they jump from one site to another."""
+"""Find the sites of mobile ions, their occupancies, and the jumps between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether runs describe a solid that can exist: contacts, energy, temperature, framework."""
+"""Check whether runs describe a solid that can exist: contacts, energy, temperature, framework."""
 
 from __future__ import annotations
 

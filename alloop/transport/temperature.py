@@ -1,4 +1,4 @@
-"""The runs at one temperature: from samples to numbers, and whether these can be believed."""
+"""Measure transport of the runs at one temperature, and say whether the numbers can be trusted."""
 
 from __future__ import annotations
 

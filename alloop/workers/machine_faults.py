@@ -45,7 +45,7 @@ class Fault:
 
 
 def find_fault(error: BaseException, losses: Counter[bytes]) -> Fault:
-    """Return what is to be said of an error of the machinery.
+    """Return the cause and the cost of an error of the machine.
 
     Parameters
     ----------

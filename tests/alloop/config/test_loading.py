@@ -38,7 +38,7 @@ BROKEN_KEYS = [
 ]
 BROKEN_VALUES = [
     ("timestep_fs: 2.0", "timestep_fs: -2", "explore.timestep_fs: ", "must be greater than 0 (it is -2)"),
-    ("timestep_fs: 2.0", "timestep_fs: 2 fs", "explore.timestep_fs: ", "the unit stands in the key"),
+    ("timestep_fs: 2.0", "timestep_fs: 2 fs", "explore.timestep_fs: ", "the key names the unit"),
     ("timestep_fs: 2.0", "timestep_fs: 2,5", "explore.timestep_fs: ", "a point, not a comma"),
     ("timestep_fs: 2.0", "timestep_fs: .nan", "explore.timestep_fs: ", "finite"),
     ("timestep_fs: 2.0", "timestep_fs: 1e999", "explore.timestep_fs: ", "finite"),
