@@ -1,5 +1,6 @@
 """Which fits a campaign wants: pre-training, members of committees, fits of rungs."""
 
+from alloop.decisions import task_requests
 from alloop.journal.events import LabelsImported
 from tests.support.histories import History
 from tests.support.plans import contexts, purposes, wanted
@@ -61,3 +62,16 @@ def test_a_fit_that_failed_is_tried_again_twice_with_the_same_context():
         assert contexts(history, names[0])[0] == first
         history.do(names[0], first, reason="diverged")
     assert tried == ["fit/g0/m1", "fit/g0/m1/again1", "fit/g0/m1/again2"]
+
+
+def test_every_fit_builds_the_request_of_its_own_member_rung_and_attempt():
+    history = History().atoms().labelled(6).opened(rung=6)
+    state, charter = history.state, history.charter
+    history.do("fit/g0/m2", {"rung": None, "generation": 0, "member": 2}, reason="diverged")
+    (generation,), rung = state.generations, state.rungs[6]
+    assert {task.purpose: task.build() for task in wanted(history, "fit")} == {
+        "fit/r6/f0": task_requests.rung_fit(charter, state, rung, 0),
+        "fit/g0/m1": task_requests.member(charter, state, generation, 1),
+        "fit/g0/m2/again1": task_requests.member(charter, state, generation, 2, attempt=1),
+        "fit/r6/f1": task_requests.rung_fit(charter, state, rung, 1),
+    }

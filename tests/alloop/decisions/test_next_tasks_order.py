@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from alloop.decisions.next_tasks import plan
 from alloop.decisions.stages import Stage, Wanted
-from alloop.journal.events import CodeDriftFound, ConfigChanged, SubsetRecord, SubsetsDrawn, VerdictReached
+from alloop.journal.events import (
+    CodeDriftFound,
+    ConfigChanged,
+    SelectionAsked,
+    SubsetRecord,
+    SubsetsDrawn,
+    VerdictReached,
+)
 from alloop.tasks.contract.evaluate import EVALUATE
 from tests.support.histories import WALKERS, History
 
@@ -31,6 +38,14 @@ def busy(**settings):
     history = History(measure=MEASURE, heldout={"minimum": 4, "from_generation": 0}, **settings)
     history.atoms().labelled(6).fitted(rung=6).heldout(4).labelled(6).opened(rung=12).labelled(1).pending(1)
     return history.produced("r6", fit=1).judged(6)
+
+
+def test_every_planned_task_builds_a_request_of_the_kind_and_for_the_slot_that_it_names():
+    history = busy()
+    history.say(SelectionAsked(number=history.state.selections, generation=0, oldest=0, count=1, seed=1))
+    built = [(task.purpose.partition("/")[0], task.slot_kind, task.build()) for task in planned(history)]
+    assert {kind for kind, *_ in built} >= {"fit", "calibrate", "select", "label", "evaluate", "measure", "produce"}
+    assert [(request.kind, request.slot_kind) for *_, request in built] == [(kind, slot) for kind, slot, _ in built]
 
 
 # -- slots -------------------------------------------------------------------------------------------------------

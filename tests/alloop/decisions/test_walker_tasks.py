@@ -32,6 +32,13 @@ def test_held_out_frames_on_offer_and_walkers_under_way_count_as_frames():
     assert sorted(heldout_walkers(history)) == sorted(HELDOUT_WALKERS[2:])
 
 
+def test_a_held_out_walker_under_way_is_not_begun_twice_however_many_frames_are_needed():
+    history = with_committee(heldout={"from_generation": 0, "minimum": 20})
+    for number, walker in enumerate(HELDOUT_WALKERS):
+        history.explore(walker)
+        assert sorted(heldout_walkers(history)) == sorted(HELDOUT_WALKERS[number + 1 :])
+
+
 def test_held_out_walkers_wait_for_the_generation_that_may_draw():
     history = with_committee(heldout={"from_generation": 1})
     assert heldout_walkers(history) == []
