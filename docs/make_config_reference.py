@@ -19,7 +19,7 @@ REFERENCE = Path(__file__).with_name("config.md")
 HEAD = """\
 # The config, key by key
 
-Written by `docs/make_config_reference.py` from the models; do not edit. The unit of a value stands at the end of its
+Written by `docs/make_config_reference.py` from the models; do not edit. The unit of a value is at the end of its
 key: `_K`, `_fs`, `_eV`, `_A` (Å), `_eV_per_A` (eV/Å), `_GPa`, `_h`, `_s`. An unknown key is an error. Relative paths
 start at the folder of the config.
 

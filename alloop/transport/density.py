@@ -1,4 +1,4 @@
-"""Where the mobile ions are: their number density on a grid, from production runs of one temperature.
+"""Number density of the mobile ions on a grid, from production runs of one temperature.
 
 Normalisation. The grid holds the *number density* n (Å⁻³): its integral over the cell of the grid is the number of
 mobile ions N in that cell. The *probability density* P = n / N (Å⁻³) integrates to 1. A density has the unit Å⁻³ in

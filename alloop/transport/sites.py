@@ -222,7 +222,7 @@ def density_maxima(density: Floats, cell_A: Floats, settings: DensitySettings) -
         return_occupancies=True,
         n_frames=1000,
     )
-    places = structure.frac_coords - 0.5 / shape  # a value stands for its grid point, not for a voxel that begins there
+    places = structure.frac_coords - 0.5 / shape  # a value belongs to its grid point, not to a voxel that begins there
     held = np.array([1000.0 * site.species.num_atoms for site in structure])
     nearest = lattice.get_all_distances(places, peaks / shape)
     index = nearest.argmin(axis=1)
