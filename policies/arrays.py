@@ -1,4 +1,4 @@
-"""Arrays that do not change after they were handed over."""
+"""Make arrays read-only."""
 
 from __future__ import annotations
 

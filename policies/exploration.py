@@ -1,4 +1,4 @@
-"""Which walker moves next, and from where."""
+"""Choose which walkers move next, and from where."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class WalkerView:
-    """What a policy may know of a walker.
+    """The state of a walker that a policy may use.
 
     Attributes
     ----------

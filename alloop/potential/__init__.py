@@ -1,1 +1,1 @@
-"""MACE: foundations, training, model files and the committee."""
+"""MACE models: load, fit and evaluate them; the committee."""

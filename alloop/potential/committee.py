@@ -1,4 +1,4 @@
-"""Several models on one graph: the leader drives, all together say where they do not know."""
+"""Evaluate a committee: its leader gives energies and forces, all members together the disagreement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alloop.potential.models.runtime import DTYPES
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What one model says of one frame.
+    """Energy, forces and stress of one model for one frame.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What the whole committee says of one frame.
+    """The leader's prediction for one frame, and the disagreement of the members.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Committee:
     Raises
     ------
     ValueError
-        If there is no model, or if they differ in elements, cutoff or head.
+        If no model is given, or if they differ in elements, cutoff or head.
     """
 
     def __init__(self, models: Sequence[torch.nn.Module], *, device: str, dtype: str) -> None:

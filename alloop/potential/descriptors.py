@@ -1,4 +1,4 @@
-"""What a model sees around each atom: its invariant features, by element."""
+"""Describe the environment of each atom by a model's invariant features, by element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the members of a committee do not agree."""
+"""The disagreement of a committee about the force on each atom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames as MACE sees them: neighbours within the cutoff, species as one-hot rows."""
+"""Turn frames into MACE's graphs: neighbours within the cutoff, species as one-hot rows."""
 
 from __future__ import annotations
 

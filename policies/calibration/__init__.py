@@ -1,4 +1,4 @@
-"""What a disagreement of the committee means: the error of the leader's forces, learnt from labels."""
+"""Calibrate the disagreement of a committee: learn from labels which force error of the leader it means."""
 
 from policies.calibration.scales import (
     COVERAGE,

@@ -1,4 +1,4 @@
-"""Whether expected errors can be believed: predictions against labels that the prediction did not know."""
+"""Test expected errors on labels that they were not fitted to, and say whether they can be trusted."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ReliabilityRow:
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """A calibration, how it fared on labels that it did not know, and where it is not to be trusted.
+    """A calibration, how it fared on labels that it was not fitted to, and where it cannot be trusted.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ def _clustered(values: Floats, weight: Floats, frame: tuple[str, ...]) -> tuple[
 
 
 def _doubt(species: str, calibration: Calibration, overall: list[ReliabilityRow]) -> str:
-    """Return why a species is not to be trusted; empty if it is."""
+    """Return why the expected errors of a species cannot be trusted; empty if they can."""
     fitted = calibration.of(species)
     if fitted.frames < FEWEST_FRAMES:
         return f"{fitted.frames} labelled frames, {FEWEST_FRAMES} are needed"

@@ -1,4 +1,4 @@
-"""What a disagreement of the committee means: the error of the leader's forces, learnt from labels.
+"""Calibrate the disagreement of a committee: learn from labels which force error of the leader it means.
 
 Every label comes with the disagreement that was known before it. For each species the map from disagreement d to the
 scale of the error is

@@ -1,4 +1,4 @@
-"""Which offered frames are worth a label: what a policy is given, what it answers, and what it must be able to do."""
+"""Choose which offered frames are labelled: the contract of a policy, and the built-in policies."""
 
 from policies.selection.contract import (
     OFFERED_BLIND,

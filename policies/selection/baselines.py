@@ -1,4 +1,4 @@
-"""Selections that every other has to beat."""
+"""Baseline selections that every other must beat: random, and uniform over expected errors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class UniformSelection:
     Raises
     ------
     ValueError
-        If there is no bin.
+        If the number of bins is less than 1.
     """
 
     def __init__(self, bins: int = 5) -> None:

@@ -1,4 +1,4 @@
-"""Which offered frames are worth a label: what a policy is given, what it answers, and what it must be able to do.
+"""The contract of a selection policy: the candidates it gets, the selection it returns, the methods it has.
 
 The policies themselves are in `policies.selection.disagreement` and `policies.selection.baselines`; probes, which no
 policy has a say in, are drawn in `policies.selection.probing`.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from policies.arrays import frozen, frozen_floats
 
 OFFERED_BLIND = ("initial", "random")
-"""Reasons of offers that no committee had a say in."""
+"""Reasons of offers that do not depend on a committee."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Candidates:
     Raises
     ------
     ValueError
-        If the lengths differ, an id stands twice, a frame is apart from itself, or `quiet` is negative.
+        If the lengths differ, an id is there twice, a frame is apart from itself, or `quiet` is negative.
     """
 
     ids: tuple[str, ...]
@@ -89,7 +89,7 @@ class Candidates:
         if any(len(values) != n for values in fields):
             raise ValueError(f"candidates: every field needs {n} entries, one for each id")
         if len(set(self.ids)) != n:
-            raise ValueError("candidates: an id stands twice")
+            raise ValueError("candidates: an id is there twice")
         if self.separation is not None and self.separation.shape != (n, n):
             raise ValueError(f"candidates: separation needs the shape ({n}, {n}), got {self.separation.shape}")
         if self.separation is not None and self.separation.diagonal().any():
@@ -159,7 +159,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Selection:
-    """What became of the candidates.
+    """The chosen and the rejected candidates.
 
     A chosen frame is labelled. A rejected frame is out for good, with a countable reason. A frame that is neither
     waits: it stays a candidate of the next selection.

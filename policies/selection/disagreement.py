@@ -1,4 +1,4 @@
-"""The default selection: where an element is expected to be wrong, and nothing like it has been labelled."""
+"""The default selection: frames with large expected errors that are unlike all labelled frames."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class DisagreementSelection:
         return merit
 
     def _apart(self, candidates: Candidates, order: Sequence[int], picked: Sequence[int]) -> list[int]:
-        """Return, in their order, frames of which none is nearly the same as another or as a picked one."""
+        """Return, in their order, frames that are not nearly the same as another of them or as a picked one."""
         if candidates.separation is None:
             return list(order)
         kept: list[int] = []

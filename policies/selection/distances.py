@@ -1,4 +1,4 @@
-"""How unlike frames are: distances between the environments of their atoms, element by element."""
+"""Measure how unlike frames are, by distances between the environments of their atoms, element by element."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def novelty_and_separation(
 def typical_distances(frames: Sequence[Environments]) -> dict[str, float]:
     """Return, by element, the median distance of an atom to the nearest of its element in another frame.
 
-    Copies, at a distance of 0, do not count; an element of which there is nothing else has a typical distance of 1.
+    Copies, at a distance of 0, do not count; an element without any other atom has a typical distance of 1.
     The median is over at most 2000 atoms of an element, always the same ones. Elements that fewer than two frames have
     are left out.
     """

@@ -1,4 +1,4 @@
-"""Which candidates may be labelled at all, and why the others may not."""
+"""Sort candidates into those that may be labelled and those that are rejected, with the reason."""
 
 from __future__ import annotations
 

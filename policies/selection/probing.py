@@ -1,4 +1,4 @@
-"""Random probes: labels for frames that nobody wanted, so that overconfidence is caught."""
+"""Draw random probes: frames labelled whatever the policy says, so that overconfidence is found."""
 
 from __future__ import annotations
 

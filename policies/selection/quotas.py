@@ -1,4 +1,4 @@
-"""Nobody takes everything: how ranked frames are balanced over compositions and capped for each walker."""
+"""Balance ranked frames over compositions, and limit the frames of each walker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing frames at random such that the probability of each is known."""
+"""Draw frames at random with known probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether more data still changes the answer."""
+"""Decide whether more data still changes the answer."""
 
 from policies.stopping.ladder import (
     LadderStopping,

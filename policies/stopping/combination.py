@@ -1,4 +1,4 @@
-"""A number that several fits predict, each from dynamics with an error of their own: its mean and its error bar.
+"""Combine a number over several fits, each with an error from its own dynamics: the mean and its error bar.
 
 Fit f of a rung gives x_f = truth + model error + error of its dynamics, and an estimate s_f of the latter. The
 scatter between fits holds both errors, so with F fits, their mean x and::

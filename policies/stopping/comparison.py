@@ -1,4 +1,4 @@
-"""Two rungs of the ladder compared, metric by metric: held-out errors, then transport.
+"""Compare two rungs of the ladder, metric by metric: held-out errors, then transport.
 
 The error bar of a held-out error holds the spread between fits and between held-out walkers
 (`policies.stopping.resampling`), that of transport the spread between fits and the error of the dynamics

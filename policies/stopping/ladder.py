@@ -1,4 +1,4 @@
-"""Whether more data still changes the answer.
+"""The default stopping policy: it decides whether more data still changes the answer.
 
 The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.stopping.judgement`) on
 the held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict;

@@ -1,4 +1,4 @@
-"""One rung of the ladder: what is known of its fits, and its row in a table."""
+"""The evidence of one rung of the ladder, and its row in a table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNITS = {"energy RMSE": "meV/atom", "force RMSE": "meV/Å"}
 
 @dataclass(frozen=True, eq=False)
 class RungEvidence:
-    """What is known of one rung: the errors of its fits on the held-out frames, and the transport they predict.
+    """The evidence of one rung: the errors of its fits on the held-out frames, and the transport they predict.
 
     A rung whose fits failed is evidence too: pass empty arrays of shape (0, 0) and no clusters.
 

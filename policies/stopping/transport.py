@@ -181,7 +181,7 @@ class TransportRow:
     sigma_S_per_cm : float or None
         The conductivity itself, ``exp(ln_sigma)``.
     unmeasured, unphysical : str or None
-        Why there is no number, or none to be believed.
+        Why there is no number, or none that can be trusted.
     """
 
     system: str

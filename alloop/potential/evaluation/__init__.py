@@ -1,1 +1,1 @@
-"""Energies and forces of MACE models, fast and checked."""
+"""Evaluate MACE models: fast forms, each checked against MACE before it is used."""

@@ -1,4 +1,4 @@
-"""Whether a faster way to evaluate a model agrees with MACE: asked when a model is first used."""
+"""Check that a faster form of a model agrees with MACE, when the model is first used."""
 
 from __future__ import annotations
 

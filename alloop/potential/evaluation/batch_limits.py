@@ -1,4 +1,4 @@
-"""How many atoms and walkers one evaluation holds, by the kind of device."""
+"""Limit the atoms and walkers of one evaluation, by the kind of device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Split a batch of walkers into evaluations, into smaller ones once memory has run out."""
+"""Split a batch of walkers into evaluations that fit into memory."""
 
 from __future__ import annotations
 

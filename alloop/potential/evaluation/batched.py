@@ -1,4 +1,4 @@
-"""One model, or a committee, for many walkers of the same atoms in one evaluation."""
+"""Evaluate a model or a committee for many walkers of the same atoms at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one model is evaluated on a graph: in its fastest form that agrees with MACE."""
+"""Evaluate one model on a graph, in its fastest form that agrees with MACE."""
 
 from __future__ import annotations
 

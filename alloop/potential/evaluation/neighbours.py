@@ -1,4 +1,4 @@
-"""Neighbours of moving atoms: lists with a skin, made anew only when an atom has moved through half of it."""
+"""Neighbour lists of moving atoms, with a skin: made again only when an atom has moved through half of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SKIN_A = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Pairs of atoms within the cutoff, those of one receiver beside each other.
+    """Pairs of atoms within the cutoff, those of one receiver next to each other.
 
     Attributes
     ----------

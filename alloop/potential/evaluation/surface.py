@@ -1,4 +1,4 @@
-"""What a model says of a graph: its potential-energy surface there, to the first derivative."""
+"""The record of a model's energy and its derivatives on a graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alloop.potential.evaluation.neighbours import Edges
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """What one model says.
+    """Energy of a graph by one model, and its derivatives.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Ways to fit a foundation without losing what it knows; whichever is taken, it ends as a plain model of one head."""
+"""Fine-tune a foundation by replay, frozen parts or low-rank changes; each ends as a plain model of one head."""
 
 from __future__ import annotations
 

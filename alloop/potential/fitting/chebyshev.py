@@ -1,4 +1,4 @@
-"""Smooth functions of the distance by their values at a few nodes."""
+"""Interpolate smooth functions of the distance from their values at Chebyshev nodes."""
 
 from __future__ import annotations
 

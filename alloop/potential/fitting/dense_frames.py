@@ -1,4 +1,4 @@
-"""Labelled frames as dense arrays: all that a fit needs of their geometry, worked out once before the first step."""
+"""Turn labelled frames into dense arrays: the geometry that a fit needs, computed once before the first step."""
 
 from __future__ import annotations
 

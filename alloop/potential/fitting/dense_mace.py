@@ -1,4 +1,4 @@
-"""MACE models with scalar messages as a few dense products, in weights that are being fitted."""
+"""Evaluate MACE models with scalar messages as a few dense products, while their weights are fitted."""
 
 from __future__ import annotations
 

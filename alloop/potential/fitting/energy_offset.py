@@ -1,4 +1,4 @@
-"""The constant in a model's energies, which a fit to forces does not determine."""
+"""Set the constant in a model's energies, which a fit to forces does not determine."""
 
 from __future__ import annotations
 

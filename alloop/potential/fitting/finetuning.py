@@ -1,4 +1,4 @@
-"""A foundation made ready to be fitted: the elements of the campaign, one head, the same potential."""
+"""Prepare a foundation for a fit: only the elements of the campaign, one head, the same potential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit makes small: the deviations of a model from labels, found by MACE or by its dense form."""
+"""The objective of a fit: deviations of a model from labels, computed by MACE or by its dense form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting a MACE model: MACE's loss, optimiser and averaging, our own schedule, checks and stop."""
+"""Fit a MACE model with MACE's loss and optimiser, and our own schedule, checks and early stopping."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PROGRESS = 0.995
 
 
 class DivergedError(Exception):
-    """The loss is no longer a number."""
+    """The loss became infinite or not a number."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a fit went."""
+    """The outcome of a fit."""
 
     steps: int
     stopped: Literal["schedule", "patience"]

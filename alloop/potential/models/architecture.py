@@ -1,4 +1,4 @@
-"""What a MACE model is made of, as plain data that rebuilds it."""
+"""Describe a MACE model as plain data, and build it again from the description."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _templates: dict[str, torch.nn.Module] = {}
 
 
 class ArchitectureError(Exception):
-    """A model that alloop cannot describe or rebuild."""
+    """Alloop cannot describe or rebuild a model."""
 
 
 def describe_model(module: torch.nn.Module) -> dict[str, Any]:

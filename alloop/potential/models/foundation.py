@@ -1,4 +1,4 @@
-"""Foundation models: found, fetched once, checked, and reduced to what a campaign needs."""
+"""Find foundation models, fetch them once, check them, and place them in a campaign's folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_BYTES = 8 << 30
 
 
 class FoundationError(Exception):
-    """A foundation model that cannot be had or used; the message is one line for the user."""
+    """A foundation model cannot be found, fetched or used; the message is one line for the user."""
 
 
 def resolve_foundation(
@@ -44,7 +44,7 @@ def resolve_foundation(
     """Place a foundation at ``<campaign_root>/foundation/<sha256>.model`` and say what it is.
 
     Called once before any work starts. A named model is downloaded into MACE's own cache unless it is there. A resumed
-    campaign needs neither network nor cache: the checksums of the models this user fetched are remembered beside the
+    campaign needs neither network nor cache: the checksums of the models this user fetched are kept next to the
     cache, and the campaign's own copy is opened only if it has one of them.
 
     Parameters
@@ -141,7 +141,7 @@ def check_foundation_name(name: str) -> None:
     """
     if name not in mace_mp_urls:
         mend = hint(name, mace_mp_urls, f"known: {', '.join(mace_mp_urls)}")
-        what = f"there is no foundation `{name}`; {mend}"
+        what = f"no foundation has the name `{name}`; {mend}"
         raise FoundationError(f"{what} (a file is named as foundation: {{path: ..., sha256: ...}})")
 
 

@@ -1,4 +1,4 @@
-"""Models on disk: our own format for ourselves, MACE's for everybody else."""
+"""Write and read model files: our own format inside a campaign, MACE's for exports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_MODEL_BYTES = 1 << 30
 
 
 class ModelFileError(Exception):
-    """A file that is not a model of ours."""
+    """The file is not a model in alloop's format."""
 
 
 def write_model(path: Path, model: torch.nn.Module, *, below: Path | None = None) -> str:
@@ -127,7 +127,7 @@ def file_sha256(path: Path) -> str:
 def export_mace_model(model: torch.nn.Module, path: Path) -> None:
     """Write a model as MACE does, for ``mace.calculators.MACECalculator`` and every tool that reads MACE models.
 
-    Such a file is a pickle: whoever loads it trusts whoever wrote it.
+    Such a file is a pickle: who loads it must trust its author.
     """
     buffer = io.BytesIO()
     torch.save(rebuilt(model), buffer)

@@ -1,4 +1,4 @@
-"""Torch as alloop uses it: its precisions, one thread, and models built from a precision and a seed."""
+"""Set up Torch: its precisions, one thread, and models built from a precision and a seed."""
 
 from __future__ import annotations
 
