@@ -8,7 +8,8 @@ from typing import Any
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import Wanted, plan
 from alloop.journal.events import FramesSelected
-from tests.support.histories import History, calibration_summary, offer, produced_walker
+from tests.support.histories import History
+from tests.support.summaries import calibration_summary, offer, produced_walker
 
 Draw = Callable[[int], int]
 """Draws a number below another one."""

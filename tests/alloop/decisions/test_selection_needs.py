@@ -20,7 +20,8 @@ from alloop.decisions.selection_needs import (
     starving,
 )
 from alloop.journal.events import HeldoutDrawn, LabelsImported, PolicyChanged
-from tests.support.histories import HELDOUT_WALKERS, WALKERS, History, calibration_summary
+from tests.support.histories import HELDOUT_WALKERS, WALKERS, History
+from tests.support.summaries import calibration_summary
 
 
 def workers(count):

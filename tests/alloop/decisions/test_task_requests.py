@@ -8,7 +8,8 @@ from alloop.decisions import task_requests
 from alloop.decisions.production_runs import Measurement, next_segments
 from alloop.decisions.walkers import next_segment
 from alloop.journal.events import LabelsImported, SubsetRecord, SubsetsDrawn
-from tests.support.histories import HELDOUT_WALKERS, ROCK_SALT, WALKERS, History, calibration_summary
+from tests.support.histories import HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
+from tests.support.summaries import calibration_summary
 
 CODE = {"gpaw": "1", "setup_Na": "n", "setup_Cl": "c", "setup_K": "k"}
 TWO_SALTS = {"A": ROCK_SALT, "B": bulk("KCl", "rocksalt", 6.3)}

@@ -11,7 +11,8 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.state.fold_ladder import measure_anew
-from tests.support.histories import History, produced_walker
+from tests.support.histories import History
+from tests.support.summaries import produced_walker
 
 NOTHING = {"temperatures": []}
 

@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from alloop.journal.events import AttemptLost
-from tests.support.histories import HELDOUT_WALKERS, WALKERS, History, calibration_summary, changes, offer
+from tests.support.histories import HELDOUT_WALKERS, WALKERS, History, changes
+from tests.support.summaries import calibration_summary, offer
 
 CONTEXT = {"rung": None, "generation": 0, "member": 1}
 

@@ -4,7 +4,8 @@ import pytest
 
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
 from alloop.state.state import State
-from tests.support.histories import WALKERS, History, calibration_summary
+from tests.support.histories import WALKERS, History
+from tests.support.summaries import calibration_summary
 
 
 def test_the_committee_of_most_labels_is_the_active_one_and_of_two_with_as_many_the_newer():
