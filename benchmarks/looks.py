@@ -30,7 +30,7 @@ from scipy.special import erfc
 from alloop.campaign.opening import open_state
 from alloop.config.science import ArchitectureConfig, ExploreConfig, SelectConfig
 from alloop.dynamics.explorers import ExplorerBatch
-from alloop.dynamics.looks import Glance, interval, next_look
+from alloop.dynamics.look_schedule import Glance, interval, next_look
 from alloop.dynamics.state import fresh_state
 from alloop.journal.journal import Journal
 from alloop.potential.committee import Committee

@@ -10,7 +10,7 @@ import numpy as np
 
 from alloop.journal.events import TaskFinished
 from alloop.journal.journal import Entry
-from alloop.report.looks import Figure, axis, layout_of, text, ticks
+from alloop.report.figure_style import Figure, axis, layout_of, text, ticks
 from alloop.report.panels import place_axes
 from alloop.report.split import IN_FLIGHT, WAITING, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state.records import FrameState, segments_of

@@ -14,7 +14,7 @@ from alloop.journal.journal import Entry
 from alloop.report import figures, sections
 from alloop.report.calibration import section
 from alloop.report.calibration.figures import calibration_history, reliability
-from alloop.report.looks import Figure, text
+from alloop.report.figure_style import Figure, text
 from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport.sections import TransportData, TransportPart, transport_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alloop.report.looks import Figure, layout_of, text
+from alloop.report.figure_style import Figure, layout_of, text
 
 MOST_PANELS_WIDE = 3
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alloop.report.looks import Figure, text
+from alloop.report.figure_style import Figure, text
 from alloop.status.numbers import plus_minus
 from alloop.transport.results import Measured
 

@@ -12,7 +12,7 @@ from alloop.decisions.changed_code import changed
 from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
 from alloop.journal.journal import Entry
 from alloop.journal.verdicts import VERDICTS
-from alloop.report.looks import text
+from alloop.report.figure_style import text
 from alloop.report.split import IN_FLIGHT, WAITING
 from alloop.state.state import State
 from alloop.status.numbers import counted, duration, finite, many

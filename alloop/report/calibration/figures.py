@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alloop.report.looks import Figure, axis, layout_of, text, ticks
+from alloop.report.figure_style import Figure, axis, layout_of, text, ticks
 from alloop.report.panels import place_axes
 from alloop.status.calibration import Fared
 from alloop.status.numbers import finite, many

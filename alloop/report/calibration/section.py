@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alloop.report.calibration.figures import AMONG, FEW_FRAMES
-from alloop.report.looks import text
+from alloop.report.figure_style import text
 from alloop.report.sections import table
 from alloop.state.state import State
 from alloop.status.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text

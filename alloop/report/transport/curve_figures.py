@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alloop.report.looks import Figure, axis, text
+from alloop.report.figure_style import Figure, axis, text
 from alloop.report.panels import panels, set_axes
 from alloop.report.transport.figures import COLOURS, LOG, colours_of
 from alloop.report.transport.tables import RungTransport, combine_rungs

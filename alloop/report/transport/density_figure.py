@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alloop.report.looks import GRID, Figure, layout_of, text
+from alloop.report.figure_style import GRID, Figure, layout_of, text
 from alloop.report.transport.tables import Chosen, rung_label
 from alloop.transport.sites import DensityResult, Site
 

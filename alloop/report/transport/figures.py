@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
-from alloop.report.looks import Figure, axis, text
+from alloop.report.figure_style import Figure, axis, text
 from alloop.report.panels import panels, set_axes
 from alloop.report.transport.tables import CombinedRung, RungTransport, combine_rungs, combined
 from alloop.transport.conductivity import BOLTZMANN_EV_PER_K

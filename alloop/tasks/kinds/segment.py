@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from alloop.dynamics.explorers import Sight
-from alloop.dynamics.looks import Glance, interval, next_look
+from alloop.dynamics.look_schedule import Glance, interval, next_look
 from alloop.dynamics.shortlist import Shortlist
 from alloop.dynamics.state import State, fresh_state
 from alloop.materials.contacts import min_contact
@@ -72,8 +72,8 @@ class Segment:
     """One segment of a walker, driven by the leader and watched by the whole committee.
 
     The committee looks every `check_every_steps` steps, more often while the largest expected error over the atoms is
-    near a side of the window or rises fast (see `alloop.dynamics.looks`), at the last step and at the random steps;
-    with `lower` None it looks at the random steps only. What is offered:
+    near a side of the window or rises fast (see `alloop.dynamics.look_schedule`), at the last step and at the random
+    steps; with `lower` None it looks at the random steps only. What is offered:
 
     ``random``
         The frames of `random_steps`, unless the gate rejects them, which is counted.

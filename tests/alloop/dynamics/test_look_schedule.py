@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.dynamics.looks import NEAR, Glance, interval, next_look
+from alloop.dynamics.look_schedule import NEAR, Glance, interval, next_look
 
 SCORES = st.floats(0.0, 3.0)
 
