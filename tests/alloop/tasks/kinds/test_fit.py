@@ -82,7 +82,7 @@ def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
     code = (
         "import sys; from pathlib import Path; from alloop.tasks.kinds.fit import fit; "
         "from alloop.tasks.machine import Machine; "
-        "from alloop.tasks.registry import FitRequest; from alloop.tasks.workspace import Workspace; "
+        "from alloop.tasks.contract.fit import FitRequest; from alloop.tasks.workspace import Workspace; "
         "r = FitRequest.model_validate_json(sys.argv[2]); "
         "print(fit(r, Workspace(Path(sys.argv[1])), Machine())[0]['model_sha256'])"
     )
