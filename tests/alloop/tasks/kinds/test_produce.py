@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from alloop.dynamics.trajectory import concatenate
 from alloop.materials.structure import Structure
 from alloop.potential.models.model_files import write_model
-from alloop.tasks.contract.produce import ProduceData, ProduceRequest, ProduceSummary, ProductionWalker
+from alloop.tasks.contract.produce import ProduceData, ProduceRequest, ProduceSummary, ProductionWalker, trajectory_file
 from alloop.tasks.kinds.produce import read_trajectory
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -101,7 +101,7 @@ def test_a_walker_that_was_stopped_stays_stopped_and_the_others_go_on(workspace)
 def test_a_damaged_trajectory_is_noticed_and_made_again(workspace, damage):
     wanted = request(walkers=WALKERS[:1])
     before = run(workspace, wanted)
-    path = workspace.trajectory_path(wanted.key(), 0)
+    path = workspace.path_beside("produce", trajectory_file(wanted.key(), 0))
     content = path.read_bytes()
     path.unlink()
     if damage == "cut":
