@@ -20,7 +20,7 @@ from ase import Atoms, units
 from ase.io import read
 from ase.md.verlet import VelocityVerlet as VelocityVerletOfAse
 
-from alloop.dynamics.batch import Batch, Limits
+from alloop.dynamics.batch import Limits, WalkerBatch
 from alloop.dynamics.integrators import VelocityVerlet
 from alloop.dynamics.noise import generator
 from alloop.dynamics.phase import CHAIN, Phase, Point
@@ -64,7 +64,7 @@ def our_run(atoms: Atoms, model: torch.nn.Module, walkers: int, device: str) -> 
     field = BatchedModel(model, atoms, device=device, dtype="float32")
     seeds = range(walkers)
     phase = Phase.of(points, seeds, atoms.get_masses(), [TEMPERATURE_K] * walkers, seeds, field)
-    batch = Batch(phase, field, Limits(np.full(walkers, 1e9), 0.0))
+    batch = WalkerBatch(phase, field, Limits(np.full(walkers, 1e9), 0.0))
     method = VelocityVerlet(TIMESTEP_FS)
 
     def steps() -> None:

@@ -55,7 +55,7 @@ def imported_label(atoms: Atoms, energy_key: str, forces_key: str, stress_key: s
 
 
 @dataclass(frozen=True)
-class Batch:
+class ImportedBatch:
     """Labels of one source and one use; the fields are those of `LabelsImported`."""
 
     reference: Literal["same", "other"]
@@ -65,7 +65,7 @@ class Batch:
     why: str = ""
 
 
-def take_over(batches: Iterable[Batch], workspace: Workspace) -> tuple[list[LabelsImported], dict[str, bytes]]:
+def take_over(batches: Iterable[ImportedBatch], workspace: Workspace) -> tuple[list[LabelsImported], dict[str, bytes]]:
     """Write labels as result files of a campaign, and return what its journal says of them.
 
     Returns

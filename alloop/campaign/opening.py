@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from alloop import __version__
 from alloop.campaign.harvest import restore_labels
-from alloop.campaign.imported_labels import Batch, imported_label, take_over
+from alloop.campaign.imported_labels import ImportedBatch, imported_label, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
 from alloop.checks.structures import read_frames, read_systems
@@ -223,17 +223,17 @@ def _append(journal: Journal, state: State, events: list[Event]) -> list[Entry]:
     return entries
 
 
-def _files(loaded: LoadedConfig) -> Iterator[Batch]:
+def _files(loaded: LoadedConfig) -> Iterator[ImportedBatch]:
     data = loaded.config.data
     for i, name in enumerate(data.initial):
         frames = read_frames(loaded, ("data", "initial", i), loaded.resolve(name), name, "extxyz")
         results = (imported_label(atoms, data.energy_key, data.forces_key, data.stress_key) for atoms in frames)
-        yield Batch(data.reference, name, tuple(results))
+        yield ImportedBatch(data.reference, name, tuple(results))
 
 
 def _numbers(structures: Iterable[Structure]) -> set[int]:
     return {z for structure in structures for z in structure.numbers}
 
 
-def _numbers_of_labels(batches: Iterable[Batch]) -> set[int]:
+def _numbers_of_labels(batches: Iterable[ImportedBatch]) -> set[int]:
     return {z for batch in batches for result in batch.results for z in result.data["structure"]["numbers"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alloop.campaign.imported_labels import Batch
+from alloop.campaign.imported_labels import ImportedBatch
 from alloop.checks.changed_config import differences
 from alloop.checks.crosscheck import check_budget, cross_check
 from alloop.checks.initial_data import Brought
@@ -67,11 +67,11 @@ class Import:
     atoms: tuple[Result, ...]
     numbers: frozenset[int]
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[ImportedBatch]:
         """Yield the labels by what they are for."""
-        yield Batch("same", self.source, self.same, self.run_id)
+        yield ImportedBatch("same", self.source, self.same, self.run_id)
         if self.other:
-            yield Batch("other", self.source, self.other, self.run_id, self.why)
+            yield ImportedBatch("other", self.source, self.other, self.run_id, self.why)
 
 
 def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:

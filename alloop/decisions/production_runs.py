@@ -22,7 +22,7 @@ class ProductionWalkerId:
 
 
 @dataclass(frozen=True)
-class Segment:
+class ProductionSegment:
     """The next segment of one task's production runs."""
 
     rung: RungState
@@ -67,7 +67,7 @@ def production_ps(rung: RungState, charter: Charter) -> float:
     return settings.production_ps if rung.production_ps is None else rung.production_ps
 
 
-def next_segments(state: State, charter: Charter, rungs: list[RungState]) -> Iterator[Segment]:
+def next_segments(state: State, charter: Charter, rungs: list[RungState]) -> Iterator[ProductionSegment]:
     """Yield the next segment of every production run that is not as long as it shall be."""
     settings = charter.config.measure
     if settings is None:
@@ -80,7 +80,7 @@ def next_segments(state: State, charter: Charter, rungs: list[RungState]) -> Ite
                 run = state.runs.get((rung.name, fit, system, number), RunState())
                 if not run.over and len(run.segments) < wanted:
                     start = run.segments[-1] if run.segments else None
-                    yield Segment(rung, fit, system, number, walkers, len(run.segments), start)
+                    yield ProductionSegment(rung, fit, system, number, walkers, len(run.segments), start)
 
 
 def measurements(state: State, charter: Charter, rungs: list[RungState]) -> Iterator[Measurement]:

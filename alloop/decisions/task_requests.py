@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloop.decisions.charter import Charter
-from alloop.decisions.production_runs import Measurement, ProductionWalkerId, Segment, batches
+from alloop.decisions.production_runs import Measurement, ProductionSegment, ProductionWalkerId, batches
 from alloop.decisions.refits import attempts
 from alloop.decisions.selection_needs import calibration_frames, probes_wanted
 from alloop.decisions.walkers import NextSegment
@@ -218,7 +218,7 @@ def evaluate(charter: Charter, state: State, model: str, heldout: int) -> Evalua
     return EvaluateRequest(model=model, frames=labels, dtype=charter.config.potential.dtype)
 
 
-def produce(charter: Charter, segment: Segment) -> ProduceRequest:
+def produce(charter: Charter, segment: ProductionSegment) -> ProduceRequest:
     """Return the request for one segment of production runs.
 
     A segment ends with a snapshot, so that the next one can be joined to it. Runs of one fit, temperature and replica
@@ -251,7 +251,7 @@ def produce(charter: Charter, segment: Segment) -> ProduceRequest:
     )
 
 
-def _run_seed(charter: Charter, segment: Segment, walker: ProductionWalkerId) -> int:
+def _run_seed(charter: Charter, segment: ProductionSegment, walker: ProductionWalkerId) -> int:
     return charter.seed(f"produce/f{segment.fit}/{segment.system}/{walker.temperature_K:g}K/{walker.replica}")
 
 

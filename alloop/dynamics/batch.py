@@ -15,7 +15,7 @@ from alloop.dynamics.phase import ForceField, Phase, Point
 Stop = Literal["nan", "temperature", "contact", "volume"]
 
 
-class Batch:
+class WalkerBatch:
     """Walkers of the same atoms that move together; each is stopped on its own.
 
     Every step is checked: numbers that are not finite, a kinetic temperature beyond the limit (now, or after the kick

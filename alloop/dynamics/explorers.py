@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_masses
 
 from alloop.dynamics.barostat import Barostat, LangevinNPT
-from alloop.dynamics.batch import Batch, Stop
+from alloop.dynamics.batch import Stop, WalkerBatch
 from alloop.dynamics.integrators import Langevin
 from alloop.dynamics.limits import Limits
 from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
@@ -110,7 +110,7 @@ class ExplorerBatch:
                 None if barostat is None else barostat.volume(),
             )
             phase.rest()
-        self._batch = Batch(phase, field, Limits(np.array(limits_K, dtype=float), stop_contact), timestep_fs)
+        self._batch = WalkerBatch(phase, field, Limits(np.array(limits_K, dtype=float), stop_contact), timestep_fs)
         self._told: set[int] = set()
         self._past: deque[tuple[int, dict[int, Point]]] = deque(maxlen=memory)
         self._temperature_sums_K: dict[int, float] = defaultdict(float)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from alloop.dynamics.batch import Batch, Stop
+from alloop.dynamics.batch import Stop, WalkerBatch
 from alloop.dynamics.integrators import EnsembleName, Langevin, NoseHoover, VelocityVerlet, integrator
 from alloop.dynamics.limits import Limits, temperature_limit
 from alloop.dynamics.noise import generator
@@ -102,7 +102,7 @@ def begin(
         points.append(Point(0, state.positions_A, state.momenta, zeros, zeros, 0.0))
     walkers = range(len(points))
     phase = Phase.of(points, walkers, atoms.get_masses(), temperatures_K, seeds, field)
-    batch = Batch(phase, field, limits_of(atoms, temperatures_K, settings))
+    batch = WalkerBatch(phase, field, limits_of(atoms, temperatures_K, settings))
     langevin = Langevin(settings.timestep_fs, settings.thermostat_fs)
     batch.run(langevin, settings.timestep_fs, settings.equilibration_steps)
     phase.step = 0
@@ -157,7 +157,7 @@ def produce(
     method = integrator(settings.ensemble, settings.timestep_fs, settings.thermostat_fs)
     samples = settings.steps // settings.sample_every_steps + 1
     recorders = {w: Recorder(atoms, mobile, points[w], temperatures_K[w], settings, samples) for w in walkers}
-    batch = Batch(phase, field, limits_of(atoms, temperatures_K, settings))
+    batch = WalkerBatch(phase, field, limits_of(atoms, temperatures_K, settings))
     _sample(phase, method, recorders)
     for _ in range(samples - 1):
         batch.run(method, settings.timestep_fs, settings.sample_every_steps)

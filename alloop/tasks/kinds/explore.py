@@ -17,14 +17,14 @@ from alloop.potential.committee import Committee
 from alloop.tasks.contract.explore import EXPLORE, ExploreRequest, ExploreSummary, ExploreWalker
 from alloop.tasks.contract.records import Answer, OffersData, OffersSummary, Snapshot
 from alloop.tasks.contract.references import SegmentRef
-from alloop.tasks.kinds.segment import Doubt, Frame, Segment, fresh
+from alloop.tasks.kinds.segment import Doubt, Frame, SegmentRecorder, fresh
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
 def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> Answer:
-    """Run one segment of every walker and offer frames of them (see `Segment`).
+    """Run one segment of every walker and offer frames of them (see `SegmentRecorder`).
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Exploration:
         data = OffersData(structures=tuple(structures), last_good=tuple(last_good))
         return ExploreSummary(walkers=tuple(summaries)), data
 
-    def _watch(self, explorers: ExplorerBatch) -> list[Segment]:
+    def _watch(self, explorers: ExplorerBatch) -> list[SegmentRecorder]:
         """Move walkers until all have ended."""
 
         def ask(state: State) -> Doubt | None:
@@ -101,7 +101,7 @@ class Exploration:
             return None if found is None else self._doubt(found)
 
         segments = [
-            Segment(self._request, walker, start, ask)
+            SegmentRecorder(self._request, walker, start, ask)
             for walker, start in zip(self._request.walkers, self._starts, strict=True)
         ]
         steps = 0

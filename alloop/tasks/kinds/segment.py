@@ -68,7 +68,7 @@ class Frame:
         return None if self.doubt is None else self.doubt.expected_error_eV_per_A
 
 
-class Segment:
+class SegmentRecorder:
     """One segment of a walker, driven by the leader and watched by the whole committee.
 
     The committee looks every `check_every_steps` steps, more often while the largest expected error over the atoms is
@@ -87,8 +87,8 @@ class Segment:
 
     The gate lets frames through that DFT can compute: finite, no contact below `min_contact`, no runaway cell.
 
-    The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `Batch`), all
-    checked at every step, or ``disagreement`` (expected error above `upper`).
+    The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `WalkerBatch`),
+    all checked at every step, or ``disagreement`` (expected error above `upper`).
 
     The next segment continues from the newest frame looked at that passed all checks, momenta included; if there is
     none, from the first frame with new momenta, or, if that fails the checks too, from nowhere.

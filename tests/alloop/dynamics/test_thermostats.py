@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from alloop.dynamics.batch import Batch
+from alloop.dynamics.batch import WalkerBatch
 from alloop.dynamics.integrators import Langevin
 from alloop.dynamics.phase import Phase
 from alloop.dynamics.production import ProductionSettings, begin, energy_drift, limits_of, produce
@@ -87,7 +87,7 @@ def test_diffusion_with_a_thermostat_is_that_without(ensemble):
 def test_langevin_friction_is_seen_in_diffusion_so_that_the_test_above_can_fail():
     points = equilibrated()
     phase = Phase.of([points[w] for w in SEEDS], SEEDS, ATOMS.get_masses(), TEMPERATURES_K, SEEDS, FIELD)
-    batch, path = Batch(phase, FIELD, limits_of(ATOMS, TEMPERATURES_K, settings("nve"))), []
+    batch, path = WalkerBatch(phase, FIELD, limits_of(ATOMS, TEMPERATURES_K, settings("nve"))), []
     for _ in range(100):
         batch.run(Langevin(12.0, 300.0), 12.0, 12)
         path.append(phase.positions_A.copy())
