@@ -44,7 +44,7 @@ def contact(pairs: PairStatistics, settings: MeasureSettings) -> str | None:
     )
 
 
-def energy_drift(run: Trajectory, settings: MeasureSettings) -> str | None:
+def drift_problem(run: Trajectory, settings: MeasureSettings) -> str | None:
     """Return by how much the conserved energy drifts, if by too much, or None."""
     if run.samples < 3 or run.length_ps <= 0:
         return None

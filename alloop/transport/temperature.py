@@ -26,7 +26,7 @@ from alloop.transport.diffusion import (
 from alloop.transport.pairs import PairStatistics, pair_statistics
 from alloop.transport.results import Measured, TemperatureCurves, TemperatureTransport
 from alloop.transport.settings import MeasureSettings
-from alloop.transport.stability import contact, energy_drift, exploded, framework, melted
+from alloop.transport.stability import contact, drift_problem, exploded, framework, melted
 
 _FEWEST_SAMPLES = 33
 _STILL_A2 = 1e-6
@@ -58,7 +58,7 @@ def at_temperature(
     pairs = _pairs(kept, settings)
     frames = [framework(run) for run in kept]
     melt = melted([path for path, _ in frames], frames[0][1], settings)
-    worse = contact(pairs, settings) or next((why for run in kept if (why := energy_drift(run, settings))), None)
+    worse = contact(pairs, settings) or next((why for run in kept if (why := drift_problem(run, settings))), None)
     walks = _walks(kept, settings)
     found = _diffusion(walks, kept[0], bare, settings) if isinstance(walks, Walks) else {"unmeasured": walks}
     notes += found.pop("notes", [])
