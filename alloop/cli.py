@@ -207,7 +207,7 @@ def _tell(error: Exception) -> int:
     if _foreseen(error):
         code, what = exit_codes.USAGE, _one_line(error)
     elif (trouble := _trouble(error)) is not None:
-        code, what = exit_codes.RETRY, f"{trouble}; nothing is lost: mend that and run the same command again"
+        code, what = exit_codes.RETRY, f"{trouble}; nothing is lost: correct that and run the same command again"
     else:
         unexpected = f"unexpected {type(error).__name__}: {_one_line(error)}"
         code, what = exit_codes.ERROR, f"{unexpected}; an error of alloop: please report it with {_crash_file()}"
@@ -227,7 +227,7 @@ def _foreseen(error: Exception) -> bool:
 
 
 def _trouble(error: Exception) -> str | None:
-    """Return what the machine refuses just now, or None if it is not the machine."""
+    """Return the fault of the machine behind an error, or None if there is none."""
     if isinstance(error, sqlite3.OperationalError):
         return f"the journal cannot be read or written ({_one_line(error)})"
     if isinstance(error, OSError) and error.errno in MACHINE_TROUBLES:
@@ -236,7 +236,7 @@ def _trouble(error: Exception) -> str | None:
 
 
 def _one_line(error: Exception) -> str:
-    """Return what an error says on one line, without control characters and secrets."""
+    """Return the message of an error on one line, without control characters and secrets."""
     from alloop.failures import one_line
     from alloop.files.redaction import redacted
 

@@ -193,7 +193,7 @@ def _mended_policies(loaded: LoadedConfig, state: State, accept: bool) -> tuple[
     if mended and not accept:
         section = mended[0].partition(".")[0]
         what = (
-            "its source is not what it was when the campaign began; undo the change, or go on with it: "
+            "its source changed since the campaign began; undo the change, or go on with it: "
             f"`alloop run {loaded.path} --accept-policy` keeps all labels and lets the new source decide from now on"
         )
         raise loaded.error((section, "policy"), what)

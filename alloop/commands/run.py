@@ -127,7 +127,7 @@ def _drive(
     goal: Goal,
     study: Study | None,
 ) -> int:
-    """Drive a campaign under the config the user gave: the one in the journal decides nothing that runs."""
+    """Drive a campaign under the config the user gave; the config in the journal does not decide what runs."""
     charter = _set_up(journal, state, config, workspace, goal)
     if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         _say(console, closing_lines(summary(state, time.time())))
@@ -213,10 +213,10 @@ def _wandb(journal: Journal, state: State, config: CampaignConfig, workspace: Wo
 
 
 def _same_foundation(loaded: LoadedConfig, state: State, found: tuple[str, tuple[str, ...]] | None) -> None:
-    """Refuse a journal that names another foundation than the one whose checksum was just found right."""
+    """Refuse a journal that names another foundation than the verified one of the config."""
     assert state.created is not None
     if state.created.foundation != (found[0] if found else None):
-        what = "the campaign was founded on another foundation model; start a new campaign under another `name`"
+        what = "the campaign began with another foundation model; start a new campaign under another `name`"
         raise loaded.error(("potential", "foundation"), what)
 
 
@@ -285,7 +285,7 @@ def _interrupted(console: Console, stop: Exception) -> int:
 
 
 def _broken(console: Console, stop: Exception, state: State, curable: bool) -> int:
-    """Ask for a restart where it can help and has not just failed to; else leave that to the user."""
+    """Ask for a restart if it can help and did not just fail to; otherwise tell the user."""
     finished = len(state.tasks) - len(state.running)
     before = restarts(finished, os.environ)
     if curable and before < LIMIT:

@@ -36,7 +36,7 @@ def follow(root: type[Section], location: tuple[str | int, ...]) -> tuple[KeyPat
     root : type of Section
         The model the location starts at.
     location : tuple
-        Location of a pydantic error, in which labels of union members stand between the keys.
+        Location of a pydantic error, in which labels of union members are between the keys.
     """
     path: list[str | int] = []
     here: tuple[Any, ...] = (root,)

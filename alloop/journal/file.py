@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, content BLOB NOT NULL) 
 """
 _WAL, _ROLLBACK = "-wal", "-journal"
 _AT_REST = "?mode=ro&immutable=1"
-"""How a file that nobody writes is opened: SQLite makes no file beside it."""
+"""How a file that nobody writes is opened: SQLite makes no other file next to it."""
 _READ_VERSION_AT, _READ_VERSION_OF_WAL = 19, 2
 
 

@@ -123,7 +123,7 @@ def choose_mode(config: WandbConfig, environ: Mapping[str, str]) -> Mode:
 
 
 def has_account(environ: Mapping[str, str]) -> bool:
-    """Return whether credentials for the server stand in the environment or the netrc file."""
+    """Return whether the environment or the netrc file holds credentials for the server."""
     if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     host = urlsplit(environ.get("WANDB_BASE_URL") or PUBLIC_SERVER).netloc

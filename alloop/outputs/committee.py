@@ -1,4 +1,4 @@
-"""A fitted committee, for whoever wants energies, forces, and how far they can be believed."""
+"""Evaluate frames with a fitted committee: energies, forces, disagreement and expected errors."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
     Parameters
     ----------
     workspace : Workspace
-        Where the label files stand.
+        Holds the label files.
     state : State
         The fold of the journal.
     path : pathlib.Path

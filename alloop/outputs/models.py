@@ -52,7 +52,7 @@ def export_models(workspace: Workspace, state: State, target: Path, *, committee
     Parameters
     ----------
     workspace : Workspace
-        Where the models of the campaign stand.
+        Holds the models of the campaign.
     state : State
         The fold of the journal.
     target : pathlib.Path

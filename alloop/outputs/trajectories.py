@@ -1,4 +1,4 @@
-"""The production runs of a campaign, whole."""
+"""Read whole production runs of a campaign: join the segments of each."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class SegmentState:
 def segments_of(context: Mapping[str, Any]) -> tuple[SegmentState, ...]:
     """Return the walkers of a task that offers frames, in the order of its request.
 
-    Where a task has one walker only, as all once had, what is said of it may stand among the rest.
+    If a task has one walker only, as all once had, its fields may be among those of the context.
     """
     names = SegmentState.__dataclass_fields__
     return tuple(

@@ -158,7 +158,7 @@ class TransportSummary(Record):
     unmeasured : str or None
         Why there is no activation energy with an error bar; None when there is one.
     unphysical : str or None
-        Why the model is not to be believed; None when nothing speaks against it.
+        Why the model cannot be trusted; None if no check failed.
     """
 
     temperatures: tuple[TemperatureTransport, ...]

@@ -46,11 +46,11 @@ from alloop.workers.walltime import drain_s
 
 NOTHING: Mapping[str, float] = {}
 SETTLE_S = 0.2
-"""Time (s) within which all tasks of a lost group of workers are heard of."""
+"""Time (s) within which the ends of all tasks of a lost group of workers arrive."""
 
 
 class ExecutionError(Exception):
-    """The workers cannot be started or kept; the message is one line for the user."""
+    """The workers cannot be started or kept running; the message is one line for the user."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from alloop.failures import DISK_FULL
 from alloop.files.redaction import redacted
 
 SHARED_COST = 0.25
-"""Attempts that a task is charged which was lost together with others: it is hardly to blame."""
+"""Attempts that a lost task costs if others were lost with it: it is unlikely to be the cause."""
 PAUSES_S = (2.0, 8.0, 32.0)
-"""Times (s) before a task is tried again that the machine could not serve, the last for all further ones."""
+"""Times (s) to wait before a task is tried again after an error of the machine, the last for all further ones."""
 DISK_FULL_TRIES = 2
-"""How often a task may meet a full disk, which its worker has waited for too, before the driver stops."""
+"""How often a task may find the disk full, after its worker has waited too, before the driver stops."""
 
 
 @dataclass(frozen=True)

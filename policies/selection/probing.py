@@ -53,7 +53,7 @@ def draw_probes(candidates: Candidates, count: int, seed: int) -> tuple[Choice, 
     """Draw probes from the frames that were offered blind, whatever is known of them.
 
     A frame whose walker has been quiet for q segments is 1 + q times as likely as one of a walker that was chosen from
-    just now, so a walker of which the committee is sure has its turn once in a while. With such weights w the
+    just now, so a walker with small disagreements has its turn once in a while. With such weights w the
     probability of a frame is min(1, count · w / Σw), where a frame with probability 1 leaves the rest to the others.
     Frames are drawn by systematic sampling, in an order that is random but keeps compositions and walkers together:
     that spreads the probes over them.

@@ -99,7 +99,7 @@ class TransportEvidence:
     unmeasured : str or None
         Why the dynamics say nothing, for instance because the ions moved too little; longer runs may help.
     unphysical : str or None
-        Why the dynamics are not to be believed, for instance because the framework melted.
+        Why the dynamics cannot be trusted, for instance because the framework melted.
 
     Raises
     ------
