@@ -40,7 +40,7 @@ def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(config, di
     assert driver.code == 75, driver.output
     assert driver.output.count("alloop: the journal cannot be read or written (database or disk is full)") == 1
     last = driver.output.strip().splitlines()[-1]
-    assert last.endswith("nothing is lost: mend that and run the same command again")
+    assert last.endswith("nothing is lost: correct that and run the same command again")
     assert "Traceback" not in driver.output
     assert driver.left == []
     make_room(disk)
