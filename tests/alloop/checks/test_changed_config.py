@@ -129,7 +129,7 @@ def test_any_number_that_changed_is_found_once_and_only_it(data):
     section[path[-1]] += 1
     (found,) = differences(old, new)
     assert found.key == ".".join(path)
-    free = path[0] in ("budget", "execution", "monitor") or path == ("explore", "check_every_steps")
+    free = path[0] in ("budget", "execution", "monitor", "studies") or path == ("explore", "check_every_steps")
     assert (found.kind == "machine") == free
 
 
