@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from alloop.campaign.folders import folder_of
 from alloop.journal.journal import Entry, JournalError, living_driver, read_entries
 from alloop.state.fold import fold
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.summary import Status, summary
 from alloop.tasks.workspace import Workspace
 
@@ -73,7 +73,7 @@ class ReadCampaign:
         The driver that ran the campaign when it was read (process and host).
     entries : list of Entry
         The events of the journal.
-    state : State
+    state : CampaignState
         Their fold. It serves alloop's own commands and may change from version to version.
     workspace : Workspace
         The files of the results.
@@ -88,7 +88,7 @@ class ReadCampaign:
         self.root = Path(root)
         self.driver = living_driver(self.root)
         self.entries: list[Entry] = read_entries(self.root)
-        self.state: State = fold(self.entries)
+        self.state: CampaignState = fold(self.entries)
         self.workspace = Workspace(self.root)
         if self.state.created is None:
             raise JournalError(f"{root}: no campaign has begun here yet; start one with `alloop run CONFIG`")
@@ -106,7 +106,7 @@ class ReadCampaign:
     @cached_property
     def status(self) -> Status:
         """The status of the campaign: what `alloop status --json` prints."""
-        from alloop.report.split import time_split
+        from alloop.report.core_time import time_split
 
         return summary(self.state, time.time(), time_split(self.entries))
 

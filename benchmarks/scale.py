@@ -28,7 +28,7 @@ from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.simulation.durations import Durations
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.workspace import Workspace
 
 SLOTS = (2, 16, 128, 1024)
@@ -89,13 +89,13 @@ class Stamps:
     def __init__(self) -> None:
         self.labels: list[float] = []
 
-    def on_entry(self, entry: Entry, state: State) -> None:
+    def on_entry(self, entry: Entry, state: CampaignState) -> None:
         """Note the end of a label."""
         event = entry.event
         if event.kind == "task_finished" and event.purpose.startswith("label/"):
             self.labels.append(entry.t)
 
-    def tick(self, state: State, now: float) -> None:
+    def tick(self, state: CampaignState, now: float) -> None:
         """Do nothing."""
 
 

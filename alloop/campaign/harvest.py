@@ -78,7 +78,7 @@ def _check_summary(task: TaskState, result: Result) -> None:
         summary = None if kind is None else kind.summary.model_validate(result.summary)
     except ValidationError as error:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} does not fit") from error
-    if kind is None or not kind.fits(task.request, task.context, summary):
+    if kind is None or not kind.answers(task.request, task.context, summary):
         raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
 
 

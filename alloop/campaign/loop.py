@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from alloop.campaign.harvest import give_up_or_retry, harvest, out_of_time
-from alloop.campaign.repair import Mender
+from alloop.campaign.repair import Repairer
 from alloop.campaign.trusted_requests import trusted_request
-from alloop.decisions.changed_code import answer, probing
+from alloop.decisions.changed_code import answer, relabelling
 from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
@@ -22,7 +22,7 @@ from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Eve
 from alloop.journal.journal import Entry, Journal
 from alloop.state.fold import apply
 from alloop.state.records import TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Completion, wait
@@ -61,11 +61,11 @@ class Listener(Protocol):
     not break the campaign.
     """
 
-    def on_entry(self, entry: Entry, state: State) -> None:
+    def on_entry(self, entry: Entry, state: CampaignState) -> None:
         """See one event of the journal, already folded into the state."""
         ...
 
-    def tick(self, state: State, now: float) -> None:
+    def tick(self, state: CampaignState, now: float) -> None:
         """Notice that time passed; `now` is in seconds since the epoch."""
         ...
 
@@ -93,7 +93,7 @@ class Campaign:
     ----------
     journal : Journal
         The open journal.
-    state : State
+    state : CampaignState
         Its fold.
     charter : Charter
         What the campaign was founded on.
@@ -114,7 +114,7 @@ class Campaign:
     def __init__(
         self,
         journal: Journal,
-        state: State,
+        state: CampaignState,
         charter: Charter,
         workers: Workers,
         workspace: Workspace,
@@ -130,7 +130,7 @@ class Campaign:
         self._last_event_t = time.monotonic()
         self._waiting: list[tuple[float, TaskState]] = []
         self._waited: Counter[str] = Counter()
-        self._mender = Mender(state, journal, workspace, charter, workers.submit)
+        self._mender = Repairer(state, journal, workspace, charter, workers.submit)
 
     def run(self, started: DriverStarted) -> VerdictReached:
         """Run to a verdict.
@@ -173,7 +173,7 @@ class Campaign:
 
     def settle_code(self) -> None:
         """Make some labels again with changed code, and go on with it or refuse it."""
-        self.work(lambda: probing(self.state))
+        self.work(lambda: relabelling(self.state))
         found = answer(self.state, stress_is_fitted=self.charter.config.fit.stress_weight > 0)
         self.record([found])
         if isinstance(found, CodeRefused):

@@ -30,7 +30,7 @@ from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import ENGINES
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import apply, fold
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.workspace import Workspace
 
 PACKAGES = (
@@ -40,7 +40,7 @@ PACKAGES = (
 Progress = Callable[[int, int | None], None]
 
 
-def open_state(journal: Journal) -> State:
+def open_state(journal: Journal) -> CampaignState:
     """Return the fold of a journal."""
     return fold(journal.entries())
 
@@ -51,7 +51,7 @@ def create(
     workspace: Workspace,
     foundation: tuple[str, tuple[str, ...]] | None,
     imports: Sequence[Import] = (),
-) -> State:
+) -> CampaignState:
     """Create a campaign: its config, structures, code and imported labels become the journal's first events.
 
     Parameters
@@ -91,10 +91,10 @@ def create(
 
 def resume(
     loaded: LoadedConfig, journal: Journal, workspace: Workspace, *, accept_policy: bool = False
-) -> tuple[State, list[Entry]]:
+) -> tuple[CampaignState, list[Entry]]:
     """Continue a campaign, and return its state and the events of its changes.
 
-    If the code that decides the labels changed, `State.drift` says so until labels made again agree or disagree.
+    If the code that decides the labels changed, `drift` of the state says so until labels made again agree or disagree.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def resume(
     return state, [*entries, *_append(journal, state, due(state, _installed_code(loaded, state)))]
 
 
-def foresee(loaded: LoadedConfig, state: State, root: Path) -> list[Entry]:
+def foresee(loaded: LoadedConfig, state: CampaignState, root: Path) -> list[Entry]:
     """Return the events that `resume` would journal of changes, folded into a state of its own.
 
     Raises
@@ -130,14 +130,14 @@ def foresee(loaded: LoadedConfig, state: State, root: Path) -> list[Entry]:
     return [*entries, *_foretold(state, due(state, _installed_code(loaded, state)))]
 
 
-def _foretold(state: State, events: list[Event]) -> list[Entry]:
+def _foretold(state: CampaignState, events: list[Event]) -> list[Entry]:
     entries = [Entry(state.seq + place, time.time(), event) for place, event in enumerate(events, start=1)]  # type: ignore[arg-type]
     for entry in entries:
         apply(state, entry)
     return entries
 
 
-def _changes(loaded: LoadedConfig, state: State, root: Path, accept_policy: bool) -> list[Event]:
+def _changes(loaded: LoadedConfig, state: CampaignState, root: Path, accept_policy: bool) -> list[Event]:
     config = _config_changes(loaded, state, root)
     mended = _mended_policies(loaded, state, accept_policy)
     events: list[Event] = []
@@ -148,12 +148,12 @@ def _changes(loaded: LoadedConfig, state: State, root: Path, accept_policy: bool
     return events
 
 
-def _installed_code(loaded: LoadedConfig, state: State) -> dict[str, str]:
+def _installed_code(loaded: LoadedConfig, state: CampaignState) -> dict[str, str]:
     assert state.created is not None
     return code_identity(loaded.config.label, state.created.elements)
 
 
-def _config_changes(loaded: LoadedConfig, state: State, root: Path) -> tuple[str, ...]:
+def _config_changes(loaded: LoadedConfig, state: CampaignState, root: Path) -> tuple[str, ...]:
     """Return the changes of machines, budgets and monitoring; all others are refused."""
     created = state.created
     assert created is not None
@@ -179,14 +179,14 @@ def _as_read_now(config: dict[str, Any]) -> dict[str, Any]:
         return config
 
 
-def _strangers(loaded: LoadedConfig, state: State) -> list[str]:
+def _strangers(loaded: LoadedConfig, state: CampaignState) -> list[str]:
     """Return the campaigns that moved in the config and are not those from which labels were taken."""
     before = state.config["data"].get("campaigns", ())
     moved = [name for name in loaded.config.data.campaigns if name not in before]
     return [name for name in moved if run_id_of(loaded.resolve(name)) not in state.imported_from]
 
 
-def _mended_policies(loaded: LoadedConfig, state: State, accept: bool) -> tuple[str, ...]:
+def _mended_policies(loaded: LoadedConfig, state: CampaignState, accept: bool) -> tuple[str, ...]:
     """Return the keys of the policies whose source changed, if that is accepted."""
     now = policy_digests(loaded)
     mended = tuple(key for key in sorted({*now, *state.policies}) if now.get(key) != state.policies.get(key))
@@ -216,7 +216,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _append(journal: Journal, state: State, events: list[Event]) -> list[Entry]:
+def _append(journal: Journal, state: CampaignState, events: list[Event]) -> list[Entry]:
     entries = journal.append(events) if events else []
     for entry in entries:
         apply(state, entry)

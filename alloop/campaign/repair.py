@@ -11,7 +11,7 @@ from alloop.campaign.trusted_requests import trusted_request
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import Journal
 from alloop.state.records import TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
 from alloop.tasks.registry import KINDS
@@ -21,12 +21,12 @@ TRIES = 3
 """How often one driver has the same result made again."""
 
 
-class Mender:
+class Repairer:
     """Has the damaged inputs of broken tasks computed again, each once, and keeps the tasks that wait for them.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         Knows which task computed which result.
     journal : Journal
         Holds the labels, and the requests of finished tasks.
@@ -40,7 +40,7 @@ class Mender:
 
     def __init__(
         self,
-        state: State,
+        state: CampaignState,
         journal: Journal,
         workspace: Workspace,
         charter: Charter,

@@ -23,7 +23,7 @@ from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import fold
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.label import AtomRequest, LabelData
 from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -116,14 +116,14 @@ def run_id_of(folder: Path) -> str | None:
     return getattr(first.event, "run_id", None) if first else None
 
 
-def way_on(loaded: LoadedConfig, state: State, root: Path, code: Mapping[str, str] | None = None) -> str:
+def way_on(loaded: LoadedConfig, state: CampaignState, root: Path, code: Mapping[str, str] | None = None) -> str:
     """Return in words how a new campaign could use the labels of one that refuses a change.
 
     Parameters
     ----------
     loaded : LoadedConfig
         The refused config.
-    state : State
+    state : CampaignState
         The campaign.
     root : pathlib.Path
         Its folder.
@@ -146,7 +146,7 @@ def way_on(loaded: LoadedConfig, state: State, root: Path, code: Mapping[str, st
 class _Campaign:
     source: str
     workspace: Workspace
-    state: State
+    state: CampaignState
     labels: tuple[KnownLabel, ...]
 
     def numbers(self) -> set[int]:
@@ -168,7 +168,7 @@ def _read(loaded: LoadedConfig, i: int, name: str) -> _Campaign:
         raise loaded.error(key, what) from error
 
 
-def _labels(entries: Sequence[Entry], state: State, workspace: Workspace) -> Iterator[KnownLabel]:
+def _labels(entries: Sequence[Entry], state: CampaignState, workspace: Workspace) -> Iterator[KnownLabel]:
     """Yield every label: training frames in the order of their selection, held-out ones, those not yet harvested."""
     requests = {e.event.key: e.event.request for e in entries if isinstance(e.event, TaskPlanned)}
     taken = _taken_before(entries, state)
@@ -185,7 +185,7 @@ def _labels(entries: Sequence[Entry], state: State, workspace: Workspace) -> Ite
             yield _known(result, task.request)
 
 
-def _taken_before(entries: Sequence[Entry], state: State) -> dict[str, dict[str, Any]]:
+def _taken_before(entries: Sequence[Entry], state: CampaignState) -> dict[str, dict[str, Any]]:
     """Return how those labels were made that this campaign took from others as its own."""
     events = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
     kind = {"settings": state.config["label"], "code": state.codes[0]}
@@ -247,7 +247,7 @@ def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> boo
         return False
 
 
-def _why(state: State, loaded: LoadedConfig, code: Mapping[str, str] | None) -> str:
+def _why(state: CampaignState, loaded: LoadedConfig, code: Mapping[str, str] | None) -> str:
     """Return why a campaign's labels do not count as labels of a config; empty if they do."""
     assert state.created is not None
     if not _same_settings(state.config["label"], loaded):

@@ -12,7 +12,7 @@ from alloop.decisions.random_subsets import SubsetError, draw
 from alloop.journal.journal import JOURNAL_FILE, Journal
 from alloop.state.fold import apply
 from alloop.state.records import FrameState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.label import LABEL
 from alloop.tasks.workspace import Workspace
 
@@ -35,7 +35,7 @@ def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:
         raise ConfigError(root, Problem("", what))
 
 
-def check_rungs(state: State, charter: Charter, workspace: Workspace) -> None:
+def check_rungs(state: CampaignState, charter: Charter, workspace: Workspace) -> None:
     """Refuse to measure a campaign without a rung that is fitted.
 
     Raises
@@ -49,7 +49,7 @@ def check_rungs(state: State, charter: Charter, workspace: Workspace) -> None:
         raise ConfigError(workspace.root, Problem("", what))
 
 
-def journal_subsets(journal: Journal, state: State, charter: Charter, workspace: Workspace) -> None:
+def journal_subsets(journal: Journal, state: CampaignState, charter: Charter, workspace: Workspace) -> None:
     """Draw a ladder of random subsets, and journal it.
 
     Raises

@@ -18,7 +18,7 @@ from alloop.report import build_report
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.workspace import Workspace
 from alloop.transport.density_files import write_density_files
 
@@ -28,7 +28,7 @@ DATASET_FILE = "dataset.extxyz"
 STUDIES_FOLDER = "studies"
 
 
-def write_outputs(journal: Journal, state: State, workspace: Workspace, console: Console) -> None:
+def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, console: Console) -> None:
     """Write all outputs of a finished campaign and say where they are."""
     root = workspace.root
     export = _own(root, EXPORT_FOLDER)
@@ -48,7 +48,7 @@ def write_outputs(journal: Journal, state: State, workspace: Workspace, console:
             console.print(f"{name:>8}  {_short(path)}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _is_current(path: Path, state: State) -> bool:
+def _is_current(path: Path, state: CampaignState) -> bool:
     """Return whether a file was written after the last event of the campaign."""
     return path.is_file() and path.stat().st_mtime > (state.last_t or 0.0)
 
@@ -85,7 +85,7 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
     return [*paths, folder / DATASET_FILE, *transport, *studies]
 
 
-def write_transport(data: TransportData, state: State, folder: Path) -> list[Path]:
+def write_transport(data: TransportData, state: CampaignState, folder: Path) -> list[Path]:
     """Write the tables of transport, and density and sites of each system, below a folder; return the files."""
     written = list(write_tables(folder, data.rungs, data.errors))
     assert state.created is not None

@@ -38,7 +38,7 @@ from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
 from alloop.journal.verdicts import LIFTABLE_VERDICTS, VERDICTS
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.monitor.wandb_upload import WandbView
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.messages import closing_lines, lines
 from alloop.status.summary import summary
 from alloop.studies.study import Study
@@ -119,7 +119,7 @@ def run_campaign(
 
 def _drive(
     journal: Journal,
-    state: State,
+    state: CampaignState,
     config: CampaignConfig,
     workspace: Workspace,
     console: Console,
@@ -144,7 +144,9 @@ def _drive(
     return _code(state)
 
 
-def _set_up(journal: Journal, state: State, config: CampaignConfig, workspace: Workspace, goal: Goal) -> Charter:
+def _set_up(
+    journal: Journal, state: CampaignState, config: CampaignConfig, workspace: Workspace, goal: Goal
+) -> Charter:
     """Return the charter of the campaign, after the checks of a goal; a new ladder of subsets is journaled."""
     assert state.created is not None
     charter = replace(Charter.of(state.created, config), goal=goal)
@@ -157,7 +159,7 @@ def _set_up(journal: Journal, state: State, config: CampaignConfig, workspace: W
 
 def _work(
     journal: Journal,
-    state: State,
+    state: CampaignState,
     charter: Charter,
     workspace: Workspace,
     console: Console,
@@ -197,7 +199,7 @@ def _work(
 
 
 def _stopped(
-    stop: Exception, workers: Execution | None, *, asked: bool, state: State, console: Console
+    stop: Exception, workers: Execution | None, *, asked: bool, state: CampaignState, console: Console
 ) -> Callable[[], int]:
     """Return what to do once everything is closed; only the user can correct misconfigured workers."""
     if asked:
@@ -207,12 +209,12 @@ def _stopped(
     return partial(_broken, console, stop, state, workers is None or workers.curable())
 
 
-def _wandb(journal: Journal, state: State, config: CampaignConfig, workspace: Workspace) -> WandbView:
+def _wandb(journal: Journal, state: CampaignState, config: CampaignConfig, workspace: Workspace) -> WandbView:
     assert state.created is not None
     return WandbView(config.monitor.wandb, state.created.run_id, config.name, workspace.root, tuple(journal.entries()))
 
 
-def _same_foundation(loaded: LoadedConfig, state: State, found: tuple[str, tuple[str, ...]] | None) -> None:
+def _same_foundation(loaded: LoadedConfig, state: CampaignState, found: tuple[str, tuple[str, ...]] | None) -> None:
     """Refuse a journal that names another foundation than the verified one of the config."""
     assert state.created is not None
     if state.created.foundation != (found[0] if found else None):
@@ -284,7 +286,7 @@ def _interrupted(console: Console, stop: Exception) -> int:
     return exit_codes.INTERRUPTED
 
 
-def _broken(console: Console, stop: Exception, state: State, curable: bool) -> int:
+def _broken(console: Console, stop: Exception, state: CampaignState, curable: bool) -> int:
     """Ask for a restart if it can help and did not just fail to; otherwise tell the user."""
     finished = len(state.tasks) - len(state.running)
     before = restarts(finished, os.environ)
@@ -307,15 +309,15 @@ def _say(console: Console, texts: Iterable[str]) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _tell(console: Console, state: State, entries: Iterable[Entry]) -> None:
+def _tell(console: Console, state: CampaignState, entries: Iterable[Entry]) -> None:
     """Print the messages of events that were journaled before the views opened."""
     _say(console, (f"  {text}" for entry in entries for text in lines(entry, state)))
 
 
-def _tell_how_to_go_on(console: Console, state: State) -> None:
+def _tell_how_to_go_on(console: Console, state: CampaignState) -> None:
     if state.verdict is not None and state.verdict.verdict in LIFTABLE_VERDICTS:
         _say(console, ["To continue, change `budget` or `execution` in the config and run the same command again."])
 
 
-def _code(state: State) -> int:
+def _code(state: CampaignState) -> int:
     return VERDICTS[state.verdict.verdict].exit_code if state.verdict else exit_codes.OK

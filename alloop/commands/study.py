@@ -11,7 +11,7 @@ from rich.table import Table
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.suggestions import hint
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.studies.study import NAMES, Study, study, tables
 
 
@@ -49,7 +49,7 @@ def prepared(loaded: LoadedConfig, asked: Study, dft: int | None) -> LoadedConfi
     return loaded
 
 
-def show_study(state: State, asked: Study, console: Console) -> None:
+def show_study(state: CampaignState, asked: Study, console: Console) -> None:
     """Print what a study found."""
     found = tables(state).get(asked.name)
     if found is None:

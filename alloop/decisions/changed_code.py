@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from alloop.decisions.refits import worth_waiting_for
-from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, Event, ProbeRecord
+from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, Event, RelabelRecord
 from alloop.state.records import TaskState
-from alloop.state.state import State
-from alloop.tasks.contract.probe import ProbeSummary
+from alloop.state.state import CampaignState
+from alloop.tasks.contract.relabel import RelabelSummary
 
-PROBES = 5
+RELABELS = 5
 ENERGY_TOLERANCE_EV_PER_ATOM = 1e-3
 FORCE_TOLERANCE_EV_PER_A = 1e-2
 STRESS_TOLERANCE_EV_PER_A3 = 0.1 / 160.21766208  # 0.1 GPa
 
 
-def due(state: State, code: dict[str, str]) -> list[Event]:
+def due(state: CampaignState, code: dict[str, str]) -> list[Event]:
     """Return the events that a driver journals when it finds this code installed.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The campaign so far.
     code : dict
         Identity of the code that would make the labels now.
@@ -31,7 +31,7 @@ def due(state: State, code: dict[str, str]) -> list[Event]:
         return [CodeRefused(code=state.drift.code, reason="the code of the labels is back")] if state.drift else []
     if state.verdict is not None and not worth_waiting_for(state):
         return []
-    labels = probe_labels(state)
+    labels = labels_to_relabel(state)
     if not labels:
         return [CodeChanged(old=state.code, new=code, probes=())]
     if state.drift is not None and state.drift.code == code:
@@ -51,7 +51,7 @@ def changed(old: dict[str, str], new: dict[str, str]) -> str:
     return ", ".join(f"{name}: {old.get(name, 'none')} → {new.get(name, 'none')}" for name in names)
 
 
-def probe_labels(state: State) -> tuple[str, ...]:
+def labels_to_relabel(state: CampaignState) -> tuple[str, ...]:
     """Return the keys of the labels to make again.
 
     There are five: the earliest labels of each system, the systems taken in turn. They are always the same ones, so
@@ -64,10 +64,10 @@ def probe_labels(state: State) -> tuple[str, ...]:
             by_system.setdefault(frame.system, []).append(str(frame.label))
     first = [by_system[name].pop(0) for name in _covering(state) if name in by_system]
     in_turn = [key for row in zip_longest(*by_system.values()) for key in row if key is not None]
-    return (*first, *in_turn[: max(0, PROBES - len(first))])
+    return (*first, *in_turn[: max(0, RELABELS - len(first))])
 
 
-def _covering(state: State) -> Iterator[str]:
+def _covering(state: CampaignState) -> Iterator[str]:
     """Yield the systems that bring an element which those before them do not have."""
     assert state.created is not None
     seen: set[int] = set()
@@ -77,22 +77,22 @@ def _covering(state: State) -> Iterator[str]:
         seen.update(system.structure.numbers)
 
 
-def probes_of(state: State) -> list[tuple[str, str]]:
+def relabels_of(state: CampaignState) -> list[tuple[str, str]]:
     """Return purpose and label of every probe of the open question, planned or not."""
     labels = state.drift.labels if state.drift is not None else ()
     return [(f"probe/{state.drifts}/{number}", label) for number, label in enumerate(labels)]
 
 
-def probing(state: State) -> bool:
+def relabelling(state: CampaignState) -> bool:
     """Return whether a probe is still to be computed."""
-    tasks = (state.tasks.get(purpose) for purpose, _ in probes_of(state))
+    tasks = (state.tasks.get(purpose) for purpose, _ in relabels_of(state))
     return any(task is None or task.status == "running" for task in tasks)
 
 
-def answer(state: State, *, stress_is_fitted: bool) -> CodeChanged | CodeRefused:
+def answer(state: CampaignState, *, stress_is_fitted: bool) -> CodeChanged | CodeRefused:
     """Return the event that follows from the finished probes: the changed code is accepted if all of them agree."""
     assert state.drift is not None
-    code, tasks = state.drift.code, [state.tasks[purpose] for purpose, _ in probes_of(state)]
+    code, tasks = state.drift.code, [state.tasks[purpose] for purpose, _ in relabels_of(state)]
     failed = next((task for task in tasks if task.status != "ok"), None)
     if failed is not None:
         return CodeRefused(code=code, reason=_failure(failed))
@@ -106,7 +106,7 @@ def answer(state: State, *, stress_is_fitted: bool) -> CodeChanged | CodeRefused
     return CodeChanged(old=state.code, new=code, probes=records)
 
 
-def agrees(deviation: ProbeSummary, *, stress_is_fitted: bool) -> bool:
+def agrees(deviation: RelabelSummary, *, stress_is_fitted: bool) -> bool:
     """Return whether a label made again is the same within the tolerances."""
     stress = deviation.stress_eV_per_A3 if stress_is_fitted else None
     return (
@@ -116,7 +116,7 @@ def agrees(deviation: ProbeSummary, *, stress_is_fitted: bool) -> bool:
     )
 
 
-def largest(deviations: list[ProbeSummary], *, stress_is_fitted: bool) -> str:
+def largest(deviations: list[RelabelSummary], *, stress_is_fitted: bool) -> str:
     """Return the largest deviations and their tolerances, in words."""
     energy = max(1e3 * deviation.energy_eV_per_atom for deviation in deviations)
     force = max(1e3 * deviation.force_eV_per_A for deviation in deviations)
@@ -131,10 +131,10 @@ def largest(deviations: list[ProbeSummary], *, stress_is_fitted: bool) -> str:
     return ", ".join(parts)
 
 
-def _record(task: TaskState) -> ProbeRecord:
+def _record(task: TaskState) -> RelabelRecord:
     assert task.finished is not None
-    deviation = ProbeSummary.model_validate(task.finished.summary)
-    return ProbeRecord(label=task.context["label"], key=task.key, deviation=deviation)
+    deviation = RelabelSummary.model_validate(task.finished.summary)
+    return RelabelRecord(label=task.context["label"], key=task.key, deviation=deviation)
 
 
 def _failure(task: TaskState) -> str:

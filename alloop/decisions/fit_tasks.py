@@ -11,11 +11,11 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.refits import attempts, member_fit
 from alloop.decisions.stages import Wanted
 from alloop.state.records import GenerationState, RungState, TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.request import Request
 
 
-def pretraining(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def pretraining(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield the fits to labels of another reference, before all other fits."""
     if len(state.e0s_eV) < len(charter.elements):
         return
@@ -29,13 +29,13 @@ def is_pretraining(task: TaskState) -> bool:
     return task.purpose.startswith("fit/pretrain/")
 
 
-def _pretrained_members(state: State, charter: Charter) -> list[tuple[int, str]]:
+def _pretrained_members(state: CampaignState, charter: Charter) -> list[tuple[int, str]]:
     wanted = state.pretraining and charter.config.fit.method != "multihead"
     members = range(charter.config.potential.committee) if wanted else ()
     return [(member, f"fit/pretrain/m{member}") for member in members]
 
 
-def fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def fits(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield the fits of committees and of rungs that are not done."""
     if _pretraining_open(state, charter):
         return
@@ -45,7 +45,7 @@ def fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         yield from _rung_fits(state, charter, rung, range(1, charter.config.ladder.fits))
 
 
-def subset_fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def subset_fits(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield the fits of random subsets that are not done."""
     if len(state.e0s_eV) < len(charter.elements):
         return
@@ -53,21 +53,21 @@ def subset_fits(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         yield from _rung_fits(state, charter, rung, range(charter.config.ladder.fits))
 
 
-def _rung_fits(state: State, charter: Charter, rung: RungState, numbers: range) -> Iterator[Wanted]:
+def _rung_fits(state: CampaignState, charter: Charter, rung: RungState, numbers: range) -> Iterator[Wanted]:
     for number in numbers:
         context = {"rung": rung.size, "fit": number, "generation": None, "subset": rung.kind == "random"}
         make = partial(task_requests.rung_fit, charter, state, rung, number)
         yield from _fit(state, f"fit/{rung.name}/f{number}", make, context)
 
 
-def _pretraining_open(state: State, charter: Charter) -> bool:
+def _pretraining_open(state: CampaignState, charter: Charter) -> bool:
     if next(pretraining(state, charter, 0), None) is not None:
         return True
     tried = {name for _, purpose in _pretrained_members(state, charter) for name in attempts(purpose)}
     return not tried.isdisjoint(state.running)
 
 
-def _members(state: State, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
+def _members(state: CampaignState, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:
     context: dict[str, Any]
     for member in range(charter.config.potential.committee):
         purpose = member_fit(generation, member)
@@ -81,7 +81,9 @@ def _members(state: State, charter: Charter, generation: GenerationState) -> Ite
             yield from _fit(state, purpose, make, context)
 
 
-def _fit(state: State, purpose: str, make: Callable[..., Request], context: Mapping[str, Any]) -> Iterator[Wanted]:
+def _fit(
+    state: CampaignState, purpose: str, make: Callable[..., Request], context: Mapping[str, Any]
+) -> Iterator[Wanted]:
     """Yield a fit that was not tried yet; one that failed is tried again from another seed."""
     for attempt, name in enumerate(attempts(purpose)):
         task = state.tasks.get(name)

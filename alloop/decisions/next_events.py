@@ -20,18 +20,18 @@ from alloop.decisions.selection_needs import (
 )
 from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
 from alloop.journal.verdicts import VerdictName
-from alloop.state.state import RETRIED, State
+from alloop.state.state import RETRIED, CampaignState
 from alloop.tasks.contract.select import ChosenFrame
 
-Rule = Callable[[State, Charter], list[Event]]
+Rule = Callable[[CampaignState, Charter], list[Event]]
 
 
-def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
+def decide(state: CampaignState, charter: Charter, *, idle: bool) -> list[Event]:
     """Return the events of the first decision that is due, or nothing.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The campaign so far.
     charter : Charter
         What it was founded on.
@@ -60,7 +60,7 @@ def decide(state: State, charter: Charter, *, idle: bool) -> list[Event]:
 # -- ends --------------------------------------------------------------------------------------------------------
 
 
-def _emergency(state: State, charter: Charter) -> list[Event]:
+def _emergency(state: CampaignState, charter: Charter) -> list[Event]:
     budget = charter.config.budget
     failed = sum(state.failures.values())
     if failed > budget.failed_labels:
@@ -73,7 +73,7 @@ def _emergency(state: State, charter: Charter) -> list[Event]:
     return []
 
 
-def _nothing_left(state: State, charter: Charter) -> list[Event]:
+def _nothing_left(state: CampaignState, charter: Charter) -> list[Event]:
     if labels_left(state, charter) == 0:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
         return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
@@ -87,7 +87,7 @@ def _nothing_left(state: State, charter: Charter) -> list[Event]:
     return _end("stopped", f"nothing is left that could be done ({why})")
 
 
-def _last_problem(state: State) -> str:
+def _last_problem(state: CampaignState) -> str:
     return f"; last: {state.last_problem}" if state.last_problem else ""
 
 
@@ -102,7 +102,7 @@ def _count(reasons: dict[str, int]) -> str:
 # -- frames ------------------------------------------------------------------------------------------------------
 
 
-def _select_initial(state: State, charter: Charter) -> list[Event]:
+def _select_initial(state: CampaignState, charter: Charter) -> list[Event]:
     frames = list(state.pool_initial.values())
     if not frames or any(task.task == "initial" for task in state.running.values()):
         return []
@@ -116,13 +116,13 @@ def _select_initial(state: State, charter: Charter) -> list[Event]:
     return [FramesSelected(generation=None, policy="initial", seed=seed, chosen=chosen, rejected=known)]
 
 
-def _draw_heldout(state: State, charter: Charter) -> list[Event]:
+def _draw_heldout(state: CampaignState, charter: Charter) -> list[Event]:
     need = heldout_need(state, charter)
     frames = heldout_pool(state) if need else []
     return [HeldoutDrawn(frames=tuple(frame.id for frame in frames[:need]))] if need and frames else []
 
 
-def _ask_for_selection(state: State, charter: Charter) -> list[Event]:
+def _ask_for_selection(state: CampaignState, charter: Charter) -> list[Event]:
     active, need = state.active(), training_need(state, charter)
     news = state.segments_since_selection > 0 or state.last_chosen > 0
     if active is None or state.asked is not None or not need or not news or not starving(state, charter):
@@ -146,7 +146,7 @@ def _ask_for_selection(state: State, charter: Charter) -> list[Event]:
 # -- generations -------------------------------------------------------------------------------------------------
 
 
-def _open_generation(state: State, charter: Charter) -> list[Event]:
+def _open_generation(state: CampaignState, charter: Charter) -> list[Event]:
     due = generation_due(state, charter)
     return [due] if due else []
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 
 from alloop.decisions import task_requests
-from alloop.decisions.changed_code import probes_of
+from alloop.decisions.changed_code import relabels_of
 from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import evaluations_wanted, fitted_subsets, ladder_rungs
 from alloop.decisions.fit_tasks import fits, is_pretraining, pretraining, subset_fits
@@ -20,7 +20,7 @@ from alloop.decisions.selection_needs import (
 from alloop.decisions.stages import Stage, Wanted
 from alloop.decisions.walker_tasks import heldout_walkers_wanted, walkers_wanted
 from alloop.state.records import RungState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.calibrate import CALIBRATE
 from alloop.tasks.contract.evaluate import EVALUATE
 from alloop.tasks.contract.explore import EXPLORE
@@ -28,17 +28,17 @@ from alloop.tasks.contract.fit import FIT
 from alloop.tasks.contract.initial import INITIAL
 from alloop.tasks.contract.label import ATOM, LABEL
 from alloop.tasks.contract.measure import MEASURE
-from alloop.tasks.contract.probe import PROBE
 from alloop.tasks.contract.produce import PRODUCE
+from alloop.tasks.contract.relabel import RELABEL
 from alloop.tasks.contract.select import SELECT
 
 
-def plan(state: State, charter: Charter, free: Mapping[str, int], study: Stage | None = None) -> list[Wanted]:
+def plan(state: CampaignState, charter: Charter, free: Mapping[str, int], study: Stage | None = None) -> list[Wanted]:
     """Return the tasks to submit now, the most urgent first.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The campaign so far.
     charter : Charter
         Its config, structures and policies.
@@ -63,13 +63,13 @@ def plan(state: State, charter: Charter, free: Mapping[str, int], study: Stage |
     return chosen
 
 
-def _open_stages(state: State, charter: Charter, study: Stage | None) -> tuple[Stage, ...]:
+def _open_stages(state: CampaignState, charter: Charter, study: Stage | None) -> tuple[Stage, ...]:
     """Return the stages that may submit: all of them, or in lockstep the first that is not finished.
 
     While the code of the labels is in question, only probes run.
     """
     if state.drift is not None:
-        return (PROBES,)
+        return (RELABELS,)
     if study is not None:
         return (study,)
     if state.subsets_open():
@@ -89,22 +89,22 @@ def _open_stages(state: State, charter: Charter, study: Stage | None) -> tuple[S
 # -- what each stage wants ---------------------------------------------------------------------------------------
 
 
-def _probes(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _relabels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     assert state.drift is not None
-    for purpose, label in probes_of(state):
+    for purpose, label in relabels_of(state):
         if purpose not in state.tasks:
-            make = partial(task_requests.probe, charter, label, state.drift.code)
+            make = partial(task_requests.relabel, charter, label, state.drift.code)
             yield Wanted(purpose, "label", make, {"label": label})
 
 
-def _atoms(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _atoms(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     for element in charter.elements:
         purpose = f"atom/{element}"
         if purpose not in state.tasks:
             yield Wanted(purpose, "label", partial(task_requests.atom, charter, state, element), {"element": element})
 
 
-def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _beginnings(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     yield from _atoms(state, charter, room)
     if not charter.config.initial.frames:
         return
@@ -115,7 +115,7 @@ def _beginnings(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
             yield Wanted(purpose, "explore", partial(task_requests.initial, charter, name), context)
 
 
-def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _labels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     if hours_spent(state, charter):
         return
     for frame in chain.from_iterable(state.to_label[use].values() for use in label_order(state, charter)):
@@ -124,7 +124,7 @@ def _labels(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         )
 
 
-def _calibrations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _calibrations(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     active = state.active()
     if active is None or not calibration_due(state, charter):
         return
@@ -134,7 +134,7 @@ def _calibrations(state: State, charter: Charter, room: int) -> Iterator[Wanted]
         yield Wanted(purpose, "measure", partial(task_requests.calibrate, state), context)
 
 
-def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _selections(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     if state.asked is None:
         return
     purpose = f"select/{state.asked.event.number}"
@@ -143,7 +143,7 @@ def _selections(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
         yield Wanted(purpose, "measure", partial(task_requests.select, charter, state, state.asked), context)
 
 
-def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _evaluations(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     for name, model, heldout in evaluations_wanted(state, charter):
         purpose = f"evaluate/{name}/h{heldout}"
         if purpose not in state.tasks:
@@ -151,7 +151,7 @@ def _evaluations(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
             yield Wanted(purpose, "measure", partial(task_requests.evaluate, charter, state, model, heldout), context)
 
 
-def _productions(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _productions(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     for segment in next_segments(state, charter, _measured_rungs(state, charter)):
         name = f"{segment.rung.name}/f{segment.fit}/{segment.system}/b{segment.batch}/{segment.number}"
         purpose = f"produce/{name}{_measuring(state)}"
@@ -166,7 +166,7 @@ def _productions(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
             yield Wanted(purpose, "measure", partial(task_requests.produce, charter, segment), context)
 
 
-def _measurements(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def _measurements(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     for one in measurements(state, charter, _measured_rungs(state, charter)):
         name = f"{one.rung.name}/f{one.fit}/{one.system}/{one.production_ps:g}ps"
         purpose = f"measure/{name}{_measuring(state)}"
@@ -181,18 +181,18 @@ def _measurements(state: State, charter: Charter, room: int) -> Iterator[Wanted]
             yield Wanted(purpose, "measure", partial(task_requests.measure, charter, state, one), context)
 
 
-def _measured_rungs(state: State, charter: Charter) -> list[RungState]:
+def _measured_rungs(state: CampaignState, charter: Charter) -> list[RungState]:
     return fitted_subsets(state, charter) if state.subsets_open() else ladder_rungs(state, charter)
 
 
-def _measuring(state: State) -> str:
+def _measuring(state: CampaignState) -> str:
     """Return what tells the purposes of measurements apart after their settings changed."""
     return f"@{state.measurings}" if state.measurings else ""
 
 
 # -- the stages --------------------------------------------------------------------------------------------------
 
-PROBES = Stage(_probes, (PROBE,))
+RELABELS = Stage(_relabels, (RELABEL,))
 ATOMS = Stage(_atoms, (ATOM,))
 BEGINNINGS = Stage(_beginnings, (ATOM, INITIAL))
 PRETRAINING = Stage(pretraining, (FIT,), owns=is_pretraining)

@@ -10,7 +10,7 @@ from itertools import product
 from alloop.config.measuring import MeasureConfig
 from alloop.decisions.charter import Charter
 from alloop.state.records import RungState, RunState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def production_ps(rung: RungState, charter: Charter) -> float:
     return settings.production_ps if rung.production_ps is None else rung.production_ps
 
 
-def next_segments(state: State, charter: Charter, rungs: list[RungState]) -> Iterator[ProductionSegment]:
+def next_segments(state: CampaignState, charter: Charter, rungs: list[RungState]) -> Iterator[ProductionSegment]:
     """Yield the next segment of every production run that is not as long as it shall be."""
     settings = charter.config.measure
     if settings is None:
@@ -83,7 +83,7 @@ def next_segments(state: State, charter: Charter, rungs: list[RungState]) -> Ite
                     yield ProductionSegment(rung, fit, system, number, walkers, len(run.segments), start)
 
 
-def measurements(state: State, charter: Charter, rungs: list[RungState]) -> Iterator[Measurement]:
+def measurements(state: CampaignState, charter: Charter, rungs: list[RungState]) -> Iterator[Measurement]:
     """Yield the measurements whose runs are complete and that are not done."""
     for rung in rungs:
         length = production_ps(rung, charter)
@@ -93,7 +93,7 @@ def measurements(state: State, charter: Charter, rungs: list[RungState]) -> Iter
                 yield Measurement(rung, fit, system, length)
 
 
-def is_measured(state: State, charter: Charter, rung: RungState) -> bool:
+def is_measured(state: CampaignState, charter: Charter, rung: RungState) -> bool:
     """Return whether every fit of a rung is measured in every system, from runs of the length now wanted."""
     length = production_ps(rung, charter)
     return all(
@@ -102,7 +102,7 @@ def is_measured(state: State, charter: Charter, rung: RungState) -> bool:
     )
 
 
-def can_extend(state: State, charter: Charter, rung: RungState) -> bool:
+def can_extend(state: CampaignState, charter: Charter, rung: RungState) -> bool:
     """Return whether longer production runs of a rung are allowed and possible."""
     settings = charter.config.measure
     if settings is None or production_ps(rung, charter) >= settings.max_ps:
@@ -116,7 +116,7 @@ def extended_ps(rung: RungState, charter: Charter) -> float:
     return 0.0 if settings is None else min(2 * production_ps(rung, charter), settings.max_ps)
 
 
-def _complete(state: State, charter: Charter, rung: RungState, fit: int, system: str) -> bool:
+def _complete(state: CampaignState, charter: Charter, rung: RungState, fit: int, system: str) -> bool:
     assert charter.config.measure is not None
     settings = charter.config.measure
     wanted = _segments(rung, charter, settings)

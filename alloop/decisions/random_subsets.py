@@ -14,7 +14,7 @@ import numpy as np
 
 from alloop.decisions.charter import Charter
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 FEWEST_RUNGS = 2
 
@@ -23,12 +23,12 @@ class SubsetError(ValueError):
     """There are too few labels for a ladder."""
 
 
-def draw(state: State, charter: Charter, compositions: Mapping[str, str]) -> SubsetsDrawn:
+def draw(state: CampaignState, charter: Charter, compositions: Mapping[str, str]) -> SubsetsDrawn:
     """Return a ladder of random subsets of the training labels, each in the proportions of the whole set.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The campaign.
     charter : Charter
         Its ladder gives the sizes; those beyond the set are left out.

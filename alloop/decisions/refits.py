@@ -5,12 +5,12 @@ from __future__ import annotations
 from alloop.decisions.charter import Charter
 from alloop.journal.events import GenerationOpened
 from alloop.state.records import GenerationState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 FIT_ATTEMPTS = 3
 
 
-def worth_waiting_for(state: State) -> bool:
+def worth_waiting_for(state: CampaignState) -> bool:
     """Return whether a paid label or a member of the last committee is still being computed."""
     return any(task.slot_kind in ("label", "fit") for task in state.running.values())
 
@@ -26,19 +26,19 @@ def member_fit(generation: GenerationState, member: int) -> str:
     return f"fit/r{generation.rung}/f0" if leads_rung else f"fit/g{generation.number}/m{member}"
 
 
-def under_way(state: State) -> list[GenerationState]:
+def under_way(state: CampaignState) -> list[GenerationState]:
     """Return the generations whose committee may still be completed."""
     return [generation for generation in state.fitting() if not _given_up(state, generation)]
 
 
-def _given_up(state: State, generation: GenerationState) -> bool:
+def _given_up(state: CampaignState, generation: GenerationState) -> bool:
     """Return whether a member failed as often as a fit is tried."""
     lacking = (number for number in range(state.members()) if number not in generation.models)
     last = (state.tasks.get(attempts(member_fit(generation, number))[-1]) for number in lacking)
     return any(task is not None and task.status == "failed" for task in last)
 
 
-def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
+def generation_due(state: CampaignState, charter: Charter) -> GenerationOpened | None:
     """Return the refit that should begin now: of a rung as soon as its labels are complete, else after enough news.
 
     In overlap mode a rung does not wait for the fits of the one before; a refit between rungs does.
@@ -54,7 +54,7 @@ def generation_due(state: State, charter: Charter) -> GenerationOpened | None:
     return _rung_generation(state, charter, number) or (None if fitting else _refit(state, charter, number))
 
 
-def _rung_generation(state: State, charter: Charter, number: int) -> GenerationOpened | None:
+def _rung_generation(state: CampaignState, charter: Charter, number: int) -> GenerationOpened | None:
     size = next((rung for rung in charter.config.ladder.rungs if rung not in state.rungs), None)
     if size is None or state.labelled("train") < size:
         return None
@@ -71,7 +71,7 @@ def _rung_generation(state: State, charter: Charter, number: int) -> GenerationO
     return None
 
 
-def _refit(state: State, charter: Charter, number: int) -> GenerationOpened | None:
+def _refit(state: CampaignState, charter: Charter, number: int) -> GenerationOpened | None:
     before = max((len(generation.frames) for generation in state.generations), default=0)
     labels, every = state.labelled("train"), charter.config.fit.every_labels
     if before:

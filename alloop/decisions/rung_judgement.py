@@ -17,7 +17,7 @@ from alloop.decisions.production_runs import can_extend, extended_ps, is_measure
 from alloop.failures import blaming
 from alloop.journal.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
 from alloop.state.records import FrameState, RungState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.transport.quantities import Reading, read_quantities
 from alloop.transport.results import Measured, TransportSummary
@@ -27,7 +27,7 @@ from policies.stopping.transport import QUANTITIES
 Floats = NDArray[np.float64]
 
 
-def judge_rungs(state: State, charter: Charter) -> list[Event]:
+def judge_rungs(state: CampaignState, charter: Charter) -> list[Event]:
     """Judge the ladder up to the largest rung below which every rung is evaluated and measured."""
     heldout = heldout_complete(state, charter)
     if heldout is None:
@@ -56,7 +56,7 @@ def judge_rungs(state: State, charter: Charter) -> list[Event]:
     return [*events, *longer]
 
 
-def judge_subsets(state: State, charter: Charter, *, idle: bool) -> list[Event]:
+def judge_subsets(state: CampaignState, charter: Charter, *, idle: bool) -> list[Event]:
     """Judge the ladder of random subsets when all of it is known, or when no more of it can become known."""
     drawn, heldout = state.drawn, subsets_heldout(state)
     assert drawn is not None
@@ -105,17 +105,17 @@ def _leading(rungs: list[RungState], known: Callable[[RungState], bool]) -> list
     return rungs[:first]
 
 
-def _is_known(state: State, charter: Charter, rung: RungState, heldout: int) -> bool:
+def _is_known(state: CampaignState, charter: Charter, rung: RungState, heldout: int) -> bool:
     evaluated = all((model, heldout) in state.evaluations for model in rung.models.values())
     return evaluated and is_measured(state, charter, rung)
 
 
-def _judged_so(state: State, charter: Charter, rung: RungState, heldout: int) -> bool:
+def _judged_so(state: CampaignState, charter: Charter, rung: RungState, heldout: int) -> bool:
     now = (rung.size, heldout, production_ps(rung, charter))
     return any((event.size, event.heldout, event.production_ps) == now for event in state.judged)
 
 
-def _table(evidence: list[RungEvidence], state: State, charter: Charter) -> tuple[dict[str, Any], ...]:
+def _table(evidence: list[RungEvidence], state: CampaignState, charter: Charter) -> tuple[dict[str, Any], ...]:
     """Return the rungs as rows; transport says where its conductivity is, and whether the cell is narrow."""
     rows = [_plain(asdict(summarise(rung))) for rung in evidence]
     at_K, narrow = charter.config.ladder.conductivity_at_K, _narrow(state)
@@ -124,7 +124,7 @@ def _table(evidence: list[RungEvidence], state: State, charter: Charter) -> tupl
     return tuple(rows)
 
 
-def _narrow(state: State) -> dict[str, str]:
+def _narrow(state: CampaignState) -> dict[str, str]:
     """Return by system why its results may be limited by the size of the cell."""
     return {system: known.narrow for (_, _, system, _), known in state.transports.items() if known is not None}
 
@@ -151,7 +151,9 @@ def _plain_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _evidence(rung: RungState, state: State, charter: Charter, heldout: int, frames: list[FrameState]) -> RungEvidence:
+def _evidence(
+    rung: RungState, state: CampaignState, charter: Charter, heldout: int, frames: list[FrameState]
+) -> RungEvidence:
     evaluations = [state.evaluations[model, heldout] for _, model in sorted(rung.models.items())]
     transport = tuple(_transport(rung, system, state, charter) for system in measured_systems(charter))
     return RungEvidence(
@@ -183,7 +185,7 @@ def _energy_errors(evaluation: EvaluateSummary, rung: RungState, frames: list[Fr
     return errors
 
 
-def _transport(rung: RungState, system: str, state: State, charter: Charter) -> TransportEvidence:
+def _transport(rung: RungState, system: str, state: CampaignState, charter: Charter) -> TransportEvidence:
     length, at_K = production_ps(rung, charter), charter.config.ladder.conductivity_at_K
     answers = [state.transports[rung.name, fit, system, length] for fit in sorted(rung.models)]
     summaries = [answer.transport if answer is not None else None for answer in answers]

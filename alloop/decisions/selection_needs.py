@@ -9,7 +9,7 @@ from alloop.decisions.charter import Charter, Walker
 from alloop.decisions.label_budget import training_need
 from alloop.decisions.refits import under_way
 from alloop.state.records import FrameState, GenerationState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from policies.selection.probing import probes_due
 
 STALLED_SEGMENTS_PER_WALKER = 20
@@ -19,7 +19,7 @@ CALIBRATION_FRAMES = 500
 """Most labels that a calibration is made from: older ones come from committees that knew much less."""
 
 
-def oldest_fresh(state: State, charter: Charter) -> int:
+def oldest_fresh(state: CampaignState, charter: Charter) -> int:
     """Return the first generation whose offers the present committee may still judge.
 
     A disagreement of an older committee says nothing about the errors of the present one; in overlap mode frames of the
@@ -30,12 +30,12 @@ def oldest_fresh(state: State, charter: Charter) -> int:
     return number - 1 if charter.config.overlap else number
 
 
-def fresh_candidates(state: State, charter: Charter) -> int:
+def fresh_candidates(state: CampaignState, charter: Charter) -> int:
     """Return how many candidates the present committee may judge."""
     return state.candidates(oldest_fresh(state, charter))
 
 
-def pool_full(state: State, charter: Charter) -> bool:
+def pool_full(state: CampaignState, charter: Charter) -> bool:
     """Return whether there are as many candidates as a selection wants to see."""
     return fresh_candidates(state, charter) >= int(selection_size(charter) * charter.config.select.pool_factor)
 
@@ -46,7 +46,7 @@ def selection_size(charter: Charter) -> int:
     return max(batch, math.ceil(charter.config.label_slots / 4)) if charter.config.overlap else batch
 
 
-def probes_wanted(state: State, charter: Charter, count: int) -> int:
+def probes_wanted(state: CampaignState, charter: Charter, count: int) -> int:
     """Return how many of the next `count` training frames must be random probes, to keep their share of all.
 
     Labels that were there before the campaign owe no probes. Where every frame is drawn at random there is nothing to
@@ -58,14 +58,14 @@ def probes_wanted(state: State, charter: Charter, count: int) -> int:
     return probes_due(len(state.train_order) - state.imported, state.probes, count, select.probe_fraction)
 
 
-def calibration_frames(state: State) -> list[FrameState]:
+def calibration_frames(state: CampaignState) -> list[FrameState]:
     """Return the newest labelled frames that a committee had looked at before, in the order of their selection."""
     chosen = (state.frames[name] for name in reversed(state.train_order))
     labelled = (frame for frame in chosen if frame.status == "labelled" and frame.selection is not None)
     return list(islice(labelled, CALIBRATION_FRAMES))[::-1]
 
 
-def calibration_due(state: State, charter: Charter) -> bool:
+def calibration_due(state: CampaignState, charter: Charter) -> bool:
     """Return whether a batch of labels came since the last calibration, and none is under way."""
     if any(task.task == "calibrate" for task in state.running.values()):
         return False
@@ -73,7 +73,7 @@ def calibration_due(state: State, charter: Charter) -> bool:
     return news >= charter.config.select.batch and bool(calibration_frames(state))
 
 
-def starving(state: State, charter: Charter) -> bool:
+def starving(state: CampaignState, charter: Charter) -> bool:
     """Return whether so few frames wait for their label that label slots could run dry."""
     enough = charter.config.select.batch
     if charter.config.overlap:
@@ -81,7 +81,7 @@ def starving(state: State, charter: Charter) -> bool:
     return state.pending("train") < enough
 
 
-def heldout_pool(state: State) -> list[FrameState]:
+def heldout_pool(state: CampaignState) -> list[FrameState]:
     """Return the frames that may be drawn: taken at a random step of a held-out walker, not for what they are.
 
     A frame whose label was imported is trained on and not among them.
@@ -89,12 +89,12 @@ def heldout_pool(state: State) -> list[FrameState]:
     return sorted(state.pool_heldout.values(), key=lambda frame: (frame.segment, frame.walker))
 
 
-def stalled(state: State, charter: Charter) -> bool:
+def stalled(state: CampaignState, charter: Charter) -> bool:
     """Return whether the walkers have run long without a selection, under the same committee."""
     return state.stalled_segments >= STALLED_SEGMENTS_PER_WALKER * len(charter.walkers("train"))
 
 
-def heldout_walkers(state: State, charter: Charter) -> dict[str, Walker]:
+def heldout_walkers(state: CampaignState, charter: Charter) -> dict[str, Walker]:
     """Return the held-out walkers by id, but those that have run long without a frame under the same leader."""
     known = state.walkers
     return {
@@ -104,7 +104,7 @@ def heldout_walkers(state: State, charter: Charter) -> dict[str, Walker]:
     }
 
 
-def heldout_leader(state: State, charter: Charter) -> GenerationState | None:
+def heldout_leader(state: CampaignState, charter: Charter) -> GenerationState | None:
     """Return the generation whose leader draws held-out frames, or None while a better one is still to come."""
     active = state.active()
     if active is None or active.number >= charter.config.heldout.from_generation:

@@ -8,7 +8,7 @@ from typing import Any
 
 from alloop.decisions.charter import Charter
 from alloop.state.records import TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.request import Request
 
@@ -30,14 +30,14 @@ class Stage:
     Attributes
     ----------
     wants : callable
-        State, charter and free slots -> the tasks that the stage still asks for, the most urgent first.
+        CampaignState, charter and free slots -> the tasks that the stage still asks for, the most urgent first.
     kinds : tuple of TaskKind
         Kinds of these tasks.
     owns : callable
         Whether a running task of these kinds is one of this stage.
     """
 
-    wants: Callable[[State, Charter, int], Iterator[Wanted]]
+    wants: Callable[[CampaignState, Charter, int], Iterator[Wanted]]
     kinds: tuple[TaskKind[Any, Any], ...]
     owns: Callable[[TaskState], bool] = lambda task: True
 
@@ -46,7 +46,7 @@ class Stage:
         """Kinds of slots that the tasks of this stage occupy."""
         return tuple(dict.fromkeys(kind.slot_kind for kind in self.kinds))
 
-    def runs(self, state: State) -> bool:
+    def runs(self, state: CampaignState) -> bool:
         """Return whether a task of this stage is running."""
         names = {kind.name for kind in self.kinds}
         return any(task.task in names and self.owns(task) for task in state.running.values())

@@ -16,7 +16,7 @@ from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
 from alloop.state.records import AskedSelection, FrameState, GenerationState, RungState, RunState
-from alloop.state.state import AT_RANDOM, State
+from alloop.state.state import AT_RANDOM, CampaignState
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
@@ -24,12 +24,12 @@ from alloop.tasks.contract.fit import FineTuning, FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
-from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
+from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.select import SelectRequest
 
 
-def atom(charter: Charter, state: State, element: str) -> AtomRequest:
+def atom(charter: Charter, state: CampaignState, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
     return AtomRequest(element=element, settings=_label_settings(charter), code=_code(charter, state, [element]))
 
@@ -47,7 +47,7 @@ def initial(charter: Charter, system: str) -> InitialRequest:
     )
 
 
-def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
+def label(charter: Charter, state: CampaignState, frame: FrameState) -> LabelRequest:
     """Return the request for the label of a frame."""
     assert frame.source is not None
     return LabelRequest(
@@ -58,13 +58,13 @@ def label(charter: Charter, state: State, frame: FrameState) -> LabelRequest:
     )
 
 
-def probe(charter: Charter, label: str, code: dict[str, str]) -> ProbeRequest:
+def relabel(charter: Charter, label: str, code: dict[str, str]) -> RelabelRequest:
     """Return the request for a label made again with other code."""
-    return ProbeRequest(label=label, settings=_label_settings(charter), code=code)
+    return RelabelRequest(label=label, settings=_label_settings(charter), code=code)
 
 
 def explore(
-    charter: Charter, state: State, generation: GenerationState, segments: Sequence[NextSegment]
+    charter: Charter, state: CampaignState, generation: GenerationState, segments: Sequence[NextSegment]
 ) -> ExploreRequest:
     """Return the request for segments of walkers of one system; held-out ones ask for one frame at a random step."""
     settings, select = charter.config.explore, charter.config.select
@@ -104,7 +104,9 @@ def _explore_walker(segment: NextSegment, steps: int, offers: int) -> ExploreWal
     )
 
 
-def member(charter: Charter, state: State, generation: GenerationState, number: int, *, attempt: int = 0) -> FitRequest:
+def member(
+    charter: Charter, state: CampaignState, generation: GenerationState, number: int, *, attempt: int = 0
+) -> FitRequest:
     """Return the request for one member: the leader on every label, the others on their bootstrap samples."""
     frames, fit = generation.frames, charter.config.fit
     weights = [1 if number == 0 else charter.bootstrap_weight(number, frame) for frame in frames]
@@ -125,7 +127,7 @@ def member(charter: Charter, state: State, generation: GenerationState, number: 
     )
 
 
-def rung_fit(charter: Charter, state: State, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
+def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
     return _fit(
         charter,
@@ -140,7 +142,7 @@ def rung_fit(charter: Charter, state: State, rung: RungState, number: int, *, at
     )
 
 
-def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -> FitRequest:
+def pretrain(charter: Charter, state: CampaignState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for pre-training on labels of another reference: their forces only."""
     request = _fit(
         charter,
@@ -155,7 +157,7 @@ def pretrain(charter: Charter, state: State, number: int, *, attempt: int = 0) -
     return request.model_copy(update={"energy_weight": 0.0, "stress_weight": 0.0})
 
 
-def select(charter: Charter, state: State, asked: AskedSelection) -> SelectRequest:
+def select(charter: Charter, state: CampaignState, asked: AskedSelection) -> SelectRequest:
     """Return the request for a selection among everything that was offered before it was asked for."""
     settings, event = charter.config.select, asked.event
     models = state.generations[event.generation].models
@@ -185,13 +187,13 @@ def select(charter: Charter, state: State, asked: AskedSelection) -> SelectReque
     )
 
 
-def _ordered(state: State) -> Iterator[FrameState]:
+def _ordered(state: CampaignState) -> Iterator[FrameState]:
     """Yield the training frames whose label is still to come."""
     frames = (state.frames[name] for name in state.train_order)
     return (frame for frame in frames if frame.status == "selected")
 
 
-def calibrate(state: State) -> CalibrateRequest:
+def calibrate(state: CampaignState) -> CalibrateRequest:
     """Return the request for a calibration of the disagreements, from the newest labels."""
     frames = calibration_frames(state)
     return CalibrateRequest(
@@ -208,7 +210,7 @@ def calibrate(state: State) -> CalibrateRequest:
     )
 
 
-def evaluate(charter: Charter, state: State, model: str, heldout: int) -> EvaluateRequest:
+def evaluate(charter: Charter, state: CampaignState, model: str, heldout: int) -> EvaluateRequest:
     """Return the request for a model's errors on the first held-out frames, or on those drawn for random subsets."""
     frames = state.labelled_frames("heldout")[:heldout]
     if heldout < 0:
@@ -262,7 +264,7 @@ def supercell(charter: Charter, system: str) -> Structure:
     return repeated(structure, settings.repeat or repeats_for(structure, settings.min_width_A))
 
 
-def measure(charter: Charter, state: State, measurement: Measurement) -> MeasureRequest:
+def measure(charter: Charter, state: CampaignState, measurement: Measurement) -> MeasureRequest:
     """Return the request for the transport of one fit in one system."""
     settings = charter.config.measure
     assert settings is not None
@@ -294,7 +296,7 @@ def measure(charter: Charter, state: State, measurement: Measurement) -> Measure
 
 def _fit(
     charter: Charter,
-    state: State,
+    state: CampaignState,
     *,
     train: tuple[str, ...],
     valid: tuple[str, ...],
@@ -332,11 +334,11 @@ def _fit(
     )
 
 
-def _labels(state: State, frames: Iterable[str]) -> tuple[str, ...]:
+def _labels(state: CampaignState, frames: Iterable[str]) -> tuple[str, ...]:
     return tuple(str(state.frames[frame].label) for frame in frames)
 
 
-def _finetuning(charter: Charter, state: State) -> FineTuning | None:
+def _finetuning(charter: Charter, state: CampaignState) -> FineTuning | None:
     fit = charter.config.fit
     if fit.method == "frozen":
         return FineTuning(method="frozen", frozen=fit.frozen)
@@ -349,7 +351,7 @@ def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
     return charter.seed(attempts(purpose)[attempt])
 
 
-def _predecessor(charter: Charter, state: State, generation: GenerationState, number: int) -> str | None:
+def _predecessor(charter: Charter, state: CampaignState, generation: GenerationState, number: int) -> str | None:
     """Return the member's newest model of an earlier generation, if refits start from there.
 
     Low-rank changes do not add up from refit to refit, and what is replayed is the foundation's: both begin there.
@@ -360,12 +362,12 @@ def _predecessor(charter: Charter, state: State, generation: GenerationState, nu
     return next((g.models[number] for g in earlier if number in g.models), None)
 
 
-def _origin(charter: Charter, state: State, number: int) -> str | None:
+def _origin(charter: Charter, state: CampaignState, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
     return _pretrained(state, number) or _foundation(charter)
 
 
-def _pretrained(state: State, number: int) -> str | None:
+def _pretrained(state: CampaignState, number: int) -> str | None:
     tasks = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
     return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), None)
 
@@ -374,7 +376,7 @@ def _foundation(charter: Charter) -> str | None:
     return None if charter.foundation is None else f"foundation:{charter.foundation}"
 
 
-def _code(charter: Charter, state: State, elements: Iterable[str]) -> dict[str, str]:
+def _code(charter: Charter, state: CampaignState, elements: Iterable[str]) -> dict[str, str]:
     """Return the part of the campaign's code that decides a label of these elements."""
     return engine_of(charter.config.label).code_for(state.code, elements)
 

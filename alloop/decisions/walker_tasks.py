@@ -21,11 +21,11 @@ from alloop.decisions.stages import Wanted
 from alloop.decisions.walkers import NextSegment, context_of, grouped, next_segment, purpose_of, segments_wanted
 from alloop.failures import blaming
 from alloop.state.records import GenerationState, TaskState, segments_of
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from policies.exploration import WalkerView
 
 
-def heldout_walkers_wanted(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def heldout_walkers_wanted(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield the segments of held-out walkers that offer the frames still to be drawn."""
     leader, walkers = heldout_leader(state, charter), heldout_walkers(state, charter)
     if leader is None or not walkers:
@@ -54,7 +54,7 @@ def heldout_walkers_wanted(state: State, charter: Charter, room: int) -> Iterato
     yield from _explorations(state, charter, leader, segments, room)
 
 
-def walkers_wanted(state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+def walkers_wanted(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield the segments of exploring walkers that the exploration policy asks for."""
     active = state.active()
     if active is None or not training_need(state, charter):
@@ -79,12 +79,12 @@ def walkers_wanted(state: State, charter: Charter, room: int) -> Iterator[Wanted
     yield from _explorations(state, charter, active, segments, room)
 
 
-def _explored_this_round(state: State, walker: str) -> bool:
+def _explored_this_round(state: CampaignState, walker: str) -> bool:
     known = state.walkers.get(walker)
     return known is not None and known.round >= state.selections
 
 
-def _view(state: State, walker: Walker) -> WalkerView:
+def _view(state: CampaignState, walker: Walker) -> WalkerView:
     known = state.walkers.get(walker.id)
     return WalkerView(
         id=walker.id,
@@ -99,7 +99,7 @@ def _view(state: State, walker: Walker) -> WalkerView:
 
 
 def _explorations(
-    state: State, charter: Charter, generation: GenerationState, segments: list[NextSegment], room: int
+    state: CampaignState, charter: Charter, generation: GenerationState, segments: list[NextSegment], room: int
 ) -> Iterator[Wanted]:
     for group in grouped(segments, charter, room):
         make = partial(task_requests.explore, charter, state, generation, group)

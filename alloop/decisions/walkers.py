@@ -10,7 +10,7 @@ from typing import Any
 from alloop.decisions.charter import Charter, Walker
 from alloop.potential.evaluation.batch_limits import walkers_at_once
 from alloop.state.records import GenerationState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.references import SegmentRef
 
 
@@ -36,7 +36,7 @@ class NextSegment:
 
 
 def next_segment(
-    state: State, charter: Charter, walker: Walker, *, restart: bool, temperature_K: float | None = None
+    state: CampaignState, charter: Charter, walker: Walker, *, restart: bool, temperature_K: float | None = None
 ) -> NextSegment:
     """Return the next segment of a walker, at its own temperature unless another is given."""
     known = state.walkers.get(walker.id)
@@ -110,7 +110,7 @@ def purpose_of(segments: Sequence[NextSegment]) -> str:
     return f"explore/{first.walker.id}/{first.number}" + (f"+{more}" if more else "")
 
 
-def context_of(state: State, active: GenerationState, segments: Sequence[NextSegment]) -> Mapping[str, Any]:
+def context_of(state: CampaignState, active: GenerationState, segments: Sequence[NextSegment]) -> Mapping[str, Any]:
     """Return the context of a task of these segments, which the fold reads; see `alloop.state.records.segments_of`."""
     return {
         "generation": active.number,

@@ -2,6 +2,6 @@
 
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.shortlist import Shortlist
-from alloop.dynamics.state import State, fresh_state
+from alloop.dynamics.state import MDState, fresh_state
 
-__all__ = ["Shortlist", "State", "fresh_state", "temperature_limit"]
+__all__ = ["MDState", "Shortlist", "fresh_state", "temperature_limit"]

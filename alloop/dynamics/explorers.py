@@ -15,7 +15,7 @@ from alloop.dynamics.batch import Stop, WalkerBatch
 from alloop.dynamics.integrators import Langevin
 from alloop.dynamics.limits import Limits
 from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
-from alloop.dynamics.state import State
+from alloop.dynamics.state import MDState
 
 
 class CommitteeField(ForceField, Protocol):
@@ -44,7 +44,7 @@ class Sight:
     """
 
     step: int
-    state: State
+    state: MDState
     contact: float
     fault: Stop | None = None
 
@@ -57,7 +57,7 @@ class ExplorerBatch:
 
     Parameters
     ----------
-    starts : sequence of State
+    starts : sequence of MDState
         Where they begin; momentum of the centre of mass is removed.
     field : CommitteeField
         The committee: its leader gives the forces, its members the disagreement.
@@ -82,7 +82,7 @@ class ExplorerBatch:
 
     def __init__(
         self,
-        starts: Sequence[State],
+        starts: Sequence[MDState],
         field: CommitteeField,
         *,
         temperatures_K: Sequence[float],
@@ -152,12 +152,12 @@ class ExplorerBatch:
         found = self._looked_at(phase.positions_A[rows], walkers, phase.stretches[rows]) if rows else None
         return {} if found is None else dict(zip(walkers, found, strict=True))
 
-    def disagreement_at(self, state: State) -> Floats | None:
+    def disagreement_at(self, state: MDState) -> Floats | None:
         """Return the disagreement per atom (eV/Å) about any state; None for a committee of one."""
         found = self._looked_at(state.positions_A[None], (ELSEWHERE,), np.array([self._stretch(state)]))
         return None if found is None else found[0]
 
-    def recent(self, walker: int) -> list[tuple[int, State]]:
+    def recent(self, walker: int) -> list[tuple[int, MDState]]:
         """Return the last states without a fault of a walker that moves or stopped at this step, newest first."""
         return [(step, self._state(points[walker])) for step, points in reversed(self._past) if walker in points]
 
@@ -188,15 +188,15 @@ class ExplorerBatch:
     def _looked_at(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats) -> Floats | None:
         return self._field.disagreement(positions_A, walkers, None if self._barostat is None else stretches)
 
-    def _stretch(self, state: State) -> float:
+    def _stretch(self, state: MDState) -> float:
         return 1.0 if self._barostat is None else self._barostat.stretch(state.cell_A)
 
-    def _point(self, start: State) -> Point:
+    def _point(self, start: MDState) -> Point:
         zeros = np.zeros(CHAIN)
         return Point(0, start.positions_A, start.momenta, zeros, zeros, 0.0, self._stretch(start))
 
-    def _state(self, point: Point) -> State:
-        return State(self._numbers, point.positions_A, point.momenta, point.stretch * self._cell_A)
+    def _state(self, point: Point) -> MDState:
+        return MDState(self._numbers, point.positions_A, point.momenta, point.stretch * self._cell_A)
 
 
 ELSEWHERE = -1
@@ -209,7 +209,7 @@ def _method(timestep_fs: float, thermostat_fs: float, barostat: Barostat | None)
     return LangevinNPT(timestep_fs, thermostat_fs, barostat.pressure_GPa)
 
 
-def _require_one_kind(starts: Sequence[State], *, same_cell: bool) -> None:
+def _require_one_kind(starts: Sequence[MDState], *, same_cell: bool) -> None:
     first = starts[0]
     if len(first.numbers) < 2:
         raise ValueError("a walker needs at least two atoms")

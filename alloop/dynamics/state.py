@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class MDState:
     """One point of phase space of a periodic cell. The arrays are not to be written to.
 
     Attributes
@@ -33,7 +33,7 @@ class State:
     cell_A: Floats
 
     @classmethod
-    def of(cls, atoms: Atoms) -> State:
+    def of(cls, atoms: Atoms) -> MDState:
         """Copy the state of an ASE object."""
         return cls(atoms.numbers.copy(), atoms.positions.copy(), atoms.get_momenta(), atoms.cell.array.copy())
 
@@ -68,7 +68,7 @@ def kinetic_temperature(momenta: Floats, masses_amu: Floats) -> float:
         return twice_kinetic_eV / (degrees_of_freedom(len(momenta)) * float(units.kB))
 
 
-def fresh_state(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> State:
+def fresh_state(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> MDState:
     """Return the atoms at rest as a whole, with Maxwell-Boltzmann momenta.
 
     The momenta are drawn from the canonical distribution conditional on zero total momentum, so the kinetic
@@ -86,4 +86,4 @@ def fresh_state(atoms: Atoms, temperature_K: float, rng: np.random.Generator) ->
     masses = atoms.get_masses()[:, None]
     momenta = rng.standard_normal((len(atoms), 3)) * np.sqrt(masses * units.kB * temperature_K)
     momenta -= masses * momenta.sum(axis=0) / masses.sum()
-    return State(atoms.numbers.copy(), atoms.positions.copy(), momenta, atoms.cell.array.copy())
+    return MDState(atoms.numbers.copy(), atoms.positions.copy(), momenta, atoms.cell.array.copy())

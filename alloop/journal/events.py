@@ -8,8 +8,8 @@ from pydantic import Field, TypeAdapter
 
 from alloop.journal.verdicts import VerdictName
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.probe import ProbeSummary
 from alloop.tasks.contract.records import Record, Timing
+from alloop.tasks.contract.relabel import RelabelSummary
 from alloop.tasks.contract.select import ChosenFrame
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
@@ -85,12 +85,12 @@ class CodeDriftFound(Event):
     labels: tuple[str, ...]
 
 
-class ProbeRecord(Record):
+class RelabelRecord(Record):
     """A label made again: its key, the key of the probe's result, and how far the two are apart."""
 
     label: str
     key: Key
-    deviation: ProbeSummary
+    deviation: RelabelSummary
 
 
 class CodeChanged(Event):
@@ -99,7 +99,7 @@ class CodeChanged(Event):
     kind: Literal["code_changed"] = "code_changed"
     old: dict[str, str]
     new: dict[str, str]
-    probes: tuple[ProbeRecord, ...]
+    probes: tuple[RelabelRecord, ...]
 
 
 class CodeRefused(Event):

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.journal.journal import Entry
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.messages import closing_lines, lines, progress_line, stamped
 from alloop.status.numbers import clipped, counted, duration, many
 from alloop.status.summary import Status, summary
@@ -52,11 +52,11 @@ class ConsoleView:
         self._spinner = Spinner("dots")
         self._broken = False
 
-    def on_entry(self, entry: Entry, state: State) -> None:
+    def on_entry(self, entry: Entry, state: CampaignState) -> None:
         """Print the messages of the event, and refresh the numbers when it is time."""
         self._guarded(self._see, entry, state)
 
-    def tick(self, state: State, now: float) -> None:
+    def tick(self, state: CampaignState, now: float) -> None:
         """Refresh the numbers when it is time."""
         self._guarded(self._refresh, state, now)
 
@@ -74,7 +74,7 @@ class ConsoleView:
             self._broken = True
             log.info("the console is given up", exc_info=True)
 
-    def _see(self, entry: Entry, state: State) -> None:
+    def _see(self, entry: Entry, state: CampaignState) -> None:
         self._entry_t, self._wall_s = entry.t, state.wall_s
         self._told_t = self._told_t or entry.t
         for text in lines(entry, state):
@@ -83,7 +83,7 @@ class ConsoleView:
             self._remember(entry)
         self._refresh(state, entry.t, final=state.verdict is not None)
 
-    def _refresh(self, state: State, now: float, final: bool = False) -> None:
+    def _refresh(self, state: CampaignState, now: float, final: bool = False) -> None:
         self._now = max(now, self._entry_t)
         if final or now - self._status_t >= self._redraw_s or self._status is None:
             self._status, self._status_t = summary(state, now), now

@@ -20,7 +20,7 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry
 from alloop.state.records import TaskState, segments_of
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, Fared
 from alloop.status.numbers import finite
 from alloop.status.summary import RungRow, rung_rows
@@ -50,7 +50,7 @@ class Publication:
     reliability: CalibrateSummary | None = None
 
 
-def publication(entry: Entry, state: State) -> Publication | None:
+def publication(entry: Entry, state: CampaignState) -> Publication | None:
     """Return what is published of an event already folded into the state, or None."""
     row, config = rows(entry, state), _config(entry)
     summary = _summary(entry, state)
@@ -59,7 +59,7 @@ def publication(entry: Entry, state: State) -> Publication | None:
     return Publication(entry.seq, row, summary, config, _reliability(entry, state))
 
 
-def _reliability(entry: Entry, state: State) -> CalibrateSummary | None:
+def _reliability(entry: Entry, state: CampaignState) -> CalibrateSummary | None:
     event = entry.event
     if not isinstance(event, TaskFinished) or event.status != "ok":
         return None
@@ -67,7 +67,7 @@ def _reliability(entry: Entry, state: State) -> CalibrateSummary | None:
     return state.calibrations[int(task.context["generation"])] if task.task == "calibrate" else None
 
 
-def rows(entry: Entry, state: State) -> Row | None:
+def rows(entry: Entry, state: CampaignState) -> Row | None:
     """Return the row of the history for an event, or None if it has none.
 
     Every row holds ``labels`` (training labels behind the row's numbers: of the rung in a row about a rung, of the
@@ -84,7 +84,7 @@ def rows(entry: Entry, state: State) -> Row | None:
     return row | {"seq": entry.seq, "wall_h": round(state.wall_s / 3600, 6)}
 
 
-def _task_row(event: TaskFinished, state: State) -> dict[str, Any] | None:
+def _task_row(event: TaskFinished, state: CampaignState) -> dict[str, Any] | None:
     task = state.tasks[event.purpose]
     if event.status == "failed":
         return _counts(state)
@@ -92,7 +92,7 @@ def _task_row(event: TaskFinished, state: State) -> dict[str, Any] | None:
     return make(task, event.summary, state) if make is not None else None
 
 
-def _counts(state: State) -> dict[str, Any]:
+def _counts(state: CampaignState) -> dict[str, Any]:
     return {
         "count/heldout": state.labelled("heldout"),
         "count/failed_labels": sum(state.failures.values()),
@@ -102,7 +102,7 @@ def _counts(state: State) -> dict[str, Any]:
     }
 
 
-def _label_row(task: TaskState, label: dict[str, Any], state: State) -> dict[str, Any]:
+def _label_row(task: TaskState, label: dict[str, Any], state: CampaignState) -> dict[str, Any]:
     frame = state.frames[task.context["frame"]]
     timing = task.finished.timing if task.finished else None
     return _counts(state) | {
@@ -113,7 +113,7 @@ def _label_row(task: TaskState, label: dict[str, Any], state: State) -> dict[str
     }
 
 
-def _explore_row(task: TaskState, told: dict[str, Any], state: State) -> dict[str, Any]:
+def _explore_row(task: TaskState, told: dict[str, Any], state: CampaignState) -> dict[str, Any]:
     """Return what a task's walkers came to, all together: the hottest of the highest, the mean of the means."""
     walkers = ExploreSummary.model_validate(told).walkers
     means_K = [one.mean_temperature_K for one in walkers if one.mean_temperature_K is not None]
@@ -134,7 +134,7 @@ def _explore_row(task: TaskState, told: dict[str, Any], state: State) -> dict[st
     }
 
 
-def _fit_row(task: TaskState, fit: dict[str, Any], state: State) -> dict[str, Any]:
+def _fit_row(task: TaskState, fit: dict[str, Any], state: CampaignState) -> dict[str, Any]:
     context, last = task.context, (fit.get("history") or [{}])[-1]
     leads = context.get("member") == 0 and context.get("generation") is not None
     group = "leader" if leads else "fit"
@@ -149,7 +149,7 @@ def _fit_row(task: TaskState, fit: dict[str, Any], state: State) -> dict[str, An
     }
 
 
-def _calibrate_row(task: TaskState, summary: dict[str, Any], state: State) -> dict[str, Any]:
+def _calibrate_row(task: TaskState, summary: dict[str, Any], state: CampaignState) -> dict[str, Any]:
     """Return how expected errors fare; a species' own numbers are of its random probes."""
     status = CalibrationStatus.of(state.calibrations)
     row: dict[str, Any] = {
@@ -176,7 +176,7 @@ def _fared(fared: Fared) -> dict[str, Any]:
     }
 
 
-def _labels_of(context: dict[str, Any], state: State) -> dict[str, Any]:
+def _labels_of(context: dict[str, Any], state: CampaignState) -> dict[str, Any]:
     if context.get("rung") is not None:
         return {STEP_METRIC: context["rung"]}
     if context.get("generation") is not None:
@@ -184,7 +184,7 @@ def _labels_of(context: dict[str, Any], state: State) -> dict[str, Any]:
     return {}
 
 
-def _rung_row(event: RungJudged, state: State) -> dict[str, Any]:
+def _rung_row(event: RungJudged, state: CampaignState) -> dict[str, Any]:
     row = next(RungRow.of(row) for row in event.table if int(row["size"]) == event.size)
     return {STEP_METRIC: event.size, "heldout/frames": event.heldout, "heldout/fits": row.fits} | {
         f"heldout/{name}": value for name, value in _errors(row).items()
@@ -200,7 +200,7 @@ def _errors(row: RungRow) -> dict[str, float | None]:
     }
 
 
-def _selected_row(event: FramesSelected, state: State) -> dict[str, Any]:
+def _selected_row(event: FramesSelected, state: CampaignState) -> dict[str, Any]:
     return {
         "select/chosen": len(event.chosen),
         "select/rejected": len(event.rejected),
@@ -210,19 +210,19 @@ def _selected_row(event: FramesSelected, state: State) -> dict[str, Any]:
     }
 
 
-def _opened_row(event: GenerationOpened, state: State) -> dict[str, Any]:
+def _opened_row(event: GenerationOpened, state: CampaignState) -> dict[str, Any]:
     return {STEP_METRIC: event.labels, "generation/number": event.number, "generation/rung": event.rung}
 
 
-def _verdict_row(event: VerdictReached, state: State) -> dict[str, Any]:
+def _verdict_row(event: VerdictReached, state: CampaignState) -> dict[str, Any]:
     return _counts(state) | {"verdict": event.verdict}
 
 
-def _lost_row(event: AttemptLost, state: State) -> dict[str, Any]:
+def _lost_row(event: AttemptLost, state: CampaignState) -> dict[str, Any]:
     return _counts(state)
 
 
-def _summary(entry: Entry, state: State) -> dict[str, Any]:
+def _summary(entry: Entry, state: CampaignState) -> dict[str, Any]:
     event = entry.event
     if isinstance(event, VerdictReached):
         return {"verdict": event.verdict, "reason": event.reason}
@@ -249,14 +249,14 @@ def _config(entry: Entry) -> dict[str, Any]:
     return public | {"versions": event.versions, "code": event.code, "elements": list(event.elements)}
 
 
-_TASK_ROWS: dict[str, Callable[[TaskState, dict[str, Any], State], dict[str, Any]]] = {
+_TASK_ROWS: dict[str, Callable[[TaskState, dict[str, Any], CampaignState], dict[str, Any]]] = {
     "label": _label_row,
     "explore": _explore_row,
     "fit": _fit_row,
     "calibrate": _calibrate_row,
 }
 
-_ROWS: dict[type, Callable[[Any, State], dict[str, Any] | None]] = {
+_ROWS: dict[type, Callable[[Any, CampaignState], dict[str, Any] | None]] = {
     TaskFinished: _task_row,
     AttemptLost: _lost_row,
     FramesSelected: _selected_row,

@@ -25,7 +25,7 @@ from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_numbers import STEP_METRIC, Publication, publication
 from alloop.state.fold import apply
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 GROUPS = (
     *("count", "dft", "label", "explore", "fit", "leader", "heldout", "generation"),
@@ -85,7 +85,7 @@ class WandbView:
         """One line on where the run is, for the user; empty while that is not known."""
         return self._sink.note
 
-    def on_entry(self, entry: Entry, state: State) -> None:
+    def on_entry(self, entry: Entry, state: CampaignState) -> None:
         """Put what is published of an event on the queue."""
         if self._thread is None:
             return
@@ -97,7 +97,7 @@ class WandbView:
             if item is not None:
                 self._queue.put(item)
 
-    def tick(self, state: State, now: float) -> None:
+    def tick(self, state: CampaignState, now: float) -> None:
         """Do nothing: the queue has its own thread."""
 
     def close(self) -> None:
@@ -351,7 +351,7 @@ def _meddled(folder: Path) -> Path | None:
 
 
 def _catch_up(history: Sequence[Entry]) -> list[Publication]:
-    state, items = State(), []
+    state, items = CampaignState(), []
     for entry in history:
         apply(state, entry)
         item = publication(entry, state)

@@ -14,7 +14,7 @@ from alloop.outputs.errors import AbsentError, absent, told
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.models.model_files import ModelFileError
 from alloop.state.records import GenerationState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.fit import FIT
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import Workspace
@@ -131,7 +131,12 @@ class CommitteeCalculator(LeaderCalculator):
 
 
 def fitted_committee(
-    workspace: Workspace, state: State, rung: int | None = None, *, device: str = "cpu", dtype: str | None = None
+    workspace: Workspace,
+    state: CampaignState,
+    rung: int | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str | None = None,
 ) -> FittedCommittee:
     """Return the active committee of a campaign, or that of a rung.
 
@@ -139,7 +144,7 @@ def fitted_committee(
     ----------
     workspace : Workspace
         The campaign's files.
-    state : State
+    state : CampaignState
         The fold of its journal.
     rung : int or None
         Training labels of the rung; None for the committee that is fitted on most labels.
@@ -168,7 +173,7 @@ def fitted_committee(
     return FittedCommittee(committee, generation, state.calibration())
 
 
-def _generation(workspace: Workspace, state: State, rung: int | None) -> GenerationState:
+def _generation(workspace: Workspace, state: CampaignState, rung: int | None) -> GenerationState:
     if rung is None:
         active = state.active()
         if active is None:

@@ -14,7 +14,7 @@ from ase.io import write as write_atoms
 from alloop.files.durable import write_durably
 from alloop.outputs.errors import told
 from alloop.state.records import FrameState, segments_of
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.workspace import Workspace
 
@@ -22,7 +22,7 @@ USES = ("train", "heldout")
 """Uses of labels, in the order in which they are written."""
 
 
-def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
+def write_dataset(workspace: Workspace, state: CampaignState, path: Path) -> int:
     """Write every label: the training frames in the order of their selection, then the held-out ones.
 
     Each frame has ``REF_energy`` (force-consistent free energy, eV), ``REF_forces`` (eV/Å) and ``REF_stress`` (eV/Å³,
@@ -32,7 +32,7 @@ def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
     ----------
     workspace : Workspace
         Holds the label files.
-    state : State
+    state : CampaignState
         The fold of the journal.
     path : pathlib.Path
         The file, written whole or not at all.
@@ -50,7 +50,7 @@ def write_dataset(workspace: Workspace, state: State, path: Path) -> int:
     return count
 
 
-def labelled_frames(workspace: Workspace, state: State, uses: Sequence[str] = USES) -> Iterator[Atoms]:
+def labelled_frames(workspace: Workspace, state: CampaignState, uses: Sequence[str] = USES) -> Iterator[Atoms]:
     """Yield the labelled frames of some uses as ASE objects without a calculator.
 
     Raises
@@ -111,7 +111,7 @@ def provenance(frame: FrameState, rung: int | None, walker_temperature_K: float 
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _smallest_rungs(state: State) -> dict[str, int]:
+def _smallest_rungs(state: CampaignState) -> dict[str, int]:
     """Return the smallest rung that holds each frame."""
     found: dict[str, int] = {}
     for size, rung in sorted(state.rungs.items()):

@@ -10,7 +10,7 @@ from typing import Any
 from alloop.files.durable import write_durably
 from alloop.journal.journal import JournalError
 from alloop.state.records import GenerationState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.summary import imported_labels, rung_rows
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -46,14 +46,14 @@ class Chosen:
     labels: int
 
 
-def export_models(workspace: Workspace, state: State, target: Path, *, committee: bool) -> list[Path]:
+def export_models(workspace: Workspace, state: CampaignState, target: Path, *, committee: bool) -> list[Path]:
     """Write models for ``mace.calculators.MACECalculator``, and their provenance next to them.
 
     Parameters
     ----------
     workspace : Workspace
         Holds the models of the campaign.
-    state : State
+    state : CampaignState
         The fold of the journal.
     target : pathlib.Path
         Folder to write into, made if missing.
@@ -82,7 +82,7 @@ def export_models(workspace: Workspace, state: State, target: Path, *, committee
     return [*(target / item.file for item in chosen), target / PROVENANCE_FILE]
 
 
-def choose_models(state: State, *, committee: bool) -> tuple[Chosen, ...]:
+def choose_models(state: CampaignState, *, committee: bool) -> tuple[Chosen, ...]:
     """Return the models to export, none if none is fitted.
 
     The leader is the first fit of the largest rung that has one, or else the newest generation's. A committee must be
@@ -130,7 +130,7 @@ def _export(workspace: Workspace, item: Chosen, path: Path) -> str:
     return file_sha256(path)
 
 
-def provenance(state: State, chosen: tuple[Chosen, ...], digests: dict[str, str]) -> dict[str, Any]:
+def provenance(state: CampaignState, chosen: tuple[Chosen, ...], digests: dict[str, str]) -> dict[str, Any]:
     """Return where exported models come from: labels, settings, versions, and their held-out errors."""
     created, verdict = state.created, state.verdict
     errors = {row.size: asdict(row) for row in rung_rows(state)}

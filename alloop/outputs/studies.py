@@ -13,13 +13,13 @@ from ase.io import write
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.state.records import StudyResult
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.studies.study import tables
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import Workspace
 
 
-def write_studies(workspace: Workspace, state: State, folder: Path) -> list[Path]:
+def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> list[Path]:
     """Write ``NAME.csv`` for every study that has results, and ``NAME.extxyz`` with its structures; return the files.
 
     Raises

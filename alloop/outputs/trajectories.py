@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from alloop.dynamics.trajectory import Trajectory, concatenate
 from alloop.outputs.errors import absent, told
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.produce import ProduceSummary
 from alloop.tasks.workspace import Workspace
 
 
 def production_trajectory(
     workspace: Workspace,
-    state: State,
+    state: CampaignState,
     system: str,
     temperature_K: float,
     *,
@@ -27,7 +27,7 @@ def production_trajectory(
     ----------
     workspace : Workspace
         The campaign's files.
-    state : State
+    state : CampaignState
         The fold of its journal.
     system : str
         Name of the system.
@@ -69,7 +69,7 @@ Place = tuple[tuple[str, ...], int, float]
 """Keys of a run's segments, its place among their walkers, its temperature (K)."""
 
 
-def _runs(state: State) -> dict[tuple[int, str, int], list[tuple[str, ...]]]:
+def _runs(state: CampaignState) -> dict[tuple[int, str, int], list[tuple[str, ...]]]:
     """Return the keys of the segments of every batch of walkers, by rung, system and fit."""
     rungs = {rung.name: rung for rung in (*state.rungs.values(), state.foundation_rung) if rung is not None}
     found: dict[tuple[int, str, int], list[tuple[str, ...]]] = {}
@@ -79,7 +79,7 @@ def _runs(state: State) -> dict[tuple[int, str, int], list[tuple[str, ...]]]:
     return found
 
 
-def _walkers(state: State, batches: list[tuple[str, ...]]) -> Iterator[Place]:
+def _walkers(state: CampaignState, batches: list[tuple[str, ...]]) -> Iterator[Place]:
     """Yield the runs of some batches in the order of their replicas."""
     summaries = {
         task.key: ProduceSummary.model_validate(task.finished.summary)

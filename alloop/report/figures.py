@@ -10,11 +10,11 @@ import numpy as np
 
 from alloop.journal.events import TaskFinished
 from alloop.journal.journal import Entry
+from alloop.report.core_time import IN_FLIGHT, WAITING, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.report.figure_style import Figure, axis, layout_of, text, ticks
 from alloop.report.panels import place_axes
-from alloop.report.split import IN_FLIGHT, WAITING, Run, Session, driver_sessions, driver_time, task_runs
 from alloop.state.records import FrameState, segments_of
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.numbers import clipped, duration, finite
 from alloop.status.summary import RungRow, rung_rows
 from alloop.tasks.contract.evaluate import EvaluateSummary
@@ -42,7 +42,7 @@ LOG_TICKS = tuple(digit * 10.0**power for power in range(-5, 3) for digit in (1,
 MOST_LANES, MOST_BARS, MOST_POINTS = 48, 1500, 6000
 
 
-def learning_curve(state: State) -> Figure | None:
+def learning_curve(state: CampaignState) -> Figure | None:
     """Return held-out RMSE of forces and energies by number of training labels, with standard errors."""
     rows = [row for row in rung_rows(state) if row.rmse_forces_meV_per_A is not None]
     leaders = leader_errors(state)
@@ -65,7 +65,7 @@ def learning_curve(state: State) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-def leader_errors(state: State) -> list[tuple[int, float, float]]:
+def leader_errors(state: CampaignState) -> list[tuple[int, float, float]]:
     """Return (labels, force RMSE, energy RMSE) of generation leaders outside the ladder that were evaluated."""
     found = []
     for generation in state.generations:
@@ -126,7 +126,7 @@ def _points(name: str, points: Sequence[tuple[int, float]], unit: str, axis: str
     }
 
 
-def frames_by_reason(state: State) -> Figure | None:
+def frames_by_reason(state: CampaignState) -> Figure | None:
     """Return how many frames were chosen, rejected or failed, by reason."""
     counts: Counter[tuple[str, str]] = Counter()
     for frame in state.frames.values():
@@ -162,7 +162,7 @@ def _reason(outcome: str, reason: str) -> str:
     return outcome if reason.replace("_", "") == outcome.replace(" ", "") else text(f"{outcome}: {reason}", 60)
 
 
-def expected_errors(state: State, entries: Sequence[Entry]) -> Figure | None:
+def expected_errors(state: CampaignState, entries: Sequence[Entry]) -> Figure | None:
     """Return the expected error of every offered frame when it was offered, by what became of it."""
     sessions = driver_sessions(entries)
     offered_t = {
@@ -215,7 +215,7 @@ def _outcome(frame: FrameState) -> str:
     return {"train": "chosen", "heldout": "held out"}.get(frame.use or "", "waiting")
 
 
-def _window(state: State) -> list[float]:
+def _window(state: CampaignState) -> list[float]:
     select = state.config.get("select", {})
     values = (finite(select.get(name)) for name in ("lower_eV_per_A", "upper_eV_per_A"))
     return [value for value in values if value]

@@ -14,21 +14,23 @@ from alloop.journal.journal import Entry
 from alloop.report import figures, sections
 from alloop.report.calibration import section
 from alloop.report.calibration.figures import calibration_history, reliability
+from alloop.report.core_time import time_split
 from alloop.report.figure_style import Figure, text
-from alloop.report.split import time_split
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport.sections import TransportData, TransportPart, transport_part
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.summary import Status, summary
 from alloop.studies.study import tables
 
 
-def build_report(state: State, entries: Sequence[Entry], path: Path, transport: TransportData | None = None) -> None:
+def build_report(
+    state: CampaignState, entries: Sequence[Entry], path: Path, transport: TransportData | None = None
+) -> None:
     """Write the report of a campaign.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The fold of the journal.
     entries : sequence of Entry
         The journal.
@@ -40,7 +42,7 @@ def build_report(state: State, entries: Sequence[Entry], path: Path, transport: 
     write_durably(Path(path), page(state, entries, transport).encode())
 
 
-def page(state: State, entries: Sequence[Entry], transport: TransportData | None = None) -> str:
+def page(state: CampaignState, entries: Sequence[Entry], transport: TransportData | None = None) -> str:
     """Return the report as HTML, plotly.js included."""
     measured = transport_part(transport or TransportData())
     status = summary(state, entries[-1].t if entries else 0.0, time_split(entries))
@@ -65,7 +67,11 @@ def page(state: State, entries: Sequence[Entry], transport: TransportData | None
 
 
 def _body(
-    state: State, entries: Sequence[Entry], status: Status, drawn: dict[str, Figure | None], measured: TransportPart
+    state: CampaignState,
+    entries: Sequence[Entry],
+    status: Status,
+    drawn: dict[str, Figure | None],
+    measured: TransportPart,
 ) -> str:
     def plot(name: str, missing: str) -> str:
         return f'<div class="plot" id="{name}"></div>' if drawn[name] else f'<p class="none">{missing}</p>'
@@ -107,7 +113,9 @@ def _ladder(status: Status, plot: Callable[[str, str], str]) -> str:
     return sections.section("Does more data still change the answer?", curve + tables, sections.HOW_ERRORS)
 
 
-def _calibration(state: State, status: Status, plot: Callable[[str, str], str], drawn: dict[str, Figure | None]) -> str:
+def _calibration(
+    state: CampaignState, status: Status, plot: Callable[[str, str], str], drawn: dict[str, Figure | None]
+) -> str:
     found = status.calibration
     if found is None:
         return '<p class="none">No calibration was made yet: disagreements are taken as expected errors.</p>'

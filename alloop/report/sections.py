@@ -12,9 +12,9 @@ from alloop.decisions.changed_code import changed
 from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
 from alloop.journal.journal import Entry
 from alloop.journal.verdicts import VERDICTS
+from alloop.report.core_time import IN_FLIGHT, WAITING
 from alloop.report.figure_style import text
-from alloop.report.split import IN_FLIGHT, WAITING
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.numbers import counted, duration, finite, many
 from alloop.status.summary import Status
 from alloop.studies.study import Table
@@ -79,7 +79,7 @@ def study_section(found: Table) -> str:
     return section(found.title, table(head, rows, numeric), found.how)
 
 
-def headline(state: State, status: Status, entries: Sequence[Entry]) -> str:
+def headline(state: CampaignState, status: Status, entries: Sequence[Entry]) -> str:
     """Return the verdict with its numbers, and the campaign in six cards."""
     systems = (
         [f"{s.name} ({many(len(s.structure.numbers), 'atom')})" for s in state.created.systems] if state.created else []
@@ -193,7 +193,7 @@ def time_table(status: Status) -> str:
     return table(("Work", "Core-hours", "Core time", "Share (%)"), rows, numeric=(1, 2, 3))
 
 
-def provenance(state: State, entries: Sequence[Entry]) -> str:
+def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
     """Return versions, settings, seeds, drivers and all failures."""
     created = state.created
     if created is None:

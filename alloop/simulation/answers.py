@@ -17,9 +17,9 @@ from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LABEL, AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest
-from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest, trajectory_file
 from alloop.tasks.contract.records import Answer
+from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.kinds.calibrate import calibrate as learn
@@ -130,11 +130,12 @@ def label(request: LabelRequest, workspace: Workspace) -> Answer:
     return {"energy_eV": -3.0 * n, "atoms": n, "max_force_eV_per_A": 1.5, "scf_iterations": 9}, data
 
 
-def probe(request: ProbeRequest, workspace: Workspace) -> Answer:
+def relabel(request: RelabelRequest, workspace: Workspace) -> Answer:
     """Agree, unless the code says by how much it does not: ``{"off_eV_per_A": "0.5"}``."""
-    assert workspace.data(LABEL, request.label)
+    label = workspace.data(LABEL, request.label)
     off = float(request.code.get("off_eV_per_A", 0.0))
-    return {"energy_eV_per_atom": 0.0, "force_eV_per_A": off, "stress_eV_per_A3": off}, {}
+    summary = {"energy_eV_per_atom": 0.0, "force_eV_per_A": off, "stress_eV_per_A3": off}
+    return summary, label.model_dump(mode="json")
 
 
 def fit(request: FitRequest, workspace: Workspace) -> Answer:
@@ -177,7 +178,7 @@ def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
     walkers = []
     for i, walker in enumerate(request.walkers):
         file = trajectory_file(request.key(), i)
-        sha256 = workspace.write_beside("produce", file, b"")
+        sha256 = workspace.write_companion("produce", file, b"")
         walkers.append(
             {
                 "temperature_K": walker.temperature_K,

@@ -29,7 +29,7 @@ from alloop.journal.events import (
 )
 from alloop.state.fold_tasks import STUDY
 from alloop.state.records import TaskState, segments_of
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.registry import KINDS
 
 
@@ -37,7 +37,7 @@ class MisfitError(Exception):
     """An event that does not fit those before it; the message says what does not fit, in one line."""
 
 
-def admit(state: State, event: Event) -> None:
+def admit(state: CampaignState, event: Event) -> None:
     """Refuse an event that does not fit the state.
 
     Raises
@@ -112,7 +112,7 @@ class _Config(_Part):
     fit: _Fit = _Fit()
 
 
-def _config(state: State, event: CampaignCreated | ConfigChanged) -> None:
+def _config(state: CampaignState, event: CampaignCreated | ConfigChanged) -> None:
     _validated("config", _Config, event.config)
 
 
@@ -190,7 +190,7 @@ _CONTEXTS: dict[str, type[_Part]] = {
 """What is read of the context of a task, by its kind."""
 
 
-def _planned(state: State, event: TaskPlanned) -> None:
+def _planned(state: CampaignState, event: TaskPlanned) -> None:
     if event.task not in KINDS:
         raise MisfitError(f"there is no kind of task `{event.task}`")
     _validated("request", _Request, event.request)
@@ -207,12 +207,12 @@ def _planned(state: State, event: TaskPlanned) -> None:
         _known("system", [segment.system for segment in _segments(event)], _systems(state))
 
 
-def _to_label(state: State, frame: str) -> None:
+def _to_label(state: CampaignState, frame: str) -> None:
     if frame not in state.frames or state.frames[frame].use is None:
         raise MisfitError(f"there is no frame `{frame[:80]}` to be labelled")
 
 
-def _systems(state: State) -> set[str]:
+def _systems(state: CampaignState) -> set[str]:
     return set() if state.created is None else {system.name for system in state.created.systems}
 
 
@@ -230,11 +230,11 @@ def _segments(event: TaskPlanned) -> list[_OfSegment]:
     return found
 
 
-def _lost(state: State, event: AttemptLost) -> None:
+def _lost(state: CampaignState, event: AttemptLost) -> None:
     _known("task", [event.purpose], state.tasks)
 
 
-def _finished(state: State, event: TaskFinished) -> None:
+def _finished(state: CampaignState, event: TaskFinished) -> None:
     _known("task", [event.purpose], state.tasks)
     task = state.tasks[event.purpose]
     if event.status != "ok":
@@ -249,7 +249,7 @@ def _finished(state: State, event: TaskFinished) -> None:
         _fit(state, task)
 
 
-def _fit(state: State, task: TaskState) -> None:
+def _fit(state: CampaignState, task: TaskState) -> None:
     found = _OfFit.model_validate(task.context)
     if found.rung is not None:
         _known("rung", [found.rung], state.subsets if found.subset else state.rungs)
@@ -262,23 +262,23 @@ def _fit(state: State, task: TaskState) -> None:
 # -- frames, generations, rungs ----------------------------------------------------------------------------------
 
 
-def _selected(state: State, event: FramesSelected) -> None:
+def _selected(state: CampaignState, event: FramesSelected) -> None:
     names = [*(choice.id for choice in event.chosen), *event.rejected]
     _known("offered frame", names, state.pool_initial.keys() | state.pool.keys())
     _once(names)
 
 
-def _drawn(state: State, event: HeldoutDrawn) -> None:
+def _drawn(state: CampaignState, event: HeldoutDrawn) -> None:
     _known("frame offered for the held-out set", event.frames, state.pool_heldout)
     _once(event.frames)
 
 
-def _opened(state: State, event: GenerationOpened) -> None:
+def _opened(state: CampaignState, event: GenerationOpened) -> None:
     if event.number != len(state.generations):
         raise MisfitError(f"generation {event.number} does not follow the one before")
 
 
-def _extended(state: State, event: ProductionExtended) -> None:
+def _extended(state: CampaignState, event: ProductionExtended) -> None:
     foundation = [state.foundation_rung] if state.foundation_rung is not None else []
     rungs = {rung.name for rung in (*foundation, *state.rungs.values(), *state.subsets.values())}
     _known("rung", event.rungs, rungs)
@@ -298,7 +298,7 @@ class _Judgement(_Part):
     finding: str
 
 
-def _judged(state: State, event: RungJudged | SubsetsJudged) -> None:
+def _judged(state: CampaignState, event: RungJudged | SubsetsJudged) -> None:
     for row in event.table:
         _validated("table", _Row, row)
     for judgement in event.judgements:
@@ -328,7 +328,7 @@ def _once(names: Iterable[str]) -> None:
         raise MisfitError("it names a frame twice")
 
 
-_CHECKS: dict[type[Event], Callable[[State, Any], None]] = {
+_CHECKS: dict[type[Event], Callable[[CampaignState, Any], None]] = {
     CampaignCreated: _config,
     ConfigChanged: _config,
     TaskPlanned: _planned,

@@ -31,12 +31,12 @@ from alloop.journal.events import (
 from alloop.journal.journal import Entry, JournalError
 from alloop.state import fold_campaign, fold_code, fold_frames, fold_ladder, fold_tasks
 from alloop.state.admission import MisfitError, admit
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 HEARTBEAT_GAP_S = 120.0
 """Longest time between two events (s) in which a driver is taken to have lived."""
 
-_FOLDS: dict[type, Callable[[State, Any], None]] = {
+_FOLDS: dict[type, Callable[[CampaignState, Any], None]] = {
     CampaignCreated: fold_campaign.created,
     ConfigChanged: fold_campaign.config_changed,
     PolicyChanged: fold_campaign.policy_changed,
@@ -59,7 +59,7 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
 }
 
 
-def fold(entries: Iterable[Entry]) -> State:
+def fold(entries: Iterable[Entry]) -> CampaignState:
     """Return the state after all entries.
 
     Raises
@@ -67,7 +67,7 @@ def fold(entries: Iterable[Entry]) -> State:
     JournalError
         If an event does not fit those before it, as in a journal that somebody changed.
     """
-    state = State()
+    state = CampaignState()
     for entry in entries:
         try:
             admit(state, entry.event)
@@ -78,7 +78,7 @@ def fold(entries: Iterable[Entry]) -> State:
     return state
 
 
-def apply(state: State, entry: Entry) -> None:
+def apply(state: CampaignState, entry: Entry) -> None:
     """Fold one event into the state."""
     _pass_time(state, entry)
     state.seq = entry.seq
@@ -87,7 +87,7 @@ def apply(state: State, entry: Entry) -> None:
         change(state, entry.event)
 
 
-def _pass_time(state: State, entry: Entry) -> None:
+def _pass_time(state: CampaignState, entry: Entry) -> None:
     if state.last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
         state.wall_s += max(0.0, min(entry.t - state.last_t, HEARTBEAT_GAP_S))
     state.last_t = entry.t

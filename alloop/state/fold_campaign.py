@@ -16,7 +16,7 @@ from alloop.state.fold_code import outdated, plan_again
 from alloop.state.fold_frames import draw_again
 from alloop.state.fold_ladder import measure_anew
 from alloop.state.records import FrameState, GenerationState, RungState, TaskState
-from alloop.state.state import MACHINE_REASONS, State
+from alloop.state.state import MACHINE_REASONS, CampaignState
 from alloop.tasks.contract.records import Offer
 
 _IMPORTED_OFFER = Offer(
@@ -24,13 +24,13 @@ _IMPORTED_OFFER = Offer(
 )
 
 
-def created(state: State, event: CampaignCreated) -> None:
+def created(state: CampaignState, event: CampaignCreated) -> None:
     """The campaign begins."""
     state.created, state.config = event, event.config
     state.policies, state.codes = event.policies, [event.code]
 
 
-def config_changed(state: State, event: ConfigChanged) -> None:
+def config_changed(state: CampaignState, event: ConfigChanged) -> None:
     """Machines, budgets, monitoring or measuring changed: tasks that failed for their sake are tried again."""
     remeasured = state.config.get("measure") != event.config.get("measure")
     state.config = event.config
@@ -45,12 +45,12 @@ def config_changed(state: State, event: ConfigChanged) -> None:
             _revive(state, task)
 
 
-def _lift_verdict(state: State) -> None:
+def _lift_verdict(state: CampaignState) -> None:
     if state.verdict is not None and state.verdict.verdict in LIFTABLE_VERDICTS:
         state.verdict = None
 
 
-def _revive(state: State, task: TaskState) -> None:
+def _revive(state: CampaignState, task: TaskState) -> None:
     """Retry a task that failed for machine reasons.
 
     A label requested from code that has since changed is planned again instead.
@@ -73,14 +73,14 @@ def _revive(state: State, task: TaskState) -> None:
         draw_again(state, frame)
 
 
-def policy_changed(state: State, event: PolicyChanged) -> None:
+def policy_changed(state: CampaignState, event: PolicyChanged) -> None:
     """A policy of the user's was mended."""
     state.policies = event.policies
     _give_walkers_another_chance(state)
     _lift_verdict(state)
 
 
-def labels_imported(state: State, event: LabelsImported) -> None:
+def labels_imported(state: CampaignState, event: LabelsImported) -> None:
     """Labels that existed before the campaign."""
     state.brought = content_key([state.brought, event.keys])
     if event.campaign is not None:
@@ -99,7 +99,7 @@ def labels_imported(state: State, event: LabelsImported) -> None:
         state.imported += 1
 
 
-def generation_opened(state: State, event: GenerationOpened) -> None:
+def generation_opened(state: CampaignState, event: GenerationOpened) -> None:
     """A refit of the committee begins."""
     missing = set(event.missing)
     frames = tuple(i for i in state.train_order[: event.upto] if i not in missing)
@@ -115,12 +115,12 @@ def generation_opened(state: State, event: GenerationOpened) -> None:
         state.rungs[event.rung] = RungState(event.rung, frames)
 
 
-def verdict_reached(state: State, event: VerdictReached) -> None:
+def verdict_reached(state: CampaignState, event: VerdictReached) -> None:
     """The campaign's answer."""
     state.verdict = event
 
 
-def _give_walkers_another_chance(state: State) -> None:
+def _give_walkers_another_chance(state: CampaignState) -> None:
     state.stalled_segments = 0
     for walker in state.walkers.values():
         walker.fruitless = 0

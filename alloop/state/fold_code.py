@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused
 from alloop.state.records import TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 
-def drift_found(state: State, event: CodeDriftFound) -> None:
+def drift_found(state: CampaignState, event: CodeDriftFound) -> None:
     """The code of the labels changed: probes decide whether the campaign goes on with it."""
     _end_drift(state)
     state.drift = event
     state.drifts += 1
 
 
-def code_refused(state: State, event: CodeRefused) -> None:
+def code_refused(state: CampaignState, event: CodeRefused) -> None:
     """The changed code does not agree."""
     _end_drift(state)
 
 
-def code_changed(state: State, event: CodeChanged) -> None:
+def code_changed(state: CampaignState, event: CodeChanged) -> None:
     """The changed code agrees and makes the labels from now on."""
     _end_drift(state)
     state.codes.append(event.new)
@@ -30,12 +30,12 @@ def code_changed(state: State, event: CodeChanged) -> None:
         _forget_atoms(state)
 
 
-def _end_drift(state: State) -> None:
+def _end_drift(state: CampaignState) -> None:
     state.drift = None
     state.running = {purpose: task for purpose, task in state.running.items() if task.task != "probe"}
 
 
-def _forget_atoms(state: State) -> None:
+def _forget_atoms(state: CampaignState) -> None:
     """Have the isolated atoms computed again, because probes do not tell whether their energies changed."""
     for purpose in [task.purpose for task in state.tasks.values() if task.task == "atom"]:
         del state.tasks[purpose]
@@ -43,7 +43,7 @@ def _forget_atoms(state: State) -> None:
     state.e0s_eV.clear()
 
 
-def plan_again(state: State, task: TaskState) -> None:
+def plan_again(state: CampaignState, task: TaskState) -> None:
     """Forget a task that was requested from former code, so that it is planned again."""
     del state.tasks[task.purpose]
     if task.task == "label":
@@ -51,7 +51,7 @@ def plan_again(state: State, task: TaskState) -> None:
         state.to_label[str(frame.use)][frame.id] = frame
 
 
-def outdated(state: State, task: TaskState) -> bool:
+def outdated(state: CampaignState, task: TaskState) -> bool:
     """Return whether a task asks for other code than the present one."""
     asked: dict[str, str] = task.request.get("code", {})
     return any(state.code.get(name) != value for name, value in asked.items())

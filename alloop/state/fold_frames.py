@@ -6,12 +6,12 @@ from collections import Counter
 
 from alloop.journal.events import FramesSelected, HeldoutDrawn, SelectionAsked, TaskFinished
 from alloop.state.records import AskedSelection, FrameState, SegmentState, TaskState, WalkerState
-from alloop.state.state import AT_RANDOM, State
+from alloop.state.state import AT_RANDOM, CampaignState
 from alloop.tasks.contract.records import Offer
 from alloop.tasks.contract.references import OfferRef
 
 
-def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) -> None:
+def offered(state: CampaignState, task: TaskState, segment: SegmentState, offer: Offer) -> None:
     """A task offers a frame."""
     frame = FrameState(
         id=f"{segment.name}/{offer.index}",
@@ -32,7 +32,7 @@ def offered(state: State, task: TaskState, segment: SegmentState, offer: Offer) 
         state.pool_heldout[frame.id] = frame
 
 
-def label_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def label_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     """A label was computed, or failed."""
     frame = state.frames[task.context["frame"]]
     state.waiting_labels[str(frame.use)] -= 1
@@ -45,7 +45,7 @@ def label_finished(state: State, task: TaskState, event: TaskFinished) -> None:
     settle(state)
 
 
-def settle(state: State) -> None:
+def settle(state: CampaignState) -> None:
     """Count the held-out frames, in the order they were drawn, up to the first whose label is still to come."""
     for frame_id in state.heldout_order[state.settled_frames :]:
         status = state.frames[frame_id].status
@@ -55,7 +55,7 @@ def settle(state: State) -> None:
         state.settled_labels += status == "labelled"
 
 
-def draw_again(state: State, frame: FrameState) -> None:
+def draw_again(state: CampaignState, frame: FrameState) -> None:
     """Put a held-out frame that is tried again after all others, if models may have been evaluated without it.
 
     The first held-out frames stay the same ones: what is evaluated on equally many is evaluated on the same.
@@ -66,7 +66,7 @@ def draw_again(state: State, frame: FrameState) -> None:
         state.settled_frames -= 1
 
 
-def selection_asked(state: State, event: SelectionAsked) -> None:
+def selection_asked(state: CampaignState, event: SelectionAsked) -> None:
     """The selection policy is asked about all frames offered so far."""
     segments = tuple(sorted(state.news, key=lambda source: (source.walker, source.segment)))
     state.asked = AskedSelection(event, segments, state.last_selection)
@@ -74,7 +74,7 @@ def selection_asked(state: State, event: SelectionAsked) -> None:
     state.asked_about, state.offered = state.offered, Counter()
 
 
-def frames_selected(state: State, event: FramesSelected) -> None:
+def frames_selected(state: CampaignState, event: FramesSelected) -> None:
     """The policy has chosen."""
     state.selections += 1
     state.stalled_segments = 0 if event.chosen else state.stalled_segments
@@ -94,14 +94,14 @@ def frames_selected(state: State, event: FramesSelected) -> None:
     state.asked_about = Counter()
 
 
-def _of_a_selection(state: State, frame: FrameState) -> None:
+def _of_a_selection(state: CampaignState, frame: FrameState) -> None:
     frame.selection = state.last_selection
     walker = state.walkers.setdefault(frame.walker, WalkerState(frame.walker))
     walker.last_chosen = max(walker.last_chosen, frame.segment)
     state.probes += frame.reason in AT_RANDOM
 
 
-def heldout_drawn(state: State, event: HeldoutDrawn) -> None:
+def heldout_drawn(state: CampaignState, event: HeldoutDrawn) -> None:
     """Frames are drawn for the held-out set."""
     for frame_id in event.frames:
         frame = state.pool_heldout.pop(frame_id)
@@ -110,7 +110,7 @@ def heldout_drawn(state: State, event: HeldoutDrawn) -> None:
         state.heldout_order.append(frame_id)
 
 
-def _leave_pool(state: State, frame_id: str) -> FrameState:
+def _leave_pool(state: CampaignState, frame_id: str) -> FrameState:
     if frame_id in state.pool_initial:
         return state.pool_initial.pop(frame_id)
     frame = state.pool.pop(frame_id)
@@ -118,7 +118,7 @@ def _leave_pool(state: State, frame_id: str) -> FrameState:
     return frame
 
 
-def _use(state: State, frame: FrameState, use: str) -> None:
+def _use(state: CampaignState, frame: FrameState, use: str) -> None:
     frame.status, frame.use = "selected" if use == "train" else "heldout", use
     state.to_label[use][frame.id] = frame
     state.waiting_labels[use] += 1

@@ -5,23 +5,23 @@ from __future__ import annotations
 from alloop.journal.events import ProductionExtended, RungJudged, SubsetsDrawn, SubsetsJudged, TaskFinished
 from alloop.journal.verdicts import LIFTABLE_VERDICTS
 from alloop.state.records import RungState, RunState, TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.measure import MeasureSummary
 from alloop.tasks.contract.produce import ProduceSummary
 
 
-def rung_judged(state: State, event: RungJudged) -> None:
+def rung_judged(state: CampaignState, event: RungJudged) -> None:
     """A rung was judged."""
     state.judged.append(event)
 
 
-def production_extended(state: State, event: ProductionExtended) -> None:
+def production_extended(state: CampaignState, event: ProductionExtended) -> None:
     """Some rungs are measured by longer runs."""
     for name in event.rungs:
         state.rung(name).production_ps = event.production_ps
 
 
-def subsets_drawn(state: State, event: SubsetsDrawn) -> None:
+def subsets_drawn(state: CampaignState, event: SubsetsDrawn) -> None:
     """A ladder of random subsets is asked for."""
     state.drawn, state.subsets_judged = event, None
     state.subsets = {
@@ -29,12 +29,12 @@ def subsets_drawn(state: State, event: SubsetsDrawn) -> None:
     }
 
 
-def subsets_judged(state: State, event: SubsetsJudged) -> None:
+def subsets_judged(state: CampaignState, event: SubsetsJudged) -> None:
     """The ladder of random subsets has its answer."""
     state.subsets_judged = event
 
 
-def produce_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def produce_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     """A segment of production runs ended."""
     state.segments_produced += event.status == "ok"
     context = task.context
@@ -50,7 +50,7 @@ def produce_finished(state: State, task: TaskState, event: TaskFinished) -> None
     run.over = all(walker.ended != "length" for walker in summary.walkers)
 
 
-def measure_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def measure_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     """Transport of one fit in one system was measured, or could not be."""
     context = task.context
     if context["measuring"] != state.measurings:
@@ -59,7 +59,7 @@ def measure_finished(state: State, task: TaskState, event: TaskFinished) -> None
     state.transports[name] = MeasureSummary.model_validate(event.summary) if event.status == "ok" else None
 
 
-def measure_anew(state: State) -> None:
+def measure_anew(state: CampaignState) -> None:
     """Forget what was measured under other settings, and the verdict that rests on it; files and tasks stay."""
     state.measurings += 1
     state.runs.clear()

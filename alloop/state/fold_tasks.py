@@ -8,7 +8,7 @@ from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.state.fold_frames import label_finished, offered
 from alloop.state.fold_ladder import measure_finished, produce_finished
 from alloop.state.records import SegmentState, StudyResult, TaskState, WalkerState, segments_of
-from alloop.state.state import MACHINE_REASONS, RETRIED, State
+from alloop.state.state import MACHINE_REASONS, RETRIED, CampaignState
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.tasks.contract.explore import ExploreSummary
@@ -22,7 +22,7 @@ STUDY = "study"
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 
 
-def task_planned(state: State, event: TaskPlanned) -> None:
+def task_planned(state: CampaignState, event: TaskPlanned) -> None:
     """A task will be submitted."""
     planned_t = state.last_t or 0.0
     task = TaskState(event.purpose, event.key, event.task, event.slot_kind, event.request, event.context, planned_t)
@@ -35,13 +35,13 @@ def task_planned(state: State, event: TaskPlanned) -> None:
         state.to_label[str(frame.use)].pop(frame.id, None)
 
 
-def attempt_lost(state: State, event: AttemptLost) -> None:
+def attempt_lost(state: CampaignState, event: AttemptLost) -> None:
     """An attempt broke and is made again."""
     state.tasks[event.purpose].attempts += event.cost
     state.broken[RETRIED] += 1
 
 
-def task_finished(state: State, event: TaskFinished) -> None:
+def task_finished(state: CampaignState, event: TaskFinished) -> None:
     """A result was harvested, or a task was given up."""
     task = state.tasks[event.purpose]
     task.status, task.finished = event.status, event
@@ -59,19 +59,19 @@ def task_finished(state: State, event: TaskFinished) -> None:
     _FINISHED[task.task](state, task, event)
 
 
-def _study_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _study_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     """Keep the end of a study's task: it counts against no budget and changes no decision."""
     results = state.studies.setdefault(str(task.context[STUDY]), {})
     summary = KINDS[task.task].summary.model_validate(event.summary) if _is_ok(event) else None
     results[event.purpose] = StudyResult(task.task, event.key, task.context, summary, event.reason, event.detail)
 
 
-def _initial_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _initial_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     (segment,) = segments_of(task.context)
     _segment_finished(state, task, segment, OffersSummary.model_validate(event.summary) if _is_ok(event) else None)
 
 
-def _explore_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _explore_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     summary = ExploreSummary.model_validate(event.summary) if _is_ok(event) else None
     for place, segment in enumerate(segments_of(task.context)):
         own = summary.walkers[place] if summary is not None else None
@@ -79,7 +79,9 @@ def _explore_finished(state: State, task: TaskState, event: TaskFinished) -> Non
         _segment_finished(state, task, segment, own)
 
 
-def _segment_finished(state: State, task: TaskState, segment: SegmentState, summary: OffersSummary | None) -> None:
+def _segment_finished(
+    state: CampaignState, task: TaskState, segment: SegmentState, summary: OffersSummary | None
+) -> None:
     """Record the end of a walker's segment (summary None if it failed) and the frames that it offers."""
     walker = _walker(state, segment.walker)
     walker.running = False
@@ -96,7 +98,7 @@ def _segment_finished(state: State, task: TaskState, segment: SegmentState, summ
 
 
 def _count_segment(
-    state: State, task: TaskState, segment: SegmentState, place: int, summary: OffersSummary | None
+    state: CampaignState, task: TaskState, segment: SegmentState, place: int, summary: OffersSummary | None
 ) -> None:
     """Count a segment, also a failed one (summary None), so that a walker which always fails is given up."""
     walker = _walker(state, segment.walker)
@@ -116,16 +118,16 @@ def _is_ok(event: TaskFinished) -> bool:
     return event.status == "ok"
 
 
-def _probe_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _probe_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     """One repeated label changes nothing; they are compared when all are done."""
 
 
-def _atom_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _atom_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     if event.status == "ok":
         state.e0s_eV[task.context["element"]] = float(event.summary["energy_eV"])
 
 
-def _fit_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _fit_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     if event.status != "ok":
         return
     context, model = task.context, f"fit:{event.key}"
@@ -139,24 +141,24 @@ def _fit_finished(state: State, task: TaskState, event: TaskFinished) -> None:
             state.unfitted.pop(generation.number, None)
 
 
-def _evaluate_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _evaluate_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     if event.status == "ok":
         key = (task.context["model"], int(task.context["heldout"]))
         state.evaluations[key] = EvaluateSummary.model_validate(event.summary)
 
 
-def _calibrate_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _calibrate_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     if event.status == "ok":
         state.calibrations[int(task.context["generation"])] = CalibrateSummary.model_validate(event.summary)
         state.calibrated = int(task.context.get("labels", state.calibrated))
 
 
-def _select_finished(state: State, task: TaskState, event: TaskFinished) -> None:
+def _select_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     if event.status == "ok":
         state.last_selection, state.asked = event.key, None
 
 
-def _walker(state: State, walker_id: str) -> WalkerState:
+def _walker(state: CampaignState, walker_id: str) -> WalkerState:
     return state.walkers.setdefault(walker_id, WalkerState(walker_id))
 
 

@@ -40,7 +40,7 @@ AT_RANDOM = ("probe", "random")
 
 
 @dataclass(eq=False, repr=False)
-class State:
+class CampaignState:
     """Everything the journal says, indexed for the decisions. Changed only by `alloop.state.fold.apply`."""
 
     created: CampaignCreated | None = None

@@ -30,7 +30,7 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry
 from alloop.state.records import TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, calibration_text
 from alloop.status.numbers import clipped, counted, duration, finite, many
 from alloop.status.summary import RungRow, Status, imported_labels, last_metrics, leader_fit
@@ -42,7 +42,7 @@ WIDTH = 120
 STAMP = "{:>11}  "
 
 
-def lines(entry: Entry, state: State) -> list[str]:
+def lines(entry: Entry, state: CampaignState) -> list[str]:
     """Return the message of an event already folded into the state; for many events there is none."""
     tell = _TELL.get(type(entry.event))
     return [] if tell is None else [clipped(text, WIDTH) for text in tell(entry.event, state)]
@@ -121,19 +121,19 @@ def _judgement_text(judgement: Mapping[str, Any]) -> str:
 # -- one function per kind of event ------------------------------------------------------------------------------
 
 
-def _created(event: CampaignCreated, state: State) -> list[str]:
+def _created(event: CampaignCreated, state: CampaignState) -> list[str]:
     return [f"campaign {event.name}: {', '.join(system.name for system in event.systems)}"]
 
 
-def _changed(event: ConfigChanged, state: State) -> list[str]:
+def _changed(event: ConfigChanged, state: CampaignState) -> list[str]:
     return [f"config changed: {change}" for change in event.changes]
 
 
-def _policy_changed(event: PolicyChanged, state: State) -> list[str]:
+def _policy_changed(event: PolicyChanged, state: CampaignState) -> list[str]:
     return [f"the source of {' and '.join(event.changed)} changed; the new source decides from now on"]
 
 
-def _drifted(event: CodeDriftFound, state: State) -> list[str]:
+def _drifted(event: CodeDriftFound, state: CampaignState) -> list[str]:
     return [f"code of the labels changed: {code_changes(state.code, event.code)}", _probing(event)]
 
 
@@ -141,7 +141,7 @@ def _probing(event: CodeDriftFound) -> str:
     return f"first of all, {many(len(event.labels), 'label')} will be made again with it and compared"
 
 
-def _code_changed(event: CodeChanged, state: State) -> list[str]:
+def _code_changed(event: CodeChanged, state: CampaignState) -> list[str]:
     if not event.probes:
         return [f"code of the labels changed before the first label: {code_changes(event.old, event.new)}"]
     fitted = state.config["fit"]["stress_weight"] > 0
@@ -149,15 +149,15 @@ def _code_changed(event: CodeChanged, state: State) -> list[str]:
     return [f"the changed code is accepted: {many(len(event.probes), 'label')} made again with it agree: {told}"]
 
 
-def _code_refused(event: CodeRefused, state: State) -> list[str]:
+def _code_refused(event: CodeRefused, state: CampaignState) -> list[str]:
     return [f"the campaign keeps its code: {event.reason}"]
 
 
-def _imported(event: LabelsImported, state: State) -> list[str]:
+def _imported(event: LabelsImported, state: CampaignState) -> list[str]:
     return [imported_text(len(event.keys), event.source, event.reference, event.why)]
 
 
-def _started(event: DriverStarted, state: State) -> list[str]:
+def _started(event: DriverStarted, state: CampaignState) -> list[str]:
     imported, other = imported_labels(state), len(state.pretraining)
     bought = state.labelled("train") + state.labelled("heldout") - imported
     parts = [
@@ -169,11 +169,11 @@ def _started(event: DriverStarted, state: State) -> list[str]:
     return [", ".join(part for part in parts if part)]
 
 
-def _stopped(event: DriverStopped, state: State) -> list[str]:
+def _stopped(event: DriverStopped, state: CampaignState) -> list[str]:
     return [f"driver stopped: {event.reason}"]
 
 
-def _finished(event: TaskFinished, state: State) -> list[str]:
+def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
     task = state.tasks[event.purpose]
     if event.status == "failed":
         detail = f": {event.detail}" if event.detail else ""
@@ -190,14 +190,14 @@ def _finished(event: TaskFinished, state: State) -> list[str]:
     return [words] if words else []
 
 
-def _pretrained(task: TaskState, state: State) -> list[str]:
+def _pretrained(task: TaskState, state: CampaignState) -> list[str]:
     metrics = last_metrics(task)
     error = f"; training RMSE {metrics['rmse_forces_meV_per_A']:.3g} meV/Å" if metrics else ""
     labels = many(len(state.pretraining), "label")
     return [f"member {task.context['member']} pre-trained on the forces of {labels}{error}"]
 
 
-def _fitted(state: State, number: int) -> list[str]:
+def _fitted(state: CampaignState, number: int) -> list[str]:
     generation = state.generations[number]
     if len(generation.models) < state.members():
         return []
@@ -213,11 +213,11 @@ def _fitted(state: State, number: int) -> list[str]:
     return [f"generation {number} fitted on {many(len(generation.frames), 'label')}; leader's {watched} RMSE {errors}"]
 
 
-def _lost(event: AttemptLost, state: State) -> list[str]:
+def _lost(event: AttemptLost, state: CampaignState) -> list[str]:
     return [f"{event.purpose}: an attempt is lost and made again ({event.error})"]
 
 
-def _selected(event: FramesSelected, state: State) -> list[str]:
+def _selected(event: FramesSelected, state: CampaignState) -> list[str]:
     reasons: dict[str, int] = {}
     for reason in event.rejected.values():
         reasons[reason] = reasons.get(reason, 0) + 1
@@ -233,33 +233,33 @@ def _whys(event: FramesSelected) -> str:
     return f" ({counted(whys)})" if set(whys) - {event.policy} else ""
 
 
-def _drawn(event: HeldoutDrawn, state: State) -> list[str]:
+def _drawn(event: HeldoutDrawn, state: CampaignState) -> list[str]:
     return [f"drew {many(len(event.frames), 'held-out frame')}"]
 
 
-def _opened(event: GenerationOpened, state: State) -> list[str]:
+def _opened(event: GenerationOpened, state: CampaignState) -> list[str]:
     if event.foundation:
         return ["generation 0 is the foundation model"]
     rung = "" if event.rung is None else f", its leader is the first fit of rung {event.rung}"
     return [f"generation {event.number} begins on {many(event.labels, 'label')}{rung}"]
 
 
-def _judged(event: RungJudged, state: State) -> list[str]:
+def _judged(event: RungJudged, state: CampaignState) -> list[str]:
     rows = tuple(sorted((RungRow.of(row) for row in event.table), key=lambda row: row.size))
     return [f"judged on {event.heldout} held-out frames:", *rung_lines(rows), *judgement_lines(event.judgements)]
 
 
-def _extended(event: ProductionExtended, state: State) -> list[str]:
+def _extended(event: ProductionExtended, state: CampaignState) -> list[str]:
     names = ", ".join(event.rungs)
     return wrapped(f"production runs of {names} go on to {event.production_ps:g} ps: {event.reason}")
 
 
-def _subsets_drawn(event: SubsetsDrawn, state: State) -> list[str]:
+def _subsets_drawn(event: SubsetsDrawn, state: CampaignState) -> list[str]:
     sizes = " → ".join(str(rung.size) for rung in event.rungs)
     return [f"ladder of random nested subsets: {sizes} labels, judged on {many(len(event.heldout), 'held-out frame')}"]
 
 
-def _subsets_judged(event: SubsetsJudged, state: State) -> list[str]:
+def _subsets_judged(event: SubsetsJudged, state: CampaignState) -> list[str]:
     rows = tuple(sorted((RungRow.of(row) for row in event.table), key=lambda row: row.size))
     answer = "converged" if event.converged else "not converged"
     return [
@@ -270,11 +270,11 @@ def _subsets_judged(event: SubsetsJudged, state: State) -> list[str]:
     ]
 
 
-def _verdict(event: VerdictReached, state: State) -> list[str]:
+def _verdict(event: VerdictReached, state: CampaignState) -> list[str]:
     return [f"verdict: {event.verdict.replace('_', ' ')}"]
 
 
-_TELL: dict[type, Callable[[Any, State], list[str]]] = {
+_TELL: dict[type, Callable[[Any, CampaignState], list[str]]] = {
     CampaignCreated: _created,
     ConfigChanged: _changed,
     PolicyChanged: _policy_changed,

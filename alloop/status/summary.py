@@ -9,7 +9,7 @@ from typing import Any
 
 from alloop.journal.verdicts import VerdictName
 from alloop.state.records import GenerationState, TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, newest
 from alloop.status.numbers import finite, plus_minus
 
@@ -139,7 +139,7 @@ class Status:
     rejected : dict
         Rejected frames by reason.
     core_seconds : dict or None
-        Core-seconds by kind of work, see `alloop.report.split.time_split`.
+        Core-seconds by kind of work, see `alloop.report.core_time.time_split`.
     """
 
     name: str
@@ -176,12 +176,12 @@ class Status:
         return {name: _plain(value) for name, value in asdict(self).items()}
 
 
-def summary(state: State, now: float, core_seconds: dict[str, float] | None = None) -> Status:
+def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | None = None) -> Status:
     """Return the status of a campaign.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The fold of its journal.
     now : float
         The time (s since the epoch).
@@ -223,37 +223,37 @@ def summary(state: State, now: float, core_seconds: dict[str, float] | None = No
     )
 
 
-def rung_rows(state: State) -> tuple[RungRow, ...]:
+def rung_rows(state: CampaignState) -> tuple[RungRow, ...]:
     """Return every judged rung by its newest numbers, smallest first."""
     rows = {int(row["size"]): RungRow.of(row) for event in state.judged for row in event.table}
     return tuple(rows[size] for size in sorted(rows))
 
 
-def subset_rows(state: State) -> tuple[RungRow, ...]:
+def subset_rows(state: CampaignState) -> tuple[RungRow, ...]:
     """Return the rungs of the judged ladder of random subsets, smallest first."""
     found = state.subsets_judged.table if state.subsets_judged is not None else ()
     return tuple(sorted((RungRow.of(row) for row in found), key=lambda row: row.size))
 
 
-def next_rung(state: State) -> int | None:
+def next_rung(state: CampaignState) -> int | None:
     """Return the rung that the training labels are heading for: the smallest open one that they have not passed."""
     judged = {event.size for event in state.judged}
     sizes = [int(size) for size in state.config.get("ladder", {}).get("rungs", ()) if size not in judged]
     return next((size for size in sizes if size >= state.labelled("train")), sizes[-1] if sizes else None)
 
 
-def imported_labels(state: State) -> int:
+def imported_labels(state: CampaignState) -> int:
     """Return how many training labels were imported and not computed."""
     return sum(1 for frame_id in state.train_order if state.frames[frame_id].walker == "imported")
 
 
-def labels_by_why(state: State) -> dict[str, int]:
+def labels_by_why(state: CampaignState) -> dict[str, int]:
     """Return how many training labels there are by why their frame was chosen."""
     frames = state.labelled_frames("train")
     return dict(Counter("imported" if f.walker == "imported" else f.reason or f.offer.why for f in frames))
 
 
-def leader_fit(state: State, generation: GenerationState) -> TaskState | None:
+def leader_fit(state: CampaignState, generation: GenerationState) -> TaskState | None:
     """Return the finished fit of a generation's leader."""
     if 0 not in generation.models:
         return None
@@ -272,7 +272,7 @@ def last_metrics(task: TaskState) -> dict[str, Any] | None:
     return {**fit["history"][-1], "steps": fit.get("steps"), "watched": fit.get("watched")}
 
 
-def _labels(state: State, failed: int) -> Labels:
+def _labels(state: CampaignState, failed: int) -> Labels:
     return Labels(
         train=state.labelled("train"),
         heldout=state.labelled("heldout"),
@@ -283,7 +283,7 @@ def _labels(state: State, failed: int) -> Labels:
     )
 
 
-def _generation(state: State) -> Generation | None:
+def _generation(state: CampaignState) -> Generation | None:
     if not state.generations:
         return None
     last = state.generations[-1]
@@ -298,7 +298,7 @@ def _generation(state: State) -> Generation | None:
     )
 
 
-def _walkers(state: State) -> Walkers:
+def _walkers(state: CampaignState) -> Walkers:
     walkers = [walker for walker in state.walkers.values() if not walker.id.endswith(".initial")]
     return Walkers(
         known=len(walkers),

@@ -14,8 +14,8 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import ladder_rungs
 from alloop.labelling.registry import engine_of
 from alloop.state.records import StudyResult
-from alloop.state.state import State
-from alloop.studies.study import Asked, Cell, Column, Quantity, Study, Table
+from alloop.state.state import CampaignState
+from alloop.studies.study import Asked, Cell, Column, Number, Study, Table
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.relax import (
     RELAX,
@@ -46,7 +46,7 @@ HOW = (
 )
 
 
-def wants(state: State, charter: Charter, settings: RelaxConfig) -> Iterator[Asked]:
+def wants(state: CampaignState, charter: Charter, settings: RelaxConfig) -> Iterator[Asked]:
     """Yield a relaxation of every system by every fit of the largest rung, and by the label engine of the first few."""
     cell = charter.config.fit.stress_weight > 0 if settings.cell is None else settings.cell
     common: dict[str, Any] = {
@@ -118,11 +118,11 @@ def _row(system: str, lattice: str, found: Sequence[Lattice], note: str) -> tupl
     return (system, lattice, *numbers, note)
 
 
-def _quantity(values: Sequence[float]) -> Quantity | None:
+def _quantity(values: Sequence[float]) -> Number | None:
     """Return the mean with the standard deviation, None of nothing."""
     if not values:
         return None
-    return Quantity(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+    return Number(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 def _note(done: Sequence[_Done]) -> str:

@@ -16,7 +16,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.stages import Stage, Wanted
 from alloop.journal.journal import JournalError
 from alloop.state.records import StudyResult
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.request import Request
 
@@ -41,14 +41,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Quantity:
+class Number:
     """A number with its error; None where it is unknown."""
 
     value: float
     error: float | None = None
 
 
-Cell = str | Quantity | None
+Cell = str | Number | None
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def _fields(row: Sequence[Cell], columns: Sequence[Column]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for cell, column in zip(row, columns, strict=True):
         name = column.title
-        fields[name] = cell.value if isinstance(cell, Quantity) else cell
-        if isinstance(cell, Quantity) and cell.error is not None:
+        fields[name] = cell.value if isinstance(cell, Number) else cell
+        if isinstance(cell, Number) and cell.error is not None:
             fields[f"{name} ±"] = cell.error
     return fields
 
@@ -111,7 +111,7 @@ class Study:
     kinds : tuple of TaskKind
         Kinds of its tasks.
     wants : callable
-        State, charter and settings -> the tasks of the study, those that are done included. Pure.
+        CampaignState, charter and settings -> the tasks of the study, those that are done included. Pure.
     table : callable
         Results, the oldest first -> what was found. Pure.
     problem : callable
@@ -120,7 +120,7 @@ class Study:
 
     name: str
     kinds: tuple[TaskKind[Any, Any], ...]
-    wants: Callable[[State, Charter, Any], Iterable[Asked]]
+    wants: Callable[[CampaignState, Charter, Any], Iterable[Asked]]
     table: Callable[[Sequence[StudyResult]], Table]
     problem: Callable[[CampaignConfig], tuple[KeyPath, str] | None] = field(default=lambda config: None)
 
@@ -132,7 +132,7 @@ class Study:
         """Return the stage that asks for the tasks that were not asked for yet."""
         return Stage(self._wanted, self.kinds)
 
-    def _wanted(self, state: State, charter: Charter, room: int) -> Iterator[Wanted]:
+    def _wanted(self, state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
         for asked in self.wants(state, charter, self.settings(charter.config)):
             purpose = f"study/{self.name}/{asked.name}/{asked.request.key()[:8]}"
             if purpose not in state.tasks:
@@ -158,7 +158,7 @@ def study(name: str) -> Study:
     return found
 
 
-def tables(state: State) -> dict[str, Table]:
+def tables(state: CampaignState) -> dict[str, Table]:
     """Return the tables of all studies that have results, by name.
 
     Raises

@@ -17,8 +17,8 @@ from alloop.tasks.contract.initial import INITIAL
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.label import ATOM, LABEL
 from alloop.tasks.contract.measure import MEASURE
-from alloop.tasks.contract.probe import PROBE
 from alloop.tasks.contract.produce import PRODUCE
+from alloop.tasks.contract.relabel import RELABEL
 from alloop.tasks.contract.relax import RELAX, RELAX_BY_LABELS
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SELECT
@@ -28,7 +28,7 @@ _ALL: tuple[TaskKind[Any, Any], ...] = (
     EXPLORE,
     ATOM,
     LABEL,
-    PROBE,
+    RELABEL,
     FIT,
     EVALUATE,
     PRODUCE,

@@ -18,7 +18,7 @@ from alloop.files.durable import write_durably
 from alloop.files.locks import LockKind, lock_path, take
 from alloop.files.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.kind import Data, FileBeside, Summary, TaskKind
+from alloop.tasks.contract.kind import Companion, Data, Summary, TaskKind
 from alloop.tasks.contract.records import OffersData, Record, Result
 from alloop.tasks.contract.references import OfferRef
 from alloop.tasks.contract.result_files import (
@@ -61,7 +61,7 @@ class Workspace:
             return self.root / "foundation" / f"{_safe(key)}.model"
         raise ValueError(f"unknown model {model!r}")
 
-    def path_beside(self, kind: str, name: str) -> Path:
+    def companion_path(self, kind: str, name: str) -> Path:
         """Return the path of a file next to a result, by the name that the kind of task gives it."""
         key, dot, ending = name.partition(".")
         if not dot or not is_key(ending.replace(".", "")):
@@ -161,8 +161,8 @@ class Workspace:
 
         What is not a regular file is put aside.
         """
-        for file in self._files_beside(result):
-            path = self.path_beside(result.kind, file.name)
+        for file in self._companions(result):
+            path = self.companion_path(result.kind, file.name)
             if self._sha256(path) != file.sha256:
                 raise DamagedResultError(f"{path.name} of {result.kind}/{result.key} is not the file that was written")
 
@@ -176,12 +176,12 @@ class Workspace:
             return False
         return result is not None
 
-    def write_beside(self, kind: str, name: str, content: bytes) -> str:
+    def write_companion(self, kind: str, name: str, content: bytes) -> str:
         """Write a file next to a result that is still to be written, and return the file's SHA-256."""
-        write_durably(self.path_beside(kind, name), content, below=self.root)
+        write_durably(self.companion_path(kind, name), content, below=self.root)
         return hashlib.sha256(content).hexdigest()
 
-    def beside(self, kind: TaskKind[Any, Any], key: str, name: str) -> bytes:
+    def companion(self, kind: TaskKind[Any, Any], key: str, name: str) -> bytes:
         """Return the verified content of a file next to a result.
 
         Raises
@@ -192,7 +192,7 @@ class Workspace:
             If the result or the file is damaged, or the result has no such file.
         """
         files = {file.name: file.sha256 for file in kind.files(key, self.summary(kind, key))}
-        path = self.path_beside(kind.name, name)
+        path = self.companion_path(kind.name, name)
         try:
             content = read_below(self.root, path, MAX_FILE_BYTES)
         except (FileNotFoundError, NotPlainError) as error:
@@ -201,7 +201,7 @@ class Workspace:
             raise DamagedResultError(f"{path.name} is not the file that was written")
         return content
 
-    def _files_beside(self, result: Result) -> Iterable[FileBeside]:
+    def _companions(self, result: Result) -> Iterable[Companion]:
         kind = KINDS.get(result.kind)
         if result.status != "ok" or kind is None:
             return ()

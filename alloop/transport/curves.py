@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.dynamics.trajectory import Trajectory
-from alloop.transport.diffusion import Floats, Walks, msd_error, walks_of
+from alloop.transport.diffusion import Floats, IonWalks, ion_walks_of, msd_error
 from alloop.transport.pairs import PairStatistics
 from alloop.transport.results import Curve, TemperatureCurves
 from alloop.transport.settings import MeasureSettings
@@ -16,7 +16,7 @@ from alloop.transport.settings import MeasureSettings
 
 def curves_of(
     runs: Sequence[Trajectory],
-    walks: Walks | None,
+    walks: IonWalks | None,
     framework_A: Sequence[Floats],
     pairs: PairStatistics,
     settings: MeasureSettings,
@@ -27,7 +27,7 @@ def curves_of(
     ----------
     runs : sequence of Trajectory
         The replicas.
-    walks : Walks or None
+    walks : IonWalks or None
         The ions without drift; None where they are too few or too short.
     framework_A : sequence of ndarray, shape (snapshots, atoms, 3)
         The other atoms of each replica without drift (Å).
@@ -58,17 +58,17 @@ def _curve(x: NDArray[np.floating], y: NDArray[np.floating], se: NDArray[np.floa
     return Curve(x=rounded(x), y=rounded(y), se=() if se is None else rounded(se))
 
 
-def _msd(walks: Walks | None, points: int) -> Curve | None:
+def _msd(walks: IonWalks | None, points: int) -> Curve | None:
     if walks is None:
         return None
     lags = np.unique(np.rint(np.geomspace(1, walks.longest, points)).astype(int))
     return _curve(lags * walks.interval_ps, walks.msd()[lags], msd_error(walks, lags))
 
 
-def _framework(paths_A: Sequence[Floats], run: Trajectory) -> Walks | None:
+def _framework(paths_A: Sequence[Floats], run: Trajectory) -> IonWalks | None:
     if min(len(path) for path in paths_A) < 3 or paths_A[0].shape[1] == 0:
         return None
-    return walks_of(paths_A, run.interval_fs / 1000.0 * run.snapshot_every)
+    return ion_walks_of(paths_A, run.interval_fs / 1000.0 * run.snapshot_every)
 
 
 def _coordination(pairs: PairStatistics) -> dict[str, float]:

@@ -25,7 +25,7 @@ _WINDOWS_PER_START = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Walks:
+class IonWalks:
     """Random walks of particles that diffuse alike, in independent replicas.
 
     Attributes
@@ -67,7 +67,7 @@ class Walks:
         return np.asarray(np.einsum("lab,ba->l", self.tensor_A2, within))
 
 
-def walks_of(paths_A: Sequence[NDArray[np.floating]], interval_ps: float) -> Walks:
+def ion_walks_of(paths_A: Sequence[NDArray[np.floating]], interval_ps: float) -> IonWalks:
     """Return replicas with their mean squared displacements.
 
     Raises
@@ -80,20 +80,20 @@ def walks_of(paths_A: Sequence[NDArray[np.floating]], interval_ps: float) -> Wal
         raise ValueError("a run needs three frames at least")
     steps = sum(len(path) - 1 for path in paths_A)
     tensor = sum((len(path) - 1) / steps * msd_tensor(path)[: half + 1] for path in paths_A)
-    return Walks(tuple(paths_A), interval_ps, np.asarray(tensor))
+    return IonWalks(tuple(paths_A), interval_ps, np.asarray(tensor))
 
 
-def summed(walks: Walks) -> Walks:
+def summed(walks: IonWalks) -> IonWalks:
     """Return one particle per replica, which moves by the sum of all displacements over the root of their number.
 
     Its diffusivity is that of charge: equal to the tracers' where these move independently.
     """
     particles = walks.particles
     paths = [path.sum(axis=1, keepdims=True, dtype=float) / np.sqrt(particles) for path in walks.paths_A]
-    return walks_of(paths, walks.interval_ps)
+    return ion_walks_of(paths, walks.interval_ps)
 
 
-def msd_error(walks: Walks, lags: NDArray[np.int_]) -> Floats:
+def msd_error(walks: IonWalks, lags: NDArray[np.int_]) -> Floats:
     """Return the standard error of the mean squared displacement at each lag (Å²) of particles that diffuse freely."""
     spreads = walks.tensor_A2[lags] / lags[:, None, None]
     gaussian = 2 * np.einsum("lab,lba->l", spreads, spreads)
@@ -137,13 +137,13 @@ class Diffusivity:
     linear: bool
 
 
-def first_lag(walks: Walks, displacement_A: float, within: Floats = EVERYWHERE) -> int | None:
+def first_lag(walks: IonWalks, displacement_A: float, within: Floats = EVERYWHERE) -> int | None:
     """Return the shortest lag (frames) over which particles move so far on root mean square; None if they never do."""
     far = np.flatnonzero(walks.msd(within) >= displacement_A**2)
     return int(far[0]) if len(far) else None
 
 
-def diffusivity(walks: Walks, start: int, within: Floats = EVERYWHERE, *, single: bool = True) -> Diffusivity:
+def diffusivity(walks: IonWalks, start: int, within: Floats = EVERYWHERE, *, single: bool = True) -> Diffusivity:
     """Return the diffusivity from a line through the mean squared displacement.
 
     The line begins at `start` or, where it is not straight from there on, later, by an eighth of the run at the latest.
@@ -152,7 +152,7 @@ def diffusivity(walks: Walks, start: int, within: Floats = EVERYWHERE, *, single
 
     Parameters
     ----------
-    walks : Walks
+    walks : IonWalks
         The particles.
     start : int
         Shortest lag that may be fitted (frames).
@@ -176,7 +176,7 @@ class _Noise:
     spread: Floats
     hop_A2: float
 
-    def covariance(self, walks: Walks, lags: NDArray[np.int_]) -> Floats:
+    def covariance(self, walks: IonWalks, lags: NDArray[np.int_]) -> Floats:
         # Isserlis for the Gaussian part; hops that follow a Poisson process add their fourth cumulant.
         gaussian, poisson = 2 * np.trace(self.spread @ self.spread), self.hop_A2 * np.trace(self.spread)
         total = np.zeros((len(lags), len(lags)))
@@ -201,13 +201,13 @@ class _Fit:
         return float(np.sqrt(self.line.covariance[1, 1]))
 
     @classmethod
-    def of(cls, walks: Walks, start: int, within: Floats, noise: _Noise) -> _Fit:
+    def of(cls, walks: IonWalks, start: int, within: Floats, noise: _Noise) -> _Fit:
         lags = np.unique(np.rint(np.geomspace(start, walks.longest, _LAGS)).astype(int))
         line = line_through(lags.astype(float), walks.msd(within)[lags], noise.covariance(walks, lags))
         return cls(lags, within, noise, line)
 
     @classmethod
-    def with_own_noise(cls, walks: Walks, start: int, within: Floats, *, single: bool) -> _Fit:
+    def with_own_noise(cls, walks: IonWalks, start: int, within: Floats, *, single: bool) -> _Fit:
         spread = within @ walks.tensor_A2[start] @ within / start
         noise = _Noise(spread, _hop_area(walks, start, within) if single else 0.0)
         # The noise goes with the slope, which the line knows better than the first lag.
@@ -215,7 +215,7 @@ class _Fit:
         return cls.of(walks, start, within, noise.times(max(slope / np.trace(spread), 1e-3)))
 
 
-def _starts(walks: Walks, start: int) -> list[int]:
+def _starts(walks: IonWalks, start: int) -> list[int]:
     # Four lags can be fitted from an eighth of the run to its half; a later start has no choice.
     latest = max(start, walks.longest // 4)
     starts = [max(1, start)]
@@ -232,7 +232,7 @@ def _straight(fits: Sequence[_Fit], excess: float) -> tuple[_Fit, bool]:
     return fits[-1], False
 
 
-def _hop_area(walks: Walks, lag: int, within: Floats) -> float:
+def _hop_area(walks: IonWalks, lag: int, within: Floats) -> float:
     """Return by how much the fourth moment exceeds the Gaussian one, per mean squared displacement (Å²)."""
     stride = max(1, lag // _WINDOWS_PER_START)
     second, fourth, count = np.zeros((3, 3)), 0.0, 0
@@ -246,7 +246,7 @@ def _hop_area(walks: Walks, lag: int, within: Floats) -> float:
     return float(max(excess, 0.0) / max(np.trace(second), 1e-30))
 
 
-def _excess(walks: Walks, fit: _Fit) -> tuple[float, int] | None:
+def _excess(walks: IonWalks, fit: _Fit) -> tuple[float, int] | None:
     """Return the variance of the slopes of independent parts of the runs, over that of its model, and their number.
 
     Each part has a line of its own, from the same shortest lag to half of the part. How much more, or less, these
@@ -264,7 +264,7 @@ def _excess(walks: Walks, fit: _Fit) -> tuple[float, int] | None:
     for path in walks.paths_A:
         steps = (len(path) - 1) // parts
         for part in range(parts):
-            walk = walks_of([path[part * steps : (part + 1) * steps + 1 : stride]], walks.interval_ps * stride)
+            walk = ion_walks_of([path[part * steps : (part + 1) * steps + 1 : stride]], walks.interval_ps * stride)
             line = _Fit.of(walk, max(1, start // stride), fit.within, fit.noise.times(stride)).line
             slopes.append(line.slope / stride)
             variances.append(line.covariance[1, 1] / stride**2)
@@ -274,7 +274,7 @@ def _excess(walks: Walks, fit: _Fit) -> tuple[float, int] | None:
     return float(excess), len(slopes)
 
 
-def _result(walks: Walks, fit: _Fit, scatter: tuple[float, int] | None, linear: bool) -> Diffusivity:
+def _result(walks: IonWalks, fit: _Fit, scatter: tuple[float, int] | None, linear: bool) -> Diffusivity:
     to_D = CM2_PER_S / (2 * np.trace(fit.within) * walks.interval_ps)
     groups = None if scatter is None else fit.se * float(np.sqrt(scatter[0]))
     se = max(fit.se, groups or 0.0)

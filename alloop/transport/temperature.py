@@ -17,11 +17,11 @@ from alloop.transport.diffusion import (
     EVERYWHERE,
     Diffusivity,
     Floats,
-    Walks,
+    IonWalks,
     diffusivity,
     first_lag,
+    ion_walks_of,
     summed,
-    walks_of,
 )
 from alloop.transport.pairs import PairStatistics, pair_statistics
 from alloop.transport.results import Measured, TemperatureCurves, TemperatureTransport
@@ -60,10 +60,12 @@ def at_temperature(
     melt = melted([path for path, _ in frames], frames[0][1], settings)
     worse = contact(pairs, settings) or next((why for run in kept if (why := drift_problem(run, settings))), None)
     walks = _walks(kept, settings)
-    found = _diffusion(walks, kept[0], bare, settings) if isinstance(walks, Walks) else {"unmeasured": walks}
+    found = _diffusion(walks, kept[0], bare, settings) if isinstance(walks, IonWalks) else {"unmeasured": walks}
     notes += found.pop("notes", [])
     numbers = TemperatureTransport(**bare, **found, unphysical=worse or melt, notes=tuple(notes))
-    curves = curves_of(kept, walks if isinstance(walks, Walks) else None, [path for path, _ in frames], pairs, settings)
+    curves = curves_of(
+        kept, walks if isinstance(walks, IonWalks) else None, [path for path, _ in frames], pairs, settings
+    )
     return AtTemperature(numbers, curves, melted=worse is None and melt is not None)
 
 
@@ -134,7 +136,7 @@ def _pairs(runs: Sequence[Trajectory], settings: MeasureSettings) -> PairStatist
     return pair_statistics(snapshots(), runs[0].numbers, settings.g_r_reach_A, settings.g_r_bin_A)
 
 
-def _walks(runs: Sequence[Trajectory], settings: MeasureSettings) -> Walks | str:
+def _walks(runs: Sequence[Trajectory], settings: MeasureSettings) -> IonWalks | str:
     """Return the ions' walks without the framework's drift, or why there are none."""
     ions = _ions(runs[0], settings)
     fewest = min(run.samples for run in runs)
@@ -143,10 +145,10 @@ def _walks(runs: Sequence[Trajectory], settings: MeasureSettings) -> Walks | str
     if fewest < _FEWEST_SAMPLES:
         return f"{fewest} samples are too few, {_FEWEST_SAMPLES} is the least"
     paths = [run.mobile_A[:, ions] - run.drift_A[:, None].astype(np.float32) for run in runs]
-    return walks_of(paths, runs[0].interval_fs / 1000.0)
+    return ion_walks_of(paths, runs[0].interval_fs / 1000.0)
 
 
-def _diffusion(walks: Walks, run: Trajectory, bare: dict[str, Any], settings: MeasureSettings) -> dict[str, Any]:
+def _diffusion(walks: IonWalks, run: Trajectory, bare: dict[str, Any], settings: MeasureSettings) -> dict[str, Any]:
     """Return the fields of diffusion, and why they say nothing where they do not."""
     msd = walks.msd()
     found: dict[str, Any] = {"msd_end_A2": float(msd[-1])}
@@ -182,11 +184,11 @@ def _diffusion(walks: Walks, run: Trajectory, bare: dict[str, Any], settings: Me
     return found
 
 
-def _moves(walks: Walks, within: Floats) -> bool:
+def _moves(walks: IonWalks, within: Floats) -> bool:
     return float(walks.msd(within)[1:].min()) > _STILL_A2
 
 
-def _fit(walks: Walks, start: int, within: Floats = EVERYWHERE, *, single: bool = True) -> Diffusivity | None:
+def _fit(walks: IonWalks, start: int, within: Floats = EVERYWHERE, *, single: bool = True) -> Diffusivity | None:
     if not _moves(walks, within):
         return None
     try:
@@ -209,7 +211,7 @@ def _sigma(fit: Diffusivity, bare: dict[str, Any]) -> Measured:
     return Measured(value=per_D * fit.D_cm2_s, se=per_D * fit.se_cm2_s)
 
 
-def _unmeasured(walks: Walks, first: int | None, fit: Diffusivity, settings: MeasureSettings) -> str | None:
+def _unmeasured(walks: IonWalks, first: int | None, fit: Diffusivity, settings: MeasureSettings) -> str | None:
     """Return why a diffusivity says nothing, or None."""
     hop_A, half_ps = settings.min_displacement_A, walks.longest * walks.interval_ps
     if first is None:

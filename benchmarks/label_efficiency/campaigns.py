@@ -16,7 +16,7 @@ import yaml
 
 from alloop.journal.verdicts import LIFTABLE_VERDICTS
 from alloop.reading import read
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from benchmarks.label_efficiency.dynamics import STRUCTURE
 from benchmarks.label_efficiency.teacher import ABOUT_FILE, MODEL_FILE
 
@@ -51,7 +51,7 @@ class One:
         """Numbers of labels at which there are models."""
         return tuple(template()["ladder"]["rungs"])
 
-    def state(self) -> State:
+    def state(self) -> CampaignState:
         """Return what its journal says."""
         return read(self.root).state
 

@@ -12,7 +12,7 @@ import torch
 from ase.data import atomic_numbers
 
 from alloop.potential.models.model_files import read_model, write_model
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.kinds.fit import read_frame
 from alloop.tasks.workspace import Workspace
 from benchmarks.label_efficiency.campaigns import One
@@ -70,7 +70,7 @@ def scores_of(one: One, reference: Reference, teacher: torch.nn.Module) -> list[
     return found
 
 
-def model_of(one: One, state: State, size: int) -> torch.nn.Module:
+def model_of(one: One, state: CampaignState, size: int) -> torch.nn.Module:
     """Return a model fitted from scratch on the labels of a rung; it is kept in a file.
 
     A campaign's own fits of its rungs take more steps on more labels; these do not.

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
+from policies.selection.relabelling import draw_probes, left_after
 
 from alloop.materials.contacts import min_contact
 from alloop.potential.committee import disagreement
@@ -24,7 +25,6 @@ from benchmarks.label_efficiency.teacher import Dataset, forces_of, labels_of, r
 from policies.registry import load_policy
 from policies.selection.contract import Candidates, Window
 from policies.selection.distances import novelty_and_separation
-from policies.selection.probing import draw_probes, left_after
 
 SHAPE = {"channels": 16, "max_L": 0, "max_ell": 2, "correlation": 2, "layers": 2, "cutoff_A": 5.0}
 SIZES = (12, 24, 36, 48, 72, 96)

@@ -18,7 +18,7 @@ from ase.build import bulk
 from ase.io import write
 
 from alloop.reading import ReadCampaign
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 MARK = "ALLOOP_TEST_CAMPAIGN"
 """Environment variable that every process of a tested campaign inherits; its value is the campaign's folder."""
@@ -134,7 +134,7 @@ def left_behind(folder: Path, patience_s: float = 10.0) -> list[psutil.Process]:
     return found
 
 
-def folded(folder: Path) -> State:
+def folded(folder: Path) -> CampaignState:
     """Return the state of a campaign, a running one too; a folder that is not there yet is a JournalError."""
     return ReadCampaign(folder).state
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.journal.journal import JournalError, read_entries
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.campaigns import folded, left_behind, start
 from tests.support.waiting import wait_for
 
@@ -35,7 +35,7 @@ class Driving:
     code: int | None = None
     left: list[Any] = field(default_factory=list)
 
-    def until(self, condition: Callable[[State], object], timeout_s: float = 120) -> None:
+    def until(self, condition: Callable[[CampaignState], object], timeout_s: float = 120) -> None:
         """Wait until something is true of the campaign."""
 
         def true() -> bool:
@@ -78,6 +78,6 @@ def failures(folder: Path) -> list[TaskFinished]:
     return [event for event in events if isinstance(event, TaskFinished) and event.status == "failed"]
 
 
-def labelled(count: int) -> Callable[[State], bool]:
+def labelled(count: int) -> Callable[[CampaignState], bool]:
     """Return the condition that so many labels are there."""
     return lambda state: state.labelled("train") + state.labelled("heldout") >= count

@@ -34,7 +34,7 @@ from alloop.journal.events import (
 from alloop.journal.journal import Entry
 from alloop.materials.structure import Structure
 from alloop.state.fold import apply
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.contract.records import Timing
 from alloop.tasks.contract.select import ChosenFrame
 from tests.support.small import CODE, SMALL, config
@@ -91,7 +91,7 @@ class History:
         step_s: float = 0.0,
         **changes: Any,
     ) -> None:
-        self.state, self.entries = State(), list[Entry]()
+        self.state, self.entries = CampaignState(), list[Entry]()
         self.now, self.step_s = 1000.0, step_s
         self.config = _merged(changes)
         structures = {name: Structure.from_atoms(atoms) for name, atoms in (systems or {"A": ROCK_SALT}).items()}

@@ -16,7 +16,7 @@ from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.materials.structure import Structure
 from alloop.state.fold import apply
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.workspace import Workspace
 from tests.support.simulated import SimulatedWorkers
 from tests.support.small import CODE, config
@@ -52,10 +52,10 @@ class Worker:
         self.workers = workers
         self.entries: list[Entry] = []
 
-    def on_entry(self, entry: Entry, state: State) -> None:
+    def on_entry(self, entry: Entry, state: CampaignState) -> None:
         self.entries.append(entry)
 
-    def tick(self, state: State, now: float) -> None:
+    def tick(self, state: CampaignState, now: float) -> None:
         self.workers.work()
 
 

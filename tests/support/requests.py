@@ -10,10 +10,10 @@ from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import AtomRequest, LabelData, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
-from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.records import Offer, OffersData, OffersSummary, Result
 from alloop.tasks.contract.references import OfferRef, SegmentRef
+from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.relax import RelaxByLabelsRequest, RelaxRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import ChosenFrame, FrameView, SegmentSource, SelectData, SelectRequest
@@ -56,7 +56,7 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
         LabelRequest(source=OfferRef("initial", "i0", 0), structure_sha256=SALT.digest(), **CODE),
         {"initial/i0"},
     ),
-    "probe": (ProbeRequest(label="a0", **CODE), {"label/a0"}),
+    "probe": (RelabelRequest(label="a0", **CODE), {"label/a0"}),
     "fit": (
         FitRequest(
             train=("a0",),

@@ -20,7 +20,7 @@ from alloop.config.machine import WandbConfig
 from alloop.journal.journal import read_entries
 from alloop.monitor.wandb_upload import WandbView
 from alloop.state.fold import apply
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
 
 def main(folder: Path, first: int, last: int, fate: str) -> None:
@@ -30,7 +30,7 @@ def main(folder: Path, first: int, last: int, fate: str) -> None:
     started = time.monotonic()
     view = WandbView(config, "alloop0test", "quickstart", folder, history, init_timeout_s=3.0, finish_timeout_s=10.0)
     slowest = time.monotonic() - started
-    state = State()
+    state = CampaignState()
     for entry in history:
         apply(state, entry)
     for number, entry in enumerate(live):

@@ -21,7 +21,7 @@ _UNRESOLVED = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class DensePrediction:
     """What a model says beyond what no fit changes.
 
     Attributes
@@ -95,7 +95,7 @@ class DenseMace:
         self._ends_A = (shortest_A, cutoff_of(model))
         self._set_nodes(NODES[self._dtype])
 
-    def __call__(self, frame: DenseFrame, *, stress: bool = False, fitting: bool = False) -> Prediction:
+    def __call__(self, frame: DenseFrame, *, stress: bool = False, fitting: bool = False) -> DensePrediction:
         """Return the prediction for a frame, or several joined; differentiable by the weights if `fitting`."""
         with torch.enable_grad():
             harmonics = frame.harmonics.detach().requires_grad_()
@@ -105,12 +105,12 @@ class DenseMace:
             by_harmonics, *by_radial = torch.autograd.grad(energies.sum(), (harmonics, *radial), create_graph=fitting)
             slopes = self._slopes(frame, by_harmonics, by_radial, steepness)
         forces = torch.zeros_like(frame.forces_eV_per_A).index_add(0, frame.senders, slopes.flatten(0, 1))
-        found = Prediction(
+        found = DensePrediction(
             energy_eV=torch.zeros_like(frame.energy_eV).index_add(0, frame.frame_of, energies),
             forces_eV_per_A=forces - slopes.sum(dim=1),
             stress_eV_per_A3=_stress(frame, slopes) if stress else torch.zeros_like(frame.stress_eV_per_A3),
         )
-        return found if fitting else Prediction(*(part.detach() for part in vars(found).values()))
+        return found if fitting else DensePrediction(*(part.detach() for part in vars(found).values()))
 
     @property
     def nodes(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alloop.report.calibration.figures import AMONG, FEW_FRAMES
 from alloop.report.figure_style import text
 from alloop.report.sections import table
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
@@ -28,7 +28,7 @@ HOW_CALIBRATION = (
 BOUND = f"{100 * COVERAGE:.0f} % bound"
 
 
-def calibration_words(state: State, status: CalibrationStatus) -> str:
+def calibration_words(state: CampaignState, status: CalibrationStatus) -> str:
     """Return whether the newest calibration can be trusted, with the numbers that say so."""
     made = (
         f"Made for generation {status.generation} from {many(status.frames, 'labelled frame')}, "
@@ -43,7 +43,7 @@ def calibration_words(state: State, status: CalibrationStatus) -> str:
     return words + _beyond(state, status)
 
 
-def _beyond(state: State, status: CalibrationStatus) -> str:
+def _beyond(state: CampaignState, status: CalibrationStatus) -> str:
     """Return how many frames disagreed more than anything the calibration was fitted on."""
     maps = state.calibrations[status.generation].calibration.maps
     if not maps:
@@ -121,6 +121,6 @@ def _coverage(row: Fared) -> str:
     return text(f"{100 * row.coverage:.1f} ± {error} %")
 
 
-def calibration_tables(state: State, status: CalibrationStatus) -> str:
+def calibration_tables(state: CampaignState, status: CalibrationStatus) -> str:
     """Return the tables of the newest calibration."""
     return maps_table(state.calibrations[status.generation]) + fared_table(status)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alloop.outputs.errors import absent
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.tables import Chosen, CombinedRung, combine_rungs, temperatures_csv, transport_csv
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.tasks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class TransportOfSystems(Mapping[str, CombinedRung]):
 
 
 def transport_of_systems(
-    workspace: Workspace, state: State, rung: int = -1, chosen: Chosen = "acquired"
+    workspace: Workspace, state: CampaignState, rung: int = -1, chosen: Chosen = "acquired"
 ) -> TransportOfSystems:
     """Return what was measured of transport on a rung.
 
@@ -69,7 +69,7 @@ def transport_of_systems(
     ----------
     workspace : Workspace
         The campaign's files.
-    state : State
+    state : CampaignState
         The fold of its journal.
     rung : int
         Training labels of the rung; -1 for the largest that was measured.

@@ -11,7 +11,7 @@ from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
 from alloop.state.records import TaskState
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.status.numbers import finite
 from alloop.status.summary import RungRow, rung_rows, subset_rows
 from alloop.tasks.contract.measure import MEASURE, MeasureData, MeasureSummary, density_file
@@ -22,12 +22,12 @@ UNREADABLE = (DamagedResultError, FileNotFoundError, OSError, ValueError)
 """A file of a measurement that cannot be read is left out; the numbers in the journal do not need it."""
 
 
-def transport_data(state: State, workspace: Workspace) -> TransportData:
+def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
     """Return every measurement of the campaign at its newest length; curves and density of the first fits.
 
     Parameters
     ----------
-    state : State
+    state : CampaignState
         The campaign.
     workspace : Workspace
         Its files.
@@ -47,7 +47,7 @@ def transport_data(state: State, workspace: Workspace) -> TransportData:
     return TransportData(rungs=rungs, densities=list(largest.values()), errors=_errors(state))
 
 
-def _newest(state: State) -> Iterator[TaskState]:
+def _newest(state: CampaignState) -> Iterator[TaskState]:
     """Yield the measurement of every rung, fit and system that is of the longest runs."""
     newest: dict[tuple[str, int, str], TaskState] = {}
     for task in state.tasks.values():
@@ -75,13 +75,15 @@ def _density(
     if data is None or data.density is None:
         return None
     try:
-        grid = np.load(io.BytesIO(workspace.beside(MEASURE, key, density_file(key))), allow_pickle=False).astype(float)
+        grid = np.load(io.BytesIO(workspace.companion(MEASURE, key, density_file(key))), allow_pickle=False).astype(
+            float
+        )
     except UNREADABLE:
         return None
     return DensityView(system=system, kind=chosen, size=size, fit=0, result=data.density, grid_per_A3=grid)
 
 
-def _errors(state: State) -> dict[ErrorKey, HeldoutErrors]:
+def _errors(state: CampaignState) -> dict[ErrorKey, HeldoutErrors]:
     rows: list[tuple[Chosen, RungRow]] = [("acquired", row) for row in rung_rows(state)]
     rows += [("random subset", row) for row in subset_rows(state)]
     found = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from alloop.report.figure_places import Places, number
 from alloop.report.figure_style import text
-from alloop.report.places import Places, number
 from alloop.report.sections import section, table
 from alloop.report.transport.density_figure import DensityView, density_figure
 from alloop.status.numbers import many, powers

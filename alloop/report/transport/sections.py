@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alloop.report.figure_places import Places, number
 from alloop.report.figure_style import Figure, text
-from alloop.report.places import Places, number
 from alloop.report.sections import section, table
 from alloop.report.transport.curve_figures import (
     MIN_CONTACT,

@@ -36,7 +36,7 @@ class EvaluateSummary(Record):
     forces_squared_error: tuple[float, ...]
 
 
-def _fits(asked: Mapping[str, Any], context: Mapping[str, Any], summary: EvaluateSummary) -> bool:
+def _answers(asked: Mapping[str, Any], context: Mapping[str, Any], summary: EvaluateSummary) -> bool:
     frames = len(asked.get("frames", ()))
     return len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
 
@@ -50,5 +50,5 @@ EVALUATE = TaskKind(
     work="evaluating",
     models=lambda request: (request.model,),
     inputs=lambda request: labels(request.frames),
-    fits=_fits,
+    answers=_answers,
 )

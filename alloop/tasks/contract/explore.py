@@ -101,7 +101,7 @@ def _inputs(request: ExploreRequest) -> Iterator[ResultRef]:
     return (walker.start.result for walker in request.walkers if walker.start is not None)
 
 
-def _fits(asked: Mapping[str, Any], context: Mapping[str, Any], summary: ExploreSummary) -> bool:
+def _answers(asked: Mapping[str, Any], context: Mapping[str, Any], summary: ExploreSummary) -> bool:
     """Return whether every walker that the context names has its offers; a context without names has one walker."""
     walkers = len(context.get("walkers", ({},)))
     return len(summary.walkers) == walkers and are_numbered_through(summary.walkers)
@@ -116,5 +116,5 @@ EXPLORE = TaskKind(
     work="MD",
     models=lambda request: request.members,
     inputs=_inputs,
-    fits=_fits,
+    answers=_answers,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from alloop.tasks.contract.kind import FileBeside, NoData, TaskKind, labels
+from alloop.tasks.contract.kind import Companion, NoData, TaskKind, labels
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
 
@@ -113,5 +113,5 @@ FIT = TaskKind(
     work="fitting",
     models=lambda request: (request.init,),
     inputs=lambda request: labels((*request.train, *request.valid)),
-    files=lambda key, summary: (FileBeside(f"{key}.pt", summary.model_sha256),),
+    files=lambda key, summary: (Companion(f"{key}.pt", summary.model_sha256),),
 )

@@ -31,5 +31,5 @@ INITIAL = TaskKind(
     run="alloop.tasks.kinds.initial:initial",
     simulated="alloop.simulation.answers:initial",
     work="MD",
-    fits=lambda asked, context, summary: are_numbered_through([summary]),
+    answers=lambda asked, context, summary: are_numbered_through([summary]),
 )

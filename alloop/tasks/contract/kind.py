@@ -22,7 +22,7 @@ class NoData(Record):
 
 
 @dataclass(frozen=True)
-class FileBeside:
+class Companion:
     """A file next to a result: its name, ``<key>`` and an ending, and its SHA-256."""
 
     name: str
@@ -51,7 +51,7 @@ class TaskKind(Generic[Summary, Data]):
         Request -> the other results that the task reads. If one of them is damaged it is computed again.
     files : callable
         Key and summary -> the files that must be next to the result.
-    fits : callable
+    answers : callable
         Request as JSON, context of the task, summary -> whether the summary answers what was asked.
     words : callable
         Purpose and summary -> what a person is told when the task has finished; nothing if empty.
@@ -65,8 +65,8 @@ class TaskKind(Generic[Summary, Data]):
     work: Work
     models: Callable[[Any], Iterable[str | None]] = lambda request: ()
     inputs: Callable[[Any], Iterable[ResultRef]] = lambda request: ()
-    files: Callable[[str, Any], Iterable[FileBeside]] = lambda key, summary: ()
-    fits: Callable[[Mapping[str, Any], Mapping[str, Any], Any], bool] = lambda asked, context, summary: True
+    files: Callable[[str, Any], Iterable[Companion]] = lambda key, summary: ()
+    answers: Callable[[Mapping[str, Any], Mapping[str, Any], Any], bool] = lambda asked, context, summary: True
     words: Callable[[str, Any], str] = lambda purpose, summary: ""
 
     @property

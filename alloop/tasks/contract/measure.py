@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.kind import FileBeside, TaskKind
+from alloop.tasks.contract.kind import Companion, TaskKind
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
@@ -99,6 +99,6 @@ MEASURE = TaskKind(
     work="evaluating",
     inputs=lambda request: (ResultRef("produce", key) for run in request.runs for key in run.segments),
     files=lambda key, summary: (
-        (FileBeside(density_file(key), summary.density_sha256),) if summary.density_sha256 else ()
+        (Companion(density_file(key), summary.density_sha256),) if summary.density_sha256 else ()
     ),
 )

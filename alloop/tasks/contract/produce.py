@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from alloop.materials.structure import Structure, Vector
-from alloop.tasks.contract.kind import FileBeside, TaskKind
+from alloop.tasks.contract.kind import Companion, TaskKind
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
@@ -144,9 +144,9 @@ def trajectory_file(key: str, walker: int) -> str:
     return f"{key}.{walker:d}.npz"
 
 
-def _files(key: str, summary: ProduceSummary) -> Iterator[FileBeside]:
+def _files(key: str, summary: ProduceSummary) -> Iterator[Companion]:
     for place, walker in enumerate(summary.walkers):
-        yield FileBeside(trajectory_file(key, place), walker.trajectory_sha256)
+        yield Companion(trajectory_file(key, place), walker.trajectory_sha256)
 
 
 PRODUCE = TaskKind(
@@ -159,5 +159,5 @@ PRODUCE = TaskKind(
     models=lambda request: (request.model,),
     inputs=lambda request: () if request.start is None else (ResultRef("produce", request.start),),
     files=_files,
-    fits=lambda asked, context, summary: len(summary.walkers) == len(asked.get("walkers", ())),
+    answers=lambda asked, context, summary: len(summary.walkers) == len(asked.get("walkers", ())),
 )

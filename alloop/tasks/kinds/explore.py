@@ -11,7 +11,7 @@ from alloop.dynamics.barostat import Barostat
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.phase import Floats
-from alloop.dynamics.state import State
+from alloop.dynamics.state import MDState
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
 from alloop.tasks.contract.explore import EXPLORE, ExploreRequest, ExploreSummary, ExploreWalker
@@ -66,7 +66,7 @@ class Exploration:
     committee : Committee
         The committee: its leader gives the forces, its members the disagreement.
     snapshots : list of Snapshot or None
-        State that each walker continues; None to start from the request's structure with new momenta.
+        MDState that each walker continues; None to start from the request's structure with new momenta.
     """
 
     def __init__(self, request: ExploreRequest, committee: Committee, snapshots: list[Snapshot | None]) -> None:
@@ -96,7 +96,7 @@ class Exploration:
     def _watch(self, explorers: ExplorerBatch) -> list[SegmentRecorder]:
         """Move walkers until all have ended."""
 
-        def ask(state: State) -> Doubt | None:
+        def ask(state: MDState) -> Doubt | None:
             found = explorers.disagreement_at(state)
             return None if found is None else self._doubt(found)
 
@@ -154,7 +154,7 @@ class Exploration:
         return Doubt(largest, float(np.max(expected)))
 
 
-def _continued(snapshot: Snapshot) -> State:
+def _continued(snapshot: Snapshot) -> MDState:
     atoms = snapshot.structure.to_atoms()
     atoms.set_momenta(np.array(snapshot.momenta, dtype=float))
-    return State.of(atoms)
+    return MDState.of(atoms)

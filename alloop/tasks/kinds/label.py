@@ -22,8 +22,8 @@ from alloop.labelling.singlepoint import SinglePoint
 from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import AtomRequest, AtomSummary, LabelData, LabelRequest, LabelSummary
-from alloop.tasks.contract.probe import ProbeRequest
 from alloop.tasks.contract.records import Answer
+from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -59,7 +59,7 @@ def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> Answ
 
 
 def label_structure(
-    structure: Structure, request: LabelRequest | ProbeRequest, workspace: Workspace, machine: Machine
+    structure: Structure, request: LabelRequest | RelabelRequest, workspace: Workspace, machine: Machine
 ) -> Answer:
     """Label a structure as a request says; see `label`."""
     atoms, settings = structure.to_atoms(), label_settings(request.settings)

@@ -69,7 +69,7 @@ def _density(request: MeasureRequest, runs: list[_Read], workspace: Workspace) -
         return None, ""
     buffer = io.BytesIO()
     np.save(buffer, grid_per_A3.astype(np.float32), allow_pickle=False)
-    return found, workspace.write_beside(request.kind, density_file(request.key()), buffer.getvalue())
+    return found, workspace.write_companion(request.kind, density_file(request.key()), buffer.getvalue())
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
     DamagedResultError
         If the result or the file is damaged.
     """
-    content = workspace.beside(PRODUCE, key, trajectory_file(key, walker))
+    content = workspace.companion(PRODUCE, key, trajectory_file(key, walker))
     try:
         return Trajectory.load(io.BytesIO(content))
     except Exception as error:  # a hostile file may make numpy and zip raise anything
@@ -120,7 +120,7 @@ def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> 
     walkers = []
     for index, (run, asked) in enumerate(zip(runs, request.walkers, strict=True)):
         name = trajectory_file(key, index)
-        sha256 = workspace.write_beside(request.kind, name, run.trajectory.to_bytes())
+        sha256 = workspace.write_companion(request.kind, name, run.trajectory.to_bytes())
         kinetic_K = run.trajectory.kinetic_K
         walkers.append(
             ProducedWalker(

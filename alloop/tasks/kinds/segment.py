@@ -14,7 +14,7 @@ from ase import Atoms
 from alloop.dynamics.explorers import Sight
 from alloop.dynamics.look_schedule import Glance, interval, next_look
 from alloop.dynamics.shortlist import Shortlist
-from alloop.dynamics.state import State, fresh_state
+from alloop.dynamics.state import MDState, fresh_state
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
@@ -40,7 +40,7 @@ class Doubt:
     expected_error_eV_per_A: float
 
 
-Ask = Callable[[State], Doubt | None]
+Ask = Callable[[MDState], Doubt | None]
 """Lets the whole committee look at any state; None for a committee of one."""
 
 
@@ -52,7 +52,7 @@ class Frame:
     doubt: Doubt | None = None
 
     @classmethod
-    def of(cls, step: int, state: State) -> Frame:
+    def of(cls, step: int, state: MDState) -> Frame:
         """Measure the contacts of a state."""
         contact = min_contact(state.to_atoms())
         return cls(Sight(step, state, contact if math.isfinite(contact) else 0.0))
@@ -99,7 +99,7 @@ class SegmentRecorder:
         What to do.
     walker : ExploreWalker
         Whose segment it is.
-    start : State
+    start : MDState
         Where it begins.
     ask : Ask
         The committee.
@@ -110,7 +110,7 @@ class SegmentRecorder:
         The next step at which the walker has to be visited.
     """
 
-    def __init__(self, request: ExploreRequest, walker: ExploreWalker, start: State, ask: Ask) -> None:
+    def __init__(self, request: ExploreRequest, walker: ExploreWalker, start: MDState, ask: Ask) -> None:
         self._request, self._walker, self._start, self._ask = request, walker, start, ask
         self._has_committee = len(request.members) > 1
         self._has_window = self._has_committee and request.lower_eV_per_A is not None
@@ -153,7 +153,7 @@ class SegmentRecorder:
         self._steps, self.due, self._ended = frame.step, self._next_visit(frame.step), ended
         return ended
 
-    def close(self, recent: list[tuple[int, State]], mean_temperature_K: float | None) -> None:
+    def close(self, recent: list[tuple[int, MDState]], mean_temperature_K: float | None) -> None:
         """Record the end; where it came early, search the last states, newest first, for one to offer."""
         self._mean_temperature_K = mean_temperature_K
         if self._ended != "length":
@@ -246,7 +246,7 @@ class SegmentRecorder:
             window = (request.lower_eV_per_A, request.upper_eV_per_A)
             self._every = interval(request.check_every_steps, before, self._glance, *window)
 
-    def _rescue(self, recent: list[tuple[int, State]], offered: set[int]) -> list[Frame]:
+    def _rescue(self, recent: list[tuple[int, MDState]], offered: set[int]) -> list[Frame]:
         for frame in self._newest_first(recent):
             if frame.step == 0 or frame.step in offered:
                 return []
@@ -256,22 +256,22 @@ class SegmentRecorder:
                     return [looked]
         return []
 
-    def _newest_first(self, recent: list[tuple[int, State]]) -> Iterator[Frame]:
+    def _newest_first(self, recent: list[tuple[int, MDState]]) -> Iterator[Frame]:
         yield from (Frame.of(step, state) for step, state in recent)
         if self._last_sane is not None and all(step > self._last_sane.step for step, _ in recent):
             yield self._last_sane
 
 
-def fresh(atoms: Atoms, temperature_K: float, seed: np.random.SeedSequence) -> State:
+def fresh(atoms: Atoms, temperature_K: float, seed: np.random.SeedSequence) -> MDState:
     """Return atoms with momenta drawn for a temperature."""
     return fresh_state(atoms, temperature_K, np.random.default_rng(seed))
 
 
-def _structure(state: State) -> Structure:
+def _structure(state: MDState) -> Structure:
     return Structure.from_atoms(state.to_atoms())
 
 
-def _snapshot(state: State) -> Snapshot:
+def _snapshot(state: MDState) -> Snapshot:
     momenta = tuple((float(x), float(y), float(z)) for x, y, z in state.momenta)
     return Snapshot(structure=_structure(state), momenta=momenta)
 

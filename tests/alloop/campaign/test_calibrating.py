@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from alloop.journal.events import TaskFinished, TaskPlanned
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.calibrations import calibrated
 from tests.support.loops import STARTED, config, loop
 
@@ -53,7 +53,7 @@ def test_every_batch_of_labels_is_calibrated_with_on_frames_that_committees_had_
 
 
 def test_what_is_trusted_is_used_by_walkers_and_selections_and_what_is_not_is_not():
-    state = State()
+    state = CampaignState()
     assert state.calibration() is None
     good, doubtful = calibrated(), calibrated().model_copy(update={"doubts": {"Li": "3 random probes, 5 are needed"}})
     state.calibrations[1] = good

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alloop.campaign.loop import CodeRefusedError
 from alloop.campaign.opening import open_state
-from alloop.decisions.changed_code import due, probe_labels
+from alloop.decisions.changed_code import due, labels_to_relabel
 from alloop.journal.events import CodeChanged, ConfigChanged, TaskPlanned
 from alloop.journal.journal import Journal, read_entries
 from alloop.state.fold import fold
@@ -136,11 +136,11 @@ def test_a_finished_campaign_does_not_ask_for_the_code(tmp_path):
 
 def test_probes_are_the_same_labels_again_and_hold_every_element(tmp_path):
     early = live(tmp_path, writes=120, systems=3).state
-    chosen = probe_labels(early)
+    chosen = labels_to_relabel(early)
     assert len(chosen) == 5
     systems = {frame.label: frame.system for use in ("train", "heldout") for frame in early.labelled_frames(use)}
     assert {systems[key] for key in chosen} == {"A", "B", "C"}
-    assert probe_labels(live(tmp_path, systems=3).state) == chosen
+    assert labels_to_relabel(live(tmp_path, systems=3).state) == chosen
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)

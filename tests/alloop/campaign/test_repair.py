@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.campaign.repair import Mender
+from alloop.campaign.repair import Repairer
 from alloop.state.records import segments_of
 from alloop.tasks.contract.label import LABEL
 from alloop.tasks.contract.records import Result
@@ -17,7 +17,7 @@ def campaign(tmp_path):
 
 
 def mender(campaign, submitted):
-    return Mender(
+    return Repairer(
         campaign.state,
         campaign.journal,
         campaign.workspace,

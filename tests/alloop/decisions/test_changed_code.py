@@ -11,13 +11,13 @@ from alloop.decisions.changed_code import (
     answer,
     changed,
     due,
+    labels_to_relabel,
     largest,
-    probe_labels,
-    probes_of,
-    probing,
+    relabelling,
+    relabels_of,
 )
 from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, LabelsImported, VerdictReached
-from alloop.tasks.contract.probe import ProbeSummary
+from alloop.tasks.contract.relabel import RelabelSummary
 from tests.support.histories import ROCK_SALT, History
 from tests.support.small import CODE
 
@@ -72,7 +72,9 @@ def test_without_a_label_other_code_is_accepted():
 def test_the_question_is_asked_once_for_each_code():
     history = asked()
     assert due(history.state, NEW) == []
-    assert due(history.state, {"gpaw": "3"}) == [CodeDriftFound(code={"gpaw": "3"}, labels=probe_labels(history.state))]
+    assert due(history.state, {"gpaw": "3"}) == [
+        CodeDriftFound(code={"gpaw": "3"}, labels=labels_to_relabel(history.state))
+    ]
 
 
 def test_the_former_code_ends_the_question():
@@ -101,7 +103,7 @@ def several(**counts):
 
 def systems_of(history):
     systems = {frame.label: frame.system for frame in history.state.frames.values()}
-    return [systems[key] for key in probe_labels(history.state)]
+    return [systems[key] for key in labels_to_relabel(history.state)]
 
 
 @pytest.mark.parametrize(
@@ -121,21 +123,21 @@ def test_five_labels_are_made_again_the_systems_in_turn_after_those_with_new_ele
 
 def test_the_earliest_labels_are_made_again_and_later_ones_change_nothing():
     history = History().labelled(5)
-    before = probe_labels(history.state)
+    before = labels_to_relabel(history.state)
     assert before == labels_of(history, 5)
-    assert probe_labels(history.labelled(20).state) == before
+    assert labels_to_relabel(history.labelled(20).state) == before
 
 
 def test_imported_labels_are_made_again_only_if_they_come_from_a_campaign():
     files = LabelsImported(reference="same", source="file", keys=("a", "b"))
     others = LabelsImported(reference="same", source="folder", keys=("c", "d"), campaign="run1")
-    assert probe_labels(History().say(files).state) == ()
-    assert set(probe_labels(History().say(files, others).state)) == {"c", "d"}
+    assert labels_to_relabel(History().say(files).state) == ()
+    assert set(labels_to_relabel(History().say(files, others).state)) == {"c", "d"}
 
 
 def test_held_out_labels_are_made_again_where_there_are_few_others():
     history = History().labelled(2).atoms().fitted().heldout(2)
-    assert len(probe_labels(history.state)) == 4
+    assert len(labels_to_relabel(history.state)) == 4
 
 
 # -- probes ------------------------------------------------------------------------------------------------------
@@ -143,25 +145,25 @@ def test_held_out_labels_are_made_again_where_there_are_few_others():
 
 def test_probes_are_named_by_the_question_and_their_number():
     history = asked()
-    assert probes_of(history.state) == [
+    assert relabels_of(history.state) == [
         (f"probe/1/{number}", label) for number, label in enumerate(labels_of(history, 2))
     ]
-    assert probes_of(History().state) == []
+    assert relabels_of(History().state) == []
 
 
 def test_probes_are_open_until_the_last_one_has_ended_however_it_ended():
     history = asked()
-    first, second = (label for _, label in probes_of(history.state))
-    assert probing(history.state)
+    first, second = (label for _, label in relabels_of(history.state))
+    assert relabelling(history.state)
     history.do("probe/1/0", {"label": first}, SAME).begin("probe/1/1", {"label": second})
-    assert probing(history.state)
+    assert relabelling(history.state)
     history.end("probe/1/1", reason="scf")
-    assert not probing(history.state)
+    assert not relabelling(history.state)
 
 
 def answered(*outcomes, stress_is_fitted=False):
     history = asked(len(outcomes))
-    for (purpose, label), outcome in zip(probes_of(history.state), outcomes, strict=True):
+    for (purpose, label), outcome in zip(relabels_of(history.state), outcomes, strict=True):
         summary = {**SAME, **outcome} if "reason" not in outcome else {}
         failure = outcome if "reason" in outcome else {}
         history.do(purpose, {"label": label}, summary, **failure)
@@ -208,14 +210,14 @@ def test_stress_counts_only_where_it_is_fitted():
     ],
 )
 def test_a_label_agrees_up_to_and_with_every_tolerance(deviation, fitted, accepted):
-    summary = ProbeSummary(**dict(zip(ProbeSummary.model_fields, deviation, strict=True)))
+    summary = RelabelSummary(**dict(zip(RelabelSummary.model_fields, deviation, strict=True)))
     assert agrees(summary, stress_is_fitted=fitted) is accepted
 
 
 def test_the_largest_deviations_are_said_beside_their_tolerances():
     some = [
-        ProbeSummary(energy_eV_per_atom=0.002, force_eV_per_A=0.001, stress_eV_per_A3=None),
-        ProbeSummary(energy_eV_per_atom=0.001, force_eV_per_A=0.05, stress_eV_per_A3=0.2 / 160.21766208),
+        RelabelSummary(energy_eV_per_atom=0.002, force_eV_per_A=0.001, stress_eV_per_A3=None),
+        RelabelSummary(energy_eV_per_atom=0.001, force_eV_per_A=0.05, stress_eV_per_A3=0.2 / 160.21766208),
     ]
     words = "|ΔE| up to 2 meV/atom of 1 tolerated, |ΔF| up to 50 meV/Å of 10"
     assert largest(some, stress_is_fitted=False) == words

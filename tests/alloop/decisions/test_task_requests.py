@@ -41,7 +41,7 @@ def test_a_label_is_asked_for_with_its_offer_and_the_code_of_the_elements_in_it(
 
 def test_a_label_made_again_is_asked_for_with_the_changed_code():
     history = History()
-    request = task_requests.probe(history.charter, "abc", {"gpaw": "2"})
+    request = task_requests.relabel(history.charter, "abc", {"gpaw": "2"})
     assert (request.label, request.code) == ("abc", {"gpaw": "2"})
     assert request.settings == history.config.label.model_dump(mode="json")
 

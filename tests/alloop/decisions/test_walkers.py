@@ -10,7 +10,7 @@ from alloop.decisions.walkers import context_of, grouped, next_segment, purpose_
 from alloop.journal.events import CampaignCreated, LabelsImported, SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.records import GenerationState, segments_of
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.histories import HELDOUT_WALKERS, WALKERS, History
 from tests.support.small import config
 
@@ -41,7 +41,7 @@ def charter(sizes=(1,), device="cpu", workers=2, overlap=True, **explore):
 
 
 def segments(found, role="train"):
-    return [next_segment(State(), found, walker, restart=False) for walker in found.walkers(role)]
+    return [next_segment(CampaignState(), found, walker, restart=False) for walker in found.walkers(role)]
 
 
 def groups(found, room, some=None):
@@ -85,7 +85,7 @@ def test_in_lockstep_the_same_walkers_go_together_whatever_is_free():
 def test_the_context_of_a_task_names_its_walkers_and_so_did_that_of_one_walker():
     found = charter()
     first, second = segments(found)[:2]
-    context = context_of(State(), GenerationState(4, (), None, False), [first, second])
+    context = context_of(CampaignState(), GenerationState(4, (), None, False), [first, second])
     told = segments_of(context)
     assert [(one.walker, one.segment, one.generation, one.role) for one in told] == [
         (first.walker.id, 0, 4, "train"),

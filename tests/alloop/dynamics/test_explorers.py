@@ -8,7 +8,7 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixCom
 from ase.md.langevinbaoab import LangevinBAOAB
 
-from alloop.dynamics import State, fresh_state, temperature_limit
+from alloop.dynamics import MDState, fresh_state, temperature_limit
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.noise import generator
 from alloop.dynamics.phase import Evaluation
@@ -198,8 +198,8 @@ def test_disagreement_is_asked_of_those_that_are_named():
 def test_what_cannot_move_or_is_of_another_cell_is_refused():
     lonely = Atoms("Li", cell=[3] * 3, pbc=True)
     with pytest.raises(ValueError, match="two atoms"):
-        explorers(lonely, starts=[State.of(lonely)])
+        explorers(lonely, starts=[MDState.of(lonely)])
     wider = electrolyte()
     wider.set_cell([7, 6, 6])
     with pytest.raises(ValueError, match="same atoms and cell"):
-        explorers(electrolyte(), starts=[State.of(electrolyte()), State.of(wider)], temperatures_K=(600.0, 600.0))
+        explorers(electrolyte(), starts=[MDState.of(electrolyte()), MDState.of(wider)], temperatures_K=(600.0, 600.0))

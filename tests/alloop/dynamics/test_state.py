@@ -4,7 +4,7 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloop.dynamics import State, fresh_state
+from alloop.dynamics import MDState, fresh_state
 
 CRYSTAL = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
 
@@ -33,7 +33,7 @@ def test_fresh_momenta_are_maxwell_boltzmann():
 
 def test_a_state_survives_the_way_through_an_atoms_object():
     state = fresh_state(CRYSTAL, 300.0, np.random.default_rng(0))
-    again = State.of(state.to_atoms())
+    again = MDState.of(state.to_atoms())
     assert np.array_equal(again.positions_A, state.positions_A)
     assert np.array_equal(again.momenta, state.momenta)
     assert np.array_equal(again.cell_A, state.cell_A)

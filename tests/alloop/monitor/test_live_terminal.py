@@ -12,13 +12,13 @@ from alloop.journal.events import DriverStarted, LabelsImported
 from alloop.journal.journal import Entry
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.state.fold import apply
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.journals import START_T, play, variant
 
 
 def watch(entries, plain: bool, file=None, width: int = 80) -> str:
     console = Console(file=file or io.StringIO(), width=width, force_terminal=not plain)
-    view, state = ConsoleView(console, plain), State()
+    view, state = ConsoleView(console, plain), CampaignState()
     for entry in entries:
         apply(state, entry)
         view.on_entry(entry, state)
@@ -58,7 +58,7 @@ def test_a_log_counts_labels_at_most_every_ten_seconds(plain_log):
 
 def test_a_log_never_goes_back_in_time(entries):
     console = Console(file=io.StringIO(), width=80)
-    view, state = ConsoleView(console, plain=True, redraw_s=7.0, summary_s=10.0), State()
+    view, state = ConsoleView(console, plain=True, redraw_s=7.0, summary_s=10.0), CampaignState()
     for entry in entries:
         apply(state, entry)
         view.on_entry(entry, state)
@@ -98,7 +98,7 @@ def test_no_line_is_longer_than_120_columns_or_moves_the_cursor(tmp_path):
 
 def test_a_silent_campaign_still_gives_signs_of_life(entries):
     console = Console(file=io.StringIO(), width=80)
-    view, state = ConsoleView(console, plain=True), State()
+    view, state = ConsoleView(console, plain=True), CampaignState()
     for entry in entries[:40]:
         apply(state, entry)
         view.on_entry(entry, state)
@@ -137,9 +137,9 @@ from rich.console import Console
 from alloop.journal.journal import read_entries
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.state.fold import apply
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 
-view, state = ConsoleView(Console(), plain=True), State()
+view, state = ConsoleView(Console(), plain=True), CampaignState()
 sys.stdin.readline()
 for entry in read_entries(sys.argv[1]):
     apply(state, entry)

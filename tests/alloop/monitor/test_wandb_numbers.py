@@ -17,14 +17,14 @@ from alloop.journal.events import (
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_numbers import Publication, publication, rows
 from alloop.state.fold import apply, fold
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.calibrations import after, calibrated
 from tests.support.journals import play, variant
 
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory) -> list[tuple[Entry, Publication | None]]:
-    state, seen = State(), []
+    state, seen = CampaignState(), []
     for entry in play(tmp_path_factory.mktemp("campaign")):
         apply(state, entry)
         seen.append((entry, publication(entry, state)))
@@ -99,7 +99,7 @@ def test_selection_and_verdict_are_published(campaign):
 
 
 def test_a_number_that_is_not_known_is_left_out(tmp_path):
-    state = State()
+    state = CampaignState()
     for entry in play(tmp_path, variant(rungs=(12,), heldout_fraction=0.09)):
         apply(state, entry)
         if isinstance(entry.event, RungJudged):

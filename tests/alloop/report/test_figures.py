@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from alloop.report import figures
-from alloop.report.split import Run, Session, driver_sessions, task_runs
+from alloop.report.core_time import Run, Session, driver_sessions, task_runs
 from alloop.state.fold import fold
 from tests.support.journals import play
 

@@ -33,7 +33,7 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry, JournalError
 from alloop.state.fold import HEARTBEAT_GAP_S, apply, fold
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.histories import FOUNDATION, HELDOUT_WALKERS, WALKERS, History, changes
 
 KEY = "a" * 40
@@ -222,4 +222,4 @@ def whole_campaign():
 
 
 def test_the_empty_journal_is_the_empty_state():
-    assert vars(fold([])) == vars(State())
+    assert vars(fold([])) == vars(CampaignState())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, ProbeRecord
+from alloop.journal.events import CodeChanged, CodeDriftFound, CodeRefused, RelabelRecord
 from alloop.state.fold_code import outdated
 from tests.support.histories import History
 from tests.support.small import CODE
@@ -10,7 +10,7 @@ from tests.support.small import CODE
 NEW = {"gpaw": "2"}
 DRIFT = CodeDriftFound(code=NEW, labels=("a", "b"))
 SAME = {"energy_eV_per_atom": 0.0, "force_eV_per_A": 0.0, "stress_eV_per_A3": None}
-ACCEPTED = CodeChanged(old=dict(CODE), new=NEW, probes=(ProbeRecord(label="a", key="b", deviation=SAME),))
+ACCEPTED = CodeChanged(old=dict(CODE), new=NEW, probes=(RelabelRecord(label="a", key="b", deviation=SAME),))
 UNPROVEN = CodeChanged(old=dict(CODE), new=NEW, probes=())
 
 

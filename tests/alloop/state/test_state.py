@@ -3,7 +3,7 @@
 import pytest
 
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from tests.support.histories import WALKERS, History
 from tests.support.summaries import calibration_summary
 
@@ -80,7 +80,7 @@ def test_a_committee_has_as_many_members_as_the_config_says():
 
 
 def test_a_new_state_knows_nothing_and_shares_nothing():
-    one, two = State(), State()
+    one, two = CampaignState(), CampaignState()
     one.to_label["train"]["a"] = one.frames
     one.labels["train"] += 1
     assert (two.to_label, two.labelled("train")) == ({"train": {}, "heldout": {}}, 0)

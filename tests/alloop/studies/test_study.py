@@ -3,14 +3,14 @@
 import pytest
 
 from alloop.config.studies import StudiesConfig
-from alloop.studies.study import NAMES, Column, Quantity, Study, Table, study, tables
+from alloop.studies.study import NAMES, Column, Number, Study, Table, study, tables
 from alloop.tasks.registry import KINDS
 from tests.support.histories import History
 
 TABLE = Table(
     title="Lattices",
     columns=(Column("system"), Column("a", "Å", ".3f"), Column("energy", "eV/atom")),
-    rows=(("A", Quantity(5.6402, 0.0031), Quantity(-3.5)), ("B", None, None)),
+    rows=(("A", Number(5.6402, 0.0031), Number(-3.5)), ("B", None, None)),
     how="by hand",
 )
 

@@ -46,7 +46,7 @@ def test_a_simulated_answer_is_one_that_the_driver_takes(name, tmp_path):
     workspace.write(Result(key=request.key(), kind=name, status="ok", summary=summary, data=data))
     assert workspace.has_verified(name, request.key())
     assert workspace.data(kind, request.key()) is not None
-    assert kind.fits(request.model_dump(mode="json"), {}, workspace.summary(kind, request.key()))
+    assert kind.answers(request.model_dump(mode="json"), {}, workspace.summary(kind, request.key()))
 
 
 @every_kind

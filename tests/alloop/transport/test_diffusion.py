@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from alloop.transport.conductivity import projector
-from alloop.transport.diffusion import EVERYWHERE, diffusivity, first_lag, summed, walks_of
+from alloop.transport.diffusion import EVERYWHERE, diffusivity, first_lag, ion_walks_of, summed
 from tests.support.walkers import TRICLINIC_A, free_walk, hopping
 
 TENSOR = np.array([[0.06, 0.01, 0.0], [0.01, 0.03, -0.01], [0.0, -0.01, 0.05]])
@@ -13,7 +13,7 @@ ISOTROPIC = 0.05 * np.eye(3)
 
 
 def measured(paths, hop_A=2.0, within=EVERYWHERE):
-    walks = walks_of(paths, 1.0)
+    walks = ion_walks_of(paths, 1.0)
     start = first_lag(walks, hop_A)
     return diffusivity(walks, start, within), diffusivity(summed(walks), start, within, single=False)
 
@@ -29,7 +29,7 @@ def test_error_bars_of_walkers_in_a_triclinic_cell_cover_the_truth():
     within = projector((1, 0, 1), TRICLINIC_A)
     results = []
     for seed in range(300):
-        walks = walks_of([free_walk(np.random.default_rng(seed), 300, 10, TENSOR)], 1.0)
+        walks = ion_walks_of([free_walk(np.random.default_rng(seed), 300, 10, TENSOR)], 1.0)
         start = first_lag(walks, 1.5)
         charge = diffusivity(summed(walks), start, single=False)
         results.append((diffusivity(walks, start), diffusivity(walks, start, within), charge))
@@ -73,7 +73,7 @@ def test_plane_of_a_tilted_monoclinic_cell_is_not_cartesian_xy():
     cell = upright @ turn.T
     # In the upright cell ab is the plane z = 0, so the truth there is (0.08 + 0.04) / 2; ac is y = 0.
     tensor = turn @ np.diag([0.08, 0.04, 0.01]) @ turn.T
-    walks = walks_of([free_walk(np.random.default_rng(1), 4000, 60, tensor)], 1.0)
+    walks = ion_walks_of([free_walk(np.random.default_rng(1), 4000, 60, tensor)], 1.0)
     start = first_lag(walks, 2.0)
     for miller, truth in (((0, 0, 1), 0.06), ((0, 1, 0), 0.045), ((0, 0, 2), 0.06)):
         fit = diffusivity(walks, start, projector(miller, cell))
@@ -86,7 +86,7 @@ def test_plane_of_a_tilted_monoclinic_cell_is_not_cartesian_xy():
 def test_ions_that_move_as_one_have_a_haven_ratio_of_one_over_their_number():
     ions = 12
     path = np.repeat(free_walk(np.random.default_rng(0), 2000, 1, ISOTROPIC), ions, axis=1)
-    walks = walks_of([path + np.arange(ions)[:, None]], 1.0)
+    walks = ion_walks_of([path + np.arange(ions)[:, None]], 1.0)
     start = first_lag(walks, 2.0)
     assert summed(walks).msd()[1:] == pytest.approx(ions * walks.msd()[1:], rel=1e-6)
     tracer, charge = diffusivity(walks, start), diffusivity(summed(walks), start, single=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alloop.transport.diffusion import diffusivity, first_lag, summed, walks_of
+from alloop.transport.diffusion import diffusivity, first_lag, ion_walks_of, summed
 from tests.support.walkers import TRICLINIC_A, free_walk
 
 FRAMES, IONS, D_A2_FS = 600, 12, 1e-3
@@ -17,7 +17,7 @@ def path():
 
 @pytest.fixture(scope="module")
 def walks(path):
-    return walks_of([path], STEP_FS / 1000.0)
+    return ion_walks_of([path], STEP_FS / 1000.0)
 
 
 def test_kinisi_finds_the_same_mean_squared_displacements_and_diffusivity(path, walks):

@@ -9,7 +9,7 @@ import pytest
 from alloop.report.page import page
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.sections import TransportData, transport_part
-from alloop.state.state import State
+from alloop.state.state import CampaignState
 from alloop.transport.density import DensitySettings
 from alloop.transport.sites import analyse_density
 from tests.support.hoppers import hopping
@@ -98,7 +98,7 @@ def test_density_states_level_normalisation_and_jumps(data, part):
 
 
 def test_every_figure_has_its_place_in_the_page(data, part):
-    html = page(State(), [], data)
+    html = page(CampaignState(), [], data)
     drawn = json.loads(re.search(r"const figures = (.*?);\n", html, re.DOTALL).group(1))
     assert set(part.figures) <= set(drawn)
     assert all(f'id="{name}"' in html for name in part.figures)

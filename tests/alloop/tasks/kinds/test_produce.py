@@ -101,7 +101,7 @@ def test_a_walker_that_was_stopped_stays_stopped_and_the_others_go_on(workspace)
 def test_a_damaged_trajectory_is_noticed_and_made_again(workspace, damage):
     wanted = request(walkers=WALKERS[:1])
     before = run(workspace, wanted)
-    path = workspace.path_beside("produce", trajectory_file(wanted.key(), 0))
+    path = workspace.companion_path("produce", trajectory_file(wanted.key(), 0))
     content = path.read_bytes()
     path.unlink()
     if damage == "cut":

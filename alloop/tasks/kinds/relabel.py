@@ -8,19 +8,19 @@ import numpy as np
 
 from alloop.failures import TaskFailure
 from alloop.tasks.contract.label import LABEL, LabelData
-from alloop.tasks.contract.probe import ProbeRequest, ProbeSummary
 from alloop.tasks.contract.records import Answer
+from alloop.tasks.contract.relabel import RelabelRequest, RelabelSummary
 from alloop.tasks.kinds.label import label_structure
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 
 
-def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> Answer:
+def relabel(request: RelabelRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Label the frame of an earlier label again.
 
     Parameters
     ----------
-    request : ProbeRequest
+    request : RelabelRequest
         Which label, and the code to make it with.
     workspace : Workspace
         Files of the campaign.
@@ -30,7 +30,7 @@ def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> Answ
     Returns
     -------
     summary, data : dict
-        A dumped `ProbeSummary`, and the new `LabelData`.
+        A dumped `RelabelSummary`, and the new `LabelData`.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def probe(request: ProbeRequest, workspace: Workspace, machine: Machine) -> Answ
     return deviation(old, LabelData.model_validate(data)).model_dump(mode="json"), data
 
 
-def deviation(old: LabelData, new: LabelData) -> ProbeSummary:
+def deviation(old: LabelData, new: LabelData) -> RelabelSummary:
     """Return how far two labels of one structure are apart.
 
     Raises
@@ -55,7 +55,7 @@ def deviation(old: LabelData, new: LabelData) -> ProbeSummary:
         if new.stress_eV_per_A3 is None:
             raise TaskFailure("stress", "the changed code gives no stress")
         stress = _largest(old.stress_eV_per_A3, new.stress_eV_per_A3)
-    return ProbeSummary(
+    return RelabelSummary(
         energy_eV_per_atom=abs(new.energy_eV - old.energy_eV) / len(old.structure.numbers),
         force_eV_per_A=_largest(old.forces_eV_per_A, new.forces_eV_per_A),
         stress_eV_per_A3=stress,

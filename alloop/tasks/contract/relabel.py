@@ -1,15 +1,16 @@
-"""Request and result of a probe: a label made again with changed code."""
+"""Request and result of a relabel: a label made again with changed code."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from alloop.tasks.contract.kind import NoData, TaskKind, labels
+from alloop.tasks.contract.kind import TaskKind, labels
+from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
 
 
-class ProbeRequest(Request):
+class RelabelRequest(Request):
     """Ask for an existing label again, made with changed code.
 
     Attributes
@@ -30,7 +31,7 @@ class ProbeRequest(Request):
     code: dict[str, str]
 
 
-class ProbeSummary(Record):
+class RelabelSummary(Record):
     """How far a label made again is from the existing one.
 
     Attributes
@@ -48,12 +49,12 @@ class ProbeSummary(Record):
     stress_eV_per_A3: float | None
 
 
-PROBE = TaskKind(
-    request=ProbeRequest,
-    summary=ProbeSummary,
-    data=NoData,
-    run="alloop.tasks.kinds.probe:probe",
-    simulated="alloop.simulation.answers:probe",
+RELABEL = TaskKind(
+    request=RelabelRequest,
+    summary=RelabelSummary,
+    data=LabelData,
+    run="alloop.tasks.kinds.relabel:relabel",
+    simulated="alloop.simulation.answers:relabel",
     work="DFT",
     inputs=lambda request: labels([request.label]),
 )
