@@ -166,7 +166,7 @@ class Campaign:
         # Models that cannot be evaluated or measured are left out: this ends when nothing runs and nothing is planned.
         self.take_up()
         self.advance()
-        while self.state.running:
+        while self._at_work():
             self.hear(wait(self.workers.completions, self.tick_s))
             self.advance()
         self.record([DriverStopped(reason="measured")])
@@ -193,7 +193,7 @@ class Campaign:
             wanted = plan(self.state, self.charter, self.workers.free(), self.study)
             for task in wanted:
                 self.submit(task)
-            decisions = decide(self.state, self.charter, idle=not wanted and not self.state.running)
+            decisions = decide(self.state, self.charter, idle=not wanted and not self._at_work())
             if not decisions:
                 return
             self.record(decisions)
@@ -222,12 +222,19 @@ class Campaign:
         in another form has another key now: it is planned again under the key that its result will have.
         """
         for task in list(self.state.running.values()):
-            may_start = self.state.drift is None or task.task == "probe"
+            may_start = self._is_own(task) and (self.state.drift is None or task.task == "probe")
             if not self.harvest(task) and may_start:
                 request = trusted_request(task, self.charter)
                 if request.key() != task.key:
                     self.record([self._planned(task.purpose, task.slot_kind, request, task.context)])
                 self.workers.submit(task.purpose, request)
+
+    def _is_own(self, task: TaskState) -> bool:
+        """Return whether a task is one that this driver works for: the campaign's, or those of a study."""
+        return task.of_study == (self.study is not None)
+
+    def _at_work(self) -> bool:
+        return any(self._is_own(task) for task in self.state.running.values())
 
     def hear(self, completions: Sequence[Completion]) -> None:
         """Record the ends of tasks, the passing of time and the wish to stop."""

@@ -163,7 +163,7 @@ def _read(loaded: LoadedConfig, i: int, name: str) -> _Campaign:
         return _Campaign(name, workspace, state, tuple(_labels(entries, state, workspace)))
     except (JournalError, DamagedResultError) as error:
         raise loaded.error(key, f"`{name}`: {error}") from error
-    except ValidationError as error:
+    except (ValidationError, ValueError, OSError) as error:
         what = f"`{name}` holds a label that this alloop cannot read ({first_line(error)})"
         raise loaded.error(key, what) from error
 

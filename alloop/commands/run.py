@@ -89,8 +89,9 @@ def run_campaign(
     RestartWanted
         If the driver should start again in place; everything is closed.
     """
-    asked = None if study is None else find_study(study, path)
-    loaded = load_config(path) if asked is None else prepared(load_config(path), asked, dft)
+    found = None if study is None else find_study(study, path)
+    loaded = load_config(path)
+    asked = None if found is None else prepared(loaded, found, dft)
     root = campaign_folder(loaded.config.name, folder)
     refuse_unusable_path(root)
     check_goal(loaded, root, goal)

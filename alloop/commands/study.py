@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.suggestions import hint
 from alloop.state.state import CampaignState
+from alloop.status.messages import wrapped
 from alloop.studies.study import NAMES, Study, study, tables
 
 
@@ -29,24 +29,20 @@ def find_study(name: str, path: Path) -> Study:
     return study(name)
 
 
-def prepared(loaded: LoadedConfig, asked: Study, dft: int | None) -> LoadedConfig:
-    """Return the config with which a study is done: `dft` goes before the number in the config.
+def prepared(loaded: LoadedConfig, asked: Study, dft: int | None) -> Study:
+    """Return a study that can be done with a config; `dft` goes before the number in the config, this time only.
 
     Raises
     ------
     ConfigError
         If the study has no calculations by the label engine, or cannot be done with this config.
     """
-    if dft is not None:
-        settings = asked.settings(loaded.config)
-        if "dft" not in type(settings).model_fields:
-            raise ConfigError(loaded.path, Problem("", f"the study {asked.name!r} takes no --dft; leave it out"))
-        sections = loaded.config.studies.model_copy(update={asked.name: settings.model_copy(update={"dft": dft})})
-        loaded = replace(loaded, config=loaded.config.model_copy(update={"studies": sections}))
+    if dft is not None and "dft" not in type(asked.settings(loaded.config)).model_fields:
+        raise ConfigError(loaded.path, Problem("", f"the study `{asked.name}` takes no --dft; leave it out"))
     found = asked.problem(loaded.config)
     if found is not None:
         raise loaded.error(*found)
-    return loaded
+    return asked if dft is None else replace(asked, changed={"dft": dft})
 
 
 def show_study(state: CampaignState, asked: Study, console: Console) -> None:
@@ -54,9 +50,5 @@ def show_study(state: CampaignState, asked: Study, console: Console) -> None:
     found = tables(state).get(asked.name)
     if found is None:
         return
-    shown = Table(title=found.title, title_justify="left")
-    for column in found.columns:
-        shown.add_column(column.title)
-    for row in found.texts():
-        shown.add_row(*row)
-    console.print(shown, markup=False, highlight=False)
+    for line in (found.title, *(part for row in found.lines() for part in wrapped(f"  {row}", indent="    "))):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ FIT_ATTEMPTS = 3
 
 def worth_waiting_for(state: CampaignState) -> bool:
     """Return whether a paid label or a member of the last committee is still being computed."""
-    return any(task.slot_kind in ("label", "fit") for task in state.running.values())
+    return any(task.slot_kind in ("label", "fit") and not task.of_study for task in state.running.values())
 
 
 def attempts(purpose: str) -> list[str]:

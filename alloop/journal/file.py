@@ -117,10 +117,17 @@ def open_reading(folder: Path) -> Iterator[sqlite3.Connection]:
         with closing(_connected(path, "?mode=ro")) as database:
             yield database
     else:
+        before = _age(path)
         with _at_rest(path) as file, closing(_connected(file, _AT_REST)) as database:
             yield database
-        if living_driver(folder) is not None:
+        if living_driver(folder) is not None or _age(path) != before:
             raise sqlite3.OperationalError("a driver began to write while it was read")
+
+
+def _age(path: Path) -> tuple[int, int]:
+    """Return what changes when somebody writes into a file: its size, and when it was changed (ns)."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 @contextmanager

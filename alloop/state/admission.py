@@ -27,8 +27,7 @@ from alloop.journal.events import (
     TaskPlanned,
     Tick,
 )
-from alloop.state.fold_tasks import STUDY
-from alloop.state.records import TaskState, segments_of
+from alloop.state.records import STUDY, TaskState, segments_of
 from alloop.state.state import CampaignState
 from alloop.tasks.registry import KINDS
 
@@ -192,7 +191,8 @@ _CONTEXTS: dict[str, type[_Part]] = {
 
 def _planned(state: CampaignState, event: TaskPlanned) -> None:
     if event.task not in KINDS:
-        raise MisfitError(f"there is no kind of task `{event.task}`")
+        what = f"this version of alloop has no kind of task `{event.task[:40]}`"
+        raise MisfitError(f"{what}; use the version that wrote the journal")
     _validated("request", _Request, event.request)
     if STUDY in event.context:
         _validated("context", _OfStudy, event.context)

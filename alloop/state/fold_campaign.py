@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import (
     CampaignCreated,
@@ -31,9 +33,16 @@ def created(state: CampaignState, event: CampaignCreated) -> None:
 
 
 def config_changed(state: CampaignState, event: ConfigChanged) -> None:
-    """Machines, budgets, monitoring or measuring changed: tasks that failed for their sake are tried again."""
+    """Machines, budgets, monitoring or measuring changed: tasks that failed for their sake are tried again.
+
+    Settings of studies decide nothing.
+    """
     remeasured = state.config.get("measure") != event.config.get("measure")
+    others_changed = _without_studies(state.config) != _without_studies(event.config)
+    studies_changed = state.config.get("studies") != event.config.get("studies")
     state.config = event.config
+    if studies_changed and not others_changed:
+        return
     if remeasured:
         measure_anew(state)
     _give_walkers_another_chance(state)
@@ -41,8 +50,12 @@ def config_changed(state: CampaignState, event: ConfigChanged) -> None:
     newest = {task.purpose.partition("/again")[0]: task for task in state.tasks.values()}
     for task in newest.values():
         revived = task.finished is not None and task.finished.reason in MACHINE_REASONS
-        if revived and task.task not in ("explore", "probe"):
+        if revived and task.task not in ("explore", "probe") and not task.of_study:
             _revive(state, task)
+
+
+def _without_studies(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: section for name, section in config.items() if name != "studies"}
 
 
 def _lift_verdict(state: CampaignState) -> None:

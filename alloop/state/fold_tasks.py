@@ -7,7 +7,7 @@ from typing import Any
 from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.state.fold_frames import label_finished, offered
 from alloop.state.fold_ladder import measure_finished, produce_finished
-from alloop.state.records import SegmentState, StudyResult, TaskState, WalkerState, segments_of
+from alloop.state.records import STUDY, SegmentState, StudyResult, TaskState, WalkerState, segments_of
 from alloop.state.state import MACHINE_REASONS, RETRIED, CampaignState
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
@@ -17,8 +17,6 @@ from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 from alloop.tasks.registry import KINDS
 
-STUDY = "study"
-"""Key of the context of a task that a study asked for; its value is the name of the study."""
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
 
 
@@ -27,6 +25,8 @@ def task_planned(state: CampaignState, event: TaskPlanned) -> None:
     planned_t = state.last_t or 0.0
     task = TaskState(event.purpose, event.key, event.task, event.slot_kind, event.request, event.context, planned_t)
     state.tasks[task.purpose] = state.running[task.purpose] = task
+    if STUDY in event.context:
+        return
     if event.task == "explore":
         for segment in segments_of(event.context):
             _walker(state, segment.walker).running = True
@@ -47,7 +47,7 @@ def task_finished(state: CampaignState, event: TaskFinished) -> None:
     task.status, task.finished = event.status, event
     task.request = task.request if event.reason in MACHINE_REASONS else {}
     state.running.pop(event.purpose, None)
-    if STUDY in task.context:
+    if task.of_study:
         _study_finished(state, task, event)
         return
     if task.slot_kind == "label" and event.timing is not None and not event.reused:

@@ -11,6 +11,9 @@ from alloop.tasks.contract.records import Offer, Record
 from alloop.tasks.contract.references import OfferRef, SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 
+STUDY = "study"
+"""Key of the context of a task that a study asked for; its value is the name of the study."""
+
 
 @dataclass
 class TaskState:
@@ -26,6 +29,11 @@ class TaskState:
     attempts: float = 1.0
     status: str = "running"
     finished: TaskFinished | None = None
+
+    @property
+    def of_study(self) -> bool:
+        """Whether a study asked for it, so that it decides nothing."""
+        return STUDY in self.context
 
 
 @dataclass(frozen=True)

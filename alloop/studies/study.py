@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -78,6 +78,16 @@ class Table:
         """Return the cells in words, errors after a ±; an empty text where nothing is known."""
         return [[_text(cell, column) for cell, column in zip(row, self.columns, strict=True)] for row in self.rows]
 
+    def lines(self) -> list[str]:
+        """Return every row as one line: its words, then each number with its name and unit."""
+        return [self._line(row, texts) for row, texts in zip(self.rows, self.texts(), strict=True)]
+
+    def _line(self, row: Sequence[Cell], texts: Sequence[str]) -> str:
+        cells = list(zip(row, texts, self.columns, strict=True))
+        words = [text for cell, text, _ in cells if text and not isinstance(cell, Number)]
+        numbers = [f"{column.name} {text} {column.unit}" for cell, text, column in cells if isinstance(cell, Number)]
+        return f"{', '.join(words)}: {', '.join(numbers) or 'nothing'}"
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return one object per row; a number has its unit in its key, and its error under the same key and ``±``."""
         return [_fields(row, self.columns) for row in self.rows]
@@ -116,6 +126,8 @@ class Study:
         Results, the oldest first -> what was found. Pure.
     problem : callable
         Config -> the key that keeps the study from being done, and why; None if nothing does.
+    changed : mapping
+        Settings that go before those of the config, this time only.
     """
 
     name: str
@@ -123,10 +135,11 @@ class Study:
     wants: Callable[[CampaignState, Charter, Any], Iterable[Asked]]
     table: Callable[[Sequence[StudyResult]], Table]
     problem: Callable[[CampaignConfig], tuple[KeyPath, str] | None] = field(default=lambda config: None)
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
     def settings(self, config: CampaignConfig) -> Any:
-        """Return its section of a config."""
-        return getattr(config.studies, self.name)
+        """Return its section of a config, with what was changed for this time."""
+        return getattr(config.studies, self.name).model_copy(update=dict(self.changed))
 
     def stage(self) -> Stage:
         """Return the stage that asks for the tasks that were not asked for yet."""

@@ -13,11 +13,11 @@ MARGIN = 1.2
 
 
 def longest_s(tasks: Iterable[TaskState]) -> dict[str, float]:
-    """Return the longest time (s) that a task took, by what it needs a slot for."""
+    """Return the longest time (s) that a task of the campaign itself took, by what it needs a slot for."""
     longest: dict[str, float] = {}
     for task in tasks:
         timing = task.finished.timing if task.finished else None
-        if timing is not None:
+        if timing is not None and not task.of_study:
             longest[task.slot_kind] = max(longest.get(task.slot_kind, 0.0), timing.finished_t - timing.started_t)
     return longest
 

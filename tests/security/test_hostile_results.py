@@ -181,11 +181,13 @@ def test_a_stranger_in_place_of_a_label_is_replaced_from_the_journal(tmp_path, o
 
 @pytest.mark.parametrize("key", ["../../x", "a\0b", "a\n", "", "/etc/passwd"])
 def test_a_source_leads_to_results_only(tmp_path, key):
+    with pytest.raises(ValueError, match="form"):
+        OfferRef.parse(f"explore/{key}#0")
     with pytest.raises(ValueError, match="not a name of a result"):
-        Workspace(tmp_path).offered(OfferRef.parse(f"explore/{key}#0"))
+        Workspace(tmp_path).offered(OfferRef("explore", key, 0))
 
 
-@pytest.mark.parametrize("source", ["../explore/x#0", "/etc/passwd#0", "label/a#0", "foundation/a#0"])
+@pytest.mark.parametrize("source", ["label/a#0", "foundation/a#0"])
 def test_a_source_is_a_task_that_offers_frames(tmp_path, source):
     with pytest.raises(DamagedResultError, match="not a kind of task that offers frames"):
         Workspace(tmp_path).offered(OfferRef.parse(source))

@@ -335,8 +335,12 @@ class History:
 
     def study(self, task: Wanted, **outcome: Any) -> History:
         """Plan a task of a study and finish it."""
+        return self.begun_study(task).end(task.purpose, **outcome)
+
+    def begun_study(self, task: Wanted) -> History:
+        """Plan a task of a study."""
         request = task.build()
-        self.say(
+        return self.say(
             TaskPlanned(
                 purpose=task.purpose,
                 key=request.key(),
@@ -346,7 +350,6 @@ class History:
                 context=task.context,
             )
         )
-        return self.end(task.purpose, **outcome)
 
     def judged(self, size: int, heldout: int = 4, *, final: bool = True, production_ps: float = 0.0) -> History:
         """Judge a rung."""

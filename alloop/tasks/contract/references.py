@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+_NAME = re.compile(r"[a-z0-9]{1,64}")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 class _Text:
@@ -64,7 +71,7 @@ class OfferRef(_Text):
         """Return the reference that a text names."""
         kind, slash, rest = text.partition("/")
         key, mark, index = rest.partition("#")
-        if not (slash and mark and index.isascii() and index.isdigit() and len(index) < 10):
+        if not (slash and mark and _is_number(index) and _NAME.fullmatch(kind) and _NAME.fullmatch(key)):
             raise ValueError(f"a frame has a name of the form {cls.FORM}, not {text[:80]!r}")
         return cls(kind, key, int(index))
 
@@ -90,7 +97,7 @@ class SegmentRef(_Text):
     def parse(cls, text: str) -> Self:
         """Return the reference that a text names."""
         key, mark, place = text.partition("#")
-        if mark and not (place.isascii() and place.isdigit() and len(place) < 10):
+        if (mark and not _is_number(place)) or not _NAME.fullmatch(key):
             raise ValueError(f"a walker's segment has a name of the form {cls.FORM}, not {text[:80]!r}")
         return cls(key, int(place) if mark else None)
 

@@ -8,10 +8,13 @@ import pytest
 from alloop.config.studies import StudiesConfig
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
+from alloop.decisions.refits import worth_waiting_for
+from alloop.journal.events import ConfigChanged, VerdictReached
 from alloop.journal.journal import JournalError
 from alloop.outputs.studies import write_studies
 from alloop.studies.relax import STUDY
 from alloop.studies.study import tables
+from alloop.workers.walltime import longest_s
 from tests.support.histories import ROCK_SALT, History
 from tests.support.loops import STARTED, loop
 from tests.support.small import config
@@ -133,6 +136,37 @@ def test_a_study_changes_no_decision_and_no_budget():
     assert [[one.purpose for one in tasks] for tasks, _ in (before, after)] == [[one.purpose for one in before[0]]] * 2
     assert after[1] == before[1]
     assert (history.state.dft_core_s, history.state.broken, history.state.labels_spent()) == spent
+
+
+def test_settings_of_studies_lift_no_verdict_and_give_no_second_chance():
+    history = with_rungs()
+    history.say(VerdictReached(verdict="budget_spent", reason="spent"))
+    history.state.stalled_segments = 7
+    changed = {**history.state.config, "studies": {"relax": {"dft": 2}}}
+    history.say(ConfigChanged(config=changed, changes=("studies.relax.dft: 0 -> 2",)))
+    assert history.state.config == changed
+    assert history.state.verdict is not None
+    assert history.state.stalled_segments == 7
+
+
+def test_a_study_that_a_machine_lost_is_not_revived_with_the_campaign():
+    history = with_rungs()
+    (task, *_) = wanted(history, dft=1)
+    history.study(task, reason="lost")
+    changed = {**history.state.config, "budget": {"labels": 99}}
+    history.say(ConfigChanged(config=changed, changes=("budget.labels: 64 -> 99",)))
+    assert history.state.running == {}
+    assert not any(history.state.broken.values())
+
+
+def test_a_label_of_a_study_is_neither_waited_for_nor_the_longest_of_the_campaign():
+    history = with_rungs()
+    (task,) = (task for task in wanted(history, dft=1) if task.slot_kind == "label")
+    history.begun_study(task)
+    assert not worth_waiting_for(history.state)
+    history.end(task.purpose, summary=summary(5.0), cpu_s=1.0)
+    campaign = [one for one in history.state.tasks.values() if not one.of_study]
+    assert longest_s(history.state.tasks.values()) == longest_s(campaign)
 
 
 def test_a_journal_that_says_what_no_study_says_is_refused_in_one_line():

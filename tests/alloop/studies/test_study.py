@@ -34,6 +34,10 @@ def test_a_number_is_written_with_its_error_and_what_is_unknown_is_empty():
     assert TABLE.texts() == [["A", "5.640 ± 0.0031", "-3.5"], ["B", "", ""]]
 
 
+def test_every_row_is_one_line_with_names_and_units():
+    assert TABLE.lines() == ["A: a 5.640 ± 0.0031 Å, energy -3.5 eV/atom", "B: nothing"]
+
+
 def test_scripts_find_units_in_the_keys_and_errors_beside_the_values():
     assert TABLE.to_json() == [
         {"system": "A", "a (Å)": 5.6402, "a (Å) ±": 0.0031, "energy (eV/atom)": -3.5},
