@@ -11,6 +11,7 @@ from alloop.config.loading import load_config
 from alloop.decisions.charter import Charter
 from alloop.journal.events import TaskFinished, TaskPlanned
 from alloop.journal.journal import read_entries
+from alloop.reading import read
 from alloop.report import time_split
 from alloop.state.fold import fold
 from alloop.status.summary import summary
@@ -63,6 +64,6 @@ def test_what_was_running_may_go_on(earlier, entries):
 
 
 def test_it_has_a_report_and_exports_its_models(earlier, tmp_path):
-    assert "rung" in write_report(earlier[1], tmp_path / "report.html").read_text()
-    written = {path.name for path in write_export(earlier[1], tmp_path / "export", committee=False)}
+    assert "rung" in write_report(read(earlier[1]), tmp_path / "report.html").read_text()
+    written = {path.name for path in write_export(read(earlier[1]), tmp_path / "export", committee=False)}
     assert {"dataset.extxyz", "leader.model"} <= written

@@ -57,7 +57,11 @@ def tampered(folder, event, wanted):
             ),
             "select/0",
         ),
-        planned(EvaluateRequest(model=FOREIGN, frames=(), dtype="float32"), "evaluate/g0/h0"),
+        planned(
+            EvaluateRequest(model=FOREIGN, frames=(), dtype="float32"),
+            "evaluate/g0/h0",
+            {"model": FOREIGN, "heldout": 0, "of": "g0"},
+        ),
     ],
 )
 def test_what_the_config_does_not_say_never_reaches_a_worker(tmp_path, event):
