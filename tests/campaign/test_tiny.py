@@ -99,7 +99,7 @@ def test_a_study_of_a_finished_campaign_is_computed_once_and_shown_everywhere(fi
     done = alloop("study", "relax", config, "--folder", folder, "--dft", "1", "--plain")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Relaxed lattices" in done.stdout
-    assert "config changed" not in done.stdout
+    assert "config changed: studies" not in done.stdout
     assert set(attempts(folder, "relax").values()) == set(attempts(folder, "relaxbylabels").values()) == {1}
     again = alloop("study", "relax", config, "--folder", folder, "--dft", "1", "--plain")
     assert again.returncode == 0, again.stdout + again.stderr
