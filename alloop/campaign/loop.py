@@ -222,7 +222,7 @@ class Campaign:
         in another form has another key now: it is planned again under the key that its result will have.
         """
         for task in list(self.state.running.values()):
-            may_start = self._is_own(task) and (self.state.drift is None or task.task == "probe")
+            may_start = self._is_own(task) if self.state.drift is None else task.task == "probe"
             if not self.harvest(task) and may_start:
                 request = trusted_request(task, self.charter)
                 if request.key() != task.key:
