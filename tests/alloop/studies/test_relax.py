@@ -9,7 +9,7 @@ from alloop.config.studies import StudiesConfig
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
 from alloop.decisions.refits import worth_waiting_for
-from alloop.journal.events import ConfigChanged, VerdictReached
+from alloop.journal.events import CodeDriftFound, ConfigChanged, VerdictReached
 from alloop.journal.journal import JournalError
 from alloop.outputs.studies import write_studies
 from alloop.studies.relax import STUDY
@@ -191,3 +191,18 @@ def test_a_finished_campaign_is_studied_by_the_loop_and_its_verdict_stays(tmp_pa
     table, structures = write_studies(campaign.workspace, campaign.state, tmp_path / "studies")
     assert table.read_text().startswith("system,lattice,a (Å),")
     assert [atoms.info["fit"] for atoms in ase.io.read(structures, ":")] == [0, 1]
+
+
+def test_a_study_takes_up_the_relabels_of_a_killed_driver_while_code_is_checked(tmp_path):
+    campaign = loop(tmp_path, config())
+    campaign.run(STARTED)
+    labels = tuple(str(frame.label) for frame in campaign.state.labelled_frames("train")[:2])
+    campaign.record([CodeDriftFound(code={"gpaw": "2"}, labels=labels)])
+    campaign.study = STUDY.stage()
+    started = []
+    campaign.workers.submit = lambda purpose, request: started.append(request.kind)
+    campaign.advance()
+    assert set(started) == {"probe"}
+    before = len(started)
+    campaign.take_up()
+    assert len(started) == 2 * before
