@@ -73,7 +73,7 @@ def test_a_structure_that_takes_too_many_steps_is_no_result(tmp_path):
 
 
 def test_a_label_engine_without_stress_cannot_relax_a_cell(tmp_path):
-    with pytest.raises(TaskFailure, match="there is no stress") as failure:
+    with pytest.raises(TaskFailure, match="gives no stress") as failure:
         answered(by_labels("tests.support.calculators:WithoutStress"), Workspace(tmp_path))
     assert failure.value.reason == "stress"
 
