@@ -22,6 +22,7 @@ from alloop.config.science import (
     SystemConfig,
 )
 from alloop.config.studies import StudiesConfig
+from alloop.config.teacher import Teacher
 
 FREE_SECTIONS = ("budget", "execution", "monitor", "measure", "studies")
 """Sections that may change when a campaign resumes: no label and no model depends on them."""
@@ -37,6 +38,11 @@ class CampaignConfig(Section):
     data: DataConfig = DataConfig()
     initial: InitialFramesConfig = InitialFramesConfig()
     potential: PotentialConfig = PotentialConfig()
+    teacher: Teacher = Field(
+        None,
+        description="Universal potential that teaches the committee before the first label, by its name or as a "
+        "section; None: a cold start.",
+    )
     label: LabelConfig = Field(description="How a frame is labelled.")
     fit: FitConfig = FitConfig()
     explore: ExploreConfig
