@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ValidationError
 
+from alloop.config.label import PLACES, without_places
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
 from alloop.labelling.registry import label_settings
 from alloop.state.records import TaskState
-from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.request import LabellingRequest, Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.registry import KINDS, request_from_json
 
@@ -27,7 +30,7 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     try:
         request = request_from_json(task.task, task.request)
         settings = getattr(request, "settings", None)
-        foreign = settings is not None and label_settings(settings) != charter.config.label
+        foreign = settings is not None and not _same_label(settings, charter)
     except (KeyError, ValidationError) as error:
         raise _refused(task, "cannot be read") from error
     if foreign:
@@ -38,7 +41,19 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     own = f"foundation:{charter.foundation}"
     if any(model and model.startswith("foundation:") and model != own for model in KINDS[request.kind].models(request)):
         raise _refused(task, "asks for another foundation than the config's")
-    return request
+    return _where_the_config_says(request, charter)
+
+
+def _same_label(settings: dict[str, Any], charter: Charter) -> bool:
+    return without_places(label_settings(settings)) == without_places(charter.config.label)
+
+
+def _where_the_config_says(request: Request, charter: Charter) -> Request:
+    """Return the request with the places of the config: its own may have moved, or be somebody else's."""
+    if not isinstance(request, LabellingRequest):
+        return request
+    now = {key: getattr(charter.config.label, key) for key in PLACES if request.settings.get(key) is not None}
+    return request.model_copy(update={"settings": request.settings | now}) if now else request
 
 
 def _refused(task: TaskState, what: str) -> JournalError:

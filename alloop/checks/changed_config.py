@@ -18,8 +18,15 @@ from alloop.files.canonical_json import canonical_json, sha256_text
 
 _NOT_SCIENCE = (*FREE_SECTIONS, "name")
 _PLACES = (("data", "initial"), ("data", "campaigns"))
-_FREE_KEYS = (("explore", "check_every_steps"), ("explore", "walkers_per_task"))
-"""How closely walkers are watched and which share a task: a campaign may go on in another way."""
+_OF_FILES = (("potential", "foundation", "path"), ("teacher", "model", "path"))
+"""Places of files whose checksum stands in the config."""
+_FREE_KEYS = (
+    ("explore", "check_every_steps"),
+    ("explore", "walkers_per_task"),
+    ("label", "python"),
+    ("teacher", "model", "python"),
+)
+"""How closely walkers are watched and which share a task, and where a calculator lies: these may change on the way."""
 _ONCE_SCIENCE = {"explore.check_every_steps": 10}
 """Keys that digests once held unless they had this value, the default of that time."""
 _ABSENT = object()
@@ -168,7 +175,7 @@ def _is_place(path: KeyPath) -> bool:
     """Return whether a key only says where a file lies whose content is compared anyway."""
     if path[0] == "systems":
         return path[-1] == "structure"
-    return path[:2] in _PLACES or path == ("potential", "foundation", "path")
+    return path[:2] in _PLACES or path in _OF_FILES
 
 
 def _shown(value: Any) -> str:

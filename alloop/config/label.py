@@ -44,6 +44,21 @@ class AseLabel(LabelCommon):
     engine: Literal["ase"] = Field(description="Any ASE calculator.")
     calculator: ImportPath = Field(description="Calculator class, as module:Class.")
     arguments: Keywords = Field(default_factory=dict, description="Keyword arguments of the calculator.")
+    python: str | None = Field(
+        None,
+        description="A Python, or a folder of packages, in which the calculator lives; None: this one. A relative path "
+        "starts at the config's folder.",
+    )
+
+
+PLACES = ("python",)
+"""Keys that only say where something lies: they decide no label."""
+
+
+def without_places(label: LabelCommon) -> LabelCommon:
+    """Return the section with no key that only says where something lies."""
+    named = {key: None for key in PLACES if key in type(label).model_fields}
+    return label.model_copy(update=named) if named else label
 
 
 LabelConfig = Annotated[GpawLabel | AseLabel, Field(discriminator="engine")]

@@ -7,13 +7,17 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from alloop.config.base import Section
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, KeyPath, Problem, dotted
+from alloop.config.label import AseLabel
 from alloop.config.problems import problems_of
 from alloop.config.source import SourceError, parse
+from alloop.config.teacher import TeacherFile
 
 MAX_BYTES = 1_000_000
 
@@ -100,7 +104,23 @@ def config_from_text(text: str, path: Path, folder: Path) -> LoadedConfig:
         config = CampaignConfig.model_validate_json(json.dumps(source.data), strict=True)
     except ValidationError as error:
         raise ConfigError(path, problems_of(error, CampaignConfig, source.lines)) from None
-    return LoadedConfig(config=config, path=path, text=text, folder=folder, lines=source.lines)
+    return LoadedConfig(config=_placed(config, folder), path=path, text=text, folder=folder, lines=source.lines)
+
+
+def _placed(config: CampaignConfig, folder: Path) -> CampaignConfig:
+    """Return the config with the places that workers read as absolute paths."""
+    changed: dict[str, Any] = {}
+    if isinstance(config.label, AseLabel):
+        changed["label"] = _absolute(config.label, "python", folder)
+    if config.teacher is not None and not isinstance(model := config.teacher.model, str):
+        key = "path" if isinstance(model, TeacherFile) else "python"
+        changed["teacher"] = config.teacher.model_copy(update={"model": _absolute(model, key, folder)})
+    return config.model_copy(update=changed) if changed else config
+
+
+def _absolute(section: Section, key: str, folder: Path) -> Section:
+    place = getattr(section, key)
+    return section if place is None else section.model_copy(update={key: str(folder / Path(place).expanduser())})
 
 
 def _read(path: Path) -> str:

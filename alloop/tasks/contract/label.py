@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from alloop.materials.structure import Structure, Vector
 from alloop.tasks.contract.kind import NoData, TaskKind
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.references import OfferRef
-from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.request import LabellingRequest
 
 
-class AtomRequest(Request):
+class AtomRequest(LabellingRequest):
     """The reference energy E0 (eV) of an isolated atom."""
 
     kind: ClassVar[str] = "atom"
     slot_kind: ClassVar[str] = "label"
 
     element: str
-    settings: dict[str, Any]
-    code: dict[str, str]
 
 
-class LabelRequest(Request):
+class LabelRequest(LabellingRequest):
     """The DFT energy, forces and stress of one frame.
 
     Attributes
@@ -31,10 +29,6 @@ class LabelRequest(Request):
         The offer that holds the structure. Not in the key.
     structure_sha256 : str
         Digest of the structure.
-    settings : dict
-        The config's ``label`` section.
-    code : dict
-        Versions of the code and its datasets that decide the result.
     """
 
     kind: ClassVar[str] = "label"
@@ -43,8 +37,6 @@ class LabelRequest(Request):
 
     source: OfferRef
     structure_sha256: str
-    settings: dict[str, Any]
-    code: dict[str, str]
 
 
 class AtomSummary(Record):

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from alloop.tasks.contract.kind import TaskKind, labels
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Record
-from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.request import LabellingRequest
 
 
-class RelabelRequest(Request):
+class RelabelRequest(LabellingRequest):
     """Ask for an existing label again, made with changed code.
 
     Attributes
     ----------
     label : str
         Key of the existing label.
-    settings : dict
-        The config's ``label`` section.
-    code : dict
-        Versions of the changed code and its datasets.
     """
 
     kind: ClassVar[str] = "probe"
     slot_kind: ClassVar[str] = "label"
 
     label: str
-    settings: dict[str, Any]
-    code: dict[str, str]
 
 
 class RelabelSummary(Record):

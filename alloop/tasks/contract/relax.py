@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.records import Record
-from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.request import LabellingRequest, Request
 
 
 class Relaxation(Request):
@@ -44,22 +44,11 @@ class RelaxRequest(Relaxation):
     dtype: Literal["float32", "float64"]
 
 
-class RelaxByLabelsRequest(Relaxation):
-    """A relaxation on the surface of the label engine.
-
-    Attributes
-    ----------
-    settings : dict
-        The config's ``label`` section.
-    code : dict
-        Versions of the code and its datasets that decide the result.
-    """
+class RelaxByLabelsRequest(Relaxation, LabellingRequest):
+    """A relaxation on the surface of the label engine."""
 
     kind: ClassVar[str] = "relaxbylabels"
     slot_kind: ClassVar[str] = "label"
-
-    settings: dict[str, Any]
-    code: dict[str, str]
 
 
 class Lattice(Record):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from alloop.config.label import PLACES
 from alloop.files.canonical_json import content_key
 
 SLOT_KINDS = ("explore", "label", "fit", "measure")
@@ -38,3 +39,23 @@ class Request(BaseModel):
 
     def _in_key(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
+
+
+class LabellingRequest(Request):
+    """Base of the requests that a label engine answers.
+
+    Attributes
+    ----------
+    settings : dict
+        The config's ``label`` section. What only says where something lies is not in the key.
+    code : dict
+        Versions of the code and its datasets that decide the result.
+    """
+
+    settings: dict[str, Any]
+    code: dict[str, str]
+
+    def _in_key(self) -> dict[str, Any]:
+        fields = super()._in_key()
+        fields["settings"] = {key: value for key, value in fields["settings"].items() if key not in PLACES}
+        return fields

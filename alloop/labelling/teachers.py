@@ -1,0 +1,111 @@
+"""Teachers: the universal potentials that alloop knows by name, and the label settings by which a teacher answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from alloop.config.label import AseLabel
+from alloop.config.teacher import TeacherCalculator, TeacherConfig, TeacherFile
+
+MIN_CONTACT = 0.5
+"""Shortest contact (sums of covalent radii) that a teacher labels: closer than the gate of DFT, since broken frames
+teach the repulsion at short distance."""
+MAX_FORCE_eV_per_A = 50.0
+"""Largest force component of a teacher's label: beyond it the frame lies outside of what universal potentials know."""
+
+FOUNDATION_CALCULATOR = "alloop.potential.models.foundation_calculator:FoundationCalculator"
+
+
+@dataclass(frozen=True)
+class KnownTeacher:
+    """A universal potential that alloop knows by name.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the config.
+    calculator : str
+        Calculator class, as ``module:Class``.
+    arguments : mapping
+        Keyword arguments of the calculator.
+    make : str
+        Target of ``make`` that installs it, and the name of its folder of packages.
+    licence : str
+        Licence of code and weights.
+    citation : str
+        What to cite.
+    """
+
+    name: str
+    calculator: str
+    arguments: Mapping[str, Any]
+    make: str
+    licence: str
+    citation: str
+
+    @property
+    def packages(self) -> Path:
+        """The folder of its packages, beside those of this Python."""
+        return Path(sys.prefix) / "teachers" / self.make
+
+
+TEACHERS: Mapping[str, KnownTeacher] = MappingProxyType(
+    {
+        known.name: known
+        for known in (
+            KnownTeacher(
+                name="sevennet-l3i5",
+                calculator="sevenn.calculator:SevenNetCalculator",
+                arguments=MappingProxyType({"model": "7net-l3i5", "device": "cpu"}),
+                make="sevennet",
+                licence="MIT",
+                citation="Park et al., J. Chem. Theory Comput. 20, 4857 (2024), doi:10.1021/acs.jctc.4c00190",
+            ),
+            KnownTeacher(
+                name="chgnet",
+                calculator="chgnet.model.dynamics:CHGNetCalculator",
+                arguments=MappingProxyType({"use_device": "cpu"}),
+                make="chgnet",
+                licence="modified BSD",
+                citation="Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3",
+            ),
+        )
+    }
+)
+"""The teachers that `make` installs, by name. Any other name is one of MACE's foundation models."""
+
+
+def teacher_label(teacher: TeacherConfig) -> AseLabel:
+    """Return the label settings by which a teacher answers.
+
+    The gates are wider than those of DFT. A MACE model runs in this Python, in a process of its own.
+    """
+    model = teacher.model
+    if isinstance(model, TeacherCalculator):
+        return _label(model.calculator, model.arguments, model.python)
+    if isinstance(model, TeacherFile):
+        source = {"path": model.path, "sha256": model.sha256}
+        return _label(FOUNDATION_CALCULATOR, source | _head(teacher), sys.executable)
+    if known := TEACHERS.get(model):
+        return _label(known.calculator, known.arguments, str(known.packages))
+    return _label(FOUNDATION_CALCULATOR, {"name": model} | _head(teacher), sys.executable)
+
+
+def _head(teacher: TeacherConfig) -> dict[str, str]:
+    return {} if teacher.head is None else {"head": teacher.head}
+
+
+def _label(calculator: str, arguments: Mapping[str, Any], python: str | None) -> AseLabel:
+    return AseLabel(
+        engine="ase",
+        calculator=calculator,
+        arguments=dict(arguments),
+        python=python,
+        min_contact=MIN_CONTACT,
+        max_force_eV_per_A=MAX_FORCE_eV_per_A,
+    )
