@@ -186,6 +186,8 @@ def _fit(config: CampaignConfig) -> Iterator[Finding]:
         yield ("fit", "check_every_steps"), what
     if fit.learning_rate > 1:
         yield ("fit", "learning_rate"), f"{fit.learning_rate:g} diverges; 0.001 to 0.01 is usual"
+    if fit.loss == "squares" and fit.huber_eV_per_A != type(fit).model_fields["huber_eV_per_A"].default:
+        yield ("fit", "huber_eV_per_A"), "has no effect on `loss: squares`; write `loss: huber`, or delete this line"
 
 
 def _executors(config: CampaignConfig) -> Iterator[Finding]:

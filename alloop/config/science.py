@@ -90,6 +90,14 @@ class FitConfig(Section):
     energy_weight: NonNegative = Field(1.0, description="Weight of the energy per atom in the loss.")
     forces_weight: NonNegative = Field(10.0, description="Weight of the forces in the loss.")
     stress_weight: NonNegative = Field(0.0, description="Weight of the stress in the loss; 0 rules out NPT.")
+    loss: Literal["squares", "huber"] = Field(
+        "squares",
+        description="`squares`: mean squares. `huber`: the same for small deviations, linear for large ones, so that "
+        "frames of broken structures do not rule the fit.",
+    )
+    huber_eV_per_A: Positive = Field(
+        0.1, description="Error of a force vector from which on `loss: huber` is linear; a tenth of it for energies."
+    )
     patience: Count = Field(8, description="Checks without improvement before a refit stops.")
     check_every_steps: Count = Field(
         50,

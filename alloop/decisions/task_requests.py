@@ -331,6 +331,7 @@ def _fit(
         seed=seed,
         finetuning=tuning,
         level_energy=level_energy,
+        huber_eV_per_A=fit.huber_eV_per_A if fit.loss == "huber" else None,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from alloop.potential.evaluation.scalar_mace import UnsupportedError
 from alloop.potential.fitting.dense_frames import DenseFrame, dense_frames, joined
 from alloop.potential.fitting.dense_mace import DenseMace, require_dense
+from alloop.potential.fitting.loss import Cost, Weights, Widths, cauchy, huber
 from alloop.potential.graphs import UNUSED, batches_of
 from alloop.potential.mace_api import AtomicData, Batch, preserve_grad_state
 from alloop.potential.models.architecture import dtype_of
@@ -23,15 +24,6 @@ _SHORTER_A = 0.01
 _ATOMS_PER_CHECK = 256
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What energy per atom, forces and stress count in the loss."""
-
-    energy: float
-    forces: float
-    stress: float
-
-
 @dataclass(frozen=True, eq=False)
 class Deviations:
     """How far predictions are from the labels of some frames.
@@ -41,7 +33,7 @@ class Deviations:
     energy_eV_per_atom, forces_eV_per_A, stress_eV_per_A3 : torch.Tensor
         Shapes (frames,), (atoms, 3) and (frames, 3, 3); in MACE's precision.
     energy_counts, forces_counts, stress_counts : torch.Tensor
-        What the squares of each count in the loss.
+        What each counts in the loss.
     """
 
     energy_eV_per_atom: torch.Tensor
@@ -51,12 +43,36 @@ class Deviations:
     forces_counts: torch.Tensor
     stress_counts: torch.Tensor
 
-    def loss(self, weights: Weights) -> torch.Tensor:
-        """Return weighted mean squares, as MACE's ``WeightedEnergyForcesStressLoss`` has them."""
+    def loss(self, weights: Weights, widths: Widths | None = None) -> torch.Tensor:
+        """Return what is minimised: weighted mean squares, or with widths Huber's loss in their place.
+
+        The squares are those of MACE's ``WeightedEnergyForcesStressLoss``, and Huber's loss is the same up to the
+        widths. It is of the norms of force vectors and stress tensors, so that turning a frame changes nothing.
+        """
+        return self._squares(weights) if widths is None else self._costs(weights, widths, huber)
+
+    def watched_loss(self, weights: Weights, widths: Widths | None = None) -> torch.Tensor:
+        """Return what decides when a fit ends: as `loss`, with widths Cauchy's loss.
+
+        Of a few frames with errors a hundred times those of the others, Huber's loss would still be their loss alone.
+        """
+        return self._squares(weights) if widths is None else self._costs(weights, widths, cauchy)
+
+    def _squares(self, weights: Weights) -> torch.Tensor:
         loss = weights.energy * (self.energy_counts * self.energy_eV_per_atom**2).mean()
         loss = loss + weights.forces * (self.forces_counts * self.forces_eV_per_A**2).mean()
         if weights.stress > 0:
             loss = loss + weights.stress * (self.stress_counts * self.stress_eV_per_A3**2).mean()
+        return loss
+
+    def _costs(self, weights: Weights, widths: Widths, cost: Cost) -> torch.Tensor:
+        energy = cost(self.energy_eV_per_atom**2, widths.energy_eV_per_atom)
+        loss = weights.energy * (self.energy_counts * energy).mean()
+        forces = cost((self.forces_eV_per_A**2).sum(1, keepdim=True), widths.forces_eV_per_A)
+        loss = loss + weights.forces * (self.forces_counts * forces).mean() / 3
+        if weights.stress > 0:
+            stress = cost((self.stress_eV_per_A3**2).sum((1, 2), keepdim=True), widths.stress_eV_per_A3)
+            loss = loss + weights.stress * (self.stress_counts * stress).mean() / 9
         return loss
 
 

@@ -1,4 +1,4 @@
-"""Fit a MACE model with MACE's loss and optimiser, and our own schedule, checks and early stopping."""
+"""Fit a MACE model with MACE's optimiser, and our own schedule, checks and early stopping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from alloop.potential.fitting.objective import Objective, Weights, objective_of
+from alloop.potential.fitting.loss import Weights, Widths
+from alloop.potential.fitting.objective import Objective, objective_of
 from alloop.potential.mace_api import AtomicData, get_params_options
 
 _WEIGHT_DECAY = 5e-7
@@ -36,6 +37,8 @@ class Recipe:
         Optimiser steps of the whole schedule.
     patience : int or None
         Checks without progress before stopping; None for the whole schedule.
+    huber_eV_per_A : float or None
+        Force deviation from which on the loss is linear; None for mean squares.
     """
 
     max_steps: int
@@ -48,6 +51,7 @@ class Recipe:
     check_every_steps: int
     ema_decay: float
     seed: int
+    huber_eV_per_A: float | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,7 @@ class Fitting:
         self.recipe = recipe
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.weights = Weights(recipe.energy_weight, recipe.forces_weight, recipe.stress_weight)
+        self.widths = None if recipe.huber_eV_per_A is None else Widths.for_forces(recipe.huber_eV_per_A)
         self.objective: Objective = objective_of(model, graphs, watched, stress=recipe.stress_weight > 0)
         self.optimizer = _optimizer(model, recipe)
         self.average = _Average(self.parameters, recipe.ema_decay)
@@ -166,7 +171,7 @@ class Fitting:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.fitted(frames).loss(self.weights)
+        loss = self.objective.fitted(frames).loss(self.weights, self.widths)
         if not torch.isfinite(loss):
             raise DivergedError(f"the loss is {loss.item()} after {step + 1} steps")
         loss.backward()  # type: ignore[no-untyped-call]
@@ -180,7 +185,7 @@ class Fitting:
         frames = components = 0
         for found in self.objective.watched():
             count = len(found.energy_eV_per_atom)
-            loss += float(found.loss(self.weights)) * count
+            loss += float(found.watched_loss(self.weights, self.widths)) * count
             energy += float((found.energy_eV_per_atom**2).sum())
             forces += float((found.forces_eV_per_A**2).sum())
             frames, components = frames + count, components + found.forces_eV_per_A.numel()

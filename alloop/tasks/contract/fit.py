@@ -50,6 +50,8 @@ class FitRequest(Request):
     level_energy : bool
         Whether the energies of `init`, which knows forces only, are first shifted by a constant to those of `train`.
         If not, it is not in the key.
+    huber_eV_per_A : float or None
+        Force deviation from which on the loss is linear. None: mean squares, and it is not in the key.
     """
 
     kind: ClassVar[str] = "fit"
@@ -73,6 +75,7 @@ class FitRequest(Request):
     seed: int
     finetuning: FineTuning | None = None
     level_energy: bool = False
+    huber_eV_per_A: float | None = None
 
     def _in_key(self) -> dict[str, Any]:
         fields = super()._in_key()
@@ -80,6 +83,8 @@ class FitRequest(Request):
             del fields["finetuning"]
         if not self.level_energy:
             del fields["level_energy"]
+        if self.huber_eV_per_A is None:
+            del fields["huber_eV_per_A"]
         return fields
 
 

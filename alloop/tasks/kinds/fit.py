@@ -186,6 +186,7 @@ def _recipe(request: FitRequest) -> Recipe:
         check_every_steps=request.check_every_steps,
         ema_decay=request.ema_decay,
         seed=request.seed,
+        huber_eV_per_A=request.huber_eV_per_A,
     )
 
 

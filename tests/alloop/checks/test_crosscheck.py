@@ -64,6 +64,12 @@ BROKEN = [
     ("lower_eV_per_A: 0.05", "lower_eV_per_A: 2", "select.lower_eV_per_A: ", "the window is empty"),
     ("max_steps: 600", "max_steps: 10", "fit.check_every_steps: ", "no check falls within max_steps"),
     ("max_steps: 600", "energy_weight: 0\n  forces_weight: 0", "fit.forces_weight: ", "nothing to fit"),
+    (
+        "max_steps: 600",
+        "huber_eV_per_A: 0.2",
+        "fit.huber_eV_per_A: ",
+        "no effect on `loss: squares`; write `loss: huber`",
+    ),
     ("max_steps: 600", "learning_rate: 10", "fit.learning_rate: ", "diverges"),
     ("policy: disagreement", "policy: disagrement", "select.policy: ", "did you mean 'disagreement'"),
     ("policy: disagreement", "policy: no_such_module:Mine", "select.policy: ", "no_such_module"),

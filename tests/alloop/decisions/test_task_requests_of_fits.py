@@ -254,6 +254,13 @@ def test_a_schedule_counts_the_frames_that_a_second_head_replays():
     assert request.max_steps == 6000
 
 
+def test_every_fit_has_the_loss_of_the_config():
+    for settings, width in (({}, None), ({"loss": "huber"}, 0.1), ({"loss": "huber", "huber_eV_per_A": 0.3}, 0.3)):
+        history = pretrained(fit=settings).labelled(6).opened(rung=6)
+        requests = (refit(history, 1), fit_of(history, 6), pretrain(history.charter, history.state, 1))
+        assert {request.huber_eV_per_A for request in requests} == {width}
+
+
 def test_a_fit_knows_the_energies_of_all_isolated_atoms_by_name_and_the_settings_of_the_config():
     history = History(fit={"ema_decay": 0.5, "forces_weight": 3.0}, potential={"dtype": "float64"})
     history.atoms().labelled(6).opened()

@@ -12,7 +12,8 @@ from alloop.potential.fitting.adapting import with_frozen
 from alloop.potential.fitting.chebyshev import Interval
 from alloop.potential.fitting.dense_frames import dense_frames, joined
 from alloop.potential.fitting.dense_mace import DenseMace
-from alloop.potential.fitting.objective import DenseObjective, MaceObjective, Weights, objective_of
+from alloop.potential.fitting.loss import Weights, Widths
+from alloop.potential.fitting.objective import DenseObjective, MaceObjective, objective_of
 from alloop.potential.graphs import labelled_graphs
 from tests.support.models import frames, labelled, lithium_chloride, small_foundation, small_model
 
@@ -34,9 +35,9 @@ def crystals(seeds):
     return found
 
 
-def gradients(objective, model, batch, weights):
+def gradients(objective, model, batch, weights, widths=None):
     model.zero_grad()
-    loss = objective.fitted(batch).loss(weights)
+    loss = objective.fitted(batch).loss(weights, widths)
     loss.backward()
     return float(loss), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).double()
 
@@ -51,9 +52,11 @@ def test_loss_and_gradients_are_those_of_mace(shape, dtype):
         graphs = labelled_graphs(crystals(seeds), model)
         batch = [*range(len(graphs)), 0]
         ours, theirs = (kind(model, graphs, graphs, stress=True) for kind in (DenseObjective, MaceObjective))
-        (loss, slopes), (right, wanted) = (gradients(one, model, batch, WEIGHTS) for one in (ours, theirs))
-        assert loss == pytest.approx(right, rel=TOLERANCE[dtype])
-        assert (slopes - wanted).abs().max() <= TOLERANCE[dtype] * wanted.abs().max()
+        for widths in (None, Widths.for_forces(0.5)):
+            found = [gradients(one, model, batch, WEIGHTS, widths) for one in (ours, theirs)]
+            (loss, slopes), (right, wanted) = found
+            assert loss == pytest.approx(right, rel=TOLERANCE[dtype])
+            assert (slopes - wanted).abs().max() <= TOLERANCE[dtype] * wanted.abs().max()
 
     check()
 

@@ -289,9 +289,15 @@ def test_frames_of_other_elements_cannot_be_replayed(workspace, labels):
     assert caught.value.reason == "elements"
 
 
-def test_a_fit_of_all_weights_has_the_key_it_always_had(labels):
+def test_a_fit_with_hubers_loss_is_another_fit(workspace, labels):
+    requests = [fit_request(labels, huber_eV_per_A=width) for width in (None, 0.01, 0.1)]
+    assert len({request.key() for request in requests}) == 3
+    assert len({fit(request, workspace, Machine())[0]["model_sha256"] for request in requests}) == 3
+
+
+def test_a_fit_of_all_weights_to_mean_squares_has_the_key_it_always_had(labels):
     request = fit_request(labels)
     fields = request.model_dump(mode="json")
-    del fields["finetuning"], fields["level_energy"]
+    del fields["finetuning"], fields["level_energy"], fields["huber_eV_per_A"]
     assert request.key() == content_key({"kind": "fit", "physics_version": 1, "request": fields})
     assert fit_request(labels, finetuning=FineTuning(method="lora", rank=2)).key() != request.key()
