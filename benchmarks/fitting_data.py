@@ -61,12 +61,12 @@ def plain(frame: Atoms) -> Atoms:
     return copied
 
 
-def stand_ins(count: int, rng: np.random.Generator) -> list[Atoms]:
+def stand_ins(count: int, rng: np.random.Generator, rattle_A: float = 0.12) -> list[Atoms]:
     """Return rattled Li3InCl6 cells with a Morse potential between all atoms."""
     frames = []
     for _ in range(count):
         frame = read(CELL)
-        frame.positions += rng.normal(scale=0.12, size=frame.positions.shape)
+        frame.positions += rng.normal(scale=rattle_A, size=frame.positions.shape)
         frame.calc = MorsePotential(epsilon=0.4, r0=2.6, rho0=4.0, rcut1=4.2, rcut2=4.8)
         frame.info["REF_energy"] = frame.get_potential_energy()
         frame.arrays["REF_forces"] = frame.get_forces()
