@@ -22,6 +22,7 @@ from alloop.tasks.contract.kind import WORK
 
 COLOURS = {
     "DFT": "#2f6db5",
+    "teaching": "#b08d1e",
     "MD": "#3a9d6e",
     "fitting": "#d9822b",
     "evaluating": "#8a63c7",

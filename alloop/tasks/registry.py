@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from alloop.tasks.contract.calibrate import CALIBRATE
+from alloop.tasks.contract.choose import CHOOSE
 from alloop.tasks.contract.evaluate import EVALUATE
 from alloop.tasks.contract.explore import EXPLORE
 from alloop.tasks.contract.fit import FIT
@@ -22,8 +23,11 @@ from alloop.tasks.contract.relabel import RELABEL
 from alloop.tasks.contract.relax import RELAX, RELAX_BY_LABELS
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SELECT
+from alloop.tasks.contract.teach import TEACH
 
 _ALL: tuple[TaskKind[Any, Any], ...] = (
+    TEACH,
+    CHOOSE,
     INITIAL,
     EXPLORE,
     ATOM,

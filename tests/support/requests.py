@@ -4,6 +4,7 @@ from ase.build import bulk
 
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
+from alloop.tasks.contract.choose import ChooseRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker
 from alloop.tasks.contract.fit import FitRequest
@@ -17,6 +18,7 @@ from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.relax import RelaxByLabelsRequest, RelaxRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import ChosenFrame, FrameView, SegmentSource, SelectData, SelectRequest
+from alloop.tasks.contract.teach import TeachData, TeachRequest
 from alloop.tasks.workspace import Workspace
 
 SALT = Structure.from_atoms(bulk("LiCl", "rocksalt", a=5.14))
@@ -31,6 +33,31 @@ RELAXATION = {
 CONTACTS = {"min_contact": 0.7, "stop_contact": 0.4, "stop_temperature_factor": 4.0}
 EXAMPLES: dict[str, tuple[Request, set[str]]] = {
     "initial": (InitialRequest(structure=SALT, frames=2, rattle_A=0.1, strain=0.0, min_contact=0.7, seed=1), set()),
+    "teach": (
+        TeachRequest(
+            structure=SALT,
+            student="fit:m0",
+            teacher={"engine": "ase", "calculator": "ase.calculators.emt:EMT"},
+            code={},
+            frames=2,
+            rattle_A=0.3,
+            strain=0.0,
+            temperatures_K=(600.0,),
+            per_walker=1,
+            equilibration_steps=5,
+            every_steps=5,
+            timestep_fs=2.0,
+            friction_per_fs=0.01,
+            dtype="float32",
+            seed=1,
+            **CONTACTS,
+        ),
+        {"fit/m0"},
+    ),
+    "choose": (
+        ChooseRequest(sources=("t0",), student="fit:m0", frames=1, hottest_K=600.0, min_contact=0.7, dtype="float32"),
+        {"teach/t0", "fit/m0"},
+    ),
     "explore": (
         ExploreRequest(
             structure=SALT,
@@ -175,6 +202,7 @@ def store_inputs(workspace: Workspace) -> None:
         ("explore", "e0", ExploreSummary(walkers=(offers,)), frames),
         ("label", "a0", None, label),
         ("select", "s0", None, chosen),
+        ("teach", "t0", None, TeachData(labels=(label,), temperatures_K=(600.0,))),
     ):
         told = {} if summary is None else summary.model_dump(mode="json")
         workspace.write(Result(key=key, kind=kind, status="ok", summary=told, data=data.model_dump(mode="json")))

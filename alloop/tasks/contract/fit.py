@@ -36,7 +36,8 @@ class FitRequest(Request):
     Attributes
     ----------
     train : tuple of str
-        Keys of the labels to fit, in order; a bootstrap sample repeats some.
+        Keys of the labels to fit, in order, or references ``teach/<key>#<index>`` to frames of a teacher; a bootstrap
+        sample repeats some.
     valid : tuple of str
         Keys of the labels watched for early stopping (out of the bootstrap bag); may be empty.
     init : str or None

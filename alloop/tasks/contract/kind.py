@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from alloop.tasks.contract.records import Record
-from alloop.tasks.contract.references import ResultRef
+from alloop.tasks.contract.references import OfferRef, ResultRef
 from alloop.tasks.contract.request import Request
 
-Work = Literal["DFT", "MD", "fitting", "evaluating", "selecting", "production MD"]
+Work = Literal["DFT", "teaching", "MD", "fitting", "evaluating", "selecting", "production MD"]
 """What a task does, as the report sums core-hours up."""
 WORK: tuple[Work, ...] = get_args(Work)
 Summary = TypeVar("Summary", bound=Record)
@@ -88,5 +88,5 @@ class TaskKind(Generic[Summary, Data]):
 
 
 def labels(keys: Iterable[str]) -> Iterable[ResultRef]:
-    """Yield the results of labels."""
-    return (ResultRef("label", key) for key in keys)
+    """Yield the results that hold labels, each of them once: keys of labels, or references to frames of a teacher."""
+    return dict.fromkeys(ResultRef("label", key) if "/" not in key else OfferRef.parse(key).result for key in keys)

@@ -86,25 +86,32 @@ class OfferRef(_Text):
 
 @dataclass(frozen=True)
 class SegmentRef(_Text):
-    """One walker in the result of an ``explore`` task, ``<key>#<place>``; ``<key>`` alone is its only walker."""
+    """One walker in the result of a task, ``<key>#<place>``; ``<key>`` alone is its only walker.
+
+    The task is an ``explore`` task, unless ``<kind>/`` stands before the key.
+    """
 
     FORM: ClassVar[str] = "<key>#<place>"
 
     key: str
     place: int | None = None
+    kind: str = "explore"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the reference that a text names."""
-        key, mark, place = text.partition("#")
-        if (mark and not _is_number(place)) or not _NAME.fullmatch(key):
+        before, mark, place = text.partition("#")
+        kind, slash, key = before.rpartition("/")
+        fits = _NAME.fullmatch(key) and (_NAME.fullmatch(kind) or not slash)
+        if (mark and not _is_number(place)) or not fits:
             raise ValueError(f"a walker's segment has a name of the form {cls.FORM}, not {text[:80]!r}")
-        return cls(key, int(place) if mark else None)
+        return cls(key, int(place) if mark else None, kind or "explore")
 
     @property
     def result(self) -> ResultRef:
         """The result that holds the segment."""
-        return ResultRef("explore", self.key)
+        return ResultRef(self.kind, self.key)
 
     def __str__(self) -> str:
-        return self.key if self.place is None else f"{self.key}#{self.place}"
+        name = self.key if self.kind == "explore" else f"{self.kind}/{self.key}"
+        return name if self.place is None else f"{name}#{self.place}"

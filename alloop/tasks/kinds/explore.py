@@ -17,6 +17,7 @@ from alloop.potential.committee import Committee
 from alloop.tasks.contract.explore import EXPLORE, ExploreRequest, ExploreSummary, ExploreWalker
 from alloop.tasks.contract.records import Answer, OffersData, OffersSummary, Snapshot
 from alloop.tasks.contract.references import SegmentRef
+from alloop.tasks.contract.teach import TEACH
 from alloop.tasks.kinds.segment import Doubt, Frame, SegmentRecorder, fresh
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
@@ -50,10 +51,12 @@ def _last_good(start: SegmentRef | None, workspace: Workspace) -> Snapshot | Non
     """Return the state from which a walker continues."""
     if start is None:
         return None
-    walkers, place = workspace.data(EXPLORE, start.key).last_good, start.place or 0
-    if place >= len(walkers):
-        raise DamagedResultError(f"explore/{start.key} has no walker {place}")
-    return walkers[place]
+    taught = start.kind == TEACH.name
+    data = workspace.data(TEACH, start.key) if taught else workspace.data(EXPLORE, start.key)
+    place = start.place or 0
+    if place >= len(data.last_good):
+        raise DamagedResultError(f"{start.kind}/{start.key} has no walker {place}")
+    return data.last_good[place]
 
 
 class Exploration:

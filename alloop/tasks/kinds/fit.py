@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from ase import Atoms
 from ase.data import atomic_numbers
@@ -25,10 +27,12 @@ from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.model_files import read_model, write_model
 from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
-from alloop.tasks.contract.label import LABEL
+from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.contract.records import Answer
+from alloop.tasks.contract.references import OfferRef
+from alloop.tasks.contract.teach import TEACH, TeachData
 from alloop.tasks.machine import Machine
-from alloop.tasks.workspace import Workspace
+from alloop.tasks.workspace import DamagedResultError, Workspace
 
 # Watching more training frames than this costs more than it tells.
 WATCHED_TRAINING_FRAMES = 64
@@ -58,7 +62,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     TaskFailure
         With reason ``diverged`` or ``elements``.
     """
-    frames = {key: read_frame(workspace, key) for key in dict.fromkeys(request.train + request.valid)}
+    frames = read_frames(workspace, request.train + request.valid)
     training = [frames[key] for key in request.train]
     try:
         model = adapted(initial_model(request, workspace, training), request)
@@ -134,7 +138,7 @@ def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) 
     if request.finetuning is None or not request.finetuning.replay:
         return []
     known = set(numbers_of(model))
-    frames = [read_frame(workspace, key) for key in request.finetuning.replay]
+    frames = list(read_frames(workspace, request.finetuning.replay).values())
     frames = [frame for frame in frames if known.issuperset(frame.numbers)]
     if not frames:
         raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
@@ -151,9 +155,29 @@ def watched_keys(request: FitRequest) -> list[str]:
     return distinct[::stride]
 
 
+def read_frames(workspace: Workspace, names: Iterable[str]) -> dict[str, Atoms]:
+    """Return labelled frames under MACE's names, by the keys of labels and references to frames of a teacher."""
+    taught: dict[str, TeachData] = {}
+    frames: dict[str, Atoms] = {}
+    for name in dict.fromkeys(names):
+        if "/" not in name:
+            frames[name] = read_frame(workspace, name)
+            continue
+        source = OfferRef.parse(name)
+        if source.key not in taught:
+            taught[source.key] = workspace.data(TEACH, source.key)
+        if source.index >= len(taught[source.key].labels):
+            raise DamagedResultError(f"{name} is not among the frames of its result")
+        frames[name] = _frame(taught[source.key].labels[source.index])
+    return frames
+
+
 def read_frame(workspace: Workspace, key: str) -> Atoms:
     """Return a labelled frame under MACE's names."""
-    label = workspace.data(LABEL, key)
+    return _frame(workspace.data(LABEL, key))
+
+
+def _frame(label: LabelData) -> Atoms:
     return labelled_frame(label.structure.to_atoms(), label.energy_eV, label.forces_eV_per_A, label.stress_eV_per_A3)
 
 

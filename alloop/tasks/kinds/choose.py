@@ -1,0 +1,99 @@
+"""Choose the initial frames of a campaign among those of the taught student's molecular dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alloop.failures import TaskFailure
+from alloop.materials.contacts import min_contact
+from alloop.materials.structure import Structure
+from alloop.potential.descriptors import environments
+from alloop.tasks.contract.choose import ChooseRequest
+from alloop.tasks.contract.records import Answer, Offer, OffersData, OffersSummary
+from alloop.tasks.contract.teach import TEACH
+from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_member
+from alloop.tasks.workspace import Workspace
+from policies.selection.distances import novelty_and_separation
+
+
+def choose(request: ChooseRequest, workspace: Workspace, machine: Machine) -> Answer:
+    """Offer the frames that differ most from each other, by the environments of their atoms.
+
+    Parameters
+    ----------
+    request : ChooseRequest
+        Among which frames, and how many.
+    workspace : Workspace
+        Holds the frames and the student.
+    machine : Machine
+        Where to compute.
+
+    Returns
+    -------
+    tuple of dict
+        OffersSummary and OffersData as JSON.
+
+    Raises
+    ------
+    TaskFailure
+        ``walkers``, if no walker that did not break is cold enough.
+    """
+    found = _eligible(request, workspace)
+    if not found:
+        raise TaskFailure("walkers", "no walker of the taught student reached its end; raise teacher.rounds or frames")
+    structures, temperatures_K = zip(*found, strict=True)
+    model = load_member(workspace, request.student, machine.device, request.dtype)
+    described = environments([structure.to_atoms() for structure in structures], model, device=machine.device)
+    _, separation = novelty_and_separation(described, [])
+    chosen = farthest_points(separation, request.frames)
+    offers = [_offer(index, structures[place], temperatures_K[place]) for index, place in enumerate(chosen)]
+    summary = OffersSummary(offers=tuple(offers))
+    data = OffersData(structures=tuple(structures[place] for place in chosen))
+    return summary.model_dump(mode="json"), data.model_dump(mode="json")
+
+
+def farthest_points(separation: NDArray[np.float64], count: int) -> list[int]:
+    """Return frames far from each other, the most central one first, then always the farthest from all before.
+
+    Parameters
+    ----------
+    separation : ndarray, shape (n, n)
+        Distances of frames.
+    count : int
+        Frames wanted; all where there are fewer.
+    """
+    distance = np.maximum(separation, separation.T)
+    chosen = [int(distance.mean(axis=1).argmin())]
+    nearest = distance[chosen[0]].copy()
+    while len(chosen) < min(count, len(distance)):
+        nearest[chosen] = -1.0
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, distance[chosen[-1]])
+    return chosen
+
+
+def _eligible(request: ChooseRequest, workspace: Workspace) -> Sequence[tuple[Structure, float]]:
+    found = []
+    for key in request.sources:
+        data = workspace.data(TEACH, key)
+        for label, temperature_K in zip(data.labels, data.temperatures_K, strict=True):
+            cold = temperature_K is not None and temperature_K <= request.hottest_K
+            if cold and min_contact(label.structure.to_atoms()) >= request.min_contact:
+                found.append((label.structure, float(temperature_K or 0.0)))
+    return found
+
+
+def _offer(index: int, structure: Structure, temperature_K: float) -> Offer:
+    return Offer(
+        index=index,
+        why="initial",
+        step=0,
+        temperature_K=temperature_K,
+        disagreement_eV_per_A=None,
+        min_contact=min_contact(structure.to_atoms()),
+        structure_sha256=structure.digest(),
+    )

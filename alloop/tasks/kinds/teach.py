@@ -1,0 +1,258 @@
+"""Let the teacher label rattled copies of a system, or frames of the student's molecular dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alloop.config.label import LabelCommon
+from alloop.dynamics.explorers import ExplorerBatch
+from alloop.dynamics.limits import temperature_limit
+from alloop.dynamics.state import MDState, fresh_state
+from alloop.failures import TaskFailure
+from alloop.labelling.registry import engine_of, label_settings
+from alloop.labelling.singlepoint import SinglePoint
+from alloop.materials.contacts import is_finite, min_contact
+from alloop.materials.rattle import rattled
+from alloop.materials.structure import Structure
+from alloop.potential.committee import Committee
+from alloop.tasks.contract.label import LabelData
+from alloop.tasks.contract.records import Answer, Snapshot
+from alloop.tasks.contract.teach import TaughtWalker, TeachData, TeachRequest, TeachSummary
+from alloop.tasks.kinds.label import check_answer, scratch
+from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_committee
+from alloop.tasks.workspace import Workspace
+
+AMPLITUDES = 4
+"""Rattled copies have the largest displacement over 1, 2, 3 and 4, equally many each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A frame to be labelled.
+
+    Attributes
+    ----------
+    temperature_K : float or None
+        Temperature of its walker; None of a rattled copy, or where the walker broke.
+    """
+
+    structure: Structure
+    temperature_K: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """What the student's molecular dynamics left: frames, walkers, and where each stands if it did not break."""
+
+    frames: tuple[Frame, ...]
+    walkers: tuple[TaughtWalker, ...] = ()
+    last_good: tuple[Snapshot | None, ...] = ()
+
+
+def teach(request: TeachRequest, workspace: Workspace, machine: Machine) -> Answer:
+    """Make frames and let the teacher label them.
+
+    Parameters
+    ----------
+    request : TeachRequest
+        Which frames, and which teacher.
+    workspace : Workspace
+        Holds the student; the log of a teacher that fails stays under ``logs/teach``.
+    machine : Machine
+        Where to compute.
+
+    Returns
+    -------
+    summary, data : dict
+        A dumped `TeachSummary` and `TeachData`.
+
+    Raises
+    ------
+    TaskFailure
+        ``teacher`` if it labels less than half of the frames, ``nan`` if the student moves no walker at all.
+    """
+    committee = None
+    if request.student is not None:
+        committee = load_committee(workspace, (request.student,), machine.device, request.dtype)
+    motion = Motion(tuple(_copies(request))) if committee is None else _moved(request, committee)
+    labels, labelled = _labelled(request, motion.frames, workspace, machine)
+    forces = [np.abs(label.forces_eV_per_A).max() for label in labels]
+    summary = TeachSummary(
+        frames=len(labels),
+        refused=len(motion.frames) - len(labels),
+        largest_force_eV_per_A=float(max(forces)),
+        student_rmse_meV_per_A=None if committee is None else _rmse(committee, labels, labelled),
+        walkers=motion.walkers,
+    )
+    data = TeachData(
+        labels=tuple(labels),
+        temperatures_K=tuple(frame.temperature_K for frame in labelled),
+        last_good=motion.last_good,
+    )
+    return summary.model_dump(mode="json"), data.model_dump(mode="json")
+
+
+# -- frames ------------------------------------------------------------------------------------------------------
+
+
+def _copies(request: TeachRequest) -> Iterator[Frame]:
+    """Yield rattled copies, displaced a little to a lot."""
+    shares = np.array_split(np.arange(request.frames), AMPLITUDES)
+    for place, share in enumerate(shares, start=1):
+        rattle_A, seed = request.rattle_A * place / AMPLITUDES, request.seed + place
+        if len(share):
+            copies = rattled(request.structure, len(share), rattle_A, request.strain, seed, request.min_contact)
+            yield from (Frame(copy) for copy in copies)
+
+
+def _moved(request: TeachRequest, committee: Committee) -> Motion:
+    """Move walkers under the student, and take frames of each until it ends or breaks."""
+    rng = np.random.default_rng(request.seed)
+    structure = _strained(request.structure, request.strain, rng)
+    temperatures_K = _temperatures(request)
+    explorers = _explorers(request, structure, committee, temperatures_K, rng)
+    frames: list[Frame] = []
+    broken: set[int] = set()
+    for step in _sampled_steps(request):
+        while explorers.step < step and explorers.walkers:
+            for walker in explorers.run(step - explorers.step):
+                broken.add(walker)
+                frames += _before_the_break(explorers, walker)
+                explorers.take_out(walker)
+        seen = [(walker, explorers.see(walker).state) for walker in explorers.walkers]
+        frames += [Frame(_structure(state), temperatures_K[walker]) for walker, state in seen]
+    if not frames:
+        raise TaskFailure("nan", "the student moves no walker of the system: each breaks in its first step")
+    keeps_cell = request.strain == 0
+    ends = {walker: explorers.see(walker).state for walker in explorers.walkers if keeps_cell}
+    return Motion(
+        frames=tuple(frames[: request.frames]),
+        walkers=tuple(TaughtWalker(temperature_K=T, broken=w in broken) for w, T in enumerate(temperatures_K)),
+        last_good=tuple(_snapshot(ends[w]) if w in ends else None for w in range(len(temperatures_K))),
+    )
+
+
+def _temperatures(request: TeachRequest) -> list[float]:
+    """Return the temperature (K) of every walker: as many walkers as give the frames wanted."""
+    walkers = max(1, -(-request.frames // request.per_walker))
+    return [request.temperatures_K[walker % len(request.temperatures_K)] for walker in range(walkers)]
+
+
+def _explorers(
+    request: TeachRequest,
+    structure: Structure,
+    committee: Committee,
+    temperatures_K: list[float],
+    rng: np.random.Generator,
+) -> ExplorerBatch:
+    atoms = structure.to_atoms()
+    factor = request.stop_temperature_factor
+    return ExplorerBatch(
+        [fresh_state(atoms, temperature_K, rng) for temperature_K in temperatures_K],
+        committee.field(atoms),
+        temperatures_K=temperatures_K,
+        limits_K=[temperature_limit(temperature_K, factor, len(atoms)) for temperature_K in temperatures_K],
+        seeds=[int(seed) for seed in rng.integers(2**31, size=len(temperatures_K))],
+        timestep_fs=request.timestep_fs,
+        friction_per_fs=request.friction_per_fs,
+        stop_contact=request.stop_contact,
+        memory=request.every_steps,
+    )
+
+
+def _sampled_steps(request: TeachRequest) -> range:
+    first, every = request.equilibration_steps, request.every_steps
+    return range(first, first + every * request.per_walker, every)
+
+
+def _before_the_break(explorers: ExplorerBatch, walker: int) -> list[Frame]:
+    """Return the last state of a walker before it broke: a wall that the student does not know."""
+    states = [state for step, state in explorers.recent(walker) if step and state.is_finite()]
+    return [Frame(_structure(states[0]))] if states else []
+
+
+def _strained(structure: Structure, strain: float, rng: np.random.Generator) -> Structure:
+    if not strain:
+        return structure
+    atoms = structure.to_atoms()
+    xx, yy, zz, yz, xz, xy = strain * rng.standard_normal(6)
+    deformation = np.eye(3) + np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    atoms.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
+    return Structure.from_atoms(atoms)
+
+
+# -- labels ------------------------------------------------------------------------------------------------------
+
+
+def _labelled(
+    request: TeachRequest, frames: Iterable[Frame], workspace: Workspace, machine: Machine
+) -> tuple[list[LabelData], list[Frame]]:
+    """Return the labels of the frames that the teacher can label, and these frames.
+
+    Raises
+    ------
+    TaskFailure
+        ``teacher``, if it labels less than half of them.
+    """
+    settings, labels, labelled, refusals = label_settings(request.teacher), [], [], []
+    engine = engine_of(settings)
+    refusing: tuple[type[Exception], ...] = (TaskFailure, *engine.answers)
+    with scratch(engine, workspace, request.kind, request.key()) as folder:
+        for frame in frames:
+            atoms = frame.structure.to_atoms()
+            try:
+                _check(frame.structure, settings)
+                point = engine.single_point(atoms, settings, request.code, folder, machine.launch())
+                check_answer(point, settings)
+            except refusing as error:
+                refusals.append(str(error))
+                continue
+            labels.append(_label(frame.structure, point))
+            labelled.append(frame)
+        if len(labels) <= len(refusals):
+            what = f"the teacher labels {len(labels)} of {len(labels) + len(refusals)} frames"
+            raise TaskFailure("teacher", f"{what}; the last one without: {refusals[-1]}")
+    return labels, labelled
+
+
+def _check(structure: Structure, settings: LabelCommon) -> None:
+    atoms = structure.to_atoms()
+    if not is_finite(atoms):
+        raise TaskFailure("nonfinite", "a position is not a finite number")
+    if (contact := min_contact(atoms)) < settings.min_contact:
+        raise TaskFailure("contact", f"shortest contact {contact:.3f} covalent radii, limit {settings.min_contact:g}")
+
+
+def _label(structure: Structure, point: SinglePoint) -> LabelData:
+    stress = point.stress_eV_per_A3
+    return LabelData.model_validate(
+        {
+            "structure": structure,
+            "energy_eV": point.energy_eV,
+            "forces_eV_per_A": point.forces_eV_per_A.tolist(),
+            "stress_eV_per_A3": None if stress is None else stress.tolist(),
+        }
+    )
+
+
+def _rmse(committee: Committee, labels: Iterable[LabelData], frames: Iterable[Frame]) -> float | None:
+    """Return the force RMSE (meV/Å) of the student on frames of walkers that did not break; None without any."""
+    off: list[NDArray[np.float64]] = []
+    for label, frame in zip(labels, frames, strict=True):
+        if frame.temperature_K is not None:
+            found = committee.forces(label.structure.to_atoms()).forces_eV_per_A
+            off.append(found - np.array(label.forces_eV_per_A))
+    return 1000.0 * float(np.sqrt(np.mean(np.concatenate(off) ** 2))) if off else None
+
+
+def _structure(state: MDState) -> Structure:
+    return Structure.from_atoms(state.to_atoms())
+
+
+def _snapshot(state: MDState) -> Snapshot:
+    return Snapshot(structure=_structure(state), momenta=tuple(tuple(map(float, row)) for row in state.momenta))

@@ -1,0 +1,198 @@
+"""Frames that a teacher labels: rattled copies, and what a student's molecular dynamics finds."""
+
+import functools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from alloop.failures import TaskFailure
+from alloop.labelling.registry import engine_of, label_settings
+from alloop.materials.structure import Structure
+from alloop.tasks.contract.choose import CHOOSE, ChooseRequest
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.teach import TEACH, TeachData, TeachRequest, TeachSummary
+from alloop.tasks.kinds.choose import choose, farthest_points
+from alloop.tasks.kinds.fit import fit, read_frames
+from alloop.tasks.kinds.teach import teach
+from alloop.tasks.machine import Machine
+from alloop.tasks.workspace import DamagedResultError, Workspace
+from tests.support.models import SMALL
+
+COPPER = Structure.from_atoms(bulk("Cu", cubic=True, a=3.61) * (2, 1, 1))
+
+
+def asked(calculator: str = "ase.calculators.emt:EMT", **changes) -> TeachRequest:
+    settings = label_settings({"engine": "ase", "calculator": calculator, "min_contact": 0.5})
+    usual = {
+        "structure": COPPER,
+        "student": None,
+        "teacher": settings.model_dump(mode="json"),
+        "code": engine_of(settings).identity(settings, ["Cu"]),
+        "frames": 8,
+        "rattle_A": 0.2,
+        "strain": 0.0,
+        "temperatures_K": (300.0, 600.0),
+        "per_walker": 2,
+        "equilibration_steps": 10,
+        "every_steps": 5,
+        "timestep_fs": 2.0,
+        "friction_per_fs": 0.01,
+        "min_contact": 0.5,
+        "stop_contact": 0.5,
+        "stop_temperature_factor": 4.0,
+        "dtype": "float32",
+        "seed": 1,
+    }
+    return TeachRequest(**{**usual, **changes})
+
+
+def answered(request: TeachRequest, workspace: Workspace) -> tuple[TeachSummary, TeachData]:
+    summary, data = teach(request, workspace, Machine())
+    workspace.write(Result(key=request.key(), kind="teach", status="ok", summary=summary, data=data))
+    return TEACH.summary.model_validate(summary), TEACH.data.model_validate(data)
+
+
+def student_fit(request: TeachRequest, frames: int, **changes) -> FitRequest:
+    usual = {
+        "train": tuple(f"teach/{request.key()}#{index}" for index in range(frames)),
+        "valid": (),
+        "init": None,
+        "architecture": SMALL,
+        "e0s_eV": {"Cu": 0.0},
+        "max_steps": 60,
+        "batch_size": 4,
+        "learning_rate": 0.02,
+        "energy_weight": 1.0,
+        "forces_weight": 10.0,
+        "stress_weight": 0.0,
+        "patience": None,
+        "check_every_steps": 60,
+        "ema_decay": 0.9,
+        "dtype": "float32",
+        "seed": 1,
+    }
+    return FitRequest(**{**usual, **changes})
+
+
+@functools.cache
+def taught_student() -> bytes:
+    """Return the file of a student fitted to rattled copies."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace, request = Workspace(Path(folder)), asked()
+        answered(request, workspace)
+        own = student_fit(request, 8)
+        fit(own, workspace, Machine())
+        return workspace.model_path(f"fit:{own.key()}").read_bytes()
+
+
+def with_student(workspace: Workspace) -> str:
+    """Put the student into a workspace, and return its name."""
+    path = workspace.model_path("fit:student")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(taught_student())
+    return "fit:student"
+
+
+def test_rattled_copies_are_displaced_a_little_to_a_lot_and_have_the_teachers_forces(tmp_path):
+    summary, data = answered(asked(), Workspace(tmp_path))
+    assert (summary.frames, summary.refused, summary.student_rmse_meV_per_A) == (8, 0, None)
+    off = [
+        np.sqrt(np.mean((label.structure.to_atoms().positions - COPPER.to_atoms().positions) ** 2))
+        for label in data.labels
+    ]
+    assert off[0] < 0.08 < 0.15 < off[-1] < 0.3
+    atoms = data.labels[3].structure.to_atoms()
+    atoms.calc = EMT()
+    assert np.allclose(data.labels[3].forces_eV_per_A, atoms.get_forces())
+    assert data.temperatures_K == (None,) * 8
+
+
+def test_the_same_request_gives_the_same_frames(tmp_path):
+    first, second = (answered(asked(), Workspace(tmp_path / name))[1] for name in ("a", "b"))
+    assert first == second
+
+
+def test_frames_of_a_teacher_are_fitted_by_reference(tmp_path):
+    workspace, request = Workspace(tmp_path), asked()
+    _, data = answered(request, workspace)
+    frames = read_frames(workspace, student_fit(request, 8).train)
+    assert [frame.info["REF_energy"] for frame in frames.values()] == [label.energy_eV for label in data.labels]
+    with pytest.raises(DamagedResultError, match="not among the frames"):
+        read_frames(workspace, [f"teach/{request.key()}#8"])
+
+
+def test_a_student_moves_walkers_that_are_told_how_far_it_is_from_its_teacher(tmp_path):
+    workspace = Workspace(tmp_path)
+    request = asked(student=with_student(workspace))
+    summary, data = answered(request, workspace)
+    assert summary.frames == 8
+    assert [walker.temperature_K for walker in summary.walkers] == [300.0, 600.0, 300.0, 600.0]
+    assert 0 < summary.student_rmse_meV_per_A < 2000
+    assert set(data.temperatures_K) == {300.0, 600.0}
+    for walker, stand in zip(summary.walkers, data.last_good, strict=True):
+        assert walker.broken == (stand is None)
+
+
+def test_walkers_in_a_strained_cell_are_no_place_to_begin(tmp_path):
+    workspace = Workspace(tmp_path)
+    _, data = answered(asked(student=with_student(workspace), strain=0.02), workspace)
+    assert set(data.last_good) == {None}
+    volumes = {round(label.structure.to_atoms().get_volume(), 6) for label in data.labels}
+    assert volumes != {round(COPPER.to_atoms().get_volume(), 6)}
+
+
+def test_a_walker_that_breaks_leaves_the_wall_it_met(tmp_path):
+    workspace = Workspace(tmp_path)
+    hot = asked(student=with_student(workspace), temperatures_K=(20000.0,), stop_contact=0.85, min_contact=0.5)
+    summary, data = answered(hot, workspace)
+    assert any(walker.broken for walker in summary.walkers)
+    assert None in data.temperatures_K
+
+
+def test_a_teacher_that_mostly_fails_is_a_failure_with_its_words(tmp_path):
+    with pytest.raises(TaskFailure, match=r"labels 0 of 8 frames.* no") as failure:
+        teach(asked("tests.support.calculators:LogsAndFails"), Workspace(tmp_path), Machine())
+    assert failure.value.reason == "teacher"
+
+
+# -- the initial frames ------------------------------------------------------------------------------------------
+
+
+def test_frames_are_far_from_each_other_the_most_central_one_first():
+    line = np.array([0.0, 1.0, 4.0, 9.0, 10.0])
+    separation = np.abs(line[:, None] - line[None, :])
+    assert farthest_points(separation, 3) == [2, 4, 0]
+    assert sorted(farthest_points(separation, 9)) == [0, 1, 2, 3, 4]
+
+
+def test_initial_frames_come_from_whole_walkers_that_are_not_too_hot(tmp_path):
+    workspace = Workspace(tmp_path)
+    request = asked(student=with_student(workspace))
+    _, data = answered(request, workspace)
+    chosen = ChooseRequest(
+        sources=(request.key(),), student="fit:student", frames=3, hottest_K=400.0, min_contact=0.6, dtype="float32"
+    )
+    summary, offers = (
+        model.model_validate(answer)
+        for model, answer in zip((CHOOSE.summary, CHOOSE.data), choose(chosen, workspace, Machine()), strict=True)
+    )
+    cold = {label.structure for label, T in zip(data.labels, data.temperatures_K, strict=True) if T == 300.0}
+    assert len(summary.offers) == 3
+    assert set(offers.structures) <= cold
+    assert [offer.temperature_K for offer in summary.offers] == [300.0] * 3
+
+
+def test_without_a_whole_walker_there_is_nothing_to_choose(tmp_path):
+    workspace, request = Workspace(tmp_path), asked()
+    answered(request, workspace)
+    with_student(workspace)
+    chosen = ChooseRequest(
+        sources=(request.key(),), student="fit:student", frames=3, hottest_K=400.0, min_contact=0.6, dtype="float32"
+    )
+    with pytest.raises(TaskFailure, match="no walker"):
+        choose(chosen, workspace, Machine())
