@@ -27,7 +27,8 @@ from alloop.decisions.changed_code import due
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
-from alloop.labelling.registry import ENGINES
+from alloop.labelling.registry import ENGINES, engine_of
+from alloop.labelling.teachers import teacher_label
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import apply, fold
 from alloop.state.state import CampaignState
@@ -80,6 +81,7 @@ def create(
         code=code_identity(loaded.config.label, elements),
         versions=versions(),
         foundation=foundation[0] if foundation else None,
+        teacher_code=_teacher_code(loaded.config, elements),
         run_id=uuid.uuid4().hex[:12],
     )
     events, contents = take_over(batches, workspace)
@@ -87,6 +89,13 @@ def create(
         workspace.write(atom)
     journal.append([created, *events], contents)
     return open_state(journal)
+
+
+def _teacher_code(config: CampaignConfig, elements: tuple[str, ...]) -> dict[str, str]:
+    if config.teacher is None:
+        return {}
+    label = teacher_label(config.teacher)
+    return engine_of(label).identity(label, elements)
 
 
 def resume(

@@ -10,9 +10,11 @@ from alloop.config.label import PLACES, without_places
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
 from alloop.labelling.registry import label_settings
+from alloop.labelling.teachers import teacher_label
 from alloop.state.records import TaskState
 from alloop.tasks.contract.request import LabellingRequest, Request
 from alloop.tasks.contract.select import SelectRequest
+from alloop.tasks.contract.teach import TeachRequest
 from alloop.tasks.registry import KINDS, request_from_json
 
 
@@ -33,6 +35,8 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
         foreign = settings is not None and not _same_label(settings, charter)
     except (KeyError, ValidationError) as error:
         raise _refused(task, "cannot be read") from error
+    if isinstance(request, TeachRequest) and not _is_teacher(request, charter):
+        raise _refused(task, "asks for another teacher than the config's")
     if foreign:
         raise _refused(task, "asks for a label with other settings than the config's")
     select = charter.config.select
@@ -54,6 +58,11 @@ def _where_the_config_says(request: Request, charter: Charter) -> Request:
         return request
     now = {key: getattr(charter.config.label, key) for key in PLACES if request.settings.get(key) is not None}
     return request.model_copy(update={"settings": request.settings | now}) if now else request
+
+
+def _is_teacher(request: TeachRequest, charter: Charter) -> bool:
+    teacher = charter.config.teacher
+    return teacher is not None and label_settings(request.teacher) == teacher_label(teacher)
 
 
 def _refused(task: TaskState, what: str) -> JournalError:

@@ -108,6 +108,11 @@ class FitConfig(Section):
     warm_start_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         0.25, description="Learning rate of a warm-started refit, as a fraction of `learning_rate`."
     )
+    tuned_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="Learning rate of a fit that starts from a taught model or a foundation, as a fraction of "
+        "`learning_rate`; None: 0.25 after a teacher, 1 after a foundation.",
+    )
     method: Literal["naive", "multihead", "frozen", "lora"] = Field(
         "naive",
         description="How a foundation is fitted. `naive`: all weights. `multihead`: all, while a second head replays "

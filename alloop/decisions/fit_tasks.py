@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from alloop.decisions import task_requests
+from alloop.decisions import task_requests, teaching_requests
 from alloop.decisions.charter import Charter
 from alloop.decisions.refits import attempts, member_fit
 from alloop.decisions.stages import Wanted
+from alloop.decisions.teaching import teaching_open
 from alloop.state.records import GenerationState, RungState, TaskState
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.request import Request
 
 
 def pretraining(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
-    """Yield the fits to labels of another reference, before all other fits."""
-    if len(state.e0s_eV) < len(charter.elements):
+    """Yield the fits to the teacher's frames or to labels of another reference, before all other fits."""
+    taught = charter.config.teacher is not None
+    if teaching_open(state, charter) or (not taught and len(state.e0s_eV) < len(charter.elements)):
         return
+    make = teaching_requests.taught_member if taught else task_requests.pretrain
     for member, purpose in _pretrained_members(state, charter):
         context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
-        yield from _fit(state, purpose, partial(task_requests.pretrain, charter, state, member), context)
+        yield from _fit(state, purpose, partial(make, charter, state, member), context)
 
 
 def is_pretraining(task: TaskState) -> bool:
@@ -30,14 +33,14 @@ def is_pretraining(task: TaskState) -> bool:
 
 
 def _pretrained_members(state: CampaignState, charter: Charter) -> list[tuple[int, str]]:
-    wanted = state.pretraining and charter.config.fit.method != "multihead"
+    wanted = charter.config.teacher or (state.pretraining and charter.config.fit.method != "multihead")
     members = range(charter.config.potential.committee) if wanted else ()
     return [(member, f"fit/pretrain/m{member}") for member in members]
 
 
 def fits(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield the fits of committees and of rungs that are not done."""
-    if _pretraining_open(state, charter):
+    if not pretraining_over(state, charter):
         return
     for generation in state.fitting():
         yield from _members(state, charter, generation)
@@ -60,11 +63,12 @@ def _rung_fits(state: CampaignState, charter: Charter, rung: RungState, numbers:
         yield from _fit(state, f"fit/{rung.name}/f{number}", make, context)
 
 
-def _pretraining_open(state: CampaignState, charter: Charter) -> bool:
-    if next(pretraining(state, charter, 0), None) is not None:
-        return True
+def pretraining_over(state: CampaignState, charter: Charter) -> bool:
+    """Return whether nothing is left to be done or tried before the members learn from labels."""
+    if teaching_open(state, charter) or next(pretraining(state, charter, 0), None) is not None:
+        return False
     tried = {name for _, purpose in _pretrained_members(state, charter) for name in attempts(purpose)}
-    return not tried.isdisjoint(state.running)
+    return tried.isdisjoint(state.running)
 
 
 def _members(state: CampaignState, charter: Charter, generation: GenerationState) -> Iterator[Wanted]:

@@ -18,6 +18,7 @@ from alloop.decisions.selection_needs import (
     stalled,
     starving,
 )
+from alloop.decisions.teaching import teaching_failure
 from alloop.journal.events import Event, FramesSelected, HeldoutDrawn, SelectionAsked, VerdictReached
 from alloop.journal.verdicts import VerdictName
 from alloop.state.state import RETRIED, CampaignState
@@ -70,6 +71,9 @@ def _emergency(state: CampaignState, charter: Charter) -> list[Event]:
         )
     if budget.wall_h is not None and state.wall_s > 3600.0 * budget.wall_h:
         return _end("budget_spent", f"wall time {state.wall_s / 3600:.3g} h of {budget.wall_h:g} h is spent")
+    untaught = teaching_failure(state, charter)
+    if untaught is not None:
+        return _end("stopped", f"{untaught}; mend the teacher, or begin cold with `teacher: null`")
     return []
 
 
@@ -104,7 +108,7 @@ def _count(reasons: dict[str, int]) -> str:
 
 def _select_initial(state: CampaignState, charter: Charter) -> list[Event]:
     frames = list(state.pool_initial.values())
-    if not frames or any(task.task == "initial" for task in state.running.values()):
+    if not frames or any(task.task in ("initial", "choose") for task in state.running.values()):
         return []
     known = {f.id: "imported" for f in frames if f.offer.structure_sha256 in state.imported_structures}
     frames = sorted((f for f in frames if f.id not in known), key=lambda frame: (frame.offer.index, frame.system))

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 
-from alloop.decisions import task_requests
+from alloop.decisions import task_requests, teaching_requests
 from alloop.decisions.changed_code import relabels_of
 from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import evaluations_wanted, fitted_subsets, ladder_rungs
-from alloop.decisions.fit_tasks import fits, is_pretraining, pretraining, subset_fits
+from alloop.decisions.fit_tasks import fits, is_pretraining, pretraining, pretraining_over, subset_fits
 from alloop.decisions.label_budget import hours_spent, label_order
 from alloop.decisions.production_runs import measurements, next_segments
-from alloop.decisions.selection_needs import (
-    calibration_due,
-)
+from alloop.decisions.selection_needs import calibration_due
 from alloop.decisions.stages import Stage, Wanted
+from alloop.decisions.teaching import is_teaching, taught_sources, teaching
 from alloop.decisions.walker_tasks import heldout_walkers_wanted, walkers_wanted
 from alloop.state.records import RungState
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.calibrate import CALIBRATE
+from alloop.tasks.contract.choose import CHOOSE
 from alloop.tasks.contract.evaluate import EVALUATE
 from alloop.tasks.contract.explore import EXPLORE
 from alloop.tasks.contract.fit import FIT
@@ -31,6 +31,7 @@ from alloop.tasks.contract.measure import MEASURE
 from alloop.tasks.contract.produce import PRODUCE
 from alloop.tasks.contract.relabel import RELABEL
 from alloop.tasks.contract.select import SELECT
+from alloop.tasks.contract.teach import TEACH
 
 
 def plan(state: CampaignState, charter: Charter, free: Mapping[str, int], study: Stage | None = None) -> list[Wanted]:
@@ -106,13 +107,33 @@ def _atoms(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted
 
 def _beginnings(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     yield from _atoms(state, charter, room)
-    if not charter.config.initial.frames:
+    if not charter.config.initial.frames or charter.config.teacher is not None:
         return
     for name in charter.systems:
         purpose = f"initial/{name}"
         if purpose not in state.tasks:
             context = {"walker": f"{name}.initial", "segment": 0, "system": name, "generation": None}
             yield Wanted(purpose, "explore", partial(task_requests.initial, charter, name), context)
+
+
+def _taught_beginnings(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
+    """Yield the choice of the initial frames among those of the teacher, as soon as the members are pre-trained.
+
+    Where that is not possible they are rattled copies, as without a teacher.
+    """
+    if charter.config.teacher is None or not charter.config.initial.frames or not pretraining_over(state, charter):
+        return
+    leader = task_requests.pretrained(state, 0)
+    for name in charter.systems:
+        purpose, rattled = f"initial/{name}", f"initial/{name}/rattled"
+        sources = taught_sources(state, name)
+        chosen = state.tasks.get(purpose)
+        context = {"walker": f"{name}.initial", "segment": 0, "system": name, "generation": None}
+        if chosen is None and leader is not None and sources:
+            make = partial(teaching_requests.choose, charter, name, sources, leader)
+            yield Wanted(purpose, "explore", make, context)
+        elif (chosen is None or chosen.status == "failed") and rattled not in state.tasks:
+            yield Wanted(rattled, "explore", partial(task_requests.initial, charter, name), context)
 
 
 def _labels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -195,8 +216,10 @@ def _measuring(state: CampaignState) -> str:
 RELABELS = Stage(_relabels, (RELABEL,))
 ATOMS = Stage(_atoms, (ATOM,))
 BEGINNINGS = Stage(_beginnings, (ATOM, INITIAL))
+TEACHING = Stage(teaching, (TEACH, FIT), owns=is_teaching)
+TAUGHT_BEGINNINGS = Stage(_taught_beginnings, (CHOOSE, INITIAL))
 PRETRAINING = Stage(pretraining, (FIT,), owns=is_pretraining)
-FITS = Stage(fits, (FIT,), owns=lambda task: not is_pretraining(task))
+FITS = Stage(fits, (FIT,), owns=lambda task: not is_pretraining(task) and not is_teaching(task))
 SUBSET_FITS = Stage(subset_fits, (FIT,))
 CALIBRATIONS = Stage(_calibrations, (CALIBRATE,))
 SELECTIONS = Stage(_selections, (SELECT,))
@@ -209,7 +232,9 @@ WALKERS = Stage(walkers_wanted, (EXPLORE,), owns=lambda task: task.context["role
 
 STAGES = (
     BEGINNINGS,
+    TEACHING,
     PRETRAINING,
+    TAUGHT_BEGINNINGS,
     FITS,
     CALIBRATIONS,
     SELECTIONS,

@@ -44,7 +44,7 @@ def generation_due(state: CampaignState, charter: Charter) -> GenerationOpened |
     In overlap mode a rung does not wait for the fits of the one before; a refit between rungs does.
     """
     number = len(state.generations)
-    if number == 0 and charter.foundation is not None:
+    if number == 0 and charter.foundation is not None and charter.config.teacher is None:
         return GenerationOpened(number=0, upto=0, labels=0, foundation=True)
     fitting = bool(under_way(state))
     if (fitting and not charter.config.overlap) or len(state.e0s_eV) < len(charter.elements):

@@ -28,6 +28,9 @@ from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.select import SelectRequest
 
+TAUGHT_RATE = 0.25
+"""A fit at the whole rate forgets what the teacher taught."""
+
 
 def atom(charter: Charter, state: CampaignState, element: str) -> AtomRequest:
     """Return the request for an isolated-atom energy; it depends on nothing of the other elements."""
@@ -121,8 +124,8 @@ def member(
         init=before or _origin(charter, state, number),
         max_steps=fit.max_steps,
         patience=fit.patience,
-        rate=fit.warm_start_rate if before else 1.0,
-        level_energy=before is None and _pretrained(state, number) is not None,
+        rate=fit.warm_start_rate if before else _origin_rate(charter),
+        level_energy=before is None and pretrained(state, number) is not None,
         seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
 
@@ -137,7 +140,8 @@ def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: in
         init=_origin(charter, state, 0),
         max_steps=charter.config.fit.rung_steps,
         patience=None,
-        level_energy=_pretrained(state, 0) is not None,
+        rate=_origin_rate(charter),
+        level_energy=pretrained(state, 0) is not None,
         seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
 
@@ -365,10 +369,19 @@ def _predecessor(charter: Charter, state: CampaignState, generation: GenerationS
 
 def _origin(charter: Charter, state: CampaignState, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
-    return _pretrained(state, number) or _foundation(charter)
+    return pretrained(state, number) or _foundation(charter)
 
 
-def _pretrained(state: CampaignState, number: int) -> str | None:
+def _origin_rate(charter: Charter) -> float:
+    """Return the learning rate of a fit without a predecessor, as a fraction of the configured one."""
+    fit, config = charter.config.fit, charter.config
+    if config.teacher is None and config.potential.foundation is None:
+        return 1.0
+    return fit.tuned_rate if fit.tuned_rate is not None else (1.0 if config.teacher is None else TAUGHT_RATE)
+
+
+def pretrained(state: CampaignState, number: int) -> str | None:
+    """Return the pre-trained model of a member, or None."""
     tasks = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
     return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), None)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alloop.decisions.charter import Charter, Walker
+from alloop.decisions.teaching import taught_start
 from alloop.potential.evaluation.batch_limits import walkers_at_once
 from alloop.state.records import GenerationState
 from alloop.state.state import CampaignState
@@ -47,10 +48,19 @@ def next_segment(
     return NextSegment(
         walker=walker,
         number=number,
-        start=known.continue_from if known and not restart else None,
+        start=known.continue_from if known and not restart else _beginning(state, charter, walker),
         temperature_K=walker.temperature_K if temperature_K is None else temperature_K,
         seed=charter.seed(f"{salt}explore/{walker.id}/{number}"),
     )
+
+
+def _beginning(state: CampaignState, charter: Charter, walker: Walker) -> SegmentRef | None:
+    """Return where a walker begins anew: in a campaign with a teacher, where the taught student left one of its own."""
+    known = state.walkers.get(walker.id)
+    mates = [one for one in charter.walkers("train") + charter.walkers("heldout") if one.system == walker.system]
+    alike = [one.id for one in mates if one.temperature_K == walker.temperature_K]
+    place = alike.index(walker.id) + (len(alike) * known.explosions if known else 0)
+    return taught_start(state, walker.system, walker.temperature_K, place)
 
 
 def segments_wanted(charter: Charter, room: int) -> int:

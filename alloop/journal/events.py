@@ -30,7 +30,7 @@ class SystemRecord(Record):
 
 
 class CampaignCreated(Event):
-    """A campaign begins: its config, its structures, and the code that decides the labels."""
+    """A campaign begins: its config, its structures, and the code that decides the labels and the teacher's answers."""
 
     kind: Literal["campaign_created"] = "campaign_created"
     name: str
@@ -42,6 +42,7 @@ class CampaignCreated(Event):
     code: dict[str, str]
     versions: dict[str, str]
     foundation: Key | None = None
+    teacher_code: dict[str, str] = {}
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

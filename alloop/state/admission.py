@@ -139,6 +139,13 @@ class _OfModel(_Part):
     heldout: int
 
 
+class _OfRound(_Part):
+    system: str
+    round: int
+    part: int
+    strained: bool = False
+
+
 class _OfGeneration(_Part):
     generation: int
     labels: int = 0
@@ -178,6 +185,7 @@ class _Request(_Part):
 
 
 _CONTEXTS: dict[str, type[_Part]] = {
+    "teach": _OfRound,
     "label": _OfFrame,
     "atom": _OfElement,
     "fit": _OfFit,
@@ -201,9 +209,9 @@ def _planned(state: CampaignState, event: TaskPlanned) -> None:
     found = None if context is None else _validated("context", context, event.context)
     if isinstance(found, _OfFrame):
         _to_label(state, found.frame)
-    if isinstance(found, _OfRun):
+    if isinstance(found, _OfRun | _OfRound):
         _known("system", [found.system], _systems(state))
-    if event.task in ("initial", "explore"):
+    if event.task in ("initial", "choose", "explore"):
         _known("system", [segment.system for segment in _segments(event)], _systems(state))
 
 
@@ -221,7 +229,7 @@ def _segments(event: TaskPlanned) -> list[_OfSegment]:
     walkers = event.context.get("walkers", [{}])
     if not isinstance(walkers, list) or not all(isinstance(own, dict) for own in walkers):
         raise MisfitError("its walkers are not a list of walkers")
-    if event.task == "initial" and len(walkers) != 1:
+    if event.task in ("initial", "choose") and len(walkers) != 1:
         raise MisfitError("it has more than one walker")
     try:
         found = [_OfSegment.model_validate(vars(segment)) for segment in segments_of(event.context)]

@@ -7,7 +7,15 @@ from typing import Any
 from alloop.journal.events import AttemptLost, TaskFinished, TaskPlanned
 from alloop.state.fold_frames import label_finished, offered
 from alloop.state.fold_ladder import measure_finished, produce_finished
-from alloop.state.records import STUDY, SegmentState, StudyResult, TaskState, WalkerState, segments_of
+from alloop.state.records import (
+    STUDY,
+    SegmentState,
+    StudyResult,
+    TaskState,
+    TaughtState,
+    WalkerState,
+    segments_of,
+)
 from alloop.state.state import MACHINE_REASONS, RETRIED, CampaignState
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.evaluate import EvaluateSummary
@@ -15,6 +23,7 @@ from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.records import OffersSummary
 from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.select import SegmentSource
+from alloop.tasks.contract.teach import TeachSummary
 from alloop.tasks.registry import KINDS
 
 UNPHYSICAL = ("contact", "temperature", "volume", "nan")
@@ -69,6 +78,23 @@ def _study_finished(state: CampaignState, task: TaskState, event: TaskFinished) 
 def _initial_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
     (segment,) = segments_of(task.context)
     _segment_finished(state, task, segment, OffersSummary.model_validate(event.summary) if _is_ok(event) else None)
+
+
+def _teach_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
+    if not _is_ok(event):
+        return
+    summary, context = TeachSummary.model_validate(event.summary), task.context
+    state.taught.append(
+        TaughtState(
+            system=context["system"],
+            round=int(context["round"]),
+            part=int(context["part"]),
+            key=event.key,
+            frames=summary.frames,
+            keeps_cell=not context.get("strained", False),
+            walkers=summary.walkers,
+        )
+    )
 
 
 def _explore_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
@@ -174,6 +200,8 @@ def _segment_source(task: TaskState, segment: SegmentState, place: int) -> Segme
 
 
 _FINISHED: dict[str, Any] = {
+    "teach": _teach_finished,
+    "choose": _initial_finished,
     "initial": _initial_finished,
     "explore": _explore_finished,
     "label": label_finished,

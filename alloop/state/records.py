@@ -10,6 +10,7 @@ from alloop.journal.events import SelectionAsked, TaskFinished
 from alloop.tasks.contract.records import Offer, Record
 from alloop.tasks.contract.references import OfferRef, SegmentRef
 from alloop.tasks.contract.select import SegmentSource
+from alloop.tasks.contract.teach import TaughtWalker
 
 STUDY = "study"
 """Key of the context of a task that a study asked for; its value is the name of the study."""
@@ -197,6 +198,27 @@ class StudyResult:
     summary: Record | None
     reason: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class TaughtState:
+    """Frames of a system that the teacher labelled in one task of a round.
+
+    Attributes
+    ----------
+    keeps_cell : bool
+        Whether its walkers moved in the system's own cell.
+    walkers : tuple of TaughtWalker
+        Walkers of the student's MD; none of rattled copies.
+    """
+
+    system: str
+    round: int
+    part: int
+    key: str
+    frames: int
+    keeps_cell: bool
+    walkers: tuple[TaughtWalker, ...]
 
 
 @dataclass

@@ -22,6 +22,7 @@ from alloop.state.records import (
     RunState,
     StudyResult,
     TaskState,
+    TaughtState,
     WalkerState,
 )
 from alloop.tasks.contract.calibrate import CalibrateSummary
@@ -59,6 +60,7 @@ class CampaignState:
     train_order: list[str] = field(default_factory=list)
     heldout_order: list[str] = field(default_factory=list)
     pretraining: list[str] = field(default_factory=list)
+    taught: list[TaughtState] = field(default_factory=list)
     imported: int = 0
     imported_structures: set[str] = field(default_factory=set)
     imported_from: set[str] = field(default_factory=set)

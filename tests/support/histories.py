@@ -40,7 +40,7 @@ from alloop.tasks.contract.select import ChosenFrame
 from tests.support.small import CODE, SMALL, config
 from tests.support.summaries import offer, produced_walker
 
-SLOT_KINDS = {"atom": "label", "probe": "label", "initial": "explore"}
+SLOT_KINDS = {"atom": "label", "probe": "label", "initial": "explore", "teach": "explore"}
 MEASURING = ("evaluate", "select", "calibrate", "produce", "measure")
 FOUNDATION = "f" * 64
 ROCK_SALT = bulk("NaCl", "rocksalt", 5.6)

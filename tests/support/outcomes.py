@@ -72,7 +72,13 @@ def _atom(request: dict[str, Any], draw: Draw) -> dict[str, Any]:
 
 
 def _initial(request: dict[str, Any], draw: Draw) -> dict[str, Any]:
-    return {"offers": [offer(f"initial {request['seed']}", index, "initial") for index in range(request["frames"])]}
+    name = f"initial {request.get('seed', request.get('sources'))}"
+    return {"offers": [offer(name, index, "initial") for index in range(request["frames"])]}
+
+
+def _teach(request: dict[str, Any], draw: Draw) -> dict[str, Any]:
+    walkers = [{"temperature_K": 600.0, "broken": draw(3) == 0} for _ in range(3 if request["student"] else 0)]
+    return {"frames": request["frames"], "refused": 0, "largest_force_eV_per_A": 1.0, "walkers": walkers}
 
 
 def _explore(request: dict[str, Any], draw: Draw) -> dict[str, Any]:
@@ -105,6 +111,7 @@ def _measure(request: dict[str, Any], draw: Draw) -> dict[str, Any]:
 
 _ANSWERS: dict[str, Callable[[dict[str, Any], Draw], dict[str, Any]]] = {
     "atom": _atom,
+    "teach": _teach,
     "initial": _initial,
     "explore": _explore,
     "evaluate": _evaluate,

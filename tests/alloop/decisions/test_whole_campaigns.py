@@ -36,10 +36,11 @@ campaigns = given(
     budget=st.none() | st.integers(1, 14),
     measure=st.sampled_from([None, MEASURE]),
     foundation=st.booleans(),
+    teacher=st.sampled_from([None, {"model": "chgnet", "rounds": 2, "frames": 60}]),
 )
 
 
-def drive(seed, overlap, slots, failing, budget, measure, foundation, look=lambda history, wanted: None):
+def drive(seed, overlap, slots, failing, budget, measure, foundation, teacher=None, look=lambda history, wanted: None):
     labels = {"labels": budget} if budget else {}
     history = History(
         **SMALL,
@@ -47,6 +48,7 @@ def drive(seed, overlap, slots, failing, budget, measure, foundation, look=lambd
         budget={**labels, "failed_labels": 6},
         measure=measure,
         foundation=foundation,
+        teacher=teacher,
         step_s=1.0,
     )
     for number, wanted in enumerate(driven(history, slots, draws(seed), failing)):

@@ -1,0 +1,156 @@
+"""Build the requests of the teaching phase, only when they are submitted. Pure."""
+
+from __future__ import annotations
+
+from alloop.config.teacher import TeacherConfig
+from alloop.decisions.charter import Charter
+from alloop.decisions.refits import attempts
+from alloop.labelling.teachers import teacher_label
+from alloop.state.state import CampaignState
+from alloop.tasks.contract.choose import ChooseRequest
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.teach import TeachRequest
+
+HOTTER = 1.3
+"""The hottest walkers of the student, over the hottest of the campaign: they find walls while labels are cheap."""
+STUDENT = "fit/student/"
+"""Beginning of the purposes of the students' fits."""
+PER_WALKER = 4
+RATTLE_A, STRAIN = 0.3, 0.02
+EQUILIBRATION_FS, BETWEEN_FS = 300.0, 100.0
+
+
+def teach(
+    charter: Charter, state: CampaignState, system: str, student: str | None, number: int, part: int, parts: int
+) -> TeachRequest:
+    """Return the request for a part of a round: the teacher's labels of rattled copies, or of the student's MD.
+
+    Where stress is fitted all copies are strained, and the cell of every second part of the MD is.
+    """
+    config, teacher = charter.config, _teacher(charter)
+    explore, stressed = config.explore, config.fit.stress_weight > 0
+    hottest_K = max(explore.temperatures_K)
+    label = teacher_label(teacher)
+    strain = STRAIN if stressed and (student is None or strained(charter, part)) else 0.0
+    return TeachRequest(
+        structure=charter.systems[system],
+        student=student,
+        teacher=label.model_dump(mode="json"),
+        code=_code(state),
+        frames=len(range(part, teacher.frames, parts)),
+        rattle_A=RATTLE_A,
+        strain=strain,
+        temperatures_K=teacher.temperatures_K or (*explore.temperatures_K, HOTTER * hottest_K),
+        per_walker=PER_WALKER,
+        equilibration_steps=_steps(charter, EQUILIBRATION_FS),
+        every_steps=_steps(charter, BETWEEN_FS),
+        timestep_fs=explore.timestep_fs,
+        friction_per_fs=explore.friction_per_fs,
+        min_contact=label.min_contact,
+        stop_contact=label.min_contact,
+        stop_temperature_factor=explore.stop_temperature_factor,
+        dtype=config.potential.dtype,
+        seed=charter.seed(f"teach/{system}/{number}/{part}"),
+    )
+
+
+def student(state: CampaignState, number: int) -> str | None:
+    """Return the student fitted after a round, or None."""
+    tasks = [state.tasks.get(name) for name in attempts(f"{STUDENT}r{number}")]
+    return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), None)
+
+
+def strained(charter: Charter, part: int) -> bool:
+    """Return whether the MD of a part of a round has a strained cell."""
+    return charter.config.fit.stress_weight > 0 and part % 2 == 1
+
+
+def student_fit(charter: Charter, state: CampaignState, number: int, before: str | None, attempt: int) -> FitRequest:
+    """Return the request for the student after a round, on all frames of the teacher so far."""
+    return _taught_fit(
+        charter,
+        train=_taught(state, number),
+        init=before or foundation(charter),
+        seed=charter.seed(f"fit/student/{number}/{attempt}"),
+    )
+
+
+def taught_member(charter: Charter, state: CampaignState, member: int, *, attempt: int = 0) -> FitRequest:
+    """Return the request for pre-training a member on the teacher's frames: all of them, or a bootstrap sample."""
+    last = _teacher(charter).rounds - 1
+    frames = _taught(state, last)
+    weights = [1 if member == 0 else charter.bootstrap_weight(member, frame) for frame in frames]
+    sample = tuple(frame for frame, weight in zip(frames, weights, strict=True) for _ in range(weight))
+    return _taught_fit(
+        charter,
+        train=sample or frames,
+        init=(student(state, last - 1) if last else None) or foundation(charter),
+        seed=charter.seed(f"fit/pretrain/m{member}/{attempt}"),
+    )
+
+
+def choose(charter: Charter, system: str, sources: tuple[str, ...], student: str) -> ChooseRequest:
+    """Return the request for the initial frames of a system, among those of the taught student's MD."""
+    config = charter.config
+    return ChooseRequest(
+        sources=sources,
+        student=student,
+        frames=config.initial.frames,
+        hottest_K=max(config.explore.temperatures_K),
+        min_contact=config.label.min_contact,
+        dtype=config.potential.dtype,
+    )
+
+
+def foundation(charter: Charter) -> str | None:
+    """Return the model that the first student starts from, if any."""
+    return None if charter.foundation is None else f"foundation:{charter.foundation}"
+
+
+def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, seed: int) -> FitRequest:
+    """Return a fit to frames of the teacher.
+
+    Its energies count from a zero of their own, so isolated-atom energies are 0 here: a fit to labels sets those of the
+    label engine, and levels the rest.
+    """
+    fit, potential, teacher = charter.config.fit, charter.config.potential, _teacher(charter)
+    return FitRequest(
+        train=train,
+        valid=(),
+        init=init,
+        architecture=potential.architecture.model_dump(mode="json"),
+        e0s_eV=dict.fromkeys(sorted(charter.elements), 0.0),
+        max_steps=teacher.steps,
+        batch_size=fit.batch_size,
+        learning_rate=teacher.learning_rate,
+        energy_weight=fit.energy_weight,
+        forces_weight=fit.forces_weight,
+        stress_weight=fit.stress_weight,
+        patience=None,
+        check_every_steps=max(fit.check_every_steps, teacher.steps // 10),
+        ema_decay=fit.ema_decay,
+        dtype=potential.dtype,
+        seed=seed,
+    )
+
+
+def _taught(state: CampaignState, number: int) -> tuple[str, ...]:
+    """Return references to the teacher's frames of a round and those before."""
+    rounds = sorted(
+        (one for one in state.taught if one.round <= number), key=lambda one: (one.round, one.system, one.part)
+    )
+    return tuple(f"teach/{one.key}#{index}" for one in rounds for index in range(one.frames))
+
+
+def _code(state: CampaignState) -> dict[str, str]:
+    assert state.created is not None
+    return dict(state.created.teacher_code)
+
+
+def _steps(charter: Charter, time_fs: float) -> int:
+    return max(1, round(time_fs / charter.config.explore.timestep_fs))
+
+
+def _teacher(charter: Charter) -> TeacherConfig:
+    assert charter.config.teacher is not None
+    return charter.config.teacher
