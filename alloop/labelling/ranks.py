@@ -72,7 +72,7 @@ def run(job: dict[str, Any], folder: Path, words: list[str], launch: Launch) -> 
         process = subprocess.Popen(
             [*leash, *words],
             cwd=folder,
-            env=_environment(words),
+            env=environment(words),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -98,7 +98,7 @@ def program_problem(launch: Launch) -> str | None:
     return None
 
 
-def _environment(words: list[str]) -> dict[str, str]:
+def environment(words: list[str]) -> dict[str, str]:
     """Return an environment of one thread per rank that knows of no other ranks.
 
     Left with the variables of a batch system, ``mpiexec`` would start the ranks wherever the job has nodes, and wait
@@ -129,7 +129,7 @@ def _answer(folder: Path, words: list[str], status: int) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RanksError(f"`{words[0]}` left no answer, exit status {status}{_last_words(folder)}") from None
+        raise RanksError(f"`{words[0]}` left no answer, exit status {status}{last_words(_printed(folder))}") from None
     if "error" not in answer:
         return answer
     kind, detail = answer["error"], answer["detail"]
@@ -138,11 +138,15 @@ def _answer(folder: Path, words: list[str], status: int) -> dict[str, Any]:
     raise TaskFailure("dft", f"{kind}: {detail}")
 
 
-def _last_words(folder: Path) -> str:
-    lines = []
+def _printed(folder: Path) -> str:
     with suppress(OSError):
-        lines = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()
-    spoken = [line.strip() for line in lines if any(letter.isalnum() for letter in line)]
+        return (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
+def last_words(printed: str) -> str:
+    """Return the telling line of what a program printed, after a colon; empty if there is none."""
+    spoken = [line.strip() for line in printed.splitlines() if any(letter.isalnum() for letter in line)]
     if any("MPI parallelism is disabled" in line for line in spoken):
         return ": the GPAW of the ranks was built without MPI; `make gpaw-mpi` builds one with it"
     errors = [line for line in spoken if re.match(r"\w+(Error|Exception): .", line)]

@@ -10,6 +10,7 @@ from typing import Any
 
 from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure
 from alloop.files.redaction import redacted
+from alloop.labelling import calculator_process
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
@@ -94,7 +95,7 @@ class _Clock:
 
     def timing(self) -> Timing:
         now = time.time()
-        used_s = _cpu_s() - self._cpu_before
+        used_s = max(0.0, _cpu_s() - self._cpu_before)
         return Timing(
             started_t=self._started_t,
             finished_t=now,
@@ -115,4 +116,4 @@ def _is_done(workspace: Workspace, kind: str, key: str) -> bool:
 
 def _cpu_s() -> float:
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    return times.user + times.system + times.children_user + times.children_system + calculator_process.cpu_s()
