@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def member(
         max_steps=fit.max_steps,
         patience=fit.patience,
         rate=fit.warm_start_rate if before else _origin_rate(charter),
-        level_energy=before is None and pretrained(state, number) is not None,
+        level_energy=before is None and _levelled(charter, state, number),
         seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
 
@@ -141,7 +141,7 @@ def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: in
         max_steps=charter.config.fit.rung_steps,
         patience=None,
         rate=_origin_rate(charter),
-        level_energy=pretrained(state, 0) is not None,
+        level_energy=_levelled(charter, state, 0),
         seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
 
@@ -309,7 +309,7 @@ def _fit(
     patience: int | None,
     seed: int,
     rate: float = 1.0,
-    level_energy: bool = False,
+    level_energy: bool | Literal["elements"] = False,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
     tuning = _finetuning(charter, state)
@@ -378,6 +378,13 @@ def _origin_rate(charter: Charter) -> float:
     if config.teacher is None and config.potential.foundation is None:
         return 1.0
     return fit.tuned_rate if fit.tuned_rate is not None else (1.0 if config.teacher is None else TAUGHT_RATE)
+
+
+def _levelled(charter: Charter, state: CampaignState, number: int) -> bool | Literal["elements"]:
+    """Return how the energies of a pre-trained member are shifted; a teacher's zero differs from element to element."""
+    if pretrained(state, number) is None:
+        return False
+    return True if charter.config.teacher is None else "elements"
 
 
 def pretrained(state: CampaignState, number: int) -> str | None:

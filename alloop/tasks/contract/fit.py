@@ -48,9 +48,9 @@ class FitRequest(Request):
         Checks without improvement before stopping; None for the fixed schedule of `max_steps`.
     finetuning : FineTuning or None
         None: all weights are fitted. Only then it is not in the key.
-    level_energy : bool
-        Whether the energies of `init`, which knows forces only, are first shifted by a constant to those of `train`.
-        If not, it is not in the key.
+    level_energy : bool or str
+        Whether the energies of `init`, which counts from another zero, are first shifted by a constant to those of
+        `train`; ``elements``: by one for every element. If not, it is not in the key.
     huber_eV_per_A : float or None
         Force deviation from which on the loss is linear. None: mean squares, and it is not in the key.
     """
@@ -75,7 +75,7 @@ class FitRequest(Request):
     dtype: Literal["float32", "float64"]
     seed: int
     finetuning: FineTuning | None = None
-    level_energy: bool = False
+    level_energy: bool | Literal["elements"] = False
     huber_eV_per_A: float | None = None
 
     def _in_key(self) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
         fitted = [graphs[key] for key in request.train]
         if request.level_energy:
-            set_energy_offset(model, fitted, device=machine.device)
+            by_element = request.level_energy == "elements"
+            set_energy_offset(model, fitted, by_element=by_element, device=machine.device)
         outcome = train(
             model,
             [*fitted, *replayed(request, workspace, model)],

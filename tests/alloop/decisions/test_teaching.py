@@ -91,7 +91,7 @@ def test_fits_to_labels_start_from_the_taught_member_at_a_gentle_rate():
     assert rung.init == f"fit:{history.state.tasks['fit/pretrain/m0'].key}"  # type: ignore[attr-defined]
     assert member.init == f"fit:{history.state.tasks['fit/pretrain/m1'].key}"  # type: ignore[attr-defined]
     assert rung.learning_rate == pytest.approx(0.25 * history.config.fit.learning_rate)  # type: ignore[attr-defined]
-    assert rung.level_energy  # type: ignore[attr-defined]
+    assert rung.level_energy == "elements"  # type: ignore[attr-defined]
     assert "teach/" not in "".join(rung.train)  # type: ignore[attr-defined]
 
 
