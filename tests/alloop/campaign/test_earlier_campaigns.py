@@ -43,7 +43,8 @@ def test_every_request_of_its_journal_has_the_key_it_had(entries):
     for event in planned:
         request = request_from_json(event.task, event.request)
         assert request.key() == event.key, event.purpose
-        assert request.model_dump(mode="json") == event.request, event.purpose
+        # Fields that it lacks were added since, and the key shows that they mean nothing new.
+        assert request.model_dump(mode="json", exclude_unset=True) == event.request, event.purpose
 
 
 def test_all_its_results_are_verified(earlier, entries):
