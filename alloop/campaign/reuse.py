@@ -14,7 +14,7 @@ from alloop.checks.changed_config import differences
 from alloop.checks.crosscheck import check_budget, cross_check
 from alloop.checks.initial_data import Brought
 from alloop.checks.structures import read_systems
-from alloop.config.label import without_places
+from alloop.config.label import same_science
 from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
 from alloop.failures import first_line
@@ -243,7 +243,7 @@ def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], acce
 
 def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> bool:
     try:
-        return settings is not None and without_places(label_settings(settings)) == without_places(loaded.config.label)
+        return settings is not None and same_science(label_settings(settings), loaded.config.label)
     except ValidationError:
         return False
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import ValidationError
 
-from alloop.config.label import PLACES, without_places
+from alloop.config.label import LabelCommon, same_science
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
 from alloop.labelling.registry import label_settings
 from alloop.labelling.teachers import teacher_label
 from alloop.state.records import TaskState
-from alloop.tasks.contract.request import LabellingRequest, Request
+from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.contract.teach import TeachRequest
 from alloop.tasks.registry import KINDS, request_from_json
@@ -31,11 +29,11 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     """
     try:
         request = request_from_json(task.task, task.request)
-        settings = getattr(request, "settings", None)
-        foreign = settings is not None and not _same_label(settings, charter)
+        label = _label_of(request, charter)
+        foreign = label is not None and not same_science(_section(request), label)
     except (KeyError, ValidationError) as error:
         raise _refused(task, "cannot be read") from error
-    if isinstance(request, TeachRequest) and not _is_teacher(request, charter):
+    if foreign and isinstance(request, TeachRequest):
         raise _refused(task, "asks for another teacher than the config's")
     if foreign:
         raise _refused(task, "asks for a label with other settings than the config's")
@@ -45,24 +43,34 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     own = f"foundation:{charter.foundation}"
     if any(model and model.startswith("foundation:") and model != own for model in KINDS[request.kind].models(request)):
         raise _refused(task, "asks for another foundation than the config's")
-    return _where_the_config_says(request, charter)
+    return request if label is None else _placed(request, label)
 
 
-def _same_label(settings: dict[str, Any], charter: Charter) -> bool:
-    return without_places(label_settings(settings)) == without_places(charter.config.label)
+def _label_of(request: Request, charter: Charter) -> LabelCommon | None:
+    """Return the label settings that the config has for a request; None if it holds none.
+
+    Raises
+    ------
+    KeyError
+        If it asks for a teacher and the config has none.
+    """
+    if not isinstance(request, TeachRequest):
+        return None if request.LABEL_SECTION is None else charter.config.label
+    if charter.config.teacher is None:
+        raise KeyError("teacher")
+    return teacher_label(charter.config.teacher)
 
 
-def _where_the_config_says(request: Request, charter: Charter) -> Request:
+def _section(request: Request) -> LabelCommon:
+    assert request.LABEL_SECTION is not None
+    return label_settings(getattr(request, request.LABEL_SECTION))
+
+
+def _placed(request: Request, label: LabelCommon) -> Request:
     """Return the request with the places of the config: its own may have moved, or be somebody else's."""
-    if not isinstance(request, LabellingRequest):
-        return request
-    now = {key: getattr(charter.config.label, key) for key in PLACES if request.settings.get(key) is not None}
-    return request.model_copy(update={"settings": request.settings | now}) if now else request
-
-
-def _is_teacher(request: TeachRequest, charter: Charter) -> bool:
-    teacher = charter.config.teacher
-    return teacher is not None and label_settings(request.teacher) == teacher_label(teacher)
+    assert request.LABEL_SECTION is not None
+    now = {key: value for key, value in label.model_dump(mode="json").items() if key in ("python", "arguments")}
+    return request.model_copy(update={request.LABEL_SECTION: getattr(request, request.LABEL_SECTION) | now})
 
 
 def _refused(task: TaskState, what: str) -> JournalError:

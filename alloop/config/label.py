@@ -5,7 +5,8 @@ The model with ``engine: NAME`` belongs to the engine of ``alloop/labelling/NAME
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -51,14 +52,21 @@ class AseLabel(LabelCommon):
     )
 
 
-PLACES = ("python",)
-"""Keys that only say where something lies: they decide no label."""
+MACE_FILE = "alloop.potential.models.foundation_calculator:FoundationCalculator"
+"""The calculator of a MACE model, whose arguments hold the checksum of its file."""
 
 
-def without_places(label: LabelCommon) -> LabelCommon:
-    """Return the section with no key that only says where something lies."""
-    named = {key: None for key in PLACES if key in type(label).model_fields}
-    return label.model_copy(update=named) if named else label
+def without_places(label: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dumped ``label`` section without what only says where something lies and decides no label."""
+    kept = {key: value for key, value in label.items() if key != "python"}
+    if kept.get("calculator") == MACE_FILE and "sha256" in kept["arguments"]:
+        kept["arguments"] = {key: value for key, value in kept["arguments"].items() if key != "path"}
+    return kept
+
+
+def same_science(label: LabelCommon, other: LabelCommon) -> bool:
+    """Return whether two ``label`` sections give the same labels, wherever their calculators and files lie."""
+    return without_places(label.model_dump(mode="json")) == without_places(other.model_dump(mode="json"))
 
 
 LabelConfig = Annotated[GpawLabel | AseLabel, Field(discriminator="engine")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from alloop.config.label import AseLabel
+from alloop.config.label import MACE_FILE, AseLabel
 from alloop.config.teacher import TeacherCalculator, TeacherConfig, TeacherFile
 
 MIN_CONTACT = 0.5
@@ -17,8 +17,6 @@ MIN_CONTACT = 0.5
 teach the repulsion at short distance."""
 MAX_FORCE_eV_per_A = 50.0
 """Largest force component of a teacher's label: beyond it the frame lies outside of what universal potentials know."""
-
-FOUNDATION_CALCULATOR = "alloop.potential.models.foundation_calculator:FoundationCalculator"
 
 
 @dataclass(frozen=True)
@@ -90,10 +88,10 @@ def teacher_label(teacher: TeacherConfig) -> AseLabel:
         return _label(model.calculator, model.arguments, model.python)
     if isinstance(model, TeacherFile):
         source = {"path": model.path, "sha256": model.sha256}
-        return _label(FOUNDATION_CALCULATOR, source | _head(teacher), sys.executable)
+        return _label(MACE_FILE, source | _head(teacher), sys.executable)
     if known := TEACHERS.get(model):
         return _label(known.calculator, known.arguments, str(known.packages))
-    return _label(FOUNDATION_CALCULATOR, {"name": model} | _head(teacher), sys.executable)
+    return _label(MACE_FILE, {"name": model} | _head(teacher), sys.executable)
 
 
 def _head(teacher: TeacherConfig) -> dict[str, str]:

@@ -87,6 +87,20 @@ def load_foundation_file(path: Path, sha256: str, *, device: str = "cpu") -> tor
     FoundationError
         If the checksum differs or the file is not a model alloop can use.
     """
+    module = load_model_file(path, sha256, device=device)
+    _require_usable(module, path)
+    loaded: torch.nn.Module = module
+    return loaded
+
+
+def load_model_file(path: Path, sha256: str, *, device: str = "cpu") -> Any:
+    """Load what a file of MACE holds; the pickle is opened only after its checksum was found right.
+
+    Raises
+    ------
+    FoundationError
+        If the checksum differs or the file holds no pickle of MACE.
+    """
     try:
         content = read_below(Path(path).parent, Path(path), MAX_BYTES)
     except OSError as error:
@@ -98,15 +112,12 @@ def load_foundation_file(path: Path, sha256: str, *, device: str = "cpu") -> tor
             "correct foundation.sha256 if you trust this file"
         )
     try:
-        module = torch.load(io.BytesIO(content), map_location=device, weights_only=False)
+        return torch.load(io.BytesIO(content), map_location=device, weights_only=False)
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
         raise FoundationError(
             f"foundation {path} is not a model saved by MACE ({type(error).__name__}: {first})"
         ) from (error)
-    _require_usable(module, path)
-    loaded: torch.nn.Module = module
-    return loaded
 
 
 def foundation_elements(model: Path | torch.nn.Module) -> tuple[str, ...]:
@@ -154,6 +165,22 @@ def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -
         load_foundation_file(source, foundation.sha256)
         write_durably(target, source.read_bytes(), below=folder.parent)
     return foundation.sha256
+
+
+def fetch_foundation(name: str) -> tuple[Path, str]:
+    """Return the file of a named foundation in MACE's cache, downloaded unless it is there, and its SHA-256.
+
+    Raises
+    ------
+    FoundationError
+        If there is no such foundation, or it cannot be fetched.
+    """
+    check_foundation_name(name)
+    url = mace_mp_urls[name]
+    path = _cached_or_downloaded(name, url, None)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    _remember_fetched(url, sha256)
+    return path, sha256
 
 
 def _place_named(name: str, folder: Path, progress: Progress | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from alloop.config.label import PLACES
+from alloop.config.label import without_places
 from alloop.files.canonical_json import content_key
 
 SLOT_KINDS = ("explore", "label", "fit", "measure")
@@ -24,6 +24,10 @@ class Request(BaseModel):
         The kind of slot it occupies, one of `SLOT_KINDS`.
     PHYSICS_VERSION : int
         Raised only when the same request would give another result.
+    NOT_IN_KEY : frozenset of str
+        Fields that do not decide the result.
+    LABEL_SECTION : str or None
+        The field that holds a ``label`` section. What only says where something lies is not in the key.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,13 +36,17 @@ class Request(BaseModel):
     slot_kind: ClassVar[str]
     PHYSICS_VERSION: ClassVar[int] = 1
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
+    LABEL_SECTION: ClassVar[str | None] = None
 
     def key(self) -> str:
         """Return the content key of the request."""
         return content_key({"kind": self.kind, "physics_version": self.PHYSICS_VERSION, "request": self._in_key()})
 
     def _in_key(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
+        fields = self.model_dump(mode="json", exclude=set(self.NOT_IN_KEY))
+        if self.LABEL_SECTION is not None:
+            fields[self.LABEL_SECTION] = without_places(fields[self.LABEL_SECTION])
+        return fields
 
 
 class LabellingRequest(Request):
@@ -47,15 +55,12 @@ class LabellingRequest(Request):
     Attributes
     ----------
     settings : dict
-        The config's ``label`` section. What only says where something lies is not in the key.
+        The config's ``label`` section.
     code : dict
         Versions of the code and its datasets that decide the result.
     """
 
+    LABEL_SECTION: ClassVar[str | None] = "settings"
+
     settings: dict[str, Any]
     code: dict[str, str]
-
-    def _in_key(self) -> dict[str, Any]:
-        fields = super()._in_key()
-        fields["settings"] = {key: value for key, value in fields["settings"].items() if key not in PLACES}
-        return fields

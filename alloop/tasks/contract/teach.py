@@ -38,6 +38,7 @@ class TeachRequest(Request):
 
     kind: ClassVar[str] = "teach"
     slot_kind: ClassVar[str] = "explore"
+    LABEL_SECTION: ClassVar[str | None] = "teacher"
 
     structure: Structure
     student: str | None

@@ -3,6 +3,7 @@
 import pytest
 
 from alloop.campaign.trusted_requests import trusted_request
+from alloop.config.label import AseLabel
 from alloop.journal.events import TaskPlanned
 from alloop.journal.journal import JournalError
 from alloop.tasks.contract.evaluate import EvaluateRequest
@@ -86,3 +87,16 @@ def test_a_task_of_the_config_itself_is_taken_up(tmp_path):
     campaign.record([planned(AtomRequest(element="Na", settings=settings, code={}), "atom/Na", {"element": "Na"})])
     (task,) = campaign.state.running.values()
     assert trusted_request(task, campaign.charter).key() == task.key
+
+
+@pytest.mark.parametrize("place", ["/opt/somebody/elses", None])
+def test_a_calculator_runs_where_the_config_says_whatever_the_journal_holds(tmp_path, place):
+    label = AseLabel(engine="ase", calculator="emt:EMT", python="/opt/mine")
+    wanted = config().model_copy(update={"label": label})
+    campaign = loop(tmp_path, wanted)
+    settings = label.model_dump(mode="json") | {"python": place}
+    campaign.record([planned(AtomRequest(element="Na", settings=settings, code={}), "atom/Na", {"element": "Na"})])
+    (task,) = campaign.state.running.values()
+    request = trusted_request(task, campaign.charter)
+    assert request.settings == label.model_dump(mode="json")
+    assert request.key() == task.key

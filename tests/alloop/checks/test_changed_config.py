@@ -136,3 +136,21 @@ def test_any_number_that_changed_is_found_once_and_only_it(data):
 def test_every_section_is_science_or_machine():
     top = {path[0] for path, _ in every_section(CampaignConfig) if path}
     assert set(FREE_SECTIONS) < top
+
+
+ASE_LABEL = "engine: ase\n  calculator: emt:EMT"
+
+
+def test_a_calculator_and_a_teacher_may_move(folder):
+    label = BASE.replace("engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]", ASE_LABEL)
+    teacher = "\nteacher:\n  model: {calculator: 'emt:EMT'"
+    here = load_config(folder.config(label + teacher + "}\n"))
+    there = load_config(
+        folder.config(label.replace(ASE_LABEL, f"{ASE_LABEL}\n  python: a") + teacher + ", python: b}\n")
+    )
+    found = differences(here.config.model_dump(mode="json"), there.config.model_dump(mode="json"))
+    assert {difference.key: difference.kind for difference in found} == {
+        "label.python": "machine",
+        "teacher.model.python": "machine",
+    }
+    assert science_digest(here) == science_digest(there)

@@ -253,3 +253,15 @@ def test_any_unknown_key_is_told_with_its_line(word, section):
     assert message.startswith(f"a.yaml:{at + 1}: ")
     assert "\n" not in message
     assert word in message
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("packages", "{folder}/packages"), ("/opt/x", "/opt/x"), ("~/x", "{home}/x")]
+)
+def test_a_place_of_a_calculator_starts_at_the_folder_of_the_config(folder, given, meant):
+    label = "engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]"
+    text = BASE.replace(label, f"engine: ase\n  calculator: emt:EMT\n  python: {given}")
+    model = f"model: {{path: {given}, sha256: {'a' * 64}}}"
+    config = load_config(folder.config(f"{text}\nteacher:\n  {model}\n")).config
+    place = meant.format(folder=folder.root, home=Path.home())
+    assert config.label.python == config.teacher.model.path == place

@@ -1,0 +1,37 @@
+import pytest
+
+from alloop.config.label import MACE_FILE, AseLabel
+from alloop.tasks.contract.label import AtomRequest
+from tests.support.requests import EXAMPLES
+
+HERE = {"engine": "ase", "calculator": "emt:EMT", "arguments": {"path": "a", "sha256": "0"}}
+
+
+def atom(settings):
+    return AtomRequest(element="Li", settings=settings, code={}).key()
+
+
+def test_a_request_made_before_calculators_had_a_place_keeps_its_key():
+    assert EXAMPLES["atom"][0].key() == "4b0db09d9ca1fdf377b3ce86b1aec61158f463c2"
+    assert EXAMPLES["label"][0].key() == "e142fe5b1c11803522af756b4e56434daac4d8a3"
+    assert EXAMPLES["probe"][0].key() == "294aeca024efa1a23269ca831268e7e86cd71d43"
+    assert EXAMPLES["relaxbylabels"][0].key() == "48cec8e81e36877084c869c0b7780a6c8ff736a7"
+
+
+def test_the_place_of_a_calculator_is_not_in_the_key():
+    assert atom(HERE | {"python": "/opt/x"}) == atom(HERE | {"python": None}) == atom(HERE)
+    assert atom(HERE | {"arguments": {"path": "b", "sha256": "0"}}) != atom(HERE)
+
+
+def test_the_place_of_a_mace_model_is_not_in_the_key_and_its_checksum_is():
+    model = HERE | {"calculator": MACE_FILE}
+    assert atom(model | {"arguments": {"path": "b", "sha256": "0"}}) == atom(model)
+    assert atom(model | {"arguments": {"path": "a", "sha256": "1"}}) != atom(model)
+
+
+@pytest.mark.parametrize("python", [None, "/opt/teachers/x"])
+def test_the_place_of_a_teacher_is_not_in_the_key(python):
+    request = EXAMPLES["teach"][0]
+    label = AseLabel(engine="ase", calculator="emt:EMT", python=python).model_dump(mode="json")
+    bare = {key: value for key, value in label.items() if key != "python"}
+    assert request.model_copy(update={"teacher": label}).key() == request.model_copy(update={"teacher": bare}).key()
