@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 require = $(if $(shell { $(1); } >/dev/null 2>&1 && echo yes),,$(error $(2)))
 python_has = $(PYTHON) -c '$(1)'
 
-.PHONY: help demo test slow chaos gpaw-mpi clean
+.PHONY: help demo test slow chaos gpaw-mpi sevennet chgnet clean
 
 KILLS ?= 100
 SEED ?= 0
@@ -28,10 +28,11 @@ help:
 	@echo "make test   install what is missing and run linters, type checks and the fast tests"
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
 	@echo "make gpaw-mpi  build a second GPAW, with MPI, for labels on several ranks; needs mpicxx"
+	@echo "make sevennet, make chgnet  install a universal potential that teaches committees, beside the other packages"
 	@echo "make chaos  campaigns whose processes are killed at random, until KILLS=$(KILLS) were; SEED=$(SEED); prints a table"
 	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed sevennet
 	$(BIN)/alloop run configs/quickstart.yaml
 
 # Files of tests run two at a time, in the order that tests/conftest.py gives them.
@@ -45,7 +46,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(call pytest,not slow)
 
-slow: $(VENV)/.installed-dev
+slow: $(VENV)/.installed-dev sevennet
 	$(call pytest,slow)
 
 # The GPAW with MPI lies beside the serial one; this Python finds it first, and everything else in $(VENV).
@@ -59,6 +60,16 @@ $(VENV)/gpaw-mpi/python: constraints.txt tools/gpaw_siteconfig.py | $(VENV)/.ins
 	printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" "$$@"\n' \
 	  "$(abspath $(@D))/packages" "$(abspath $(BIN))/python" > $@.new
 	chmod +x $@.new && mv $@.new $@
+
+# A teacher's packages would exclude others, so they lie in a folder of their own; a process of alloop's finds them
+# first, and everything else in $(VENV). The folder gets its name when it is complete.
+sevennet chgnet: %: $(VENV)/teachers/%/.installed
+
+$(VENV)/teachers/%/.installed: tools/teachers/%.txt | $(VENV)/.installed
+	rm -rf $(@D) $(@D).new
+	$(BIN)/python -m pip install --no-deps --target $(@D).new -r $<
+	@touch $(@D).new/.installed
+	mv $(@D).new $(@D)
 
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.support.chaos --kills $(KILLS) --seed $(SEED)
