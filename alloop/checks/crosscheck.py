@@ -16,6 +16,7 @@ from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_shortage
 from alloop.checks.secrecy import secrets_in
 from alloop.checks.structures import file_problem, read_systems
+from alloop.checks.teachers import find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
@@ -34,8 +35,8 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     """Refuse a config that could not run to its end.
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
-    by importing them, the settings of the label engine, what it refuses of the systems, and a foundation file by its
-    checksum.
+    by importing them, the settings of the label engine, what it refuses of the systems, a foundation file by its
+    checksum, and whether the teacher is installed, starts and knows the elements.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
         problems += _told(loaded, _label(loaded, elements))
     if not problems:
         problems += _told(loaded, _ranks(loaded, elements))
+    if not problems:
+        problems += _told(loaded, find_in_teacher(loaded, structures))
     if not problems:
         problems += _unknown_to_foundation(loaded, brought)
     if problems:

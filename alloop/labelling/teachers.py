@@ -37,6 +37,8 @@ class KnownTeacher:
         Licence of code and weights.
     citation : str
         What to cite.
+    largest_number : int or None
+        Largest atomic number that it knows, where its calculator does not say which.
     """
 
     name: str
@@ -45,6 +47,7 @@ class KnownTeacher:
     make: str
     licence: str
     citation: str
+    largest_number: int | None = None
 
     @property
     def packages(self) -> Path:
@@ -71,6 +74,7 @@ TEACHERS: Mapping[str, KnownTeacher] = MappingProxyType(
                 make="chgnet",
                 licence="modified BSD",
                 citation="Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3",
+                largest_number=94,
             ),
         )
     }

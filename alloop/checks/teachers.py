@@ -1,0 +1,119 @@
+"""Check the teacher of a config: whether it is known, installed and starts, and knows the elements of the systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from alloop.checks.sanity import Finding
+from alloop.checks.structures import file_problem
+from alloop.config.label import AseLabel
+from alloop.config.loading import LoadedConfig
+from alloop.config.suggestions import hint
+from alloop.config.teacher import TeacherCalculator, TeacherConfig, TeacherFile
+from alloop.failures import OutOfTimeError, TaskFailure, first_line
+from alloop.labelling.calculator_process import known_elements
+from alloop.labelling.errors import CodeMismatchError, RanksError
+from alloop.labelling.registry import engine_of
+from alloop.labelling.teachers import TEACHERS, teacher_label
+from alloop.materials.structure import Structure, symbols_of
+
+_WITHOUT = "write `teacher: null` to start without one"
+_MODEL = ("teacher", "model")
+
+
+def find_in_teacher(loaded: LoadedConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
+    """Yield the first thing that is wrong with the teacher of a config; the teacher is started for that.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The config.
+    structures : mapping
+        The structure of every system, by its name.
+    """
+    teacher = loaded.config.teacher
+    if teacher is None:
+        return
+    problem = _absent(teacher) or _does_not_start(teacher, teacher_label(teacher))
+    if problem is not None:
+        yield problem
+        return
+    yield from _unknown_elements(teacher, structures)
+
+
+def _absent(teacher: TeacherConfig) -> Finding | None:
+    """Return what is wrong with the name, the place or the head of a teacher."""
+    model = teacher.model
+    if isinstance(model, TeacherFile):
+        what = file_problem(Path(model.path), model.path)
+        return None if what is None else ((*_MODEL, "path"), what)
+    mace = isinstance(model, str) and model not in TEACHERS
+    if teacher.head is not None and not mace:
+        return ("teacher", "head"), f"`{_words(teacher)}` is no MACE model, and only those have heads; delete this line"
+    if not isinstance(model, str):
+        return None
+    if mace:
+        return _unknown_name(model)
+    known = TEACHERS[model]
+    if not known.packages.is_dir():
+        return _MODEL, f"`{model}` is not installed here; `make {known.make}` installs it, or {_WITHOUT}"
+    return None
+
+
+def _unknown_name(name: str) -> Finding | None:
+    from alloop.potential.mace_api import mace_mp_urls
+
+    if name in mace_mp_urls:
+        return None
+    names = [*TEACHERS, *mace_mp_urls]
+    return _MODEL, f"no teacher has the name `{name}`; {hint(name, names, 'known: ' + ', '.join(names))}"
+
+
+def _does_not_start(teacher: TeacherConfig, label: AseLabel) -> Finding | None:
+    lines = engine_of(label).check(label, ())
+    if not lines:
+        return None
+    key, _, what = lines[0].removeprefix("label.").partition(": ")
+    if isinstance(teacher.model, TeacherCalculator):
+        return (*_MODEL, key), what
+    return _MODEL, _broken(teacher, what)
+
+
+def _broken(teacher: TeacherConfig, what: str) -> str:
+    known = TEACHERS.get(teacher.model) if isinstance(teacher.model, str) else None
+    if known is None:
+        return f"`{_words(teacher)}` does not start: {what}"
+    again = f"`rm -r {known.packages} && make {known.make}` installs it again"
+    return f"`{_words(teacher)}` does not start: {what.partition('; ')[0]}; {again}, or {_WITHOUT}"
+
+
+def _unknown_elements(teacher: TeacherConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
+    try:
+        known = _known(teacher)
+    except (CodeMismatchError, RanksError, OutOfTimeError, TaskFailure) as error:
+        key = ("teacher", "head") if "head" in str(error) and teacher.head else _MODEL
+        yield key, _broken(teacher, first_line(error).rpartition("cannot start on this machine: ")[2])
+        return
+    if known is None:
+        return
+    for name, structure in structures.items():
+        if strange := symbols_of(set(structure.numbers) - known):
+            what = f"`{_words(teacher)}` does not know {', '.join(strange)} of `{name}`"
+            yield _MODEL, f"{what}; choose another teacher, or {_WITHOUT}"
+
+
+def _known(teacher: TeacherConfig) -> set[int] | None:
+    """Return the atomic numbers that a teacher knows; None if nobody says."""
+    named = TEACHERS.get(teacher.model) if isinstance(teacher.model, str) else None
+    if named is not None and named.largest_number is not None:
+        return set(range(1, named.largest_number + 1))
+    label = teacher_label(teacher)
+    numbers = None if label.python is None else known_elements(label)
+    return None if numbers is None else set(numbers)
+
+
+def _words(teacher: TeacherConfig) -> str:
+    if isinstance(teacher.model, str):
+        return teacher.model
+    return teacher.model.path if isinstance(teacher.model, TeacherFile) else teacher.model.calculator
