@@ -26,6 +26,7 @@ from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile
 from alloop.journal.journal import JOURNAL_FILE, read_entries
 from alloop.labelling.registry import engine_of
+from alloop.labelling.teachers import described
 from alloop.state.fold import fold
 from alloop.status.messages import imported_text, lines
 
@@ -179,6 +180,8 @@ def _potential_words(config: CampaignConfig) -> str:
     foundation = config.potential.foundation
     origin = foundation.path if isinstance(foundation, FoundationFile) else foundation
     start = f"fine-tuned from {origin}" if origin else "from scratch"
+    if config.teacher is not None:
+        start = f"taught by {described(config.teacher)['name']}" + (f", starting at {origin}" if origin else "")
     return f"{config.potential.committee} MACE models, {start}"
 
 

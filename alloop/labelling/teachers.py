@@ -98,6 +98,17 @@ def teacher_label(teacher: TeacherConfig) -> AseLabel:
     return _label(MACE_FILE, {"name": model} | _head(teacher), sys.executable)
 
 
+def described(teacher: TeacherConfig) -> dict[str, str]:
+    """Return the name of a teacher, and its licence and what to cite where alloop knows them."""
+    model = teacher.model
+    if isinstance(model, TeacherCalculator):
+        return {"name": model.calculator}
+    if isinstance(model, TeacherFile):
+        return {"name": f"MACE model {model.sha256[:12]}"}
+    known = TEACHERS.get(model)
+    return {"name": model} if known is None else {"name": model, "licence": known.licence, "cite": known.citation}
+
+
 def _head(teacher: TeacherConfig) -> dict[str, str]:
     return {} if teacher.head is None else {"head": teacher.head}
 

@@ -12,6 +12,7 @@ from alloop.journal.journal import JournalError
 from alloop.state.records import GenerationState
 from alloop.state.state import CampaignState
 from alloop.status.summary import imported_labels, rung_rows
+from alloop.status.teacher import teacher_facts
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 PROVENANCE_FILE = "README.json"
@@ -160,6 +161,7 @@ def provenance(state: CampaignState, chosen: tuple[Chosen, ...], digests: dict[s
             "pretraining": len(state.pretraining),
         },
         "data_settings": state.config.get("data", {}),
+        "teacher": teacher_facts(state),
         "foundation_sha256": created.foundation if created else None,
         "label_settings": state.config.get("label", {}),
         "potential_settings": {name: state.config.get(name, {}) for name in ("potential", "fit")},

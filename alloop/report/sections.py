@@ -17,6 +17,7 @@ from alloop.report.figure_style import text
 from alloop.state.state import CampaignState
 from alloop.status.numbers import counted, duration, finite, many
 from alloop.status.summary import Status
+from alloop.status.teacher import teacher_facts
 from alloop.studies.study import Table
 
 HOW_ERRORS = (
@@ -193,6 +194,15 @@ def time_table(status: Status) -> str:
     return table(("Work", "Core-hours", "Core time", "Share (%)"), rows, numeric=(1, 2, 3))
 
 
+def _teacher(state: CampaignState) -> str:
+    """Return who taught the committee, under which licence and from how many frames."""
+    facts = teacher_facts(state)
+    if facts is None:
+        return text("none: a cold start")
+    code = facts.pop("code")
+    return _pairs({name: str(value) for name, value in {**facts, **code}.items()})
+
+
 def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
     """Return versions, settings, seeds, drivers and all failures."""
     created = state.created
@@ -202,7 +212,8 @@ def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
         ("Code of the labels", _pairs(state.code)),
         ("Former code of the labels", _former_code(entries)),
         ("Versions", _pairs(created.versions)),
-        ("Foundation", text(created.foundation or "none: trained from scratch")),
+        ("Foundation", text(created.foundation or "none")),
+        ("Teacher", _teacher(state)),
         ("Labels brought along", _brought(entries)),
         ("Isolated-atom energies E0 (eV)", _pairs({e: f"{v:.6f}" for e, v in sorted(state.e0s_eV.items())})),
         ("Seed", text(state.config.get("seed", ""))),
