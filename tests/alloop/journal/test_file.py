@@ -187,7 +187,7 @@ def test_a_driver_that_lost_its_lease_writes_nothing(tmp_path):
         assert [entry.event.kind for entry in journal.entries()] == ["driver_started"]
 
 
-@pytest.mark.parametrize("locks", ["lease", "flock"])
+@pytest.mark.parametrize("locks", [pytest.param("lease", marks=pytest.mark.slow), "flock"])
 def test_kill_9_in_the_middle_of_appends_loses_nothing_that_was_promised(tmp_path, locks):
     moments = random.Random(5)
     promised = seen = 0

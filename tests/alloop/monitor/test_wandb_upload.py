@@ -92,6 +92,7 @@ def test_a_killed_driver_leaves_a_run_that_the_next_one_continues_without_repeat
     assert sum("label/max_force_eV_per_A" in row for row in rows) == 60
 
 
+@pytest.mark.slow
 def test_a_dead_server_means_offline_and_the_driver_does_not_wait(campaign):
     folder, length = campaign
     with closing(socket.socket()) as unused:
@@ -140,6 +141,7 @@ def test_ctrl_c_to_the_whole_group_loses_no_row(campaign):
     assert sum("label/max_force_eV_per_A" in row for row in published(folder)) >= 25
 
 
+@pytest.mark.slow
 def test_the_reliability_plot_is_made_from_the_journal_and_one_that_cannot_be_made_costs_no_row(tmp_path):
     length = len(play(tmp_path, upto=60))
     summaries = calibrated(frames=30, probes=6), calibrated(frames=60, probes=12)

@@ -22,9 +22,10 @@ from tests.support.toys import request as explore_request
 
 CRYSTAL = Structure.from_atoms(lithium_chloride(rattle_A=0.02))
 SHAPES = {"scalars": {}, "vectors": {"max_L": 1}}
+EACH_SHAPE = ["scalars", pytest.param("vectors", marks=pytest.mark.slow)]
 
 
-@pytest.fixture(params=SHAPES)
+@pytest.fixture(params=EACH_SHAPE)
 def workspace(request, tmp_path):
     """A committee of four, of a shape."""
     workspace = Workspace(tmp_path)
@@ -52,7 +53,7 @@ def numbers(value):
 
 
 @pytest.mark.parametrize("changes", [{}, {"stress_weight": 1.0, "level_energy": True}], ids=["usual", "more"])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EACH_SHAPE)
 def test_a_fit_ends_with_the_same_weights(shape, changes, tmp_path):
     workspace = Workspace(tmp_path)
     architecture = fit_request(()).architecture | SHAPES[shape]

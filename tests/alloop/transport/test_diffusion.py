@@ -24,6 +24,7 @@ def covered(results, truths):
     return np.mean(np.abs(values[..., 0] - truths) < values[..., 1], axis=0)
 
 
+@pytest.mark.slow
 def test_error_bars_of_walkers_in_a_triclinic_cell_cover_the_truth():
     """Tracer, plane and charge: 60 to 76 % of 300 repeats."""
     within = projector((1, 0, 1), TRICLINIC_A)

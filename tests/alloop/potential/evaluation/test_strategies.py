@@ -58,6 +58,7 @@ def test_with_cuequivariance_members_say_what_they_say_without(architecture):
         torch.testing.assert_close(ours.node_energies_eV, theirs.node_energies_eV, rtol=1e-6, atol=allowed)
 
 
+@pytest.mark.slow
 def test_foundations_of_several_heads_can_be_stacked():
     models = [ready(small_foundation((3, 17), heads=("a", "Default"), seed=seed), "cpu", "float64") for seed in (0, 1)]
     around = geometry("float64")
@@ -159,6 +160,7 @@ def test_strategies_are_kept_until_weights_change():
     assert fastest_of(models) is not first
 
 
+@pytest.mark.slow
 def test_models_of_former_generations_are_let_go():
     gone = []
     for _ in range(8):

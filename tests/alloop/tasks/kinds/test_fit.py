@@ -76,6 +76,7 @@ def test_the_same_request_gives_the_same_model_bit_for_bit(workspace, labels):
     assert fit(fit_request(labels, seed=4), workspace, Machine())[0]["model_sha256"] != first["model_sha256"]
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_model_bit_for_bit(workspace, labels):
     request = fit_request(labels)
     here, _ = fit(request, workspace, Machine())
@@ -236,6 +237,7 @@ def test_fine_tuning_lowers_the_error_and_changes_only_what_it_may(workspace, la
     assert not [key for key in changed if key.startswith(stays)]
 
 
+@pytest.mark.slow
 def test_low_rank_changes_are_of_low_rank(workspace, labels):
     request = fit_request(
         labels, init=place_foundation(workspace), finetuning=FineTuning(method="lora", rank=2), learning_rate=0.02
@@ -249,6 +251,7 @@ def test_low_rank_changes_are_of_low_rank(workspace, labels):
     assert sizes[2] < 1e-4 * sizes[0]
 
 
+@pytest.mark.slow
 def test_replay_keeps_what_a_foundation_knew_and_ends_with_one_head(workspace, labels):
     init = place_foundation(workspace)
     whole = load_foundation_file(workspace.model_path(init), init.partition(":")[2])
