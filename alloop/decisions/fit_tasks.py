@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from alloop.decisions import task_requests, teaching_requests
+from alloop.decisions import fit_requests, teaching_requests
 from alloop.decisions.charter import Charter
 from alloop.decisions.refits import attempts, member_fit
 from alloop.decisions.stages import Wanted
@@ -21,7 +21,7 @@ def pretraining(state: CampaignState, charter: Charter, room: int) -> Iterator[W
     taught = charter.config.teacher is not None
     if teaching_open(state, charter) or (not taught and len(state.e0s_eV) < len(charter.elements)):
         return
-    make = teaching_requests.taught_member if taught else task_requests.pretrain
+    make = teaching_requests.taught_member if taught else fit_requests.pretrain
     for member, purpose in _pretrained_members(state, charter):
         context: dict[str, Any] = {"rung": None, "generation": None, "member": member}
         yield from _fit(state, purpose, partial(make, charter, state, member), context)
@@ -59,7 +59,7 @@ def subset_fits(state: CampaignState, charter: Charter, room: int) -> Iterator[W
 def _rung_fits(state: CampaignState, charter: Charter, rung: RungState, numbers: range) -> Iterator[Wanted]:
     for number in numbers:
         context = {"rung": rung.size, "fit": number, "generation": None, "subset": rung.kind == "random"}
-        make = partial(task_requests.rung_fit, charter, state, rung, number)
+        make = partial(fit_requests.rung_fit, charter, state, rung, number)
         yield from _fit(state, f"fit/{rung.name}/f{number}", make, context)
 
 
@@ -78,10 +78,10 @@ def _members(state: CampaignState, charter: Charter, generation: GenerationState
         if member == 0 and generation.rung is not None:
             rung = state.rungs[generation.rung]
             context = {"rung": rung.size, "fit": 0, "generation": generation.number, "member": 0}
-            yield from _fit(state, purpose, partial(task_requests.rung_fit, charter, state, rung, 0), context)
+            yield from _fit(state, purpose, partial(fit_requests.rung_fit, charter, state, rung, 0), context)
         else:
             context = {"rung": None, "generation": generation.number, "member": member}
-            make = partial(task_requests.member, charter, state, generation, member)
+            make = partial(fit_requests.member, charter, state, generation, member)
             yield from _fit(state, purpose, make, context)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 
-from alloop.decisions import task_requests, teaching_requests
+from alloop.decisions import fit_requests, task_requests, teaching_requests
 from alloop.decisions.changed_code import relabels_of
 from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import evaluations_wanted, fitted_subsets, ladder_rungs
@@ -123,7 +123,7 @@ def _taught_beginnings(state: CampaignState, charter: Charter, room: int) -> Ite
     """
     if charter.config.teacher is None or not charter.config.initial.frames or not pretraining_over(state, charter):
         return
-    leader = task_requests.pretrained(state, 0)
+    leader = fit_requests.pretrained(state, 0)
     for name in charter.systems:
         purpose, rattled = f"initial/{name}", f"initial/{name}/rattled"
         sources = taught_sources(state, name)

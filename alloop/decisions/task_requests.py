@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from alloop.decisions.charter import Charter
 from alloop.decisions.production_runs import Measurement, ProductionSegment, ProductionWalkerId, batches
-from alloop.decisions.refits import attempts
 from alloop.decisions.selection_needs import calibration_frames, probes_wanted
 from alloop.decisions.walkers import NextSegment
 from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated, repeats_for
-from alloop.state.records import AskedSelection, FrameState, GenerationState, RungState, RunState
+from alloop.state.records import AskedSelection, FrameState, GenerationState, RunState
 from alloop.state.state import AT_RANDOM, CampaignState
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
-from alloop.tasks.contract.fit import FineTuning, FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.select import SelectRequest
-
-TAUGHT_RATE = 0.25
-"""A fit at the whole rate forgets what the teacher taught."""
 
 
 def atom(charter: Charter, state: CampaignState, element: str) -> AtomRequest:
@@ -105,60 +100,6 @@ def _explore_walker(segment: NextSegment, steps: int, offers: int) -> ExploreWal
         random_steps=tuple(sorted(int(step) for step in random_steps)),
         seed=segment.seed,
     )
-
-
-def member(
-    charter: Charter, state: CampaignState, generation: GenerationState, number: int, *, attempt: int = 0
-) -> FitRequest:
-    """Return the request for one member: the leader on every label, the others on their bootstrap samples."""
-    frames, fit = generation.frames, charter.config.fit
-    weights = [1 if number == 0 else charter.bootstrap_weight(number, frame) for frame in frames]
-    train = [frame for frame, weight in zip(frames, weights, strict=True) for _ in range(weight)]
-    valid = [frame for frame, weight in zip(frames, weights, strict=True) if weight == 0]
-    before = _predecessor(charter, state, generation, number)
-    return _fit(
-        charter,
-        state,
-        train=_labels(state, train or frames),
-        valid=_labels(state, valid if train else []),
-        init=before or _origin(charter, state, number),
-        max_steps=fit.max_steps,
-        patience=fit.patience,
-        rate=fit.warm_start_rate if before else _origin_rate(charter),
-        level_energy=before is None and _levelled(charter, state, number),
-        seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
-    )
-
-
-def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
-    """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
-    return _fit(
-        charter,
-        state,
-        train=_labels(state, rung.frames),
-        valid=(),
-        init=_origin(charter, state, 0),
-        max_steps=charter.config.fit.rung_steps,
-        patience=None,
-        rate=_origin_rate(charter),
-        level_energy=_levelled(charter, state, 0),
-        seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
-    )
-
-
-def pretrain(charter: Charter, state: CampaignState, number: int, *, attempt: int = 0) -> FitRequest:
-    """Return the request for pre-training on labels of another reference: their forces only."""
-    request = _fit(
-        charter,
-        state,
-        train=tuple(state.pretraining),
-        valid=(),
-        init=_foundation(charter),
-        max_steps=charter.config.fit.max_steps,
-        patience=charter.config.fit.patience,
-        seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
-    )
-    return request.model_copy(update={"energy_weight": 0.0, "stress_weight": 0.0})
 
 
 def select(charter: Charter, state: CampaignState, asked: AskedSelection) -> SelectRequest:
@@ -296,105 +237,6 @@ def measure(charter: Charter, state: CampaignState, measurement: Measurement) ->
         density_at_K=density_K if fit == 0 else None,
         density_resolution_A=settings.density_resolution_A,
     )
-
-
-def _fit(
-    charter: Charter,
-    state: CampaignState,
-    *,
-    train: tuple[str, ...],
-    valid: tuple[str, ...],
-    init: str | None,
-    max_steps: int,
-    patience: int | None,
-    seed: int,
-    rate: float = 1.0,
-    level_energy: bool | Literal["elements"] = False,
-) -> FitRequest:
-    fit, potential = charter.config.fit, charter.config.potential
-    tuning = _finetuning(charter, state)
-    # As many frames are replayed as are fitted.
-    seen = 2 * len(train) if tuning and tuning.replay else len(train)
-    epoch = -(-seen // fit.batch_size)
-    return FitRequest(
-        train=train,
-        valid=valid,
-        init=init,
-        architecture=potential.architecture.model_dump(mode="json"),
-        e0s_eV=dict(sorted(state.e0s_eV.items())),
-        max_steps=max(max_steps, fit.epochs * epoch),
-        batch_size=fit.batch_size,
-        learning_rate=fit.learning_rate * rate,
-        energy_weight=fit.energy_weight,
-        forces_weight=fit.forces_weight,
-        stress_weight=fit.stress_weight,
-        patience=patience,
-        check_every_steps=max(fit.check_every_steps, epoch),
-        ema_decay=fit.ema_decay,
-        dtype=potential.dtype,
-        seed=seed,
-        finetuning=tuning,
-        level_energy=level_energy,
-        huber_eV_per_A=fit.huber_eV_per_A if fit.loss == "huber" else None,
-    )
-
-
-def _labels(state: CampaignState, frames: Iterable[str]) -> tuple[str, ...]:
-    return tuple(str(state.frames[frame].label) for frame in frames)
-
-
-def _finetuning(charter: Charter, state: CampaignState) -> FineTuning | None:
-    fit = charter.config.fit
-    if fit.method == "frozen":
-        return FineTuning(method="frozen", frozen=fit.frozen)
-    if fit.method == "lora":
-        return FineTuning(method="lora", rank=fit.lora_rank)
-    return FineTuning(method="multihead", replay=tuple(state.pretraining)) if fit.method == "multihead" else None
-
-
-def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
-    return charter.seed(attempts(purpose)[attempt])
-
-
-def _predecessor(charter: Charter, state: CampaignState, generation: GenerationState, number: int) -> str | None:
-    """Return the member's newest model of an earlier generation, if refits start from there.
-
-    Low-rank changes do not add up from refit to refit, and what is replayed is the foundation's: both begin there.
-    """
-    if not charter.config.fit.warm_start or charter.config.fit.method in ("lora", "multihead"):
-        return None
-    earlier = (g for g in reversed(state.generations[: generation.number]) if not g.foundation)
-    return next((g.models[number] for g in earlier if number in g.models), None)
-
-
-def _origin(charter: Charter, state: CampaignState, number: int) -> str | None:
-    """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
-    return pretrained(state, number) or _foundation(charter)
-
-
-def _origin_rate(charter: Charter) -> float:
-    """Return the learning rate of a fit without a predecessor, as a fraction of the configured one."""
-    fit, config = charter.config.fit, charter.config
-    if config.teacher is None and config.potential.foundation is None:
-        return 1.0
-    return fit.tuned_rate if fit.tuned_rate is not None else (1.0 if config.teacher is None else TAUGHT_RATE)
-
-
-def _levelled(charter: Charter, state: CampaignState, number: int) -> bool | Literal["elements"]:
-    """Return how the energies of a pre-trained member are shifted; a teacher's zero differs from element to element."""
-    if pretrained(state, number) is None:
-        return False
-    return True if charter.config.teacher is None else "elements"
-
-
-def pretrained(state: CampaignState, number: int) -> str | None:
-    """Return the pre-trained model of a member, or None."""
-    tasks = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
-    return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), None)
-
-
-def _foundation(charter: Charter) -> str | None:
-    return None if charter.foundation is None else f"foundation:{charter.foundation}"
 
 
 def _code(charter: Charter, state: CampaignState, elements: Iterable[str]) -> dict[str, str]:

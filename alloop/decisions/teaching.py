@@ -98,9 +98,26 @@ def _last_round(state: CampaignState, system: str) -> list[TaughtState]:
 
 
 def _purposes(charter: Charter, system: str, number: int) -> list[str]:
+    return [f"teach/{system}/r{number}/p{part}" for part in range(len(_shares(charter, number)))]
+
+
+def _shares(charter: Charter, number: int) -> list[int]:
+    """Return the frames of each task of a round; rattled copies, the first round's, are half as many."""
     assert charter.config.teacher is not None
-    parts = -(-charter.config.teacher.frames // FRAMES_PER_TASK)
-    return [f"teach/{system}/r{number}/p{part}" for part in range(parts)]
+    cold = number == 0 and charter.foundation is None
+    frames = charter.config.teacher.frames // (2 if cold else 1)
+    parts = -(-frames // FRAMES_PER_TASK)
+    return [len(range(part, frames, parts)) for part in range(parts)]
+
+
+def _ends(state: CampaignState, system: str, number: int, part: int) -> tuple[SegmentRef | None, ...]:
+    """Return where the walkers of the same part of the round before ended, which this round goes on from."""
+    before = (one for one in state.taught if (one.system, one.round, one.part) == (system, number - 1, part))
+    return tuple(
+        None if walker.broken or not one.keeps_cell else SegmentRef(one.key, place, "teach")
+        for one in before
+        for place, walker in enumerate(one.walkers)
+    )
 
 
 def _labelled(state: CampaignState, charter: Charter, number: int) -> bool:
@@ -111,13 +128,16 @@ def _labelled(state: CampaignState, charter: Charter, number: int) -> bool:
 
 def _frames(state: CampaignState, charter: Charter, number: int) -> Iterator[Wanted]:
     for system in charter.systems:
-        purposes = _purposes(charter, system, number)
-        for part, purpose in enumerate(purposes):
+        shares = _shares(charter, number)
+        for part, purpose in enumerate(_purposes(charter, system, number)):
             if purpose not in state.tasks:
                 strained = teaching_requests.strained(charter, part)
                 context: dict[str, Any] = {"system": system, "round": number, "part": part, "strained": strained}
                 driver = student(state, number - 1) if number else teaching_requests.foundation(charter)
-                make = partial(teaching_requests.teach, charter, state, system, driver, number, part, len(purposes))
+                ends = _ends(state, system, number, part)
+                make = partial(
+                    teaching_requests.teach, charter, state, system, driver, number, part, shares[part], ends
+                )
                 yield Wanted(purpose, "explore", make, context)
 
 

@@ -9,19 +9,31 @@ from alloop.labelling.teachers import teacher_label
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.choose import ChooseRequest
 from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.teach import TeachRequest
 
 HOTTER = 1.3
 """The hottest walkers of the student, over the hottest of the campaign: they find walls while labels are cheap."""
 STUDENT = "fit/student/"
 """Beginning of the purposes of the students' fits."""
-PER_WALKER = 4
-RATTLE_A, STRAIN = 0.3, 0.02
-EQUILIBRATION_FS, BETWEEN_FS = 300.0, 100.0
+PER_WALKER = 12
+RATTLE_A, STRAIN = 0.25, 0.02
+EQUILIBRATION_FS, BETWEEN_FS = 200.0, 50.0
+LOSS_WIDTH_eV_per_A = 0.1
+"""Beyond this deviation a force pulls no harder: walls that broken walkers leave must not rule a fit."""
+STUDENT_SHARE = 0.3
+"""Steps of a student's fit, over those of a member's: it only has to move the next round's frames."""
 
 
 def teach(
-    charter: Charter, state: CampaignState, system: str, student: str | None, number: int, part: int, parts: int
+    charter: Charter,
+    state: CampaignState,
+    system: str,
+    student: str | None,
+    number: int,
+    part: int,
+    frames: int,
+    starts: tuple[SegmentRef | None, ...] = (),
 ) -> TeachRequest:
     """Return the request for a part of a round: the teacher's labels of rattled copies, or of the student's MD.
 
@@ -37,7 +49,7 @@ def teach(
         student=student,
         teacher=label.model_dump(mode="json"),
         code=_code(state),
-        frames=len(range(part, teacher.frames, parts)),
+        frames=frames,
         rattle_A=RATTLE_A,
         strain=strain,
         temperatures_K=teacher.temperatures_K or (*explore.temperatures_K, HOTTER * hottest_K),
@@ -51,6 +63,7 @@ def teach(
         stop_temperature_factor=explore.stop_temperature_factor,
         dtype=config.potential.dtype,
         seed=charter.seed(f"teach/{system}/{number}/{part}"),
+        starts=starts,
     )
 
 
@@ -71,6 +84,7 @@ def student_fit(charter: Charter, state: CampaignState, number: int, before: str
         charter,
         train=_taught(state, number),
         init=before or foundation(charter),
+        steps=max(1, round(STUDENT_SHARE * _teacher(charter).steps)),
         seed=charter.seed(f"fit/student/{number}/{attempt}"),
     )
 
@@ -85,6 +99,7 @@ def taught_member(charter: Charter, state: CampaignState, member: int, *, attemp
         charter,
         train=sample or frames,
         init=(student(state, last - 1) if last else None) or foundation(charter),
+        steps=_teacher(charter).steps,
         seed=charter.seed(f"fit/pretrain/m{member}/{attempt}"),
     )
 
@@ -107,7 +122,7 @@ def foundation(charter: Charter) -> str | None:
     return None if charter.foundation is None else f"foundation:{charter.foundation}"
 
 
-def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, seed: int) -> FitRequest:
+def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, steps: int, seed: int) -> FitRequest:
     """Return a fit to frames of the teacher.
 
     Its energies count from a zero of their own, so isolated-atom energies are 0 here: a fit to labels sets those of the
@@ -120,25 +135,30 @@ def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, s
         init=init,
         architecture=potential.architecture.model_dump(mode="json"),
         e0s_eV=dict.fromkeys(sorted(charter.elements), 0.0),
-        max_steps=teacher.steps,
+        max_steps=steps,
         batch_size=fit.batch_size,
         learning_rate=teacher.learning_rate,
         energy_weight=fit.energy_weight,
         forces_weight=fit.forces_weight,
         stress_weight=fit.stress_weight,
         patience=None,
-        check_every_steps=max(fit.check_every_steps, teacher.steps // 10),
+        check_every_steps=max(fit.check_every_steps, steps // 10),
         ema_decay=fit.ema_decay,
         dtype=potential.dtype,
         seed=seed,
+        huber_eV_per_A=LOSS_WIDTH_eV_per_A,
     )
 
 
 def _taught(state: CampaignState, number: int) -> tuple[str, ...]:
-    """Return references to the teacher's frames of a round and those before."""
-    rounds = sorted(
-        (one for one in state.taught if one.round <= number), key=lambda one: (one.round, one.system, one.part)
-    )
+    """Return references to the teacher's frames of a round and those before.
+
+    Rattled copies only teach the first student to stand: beside frames of MD they make every fit worse.
+    """
+    past = [one for one in state.taught if one.round <= number]
+    moved = {one.system for one in past if one.walkers}
+    kept = (one for one in past if one.walkers or one.system not in moved)
+    rounds = sorted(kept, key=lambda one: (one.round, one.system, one.part))
     return tuple(f"teach/{one.key}#{index}" for one in rounds for index in range(one.frames))
 
 

@@ -8,6 +8,7 @@ from alloop.materials.structure import Structure
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Record, Snapshot
+from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.request import Request
 
 
@@ -34,6 +35,8 @@ class TeachRequest(Request):
         Temperatures of the MD, of equally many walkers each.
     per_walker : int
         Frames of one walker, `every_steps` steps apart, the first after `equilibration_steps`.
+    starts : tuple of SegmentRef or None
+        The walker of an earlier round that each walker continues; None, or fewer, for the structure of the request.
     """
 
     kind: ClassVar[str] = "teach"
@@ -58,6 +61,7 @@ class TeachRequest(Request):
     stop_temperature_factor: float
     dtype: Literal["float32", "float64"]
     seed: int
+    starts: tuple[SegmentRef | None, ...] = ()
 
 
 class TaughtWalker(Record):
@@ -118,5 +122,6 @@ TEACH = TaskKind(
     simulated="alloop.simulation.teaching:teach",
     work="teaching",
     models=lambda request: (request.student,),
+    inputs=lambda request: dict.fromkeys(start.result for start in request.starts if start is not None),
     words=_words,
 )

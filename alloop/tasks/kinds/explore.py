@@ -42,12 +42,12 @@ def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> 
         ExploreSummary and OffersData as JSON.
     """
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
-    snapshots = [_last_good(walker.start, workspace) for walker in request.walkers]
+    snapshots = [snapshot_of(walker.start, workspace) for walker in request.walkers]
     summary, data = Exploration(request, committee, snapshots).run()
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def _last_good(start: SegmentRef | None, workspace: Workspace) -> Snapshot | None:
+def snapshot_of(start: SegmentRef | None, workspace: Workspace) -> Snapshot | None:
     """Return the state from which a walker continues."""
     if start is None:
         return None
@@ -80,7 +80,7 @@ class Exploration:
         self._restart_seeds = [restart for _, _, restart in seeds]
         atoms = request.structure.to_atoms()
         self._starts = [
-            _continued(snapshot) if snapshot else fresh(atoms, walker.temperature_K, momenta)
+            continued(snapshot) if snapshot else fresh(atoms, walker.temperature_K, momenta)
             for walker, snapshot, (momenta, _, _) in zip(request.walkers, snapshots, seeds, strict=True)
         ]
 
@@ -157,7 +157,8 @@ class Exploration:
         return Doubt(largest, float(np.max(expected)))
 
 
-def _continued(snapshot: Snapshot) -> MDState:
+def continued(snapshot: Snapshot) -> MDState:
+    """Return the state from which a walker goes on."""
     atoms = snapshot.structure.to_atoms()
     atoms.set_momenta(np.array(snapshot.momenta, dtype=float))
     return MDState.of(atoms)

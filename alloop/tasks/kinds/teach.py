@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ from alloop.config.label import LabelCommon
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.state import MDState, fresh_state
-from alloop.failures import TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure
+from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.singlepoint import SinglePoint
 from alloop.materials.contacts import is_finite, min_contact
@@ -22,11 +23,14 @@ from alloop.potential.committee import Committee
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Answer, Snapshot
 from alloop.tasks.contract.teach import TaughtWalker, TeachData, TeachRequest, TeachSummary
+from alloop.tasks.kinds.explore import continued, snapshot_of
 from alloop.tasks.kinds.label import check_answer, scratch
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import Workspace
 
+LIMIT_S = 300.0
+"""A teacher that needs longer for one frame hangs: it answers in a fraction of a second, after seconds to start."""
 AMPLITUDES = 4
 """Rattled copies have the largest displacement over 1, 2, 3 and 4, equally many each."""
 
@@ -79,8 +83,11 @@ def teach(request: TeachRequest, workspace: Workspace, machine: Machine) -> Answ
     committee = None
     if request.student is not None:
         committee = load_committee(workspace, (request.student,), machine.device, request.dtype)
-    motion = Motion(tuple(_copies(request))) if committee is None else _moved(request, committee)
-    labels, labelled = _labelled(request, motion.frames, workspace, machine)
+    if committee is None:
+        motion = Motion(tuple(_copies(request)))
+    else:
+        motion = _moved(request, committee, [snapshot_of(start, workspace) for start in request.starts])
+    labels, labelled = _labelled(request, motion.frames, workspace)
     forces = [np.abs(label.forces_eV_per_A).max() for label in labels]
     summary = TeachSummary(
         frames=len(labels),
@@ -110,12 +117,12 @@ def _copies(request: TeachRequest) -> Iterator[Frame]:
             yield from (Frame(copy) for copy in copies)
 
 
-def _moved(request: TeachRequest, committee: Committee) -> Motion:
+def _moved(request: TeachRequest, committee: Committee, starts: Sequence[Snapshot | None]) -> Motion:
     """Move walkers under the student, and take frames of each until it ends or breaks."""
     rng = np.random.default_rng(request.seed)
     structure = _strained(request.structure, request.strain, rng)
     temperatures_K = _temperatures(request)
-    explorers = _explorers(request, structure, committee, temperatures_K, rng)
+    explorers = _explorers(request, structure, committee, temperatures_K, starts, rng)
     frames: list[Frame] = []
     broken: set[int] = set()
     for step in _sampled_steps(request):
@@ -148,12 +155,17 @@ def _explorers(
     structure: Structure,
     committee: Committee,
     temperatures_K: list[float],
+    starts: Sequence[Snapshot | None],
     rng: np.random.Generator,
 ) -> ExplorerBatch:
     atoms = structure.to_atoms()
+    known = [*starts, *[None] * len(temperatures_K)]
     factor = request.stop_temperature_factor
     return ExplorerBatch(
-        [fresh_state(atoms, temperature_K, rng) for temperature_K in temperatures_K],
+        [
+            fresh_state(atoms, temperature_K, rng) if start is None else continued(start)
+            for temperature_K, start in zip(temperatures_K, known, strict=False)
+        ],
         committee.field(atoms),
         temperatures_K=temperatures_K,
         limits_K=[temperature_limit(temperature_K, factor, len(atoms)) for temperature_K in temperatures_K],
@@ -190,7 +202,7 @@ def _strained(structure: Structure, strain: float, rng: np.random.Generator) -> 
 
 
 def _labelled(
-    request: TeachRequest, frames: Iterable[Frame], workspace: Workspace, machine: Machine
+    request: TeachRequest, frames: Iterable[Frame], workspace: Workspace
 ) -> tuple[list[LabelData], list[Frame]]:
     """Return the labels of the frames that the teacher can label, and these frames.
 
@@ -200,15 +212,17 @@ def _labelled(
         ``teacher``, if it labels less than half of them.
     """
     settings, labels, labelled, refusals = label_settings(request.teacher), [], [], []
-    engine = engine_of(settings)
+    engine, launch = engine_of(settings), _launch(settings)
     refusing: tuple[type[Exception], ...] = (TaskFailure, *engine.answers)
     with scratch(engine, workspace, request.kind, request.key()) as folder:
         for frame in frames:
             atoms = frame.structure.to_atoms()
             try:
                 _check(frame.structure, settings)
-                point = engine.single_point(atoms, settings, request.code, folder, machine.launch())
+                point = engine.single_point(atoms, settings, request.code, folder, launch)
                 check_answer(point, settings)
+            except OutOfTimeError as error:
+                raise TaskFailure("teacher", f"the teacher gives no answer: {error}") from error
             except refusing as error:
                 refusals.append(str(error))
                 continue
@@ -218,6 +232,11 @@ def _labelled(
             what = f"the teacher labels {len(labels)} of {len(labels) + len(refusals)} frames"
             raise TaskFailure("teacher", f"{what}; the last one without: {refusals[-1]}")
     return labels, labelled
+
+
+def _launch(settings: LabelCommon) -> Launch | None:
+    """Return the time limit of an answer, where the teacher is a process of its own that can be ended."""
+    return Launch(limit_s=LIMIT_S) if getattr(settings, "python", None) is not None else None
 
 
 def _check(structure: Structure, settings: LabelCommon) -> None:

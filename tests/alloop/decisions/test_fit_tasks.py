@@ -1,6 +1,6 @@
 """Which fits a campaign wants: pre-training, members of committees, fits of rungs."""
 
-from alloop.decisions import task_requests
+from alloop.decisions import fit_requests
 from alloop.journal.events import LabelsImported
 from tests.support.histories import History
 from tests.support.plans import contexts, purposes, wanted
@@ -70,8 +70,8 @@ def test_every_fit_builds_the_request_of_its_own_member_rung_and_attempt():
     history.do("fit/g0/m2", {"rung": None, "generation": 0, "member": 2}, reason="diverged")
     (generation,), rung = state.generations, state.rungs[6]
     assert {task.purpose: task.build() for task in wanted(history, "fit")} == {
-        "fit/r6/f0": task_requests.rung_fit(charter, state, rung, 0),
-        "fit/g0/m1": task_requests.member(charter, state, generation, 1),
-        "fit/g0/m2/again1": task_requests.member(charter, state, generation, 2, attempt=1),
-        "fit/r6/f1": task_requests.rung_fit(charter, state, rung, 1),
+        "fit/r6/f0": fit_requests.rung_fit(charter, state, rung, 0),
+        "fit/g0/m1": fit_requests.member(charter, state, generation, 1),
+        "fit/g0/m2/again1": fit_requests.member(charter, state, generation, 2, attempt=1),
+        "fit/r6/f1": fit_requests.rung_fit(charter, state, rung, 1),
     }

@@ -27,8 +27,9 @@ def answer(history: History, number: int, part: int, frames: int = 30, *, broken
 
 
 def one_round(history: History, number: int) -> History:
-    """Let the teacher label a whole round."""
-    return answer(answer(history, number, 0), number, 1)
+    """Let the teacher label a whole round: one task of rattled copies, two of frames of MD."""
+    first = answer(history, number, 0)
+    return answer(first, number, 1) if number else first
 
 
 def pretrained(history: History) -> History:
@@ -39,21 +40,22 @@ def pretrained(history: History) -> History:
 
 
 def test_a_round_is_shared_out_over_tasks_and_none_of_them_waits_for_the_isolated_atoms():
-    assert purposes(taught(), "teach") == ["teach/A/r0/p0", "teach/A/r0/p1"]
-    requests = [task.build() for task in wanted(taught(), "teach")]
+    history = taught(frames=120)
+    assert purposes(history, "teach") == ["teach/A/r0/p0", "teach/A/r0/p1"]
+    requests = [task.build() for task in wanted(history, "teach")]
     assert [request.frames for request in requests] == [30, 30]  # type: ignore[attr-defined]
     assert [request.student for request in requests] == [None, None]  # type: ignore[attr-defined]
     assert requests[0].key() != requests[1].key()
 
 
 def test_a_student_is_fitted_to_a_whole_round_and_moves_the_frames_of_the_next():
-    history = answer(taught(), 0, 0)
+    history = taught()
     assert purposes(history, "fit") == []
-    answer(history, 0, 1)
+    answer(history, 0, 0)
     (fit,) = wanted(history, "fit")
     assert fit.purpose == "fit/student/r0"
     request: Any = fit.build()
-    assert len(set(request.train)) == 60
+    assert len(set(request.train)) == 30
     assert set(request.e0s_eV.values()) == {0.0}
     history.do("fit/student/r0", FIT)
     (first, _) = wanted(history, "teach")
@@ -68,7 +70,7 @@ def test_members_are_pre_trained_after_the_last_round_each_on_a_sample_of_its_ow
     fits = wanted(history, "fit")
     assert [fit.purpose for fit in fits] == ["fit/pretrain/m0", "fit/pretrain/m1", "fit/pretrain/m2"]
     leader, first, second = (fit.build() for fit in fits)
-    assert len(leader.train) == len(set(leader.train)) == 120  # type: ignore[attr-defined]
+    assert len(leader.train) == len(set(leader.train)) == 60, "rattled copies taught the student only"  # type: ignore[attr-defined]
     assert set(first.train) != set(second.train)  # type: ignore[attr-defined]
     assert {fit.init for fit in (leader, first)} == {f"fit:{history.state.tasks['fit/student/r0'].key}"}  # type: ignore[attr-defined]
 
@@ -121,9 +123,8 @@ def test_a_campaign_without_a_teacher_begins_cold():
 
 def test_a_teacher_that_labels_nothing_stops_the_campaign_with_its_words_and_the_way_out():
     history = taught()
-    for part in (0, 1):
-        context = {"system": "A", "round": 0, "part": part, "strained": False}
-        history.do(f"teach/A/r0/p{part}", context, reason="teacher", detail="the forces are NaN")
+    context = {"system": "A", "round": 0, "part": 0, "strained": False}
+    history.do("teach/A/r0/p0", context, reason="teacher", detail="the forces are NaN")
     (event,) = decide(history.state, history.charter, idle=False)
     assert isinstance(event, VerdictReached)
     assert event.verdict == "stopped"
@@ -132,7 +133,7 @@ def test_a_teacher_that_labels_nothing_stops_the_campaign_with_its_words_and_the
 
 
 def test_one_part_that_fails_stops_nothing():
-    history = answer(taught(), 0, 0)
+    history = answer(taught(frames=120), 0, 0)
     history.do("teach/A/r0/p1", {"system": "A", "round": 0, "part": 1, "strained": False}, reason="lost")
     assert purposes(history, "fit") == ["fit/student/r0"]
 
@@ -152,3 +153,11 @@ def test_where_no_leader_could_be_taught_the_campaign_begins_cold():
             history.do(f"fit/pretrain/m{member}{again}", {**FIT, "member": member}, reason="diverged")
     (beginning,) = wanted(history, "initial")
     assert beginning.build().kind == "initial"
+
+
+def test_walkers_of_a_round_go_on_where_those_of_the_round_before_ended():
+    history = one_round(one_round(taught(rounds=3), 0).do("fit/student/r0", FIT), 1).do("fit/student/r1", FIT)
+    requests: list[Any] = [task.build() for task in wanted(history, "teach")]
+    keys = [history.state.tasks[f"teach/A/r1/p{part}"].key for part in (0, 1)]
+    for request, key in zip(requests, keys, strict=True):
+        assert [str(start) for start in request.starts] == [f"teach/{key}#{place}" for place in range(6)]

@@ -15,6 +15,7 @@ from alloop.materials.structure import Structure
 from alloop.tasks.contract.choose import CHOOSE, ChooseRequest
 from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.teach import TEACH, TeachData, TeachRequest, TeachSummary
 from alloop.tasks.kinds.choose import choose, farthest_points
 from alloop.tasks.kinds.fit import fit, read_frames
@@ -196,3 +197,18 @@ def test_without_a_whole_walker_there_is_nothing_to_choose(tmp_path):
     )
     with pytest.raises(TaskFailure, match="no walker"):
         choose(chosen, workspace, Machine())
+
+
+def test_walkers_go_on_where_those_of_an_earlier_round_ended(tmp_path):
+    workspace = Workspace(tmp_path)
+    first = asked(student=with_student(workspace))
+    _, before = answered(first, workspace)
+    starts = tuple(
+        None if stand is None else SegmentRef(first.key(), i, "teach") for i, stand in enumerate(before.last_good)
+    )
+    soon = asked(student="fit:student", starts=starts, equilibration_steps=1, every_steps=1)
+    _, after = answered(soon, workspace)
+    place = next(i for i, stand in enumerate(before.last_good) if stand is not None)
+    stood = before.last_good[place].structure.to_atoms().positions
+    moved = after.labels[place].structure.to_atoms().positions
+    assert 0 < np.abs(moved - stood).max() < 0.1

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from alloop.decisions.task_requests import member, pretrain, rung_fit
+from alloop.decisions.fit_requests import member, pretrain, rung_fit
 from alloop.journal.events import LabelsImported
 from tests.support.histories import FOUNDATION, History
 
