@@ -93,6 +93,20 @@ def run_campaign(
     loaded = load_config(path)
     asked = None if found is None else prepared(loaded, found, dft)
     root = campaign_folder(loaded.config.name, folder)
+    return run_loaded(loaded, root, console, plain=plain, accept_policy=accept_policy, goal=goal, study=asked)
+
+
+def run_loaded(
+    loaded: LoadedConfig,
+    root: Path,
+    console: Console,
+    *,
+    plain: bool = False,
+    accept_policy: bool = False,
+    goal: Goal = "verdict",
+    study: Study | None = None,
+) -> int:
+    """Run the campaign of a loaded config in a folder, as `run_campaign` does."""
     refuse_unusable_path(root)
     check_goal(loaded, root, goal)
     imports = checked(loaded, root)
@@ -110,7 +124,7 @@ def run_campaign(
             console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
             _tell(console, state, changes)
         try:
-            return _drive(journal, state, loaded.config, workspace, console, plain, goal, asked)
+            return _drive(journal, state, loaded.config, workspace, console, plain, goal, study)
         except CodeRefusedError as error:
             code = changed(state.code, error.refusal.code)
             mend = f"install the former code again, or {way_on(loaded, state, root, error.refusal.code)}"
