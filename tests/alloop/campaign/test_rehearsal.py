@@ -1,0 +1,74 @@
+import pytest
+
+from alloop.campaign.rehearsal import meaning, rehearsal_name, rehearsed
+from alloop.checks.sanity import find
+from alloop.config.label import same_science
+from tests.support.small import SMALL, config
+
+TEACHER = {"teacher": "sevennet-l3i5"}
+CLUSTER = {
+    "executors": {
+        "dft": {"kind": "slurm", "ranks_per_label": 16, "mpi_command": "srun -n {ranks}"},
+        "ml": {"kind": "local", "workers": 4},
+    },
+    "label": "dft",
+    "explore": "ml",
+    "fit": "ml",
+    "measure": "ml",
+}
+
+
+def test_the_teacher_answers_the_labels_behind_the_gates_of_the_campaign_and_nothing_else_changes():
+    label = {"engine": "gpaw", "min_contact": 0.65, "max_force_eV_per_A": 20.0}
+    campaign = config(**TEACHER, label=label)
+    one = rehearsed(campaign, "chgnet")
+    assert (one.name, one.teacher.model, one.label.engine) == ("loop.rehearsal", "chgnet", "ase")
+    assert one.label.calculator.startswith("sevenn.")
+    assert (one.label.min_contact, one.label.max_force_eV_per_A) == (0.65, 20.0)
+    assert not same_science(one.label, campaign.label)
+    changed = {"name", "label", "teacher"}
+    assert one.model_dump(exclude=changed) == campaign.model_dump(exclude=changed)
+
+
+@pytest.mark.parametrize(
+    ("word", "model"), [("none", None), ("same", "sevennet-l3i5"), ("medium-mpa-0", "medium-mpa-0")]
+)
+def test_who_teaches_a_rehearsal(word, model):
+    campaign = config(teacher={"model": "sevennet-l3i5", "frames": 32})
+    teacher = rehearsed(campaign, word).teacher
+    assert (teacher and teacher.model) == model
+    assert teacher is None or teacher.frames == 32
+
+
+def test_a_rehearsal_says_which_way_its_numbers_err():
+    teacher = config(**TEACHER).teacher
+    assert "least" in meaning(teacher, "same") == meaning(teacher, "sevennet-l3i5")
+    assert "cold" in meaning(teacher, "none")
+    assert "chgnet" in meaning(teacher, "chgnet")
+    assert "gap" in meaning(teacher, "chgnet")
+
+
+def test_no_dft_node_and_no_ranks_are_asked_for():
+    execution = rehearsed(config(**TEACHER, execution=CLUSTER), "none").execution
+    assert execution.label == "ml"
+    assert list(execution.executors) == ["ml"]
+    shared = {"executors": {"local": {"kind": "local", "workers": 2, "ranks_per_label": 2, "mpi_python": "/p"}}}
+    one = rehearsed(config(**TEACHER, execution=shared), "none")
+    assert one.execution.executors["local"].ranks_per_label == 1
+    assert list(find(one)) == []
+
+
+def test_labels_of_dft_that_the_campaign_brings_are_not_taken_for_the_teachers():
+    data = {"initial": ["dft.extxyz"], "reference": "same"}
+    one = rehearsed(config(**TEACHER, data=data, budget={"labels": 20}), "none")
+    assert one.data.reference == "other"
+    assert one.budget.labels is None
+
+
+def test_further_rehearsals_have_seeds_and_names_of_their_own():
+    campaign = config(**TEACHER)
+    assert [(one.seed, one.name) for one in (rehearsed(campaign, "none", number) for number in (1, 2))] == [
+        (SMALL["seed"], "loop.rehearsal"),
+        (SMALL["seed"] + 1, "loop.rehearsal.2"),
+    ]
+    assert len(rehearsal_name("x" * 80, 12)) == 80
