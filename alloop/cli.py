@@ -87,6 +87,26 @@ def run(
 
 
 @app.command()
+def rehearse(
+    config: Config,
+    folder: Folder = None,
+    taught_by: Annotated[
+        str | None, typer.Option(help="Who teaches it: a teacher, `same` or `none`; default: another one installed.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=99, help="Rehearsals, each with a seed and folder of its own.")] = 1,
+    label_s: Annotated[
+        float | None, typer.Option(min=1e-3, help="Seconds of one label on one core; default: time one per system.")
+    ] = None,
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
+) -> None:
+    """Run the campaign with its teacher as label engine, beside the real one, and say what that one would take."""
+    from alloop.commands.rehearse import run_rehearsal
+
+    asked = partial(run_rehearsal, config, folder, taught_by=taught_by, seeds=seeds, label_s=label_s)
+    _driven(partial(_on_terminal, asked, plain))
+
+
+@app.command()
 def measure(
     config: Config,
     folder: Folder = None,
@@ -135,16 +155,20 @@ def _run(
     study: str | None = None,
     dft: int | None = None,
 ) -> int:
-    from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.commands.run import run_campaign
+
+    asked = partial(run_campaign, config, folder, accept_policy=accept_policy, goal=goal, study=study, dft=dft)
+    return _on_terminal(asked, plain)
+
+
+def _on_terminal(drive: Callable[..., int], plain: bool) -> int:
+    """Drive a campaign that prints on this terminal; a driver that must restart does so in place."""
+    from alloop.commands.restart import RestartWanted, restart_in_place
     from alloop.monitor.terminal import Terminal
 
     console = Terminal()
     try:
-        lines = plain or not console.is_terminal
-        return run_campaign(
-            config, folder, console, plain=lines, accept_policy=accept_policy, goal=goal, study=study, dft=dft
-        )
+        return drive(console, plain=plain or not console.is_terminal)
     except RestartWanted as wanted:
         restart_in_place(wanted)
 
