@@ -51,7 +51,7 @@ class TeacherConfig(Section):
         3,
         description="Times that frames are labelled by the teacher and fitted: rattled copies, then the student's MD.",
     )
-    frames: Annotated[int, Field(ge=8)] = Field(96, description="Frames per system and round.")
+    frames: Annotated[int, Field(ge=8)] = Field(144, description="Frames per system and round.")
     temperatures_K: tuple[Positive, ...] | None = Field(
         None, description="Temperatures of the student's MD; None: those of `explore`, and 1.3 times the hottest."
     )

@@ -19,7 +19,7 @@ from alloop.state.records import TaskState, TaughtState
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.references import SegmentRef
 
-FRAMES_PER_TASK = 48
+FRAMES_PER_TASK = 72
 
 
 def teaching(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:

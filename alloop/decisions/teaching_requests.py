@@ -18,7 +18,7 @@ STUDENT = "fit/student/"
 """Beginning of the purposes of the students' fits."""
 PER_WALKER = 12
 RATTLE_A, STRAIN = 0.25, 0.02
-EQUILIBRATION_FS, BETWEEN_FS = 200.0, 50.0
+EQUILIBRATION_FS, BETWEEN_FS = 200.0, 100.0
 LOSS_WIDTH_eV_per_A = 0.1
 """Beyond this deviation a force pulls no harder: walls that broken walkers leave must not rule a fit."""
 STUDENT_SHARE = 0.3

@@ -15,8 +15,9 @@ from alloop.config.teacher import TeacherCalculator, TeacherConfig, TeacherFile
 MIN_CONTACT = 0.5
 """Shortest contact (sums of covalent radii) that a teacher labels: closer than the gate of DFT, since broken frames
 teach the repulsion at short distance."""
-MAX_FORCE_eV_per_A = 50.0
-"""Largest force component of a teacher's label: beyond it the frame lies outside of what universal potentials know."""
+MAX_FORCE_eV_per_A = 15.0
+"""Largest force component of a teacher's label: beyond it a frame is debris of a walker that broke, which universal
+potentials do not know and which makes fits worse."""
 
 
 @dataclass(frozen=True)
