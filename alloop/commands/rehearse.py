@@ -81,7 +81,11 @@ def run_rehearsal(
         codes.append(run_loaded(one, root, console, plain=plain))
         if codes[-1] in UNFINISHED:
             return codes[-1]
-    _conclude(loaded, told, [root for _, root in places], label_s, console)
+    try:
+        _conclude(loaded, told, [root for _, root in places], label_s, console)
+    except KeyboardInterrupt:
+        console.print("Stopped while a label was timed; run the same command again, or give its time with --label-s.")
+        return exit_codes.INTERRUPTED
     return max(codes)
 
 

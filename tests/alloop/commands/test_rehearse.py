@@ -106,6 +106,16 @@ def test_a_rehearsal_that_gave_up_does_not_hide_behind_a_good_one(config, runs):
     assert called(config, seeds=2)[0] == exit_codes.STOPPED
 
 
+def test_stopped_while_a_label_is_timed_it_says_so(config, runs, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rehearse, "_conclude", stop)
+    code, output = called(config)
+    assert code == exit_codes.INTERRUPTED
+    assert "--label-s" in output
+
+
 @pytest.mark.slow
 class TestRehearsed:
     @pytest.fixture(scope="class")
@@ -171,7 +181,7 @@ class TestRehearsed:
 
     def test_the_campaign_itself_is_not_continued_in_its_folder(self, done, config):
         folder = config.parent / "runs/tiny.rehearsal"
-        with pytest.raises(ConfigError, match="this would change the science of campaign `tiny.rehearsal`: .*label"):
+        with pytest.raises(ConfigError, match=r"this would change the science of campaign `tiny.rehearsal`: .*label"):
             run_campaign(config, folder, Console(file=io.StringIO()), plain=True)
 
     def test_no_label_of_it_is_ever_a_label_of_the_campaign(self, done, config, tmp_path):

@@ -80,3 +80,17 @@ def test_several_seeds_are_told_as_ranges(rehearsal):
     assert "31 to 44 meV/Å in 2 rehearsals" in text
     assert "converged at rung 24, with 10 to 12 bought" in text
     assert "converged in 1 of 2 rehearsals" in told(low, replace(high, converged_at=None), label_s=None)
+
+
+def test_production_is_as_long_as_the_error_bars_needed_and_the_temperatures_that_counted_are_told(tmp_path):
+    measure = {"mobile": "Na", "temperatures_K": [600, 800, 1000], "production_ps": 4, "max_ps": 16, "segment_ps": 2}
+    ladder = {"rungs": [6, 12], "fits": 2, "tolerance_energy": 50.0, "tolerance_forces": 50.0}
+    campaign, _ = finished(tmp_path, measure={**measure, "repeat": [1, 1, 1]}, ladder=ladder)
+    rehearsal = read_rehearsal(campaign.state)
+    longest = {event.size: event.production_ps for event in campaign.state.judged}
+    assert rehearsal.production_ps[12] == longest[12] > 4
+    assert [(used.system, used.used_K) for used in rehearsal.temperatures] == [("A", (600, 800, 1000))]
+    text = told(rehearsal, label_s=None)
+    assert f"rung 12: {longest[12]:g} ps" in text
+    assert "A: 600, 800, 1000 K count in all fits" in text
+    assert "Ea 0." in text
