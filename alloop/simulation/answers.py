@@ -17,6 +17,7 @@ from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LABEL, AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest
+from alloop.tasks.contract.pairs import PairsRequest
 from alloop.tasks.contract.produce import ProduceRequest, trajectory_file
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.relabel import RelabelRequest
@@ -192,6 +193,12 @@ def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
             }
         )
     return {"walkers": walkers}, {"points": [None for _ in walkers]}
+
+
+def pairs(request: PairsRequest, workspace: Workspace) -> Answer:
+    """Answer with a liquid without structure of one element."""
+    curve = {"x": [1.0, 2.0, 3.0], "y": [0.0, 1.0, 1.0]}
+    return {"snapshots": 10, "shortest_A": {"Li-Li": 2.0}}, {"g_r": {"Li-Li": curve}}
 
 
 def measure(request: MeasureRequest, workspace: Workspace) -> Answer:

@@ -18,6 +18,7 @@ from alloop.tasks.contract.initial import INITIAL
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.label import ATOM, LABEL
 from alloop.tasks.contract.measure import MEASURE
+from alloop.tasks.contract.pairs import PAIRS
 from alloop.tasks.contract.produce import PRODUCE
 from alloop.tasks.contract.relabel import RELABEL
 from alloop.tasks.contract.relax import RELAX, RELAX_BY_LABELS
@@ -41,6 +42,7 @@ _ALL: tuple[TaskKind[Any, Any], ...] = (
     CALIBRATE,
     RELAX,
     RELAX_BY_LABELS,
+    PAIRS,
 )
 KINDS = {kind.name: kind for kind in _ALL}
 """Every kind of task, by its name."""

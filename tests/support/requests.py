@@ -11,6 +11,7 @@ from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import AtomRequest, LabelData, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
+from alloop.tasks.contract.pairs import PairsRequest
 from alloop.tasks.contract.produce import ProduceRequest, ProductionWalker
 from alloop.tasks.contract.records import Offer, OffersData, OffersSummary, Result
 from alloop.tasks.contract.references import OfferRef, SegmentRef
@@ -173,6 +174,10 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
     "relax": (
         RelaxRequest(model="fit:m0", dtype="float64", **RELAXATION),
         {"fit/m0"},
+    ),
+    "pairs": (
+        PairsRequest(segments=("p0", "p1"), walker=0, reach_A=8.0, bin_A=0.05, snapshots=10),
+        {"produce/p0", "produce/p1"},
     ),
     "relaxbylabels": (RelaxByLabelsRequest(**RELAXATION, **CODE), set()),
 }
