@@ -47,6 +47,7 @@ class Stage:
         return tuple(dict.fromkeys(kind.slot_kind for kind in self.kinds))
 
     def runs(self, state: CampaignState) -> bool:
-        """Return whether a task of this stage is running."""
+        """Return whether a task of this stage is running; what a killed study left behind belongs to none."""
         names = {kind.name for kind in self.kinds}
-        return any(task.task in names and self.owns(task) for task in state.running.values())
+        running = (task for task in state.running.values() if not task.of_study)
+        return any(task.task in names and self.owns(task) for task in running)

@@ -64,7 +64,8 @@ def _reliability(entry: Entry, state: CampaignState) -> CalibrateSummary | None:
     if not isinstance(event, TaskFinished) or event.status != "ok":
         return None
     task = state.tasks[event.purpose]
-    return state.calibrations[int(task.context["generation"])] if task.task == "calibrate" else None
+    calibrated = task.task == "calibrate" and not task.of_study
+    return state.calibrations[int(task.context["generation"])] if calibrated else None
 
 
 def rows(entry: Entry, state: CampaignState) -> Row | None:
@@ -88,7 +89,7 @@ def _task_row(event: TaskFinished, state: CampaignState) -> dict[str, Any] | Non
     task = state.tasks[event.purpose]
     if event.status == "failed":
         return _counts(state)
-    make = _TASK_ROWS.get(task.task)
+    make = None if task.of_study else _TASK_ROWS.get(task.task)
     return make(task, event.summary, state) if make is not None else None
 
 

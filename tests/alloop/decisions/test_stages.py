@@ -29,3 +29,9 @@ def test_a_stage_that_shares_its_kind_with_another_runs_only_with_tasks_of_its_o
     assert (training.runs(history.state), heldout.runs(history.state)) == (False, True)
     history.explore(WALKERS[0])
     assert (training.runs(history.state), heldout.runs(history.state)) == (True, True)
+
+
+def test_what_a_killed_study_left_behind_is_of_no_stage():
+    history = History().begin("atom/Na", {"element": "Na", "study": "relax"})
+    assert history.state.running
+    assert not Stage(nothing, (ATOM,)).runs(history.state)

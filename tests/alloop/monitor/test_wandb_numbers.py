@@ -19,6 +19,7 @@ from alloop.monitor.wandb_numbers import Publication, publication, rows
 from alloop.state.fold import apply, fold
 from alloop.state.state import CampaignState
 from tests.support.calibrations import after, calibrated
+from tests.support.histories import History
 from tests.support.journals import play, variant
 
 
@@ -82,6 +83,13 @@ def test_leader_and_members_are_told_apart(campaign):
     assert [row["labels"] for row in leaders] == [8, 12, 14, 20, 24, 26, 32, 38, 44, 48]
     assert len(others) == 10 * 2 + 3
     assert {row.get("fit/rung") for row in others} == {None, 12, 24, 48}
+
+
+def test_a_fit_of_a_study_is_no_fit_of_the_campaign():
+    history = History().atoms().labelled(6).fitted(rung=6)
+    assert rows(history.entries[-1], history.state) is not None
+    history.do("fit/study", {"study": "scratch"})
+    assert rows(history.entries[-1], history.state) is None
 
 
 def test_time_alone_is_not_published(campaign):
