@@ -19,6 +19,7 @@ from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
 from alloop.state.state import CampaignState
+from alloop.studies.study import plots
 from alloop.tasks.workspace import Workspace
 from alloop.transport.density_files import write_density_files
 
@@ -40,7 +41,7 @@ def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, 
         export_models(workspace, state, export, committee=False)
     if not _is_current(report, state):
         transport = transport_data(state, workspace)
-        build_report(state, list(journal.entries()), report, transport)
+        build_report(state, list(journal.entries()), report, transport, plots(state, workspace))
         write_transport(transport, state, export)
     named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
     for name, path in named:
@@ -63,7 +64,8 @@ def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
     """
     target = output.resolve() if output else campaign.root / REPORT_FILE
     with _told_where(target):
-        build_report(campaign.state, campaign.entries, target, transport_data(campaign.state, campaign.workspace))
+        state, workspace = campaign.state, campaign.workspace
+        build_report(state, campaign.entries, target, transport_data(state, workspace), plots(state, workspace))
     return target
 
 

@@ -1,10 +1,10 @@
-"""Tables and structures of studies as files."""
+"""Tables, curves and structures of studies as files."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ase import Atoms
@@ -14,23 +14,29 @@ from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
-from alloop.studies.study import tables
+from alloop.studies.plot import Plot
+from alloop.studies.study import plots, tables
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import Workspace
 
 
 def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> list[Path]:
-    """Write ``NAME.csv`` for every study that has results, and ``NAME.extxyz`` with its structures; return the files.
+    """Write ``NAME.csv`` for every study that has results, and return the files.
+
+    Its curves are in ``NAME.curves.csv``, its structures in ``NAME.extxyz``, where it has any.
 
     Raises
     ------
     FileNotFoundError, DamagedResultError
         If the result of a study is gone or damaged.
     """
-    written = []
+    written, curves = [], plots(state, workspace)
     for name, table in tables(state).items():
         written.append(folder / f"{name}.csv")
         write_durably(written[-1], _csv(table.to_json()).encode())
+        if name in curves:
+            written.append(folder / f"{name}.curves.csv")
+            write_durably(written[-1], _csv([*_points(curves[name])]).encode())
         atoms = [found for result in state.studies[name].values() for found in _structures(workspace, result)]
         if atoms:
             text = io.StringIO()
@@ -38,6 +44,13 @@ def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> l
             written.append(folder / f"{name}.extxyz")
             write_durably(written[-1], text.getvalue().encode())
     return written
+
+
+def _points(curves: Iterable[Plot]) -> Iterator[dict[str, object]]:
+    for plot in curves:
+        for line in plot.lines:
+            for x, y in zip(line.x, line.y, strict=True):
+                yield {"panel": plot.title, "line": line.name, plot.x: x, plot.y: y}
 
 
 def _csv(rows: list[dict[str, object]]) -> str:

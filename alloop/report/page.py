@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 
 from plotly.offline import get_plotlyjs
 
@@ -16,15 +17,23 @@ from alloop.report.calibration import section
 from alloop.report.calibration.figures import calibration_history, reliability
 from alloop.report.core_time import time_split
 from alloop.report.figure_style import Figure, text
+from alloop.report.study_figures import curves_figure
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport.sections import TransportData, TransportPart, transport_part
 from alloop.state.state import CampaignState
 from alloop.status.summary import Status, summary
+from alloop.studies.plot import Plot
 from alloop.studies.study import tables
+
+NO_CURVES: Mapping[str, Sequence[Plot]] = MappingProxyType({})
 
 
 def build_report(
-    state: CampaignState, entries: Sequence[Entry], path: Path, transport: TransportData | None = None
+    state: CampaignState,
+    entries: Sequence[Entry],
+    path: Path,
+    transport: TransportData | None = None,
+    curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
 ) -> None:
     """Write the report of a campaign.
 
@@ -38,11 +47,18 @@ def build_report(
         The HTML file, written whole or not at all.
     transport : TransportData or None
         What production runs of the rungs gave.
+    curves : mapping of str to sequence of Plot
+        Curves of studies, by the study's name.
     """
-    write_durably(Path(path), page(state, entries, transport).encode())
+    write_durably(Path(path), page(state, entries, transport, curves).encode())
 
 
-def page(state: CampaignState, entries: Sequence[Entry], transport: TransportData | None = None) -> str:
+def page(
+    state: CampaignState,
+    entries: Sequence[Entry],
+    transport: TransportData | None = None,
+    curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+) -> str:
     """Return the report as HTML, plotly.js included."""
     measured = transport_part(transport or TransportData())
     status = summary(state, entries[-1].t if entries else 0.0, time_split(entries))
@@ -54,6 +70,7 @@ def page(state: CampaignState, entries: Sequence[Entry], transport: TransportDat
         "reliability": reliability(state.calibrations[max(state.calibrations)]) if state.calibrations else None,
         "calibration-history": calibration_history(state.calibrations),
         "timeline": figures.timeline(entries),
+        **{f"study-{name}": curves_figure(curves.get(name, ())) for name in state.studies},
     }
     body = _body(state, entries, status, drawn, measured)
     return Template(PAGE).substitute(
@@ -74,7 +91,8 @@ def _body(
     measured: TransportPart,
 ) -> str:
     def plot(name: str, missing: str) -> str:
-        return f'<div class="plot" id="{name}"></div>' if drawn[name] else f'<p class="none">{missing}</p>'
+        nothing = f'<p class="none">{missing}</p>' if missing else ""
+        return f'<div class="plot" id="{name}"></div>' if drawn[name] else nothing
 
     parts = [
         sections.headline(state, status, entries),
@@ -95,7 +113,7 @@ def _body(
             _calibration(state, status, plot, drawn),
             section.HOW_CALIBRATION,
         ),
-        *(sections.study_section(table) for table in tables(state).values()),
+        *(sections.study_section(table, plot(f"study-{name}", "")) for name, table in tables(state).items()),
         sections.section("Timeline of slots", plot("timeline", "No task has finished yet."), sections.HOW_TIMELINE),
         sections.section(
             "Where the time went",

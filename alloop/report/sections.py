@@ -72,12 +72,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[
     return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def study_section(found: Table) -> str:
-    """Return the table of a study."""
+def study_section(found: Table, drawn: str = "") -> str:
+    """Return the table of a study, and the place of its figure."""
     head = [column.title for column in found.columns]
     rows = [[text(cell, 400) for cell in row] for row in found.texts()]
     numeric = [place for place, column in enumerate(found.columns) if column.unit]
-    return section(found.title, table(head, rows, numeric), found.how)
+    return section(found.title, table(head, rows, numeric) + drawn, found.how)
 
 
 def headline(state: CampaignState, status: Status, entries: Sequence[Entry]) -> str:

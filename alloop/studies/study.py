@@ -1,9 +1,11 @@
-"""The record of a study: the tasks that it asks for, and the table that it makes of their results."""
+"""The record of a study: the tasks that it asks for, and the table and curves that it makes of their results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -17,8 +19,12 @@ from alloop.decisions.stages import Stage, Wanted
 from alloop.journal.journal import JournalError
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
+from alloop.studies.plot import Plot
 from alloop.tasks.contract.kind import TaskKind
+from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
+from alloop.tasks.registry import KINDS
+from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,10 @@ def _fields(row: Sequence[Cell], columns: Sequence[Column]) -> dict[str, Any]:
     return fields
 
 
+Read = Callable[[StudyResult], Record | None]
+"""Gives the data of a result; None of a task that failed, or whose file cannot be read."""
+
+
 @dataclass(frozen=True)
 class Study:
     """Work that is asked of a campaign.
@@ -124,6 +134,8 @@ class Study:
         CampaignState, charter and settings -> the tasks of the study, those that are done included. Pure.
     table : callable
         Results, the oldest first -> what was found. Pure.
+    plots : callable
+        Results, the oldest first, and how to read their data -> curves; none by default.
     problem : callable
         Config -> the key that keeps the study from being done, and why; None if nothing does.
     changed : mapping
@@ -134,6 +146,7 @@ class Study:
     kinds: tuple[TaskKind[Any, Any], ...]
     wants: Callable[[CampaignState, Charter, Any], Iterable[Asked]]
     table: Callable[[Sequence[StudyResult]], Table]
+    plots: Callable[[Sequence[StudyResult], Read], Iterable[Plot]] = field(default=lambda results, read: ())
     problem: Callable[[CampaignConfig], tuple[KeyPath, str] | None] = field(default=lambda config: None)
     changed: Mapping[str, Any] = field(default_factory=dict)
 
@@ -179,8 +192,42 @@ def tables(state: CampaignState) -> dict[str, Table]:
     JournalError
         If the journal says of a task of a study what the study does not.
     """
-    known = {name: tuple(results.values()) for name, results in state.studies.items() if name in NAMES}
+    with _fitting():
+        return {name: study(name).table(results) for name, results in _known(state).items()}
+
+
+def plots(state: CampaignState, workspace: Workspace) -> dict[str, tuple[Plot, ...]]:
+    """Return the curves of all studies that have some, by name.
+
+    Raises
+    ------
+    JournalError
+        If the journal says of a task of a study what the study does not.
+    """
+    read = partial(_data, workspace)
+    with _fitting():
+        drawn = {name: tuple(study(name).plots(results, read)) for name, results in _known(state).items()}
+    return {name: found for name, found in drawn.items() if found}
+
+
+def _known(state: CampaignState) -> dict[str, tuple[StudyResult, ...]]:
+    return {name: tuple(results.values()) for name, results in state.studies.items() if name in NAMES}
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Turn a context that does not fit into one line."""
     try:
-        return {name: study(name).table(results) for name, results in known.items()}
+        yield
     except ValidationError as error:
         raise JournalError("the journal holds a result of a study that does not fit; restore it from a copy") from error
+
+
+def _data(workspace: Workspace, result: StudyResult) -> Record | None:
+    if result.summary is None:
+        return None
+    try:
+        data: Record = workspace.data(KINDS[result.kind], result.key)
+    except (DamagedResultError, OSError, ValueError):
+        return None
+    return data

@@ -1,0 +1,49 @@
+"""Curves that a study found, for the report and for files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve.
+
+    Attributes
+    ----------
+    name : str
+        What it is, as files name it.
+    group : str
+        Lines of one group have one colour and one entry in the legend.
+    x, y : tuple of float
+        Its points.
+    mark : float or None
+        A value on the x axis that is marked for this line.
+    """
+
+    name: str
+    group: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    mark: float | None = None
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines in one panel.
+
+    Attributes
+    ----------
+    title, x, y : str
+        Of the panel and its axes, with units.
+    lines : tuple of Line
+        The curves.
+    limit : float or None
+        A value on the x axis that is marked for all lines.
+    """
+
+    title: str
+    x: str
+    y: str
+    lines: tuple[Line, ...]
+    limit: float | None = None
