@@ -49,6 +49,7 @@ def show_study(state: CampaignState, asked: Study, console: Console) -> None:
     """Print what a study found."""
     found = tables(state).get(asked.name)
     if found is None:
+        console.print(f"The study `{asked.name}` found nothing to compute.", markup=False, highlight=False)
         return
     for line in (found.title, *(part for row in found.lines() for part in wrapped(f"  {row}", indent="    "))):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

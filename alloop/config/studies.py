@@ -30,7 +30,19 @@ class RelaxConfig(Section):
     dft: Annotated[int, Field(ge=0)] = Field(0, description="How many systems the label engine relaxes as well.")
 
 
+class ScratchConfig(Section):
+    """Fits of the largest rung's labels from what the campaign starts from, against fits from random weights."""
+
+    fits: Count = Field(3, description="Fits from either start, different only in their seed.")
+    temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
+        None, description="Temperatures of the MD under every fit; None: the hottest of `explore`."
+    )
+    ps: Positive = Field(20.0, description="Length of the MD of a fit that survives.")
+    repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
+
+
 class StudiesConfig(Section):
     """Settings of ``alloop study NAME``."""
 
     relax: RelaxConfig = Field(RelaxConfig(), description="Relaxed lattices.")
+    scratch: ScratchConfig = Field(ScratchConfig(), description="Fine-tuned against from scratch.")

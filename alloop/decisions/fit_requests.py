@@ -54,6 +54,21 @@ def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: in
     )
 
 
+def scratch_fit(charter: Charter, state: CampaignState, rung: RungState, number: int) -> FitRequest:
+    """Return the request for a fit of a rung that knows nothing but its labels: random weights, the whole rate."""
+    return _fit(
+        charter,
+        state,
+        train=_labels(state, rung.frames),
+        valid=(),
+        init=None,
+        max_steps=charter.config.fit.rung_steps,
+        patience=None,
+        seed=_fit_seed(charter, f"fit/scratch/f{number}", 0),
+        tunes=False,
+    )
+
+
 def pretrain(charter: Charter, state: CampaignState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for pre-training on labels of another reference: their forces only."""
     request = _fit(
@@ -81,9 +96,10 @@ def _fit(
     seed: int,
     rate: float = 1.0,
     level_energy: bool | Literal["elements"] = False,
+    tunes: bool = True,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
-    tuning = _finetuning(charter, state)
+    tuning = _finetuning(charter, state) if tunes else None
     # As many frames are replayed as are fitted.
     seen = 2 * len(train) if tuning and tuning.replay else len(train)
     epoch = -(-seen // fit.batch_size)

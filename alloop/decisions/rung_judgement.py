@@ -160,13 +160,13 @@ def _evidence(
         size=rung.size,
         energy_error=np.array([_energy_errors(e, rung, frames) for e in evaluations]),
         forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
-        cluster=tuple(_cluster(frame) for frame in frames),
+        cluster=tuple(cluster(frame) for frame in frames),
         transport=transport,
         can_extend=can_extend(state, charter, rung),
     )
 
 
-def _cluster(frame: FrameState) -> str:
+def cluster(frame: FrameState) -> str:
     """Return the group of frames whose errors are correlated: the frame's walker, or the frame itself if imported."""
     return frame.id if frame.walker == "imported" else frame.walker
 
