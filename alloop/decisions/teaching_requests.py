@@ -16,9 +16,9 @@ HOTTER = 1.3
 """The hottest walkers of the student, over the hottest of the campaign: they find walls while labels are cheap."""
 STUDENT = "fit/student/"
 """Beginning of the purposes of the students' fits."""
-PER_WALKER = 12
+PER_WALKER, SAMPLES_PER_WALKER = 12, 60
 RATTLE_A, STRAIN = 0.25, 0.02
-EQUILIBRATION_FS, BETWEEN_FS = 200.0, 100.0
+EQUILIBRATION_FS, BETWEEN_FS = 200.0, 50.0
 LOSS_WIDTH_eV_per_A = 0.1
 """Beyond this deviation a force pulls no harder: walls that broken walkers leave must not rule a fit."""
 STUDENT_SHARE = 0.3
@@ -54,6 +54,7 @@ def teach(
         strain=strain,
         temperatures_K=teacher.temperatures_K or (*explore.temperatures_K, HOTTER * hottest_K),
         per_walker=PER_WALKER,
+        samples_per_walker=SAMPLES_PER_WALKER,
         equilibration_steps=_steps(charter, EQUILIBRATION_FS),
         every_steps=_steps(charter, BETWEEN_FS),
         timestep_fs=explore.timestep_fs,

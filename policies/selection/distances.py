@@ -63,6 +63,28 @@ def novelty_and_separation(
     return novelty, separation
 
 
+def farthest_points(separation: NDArray[np.float64], count: int, first: Sequence[int] = ()) -> list[int]:
+    """Return frames far from each other: those given, then always the one farthest from all before.
+
+    Parameters
+    ----------
+    separation : ndarray, shape (n, n)
+        Distances of frames.
+    count : int
+        Frames wanted, those given included; all where there are fewer.
+    first : sequence of int
+        The first frames; without any, the most central one is the first.
+    """
+    distance = np.maximum(separation, separation.T)
+    chosen = list(first) or [int(distance.mean(axis=1).argmin())]
+    nearest = distance[chosen].min(axis=0)
+    while len(chosen) < min(count, len(distance)):
+        nearest[chosen] = -1.0
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, distance[chosen[-1]])
+    return chosen
+
+
 def typical_distances(frames: Sequence[Environments]) -> dict[str, float]:
     """Return, by element, the median distance of an atom to the nearest of its element in another frame.
 

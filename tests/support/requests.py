@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
             strain=0.0,
             temperatures_K=(600.0,),
             per_walker=1,
+            samples_per_walker=2,
             equilibration_steps=5,
             every_steps=5,
             timestep_fs=2.0,

@@ -34,7 +34,8 @@ class TeachRequest(Request):
     temperatures_K : tuple of float
         Temperatures of the MD, of equally many walkers each.
     per_walker : int
-        Frames of one walker, `every_steps` steps apart, the first after `equilibration_steps`.
+        Frames of one walker that are labelled, of `samples_per_walker` that are `every_steps` steps apart, the first
+        after `equilibration_steps`: half of them evenly, the others because they differ most from all labelled ones.
     starts : tuple of SegmentRef or None
         The walker of an earlier round that each walker continues; None, or fewer, for the structure of the request.
     """
@@ -52,6 +53,7 @@ class TeachRequest(Request):
     strain: float
     temperatures_K: tuple[float, ...]
     per_walker: int
+    samples_per_walker: int
     equilibration_steps: int
     every_steps: int
     timestep_fs: float

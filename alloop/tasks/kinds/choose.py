@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alloop.failures import TaskFailure
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
@@ -17,7 +14,7 @@ from alloop.tasks.contract.teach import TEACH
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
-from policies.selection.distances import novelty_and_separation
+from policies.selection.distances import farthest_points, novelty_and_separation
 
 
 def choose(request: ChooseRequest, workspace: Workspace, machine: Machine) -> Answer:
@@ -54,26 +51,6 @@ def choose(request: ChooseRequest, workspace: Workspace, machine: Machine) -> An
     summary = OffersSummary(offers=tuple(offers))
     data = OffersData(structures=tuple(structures[place] for place in chosen))
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
-
-
-def farthest_points(separation: NDArray[np.float64], count: int) -> list[int]:
-    """Return frames far from each other, the most central one first, then always the farthest from all before.
-
-    Parameters
-    ----------
-    separation : ndarray, shape (n, n)
-        Distances of frames.
-    count : int
-        Frames wanted; all where there are fewer.
-    """
-    distance = np.maximum(separation, separation.T)
-    chosen = [int(distance.mean(axis=1).argmin())]
-    nearest = distance[chosen[0]].copy()
-    while len(chosen) < min(count, len(distance)):
-        nearest[chosen] = -1.0
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, distance[chosen[-1]])
-    return chosen
 
 
 def _eligible(request: ChooseRequest, workspace: Workspace) -> Sequence[tuple[Structure, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from alloop.config.label import LabelCommon
@@ -20,14 +21,16 @@ from alloop.materials.contacts import is_finite, min_contact
 from alloop.materials.rattle import rattled
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
+from alloop.potential.descriptors import environments
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Answer, Snapshot
 from alloop.tasks.contract.teach import TaughtWalker, TeachData, TeachRequest, TeachSummary
 from alloop.tasks.kinds.explore import continued, snapshot_of
 from alloop.tasks.kinds.label import check_answer, scratch
 from alloop.tasks.machine import Machine
-from alloop.tasks.models import load_committee
+from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
+from policies.selection.distances import farthest_points, novelty_and_separation
 
 LIMIT_S = 300.0
 """A teacher that needs longer for one frame hangs: it answers in a fraction of a second, after seconds to start."""
@@ -58,6 +61,21 @@ class Motion:
     last_good: tuple[Snapshot | None, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Student:
+    """The model that moves the walkers, on its device: as a committee of one, and itself."""
+
+    model: torch.nn.Module
+    committee: Committee
+    device: str
+
+    @classmethod
+    def load(cls, name: str, dtype: str, workspace: Workspace, machine: Machine) -> Student:
+        """Load a model of a campaign."""
+        model = load_member(workspace, name, machine.device, dtype)
+        return cls(model, Committee([model], device=machine.device, dtype=dtype), machine.device)
+
+
 def teach(request: TeachRequest, workspace: Workspace, machine: Machine) -> Answer:
     """Make frames and let the teacher label them.
 
@@ -80,20 +98,18 @@ def teach(request: TeachRequest, workspace: Workspace, machine: Machine) -> Answ
     TaskFailure
         ``teacher`` if it labels less than half of the frames, ``nan`` if the student moves no walker at all.
     """
-    committee = None
-    if request.student is not None:
-        committee = load_committee(workspace, (request.student,), machine.device, request.dtype)
-    if committee is None:
+    student = None if request.student is None else Student.load(request.student, request.dtype, workspace, machine)
+    if student is None:
         motion = Motion(tuple(_copies(request)))
     else:
-        motion = _moved(request, committee, [snapshot_of(start, workspace) for start in request.starts])
+        motion = _moved(request, student, [snapshot_of(start, workspace) for start in request.starts])
     labels, labelled = _labelled(request, motion.frames, workspace)
     forces = [np.abs(label.forces_eV_per_A).max() for label in labels]
     summary = TeachSummary(
         frames=len(labels),
         refused=len(motion.frames) - len(labels),
         largest_force_eV_per_A=float(max(forces)),
-        student_rmse_meV_per_A=None if committee is None else _rmse(committee, labels, labelled),
+        student_rmse_meV_per_A=None if student is None else _rmse(student.committee, labels, labelled),
         walkers=motion.walkers,
     )
     data = TeachData(
@@ -117,31 +133,46 @@ def _copies(request: TeachRequest) -> Iterator[Frame]:
             yield from (Frame(copy) for copy in copies)
 
 
-def _moved(request: TeachRequest, committee: Committee, starts: Sequence[Snapshot | None]) -> Motion:
+def _moved(request: TeachRequest, student: Student, starts: Sequence[Snapshot | None]) -> Motion:
     """Move walkers under the student, and take frames of each until it ends or breaks."""
     rng = np.random.default_rng(request.seed)
     structure = _strained(request.structure, request.strain, rng)
     temperatures_K = _temperatures(request)
-    explorers = _explorers(request, structure, committee, temperatures_K, starts, rng)
-    frames: list[Frame] = []
+    explorers = _explorers(request, structure, student.committee, temperatures_K, starts, rng)
+    seen: list[Frame] = []
+    walls: list[Frame] = []
     broken: set[int] = set()
     for step in _sampled_steps(request):
         while explorers.step < step and explorers.walkers:
             for walker in explorers.run(step - explorers.step):
                 broken.add(walker)
-                frames += _before_the_break(explorers, walker)
+                walls += _before_the_break(explorers, walker)
                 explorers.take_out(walker)
-        seen = [(walker, explorers.see(walker).state) for walker in explorers.walkers]
-        frames += [Frame(_structure(state), temperatures_K[walker]) for walker, state in seen]
-    if not frames:
+        standing = [(walker, explorers.see(walker).state) for walker in explorers.walkers]
+        seen += [Frame(_structure(state), temperatures_K[walker]) for walker, state in standing]
+    if not seen and not walls:
         raise TaskFailure("nan", "the student moves no walker of the system: each breaks in its first step")
     keeps_cell = request.strain == 0
     ends = {walker: explorers.see(walker).state for walker in explorers.walkers if keeps_cell}
     return Motion(
-        frames=tuple(frames[: request.frames]),
+        frames=(*walls, *_telling(seen, request.frames, student)),
         walkers=tuple(TaughtWalker(temperature_K=T, broken=w in broken) for w, T in enumerate(temperatures_K)),
         last_good=tuple(_snapshot(ends[w]) if w in ends else None for w in range(len(temperatures_K))),
     )
+
+
+def _telling(frames: Sequence[Frame], count: int, student: Student) -> Iterator[Frame]:
+    """Yield the frames that are worth a label: half of them evenly, in time and over the walkers, then the farthest.
+
+    Ions hop seldom: frames taken evenly hold few of the states that conduction goes through.
+    """
+    if not frames:
+        return
+    evenly = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames)) // 2 + 1).round().astype(int))
+    described = environments([frame.structure.to_atoms() for frame in frames], student.model, device=student.device)
+    _, separation = novelty_and_separation(described, [])
+    for place in sorted(farthest_points(separation, count, evenly.tolist())):
+        yield frames[place]
 
 
 def _temperatures(request: TeachRequest) -> list[float]:
@@ -179,7 +210,7 @@ def _explorers(
 
 def _sampled_steps(request: TeachRequest) -> range:
     first, every = request.equilibration_steps, request.every_steps
-    return range(first, first + every * request.per_walker, every)
+    return range(first, first + every * request.samples_per_walker, every)
 
 
 def _before_the_break(explorers: ExplorerBatch, walker: int) -> list[Frame]:

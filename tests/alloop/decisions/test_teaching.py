@@ -13,7 +13,7 @@ from tests.support.plans import purposes, wanted
 FIT = {"rung": None, "generation": None, "member": None}
 
 
-def taught(rounds: int = 2, frames: int = 60, **changes: Any) -> History:
+def taught(rounds: int = 2, frames: int = 140, **changes: Any) -> History:
     """Return a campaign with a teacher."""
     return History(teacher={"model": "chgnet", "rounds": rounds, "frames": frames}, **changes)
 
@@ -40,10 +40,10 @@ def pretrained(history: History) -> History:
 
 
 def test_a_round_is_shared_out_over_tasks_and_none_of_them_waits_for_the_isolated_atoms():
-    history = taught(frames=120)
+    history = taught(frames=288)
     assert purposes(history, "teach") == ["teach/A/r0/p0", "teach/A/r0/p1"]
     requests = [task.build() for task in wanted(history, "teach")]
-    assert [request.frames for request in requests] == [30, 30]  # type: ignore[attr-defined]
+    assert [request.frames for request in requests] == [72, 72]  # type: ignore[attr-defined]
     assert [request.student for request in requests] == [None, None]  # type: ignore[attr-defined]
     assert requests[0].key() != requests[1].key()
 
@@ -133,7 +133,7 @@ def test_a_teacher_that_labels_nothing_stops_the_campaign_with_its_words_and_the
 
 
 def test_one_part_that_fails_stops_nothing():
-    history = answer(taught(frames=120), 0, 0)
+    history = answer(taught(frames=288), 0, 0)
     history.do("teach/A/r0/p1", {"system": "A", "round": 0, "part": 1, "strained": False}, reason="lost")
     assert purposes(history, "fit") == ["fit/student/r0"]
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.selection.distances import novelty_and_separation, typical_distances
+from policies.selection.distances import farthest_points, novelty_and_separation, typical_distances
 
 UNITS = {"Li": 1.0, "S": 1.0}
 seeds = st.integers(0, 10_000)
@@ -146,3 +146,11 @@ def test_many_atoms_are_compared_in_single_precision_to_within_a_thousandth():
         if place != 3:
             expected = max(np.linalg.norm(there - row, axis=1).min() for row in rows)
             assert separation[place, 3] == pytest.approx(expected, rel=1e-3)
+
+
+def test_farthest_points_are_far_from_each_other_the_most_central_one_first_or_those_given():
+    line = np.array([0.0, 1.0, 4.0, 9.0, 10.0])
+    separation = np.abs(line[:, None] - line[None, :])
+    assert farthest_points(separation, 3) == [2, 4, 0]
+    assert farthest_points(separation, 3, first=[1]) == [1, 4, 2]
+    assert sorted(farthest_points(separation, 9)) == [0, 1, 2, 3, 4]

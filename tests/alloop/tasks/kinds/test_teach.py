@@ -17,7 +17,7 @@ from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.records import Result
 from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.teach import TEACH, TeachData, TeachRequest, TeachSummary
-from alloop.tasks.kinds.choose import choose, farthest_points
+from alloop.tasks.kinds.choose import choose
 from alloop.tasks.kinds.fit import fit, read_frames
 from alloop.tasks.kinds.teach import teach
 from alloop.tasks.machine import Machine
@@ -39,6 +39,7 @@ def asked(calculator: str = "ase.calculators.emt:EMT", **changes) -> TeachReques
         "strain": 0.0,
         "temperatures_K": (300.0, 600.0),
         "per_walker": 2,
+        "samples_per_walker": 2,
         "equilibration_steps": 10,
         "every_steps": 5,
         "timestep_fs": 2.0,
@@ -162,13 +163,6 @@ def test_a_teacher_that_mostly_fails_is_a_failure_with_its_words(tmp_path):
 
 
 # -- the initial frames ------------------------------------------------------------------------------------------
-
-
-def test_frames_are_far_from_each_other_the_most_central_one_first():
-    line = np.array([0.0, 1.0, 4.0, 9.0, 10.0])
-    separation = np.abs(line[:, None] - line[None, :])
-    assert farthest_points(separation, 3) == [2, 4, 0]
-    assert sorted(farthest_points(separation, 9)) == [0, 1, 2, 3, 4]
 
 
 def test_initial_frames_come_from_whole_walkers_that_are_not_too_hot(tmp_path):
