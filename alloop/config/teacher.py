@@ -56,7 +56,7 @@ class TeacherConfig(Section):
         None, description="Temperatures of the student's MD; None: those of `explore`, and 1.3 times the hottest."
     )
     steps: Count = Field(1500, description="Optimiser steps of the fit after each round.")
-    learning_rate: Positive = Field(0.01, description="Learning rate of these fits.")
+    learning_rate: Positive = Field(0.02, description="Learning rate of these fits.")
 
 
 def _named(value: Any) -> Any:

@@ -91,15 +91,17 @@ def student_fit(charter: Charter, state: CampaignState, number: int, before: str
 
 
 def taught_member(charter: Charter, state: CampaignState, member: int, *, attempt: int = 0) -> FitRequest:
-    """Return the request for pre-training a member on the teacher's frames: all of them, or a bootstrap sample."""
-    last = _teacher(charter).rounds - 1
-    frames = _taught(state, last)
+    """Return the request for pre-training a member on the teacher's frames: all of them, or a bootstrap sample.
+
+    Members that went on from one student would err together: each starts from weights of its own.
+    """
+    frames = _taught(state, _teacher(charter).rounds - 1)
     weights = [1 if member == 0 else charter.bootstrap_weight(member, frame) for frame in frames]
     sample = tuple(frame for frame, weight in zip(frames, weights, strict=True) for _ in range(weight))
     return _taught_fit(
         charter,
         train=sample or frames,
-        init=(student(state, last - 1) if last else None) or foundation(charter),
+        init=foundation(charter),
         steps=_teacher(charter).steps,
         seed=charter.seed(f"fit/pretrain/m{member}/{attempt}"),
     )
