@@ -40,7 +40,7 @@ JOBS ?= 2
 # Nothing left to run after a choice with ARGS, pytest's code 5, is no failure.
 pytest = $(BIN)/python -m pytest -m "$(1)" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) || [ $$? = 5 ]
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev sevennet
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def _absent(teacher: TeacherConfig) -> Finding | None:
         return _unknown_name(model)
     known = TEACHERS[model]
     if not known.packages.is_dir():
-        return _MODEL, f"`{model}` is not installed here; `make {known.make}` installs it, or {_WITHOUT}"
+        pip = f"{sys.executable} -m pip install --no-deps --target {known.packages} {' '.join(known.requirements)}"
+        mend = f"`make {known.make}` installs it, without a clone `{pip}`; or {_WITHOUT}"
+        return _MODEL, f"`{model}` is not installed here; {mend}"
     return None
 
 

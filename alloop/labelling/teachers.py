@@ -38,6 +38,8 @@ class KnownTeacher:
         Licence of code and weights.
     citation : str
         What to cite.
+    requirements : tuple of str
+        Its packages as pip knows them, installed without their dependencies.
     largest_number : int or None
         Largest atomic number that it knows, where its calculator does not say which.
     """
@@ -48,6 +50,7 @@ class KnownTeacher:
     make: str
     licence: str
     citation: str
+    requirements: tuple[str, ...]
     largest_number: int | None = None
 
     @property
@@ -67,6 +70,7 @@ TEACHERS: Mapping[str, KnownTeacher] = MappingProxyType(
                 make="sevennet",
                 licence="MIT",
                 citation="Park et al., J. Chem. Theory Comput. 20, 4857 (2024), doi:10.1021/acs.jctc.4c00190",
+                requirements=("braceexpand==0.1.7", "e3nn==0.6.0", "sevenn==0.13.0", "torch_geometric==2.8.1"),
             ),
             KnownTeacher(
                 name="chgnet",
@@ -75,6 +79,7 @@ TEACHERS: Mapping[str, KnownTeacher] = MappingProxyType(
                 make="chgnet",
                 licence="modified BSD",
                 citation="Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3",
+                requirements=("chgnet==0.4.2", "nvidia-ml-py3==7.352.0"),
                 largest_number=94,
             ),
         )

@@ -120,6 +120,13 @@ def test_all_that_the_wheel_asks_for_is_there(installed):
 def test_the_quickstart_can_be_written_and_checked(installed):
     written = installed("alloop", "init", "--example", "quickstart", "mine")
     assert written.returncode == 0, written.stderr
+    taught = installed("alloop", "check", "mine/quickstart.yaml")
+    assert taught.returncode == 2
+    assert taught.stderr.count("\n") == 1
+    assert "pip install --no-deps --target" in taught.stderr
+    config = installed.cwd / "mine" / "quickstart.yaml"
+    text = config.read_text(encoding="utf-8").replace("teacher: sevennet-l3i5", "teacher: null")
+    config.write_text(text, encoding="utf-8")
     checked = installed("alloop", "check", "mine/quickstart.yaml")
     assert checked.returncode == 0, checked.stderr
     assert "Li3InCl6" in checked.stdout

@@ -55,8 +55,10 @@ def installed(monkeypatch, tmp_path: Path, name: str, **modules: str) -> Path:
 def test_a_teacher_that_is_not_installed_is_told_with_the_way_out(folder, monkeypatch, tmp_path, name):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     make = TEACHERS[name].make
-    says = f"`{name}` is not installed here; `make {make}` installs it, or write `teacher: null` to start without one"
-    assert says in told(folder, name)
+    line = told(folder, name)
+    assert f"`{name}` is not installed here; `make {make}` installs it" in line
+    assert f"pip install --no-deps --target {tmp_path}/teachers/{make} " in line
+    assert "write `teacher: null` to start without one" in line
 
 
 @pytest.mark.parametrize(

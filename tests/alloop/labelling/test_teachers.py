@@ -1,6 +1,7 @@
 """The teachers that alloop knows answer as labels; the tests with real ones need `make sevennet` and `make chgnet`."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +76,9 @@ def test_a_real_teacher_answers(name, tmp_path):
     assert "Og" not in symbols_of(numbers)
     with pytest.raises(TaskFailure, match="dft: "):
         engine.single_point(Atoms("Og", cell=[9, 9, 9], pbc=True), label, code, tmp_path)
+
+
+@pytest.mark.parametrize("known", TEACHERS.values(), ids=list(TEACHERS))
+def test_make_installs_what_the_record_says(known):
+    lines = (Path(__file__).parents[3] / "tools" / "teachers" / f"{known.make}.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == list(known.requirements)
