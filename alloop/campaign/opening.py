@@ -23,6 +23,7 @@ from alloop.checks.structures import read_frames, read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
+from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import due
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
 from alloop.journal.journal import Entry, Journal
@@ -81,6 +82,7 @@ def create(
         code=code_identity(loaded.config.label, elements),
         versions=versions(),
         foundation=foundation[0] if foundation else None,
+        foundation_head=head_wanted(loaded.config.potential.foundation),
         teacher_code=_teacher_code(loaded.config, elements),
         run_id=uuid.uuid4().hex[:12],
     )

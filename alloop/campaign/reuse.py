@@ -86,12 +86,13 @@ def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
         If the config cannot be used, or a campaign it names cannot be read.
     """
     if not loaded.config.data.campaigns:
-        cross_check(loaded)
+        cross_check(loaded, begun=loaded.config.potential.foundation is not None and has_begun(root))
         return ()
     events = [entry.event for entry in read_entries(root)] if (root / JOURNAL_FILE).exists() else []
     if events:
         taken = [event for event in events if isinstance(event, LabelsImported) and event.campaign]
-        cross_check(loaded, Brought(labels=sum(len(event.keys) for event in taken if event.reference == "same")))
+        labels = sum(len(event.keys) for event in taken if event.reference == "same")
+        cross_check(loaded, Brought(labels=labels), begun=True)
         return ()
     campaigns = [_read(loaded, i, name) for i, name in enumerate(loaded.config.data.campaigns)]
     numbers = frozenset(z for campaign in campaigns for z in campaign.numbers())
@@ -106,6 +107,11 @@ def brought(imports: Iterable[Import]) -> Brought:
     imports = tuple(imports)
     keys = {result.key for taken in imports for result in taken.same}
     return Brought(len(keys), frozenset(z for taken in imports for z in taken.numbers))
+
+
+def has_begun(root: Path) -> bool:
+    """Return whether there is a campaign in a folder whose journal can be read."""
+    return run_id_of(root) is not None
 
 
 def run_id_of(folder: Path) -> str | None:

@@ -20,7 +20,7 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     """Return the request of a task in the journal, if it agrees with the config.
 
     The config of this run decides what runs: a label's engine and calculator, the selection policy, and the one
-    foundation, a pickle, that a worker may open.
+    foundation, a pickle, that a worker may open, with its head.
 
     Raises
     ------
@@ -40,8 +40,8 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     select = charter.config.select
     if isinstance(request, SelectRequest) and (request.policy, request.options) != (select.policy, select.options):
         raise _refused(task, "asks for another selection policy than the config's")
-    own = f"foundation:{charter.foundation}"
-    if any(model and model.startswith("foundation:") and model != own for model in KINDS[request.kind].models(request)):
+    models = KINDS[request.kind].models(request)
+    if any(model and model.startswith("foundation:") and model != charter.foundation for model in models):
         raise _refused(task, "asks for another foundation than the config's")
     return request if label is None else _placed(request, label)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
@@ -11,16 +10,16 @@ from typing import Any, TypeVar
 
 from ase import Atoms
 
-from alloop.checks.initial_data import Brought, read_initial_data
+from alloop.checks.foundations import find_in_foundation_file, problems_of_foundation
+from alloop.checks.initial_data import NOTHING, Brought, read_initial_data
 from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_shortage
 from alloop.checks.secrecy import secrets_in
-from alloop.checks.structures import file_problem, read_systems
+from alloop.checks.structures import read_systems
 from alloop.checks.teachers import find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
-from alloop.config.science import FoundationFile
 from alloop.failures import first_line
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of
@@ -28,15 +27,14 @@ from alloop.materials.structure import Structure, symbols_of
 
 T = TypeVar("T")
 _REHEARSAL_S = 120.0
-NOTHING = Brought()
 
 
-def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
+def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool = False) -> None:
     """Refuse a config that could not run to its end.
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
-    by importing them, the settings of the label engine, what it refuses of the systems, a foundation file by its
-    checksum, and whether the teacher is installed, starts and knows the elements.
+    by importing them, the settings of the label engine, what it refuses of the systems, a foundation by its
+    checksum, its head and its elements, and whether the teacher is installed, starts and knows the elements.
 
     Parameters
     ----------
@@ -44,6 +42,8 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
         The config.
     brought : Brought
         The labels of the campaigns that it names.
+    begun : bool
+        Whether the campaign exists already.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
     problems += _told(loaded, find_in_structures(loaded.config, structures))
-    problems += _told(loaded, [*_foundation_file(loaded), *_devices(loaded)])
+    problems += _told(loaded, [*find_in_foundation_file(loaded), *_devices(loaded)])
     if not problems:
         problems += _told(loaded, _label(loaded, elements))
     if not problems:
@@ -66,7 +66,7 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING) -> None:
     if not problems:
         problems += _told(loaded, find_in_teacher(loaded, structures))
     if not problems:
-        problems += _unknown_to_foundation(loaded, brought)
+        problems += problems_of_foundation(loaded, brought, begun=begun)
     if problems:
         raise ConfigError(loaded.path, sorted(problems, key=lambda problem: problem.line or 0))
 
@@ -88,44 +88,6 @@ def check_budget(loaded: LoadedConfig, labels: int) -> None:
     """
     count = _labels_brought(loaded, read_initial_data(loaded)) + labels
     problems = _told(loaded, find_shortage(loaded.config, count))
-    if problems:
-        raise ConfigError(loaded.path, problems)
-
-
-def check_elements(loaded: LoadedConfig, known_elements: Iterable[str], brought: Brought = NOTHING) -> None:
-    """Refuse a config with elements that its foundation does not know.
-
-    Parameters
-    ----------
-    loaded : LoadedConfig
-        A config whose files can be read.
-    known_elements : iterable of str
-        Chemical symbols that the foundation knows.
-    brought : Brought
-        The labels of the campaigns that the config names.
-
-    Raises
-    ------
-    ConfigError
-        Naming the systems and the elements.
-    """
-    known = set(known_elements)
-    problems = []
-    for i, (name, structure) in enumerate(read_systems(loaded).items()):
-        strange = [s for s in structure.elements() if s not in known]
-        if strange:
-            what = f"the foundation does not know {_listed(strange)} of `{name}`"
-            mend = "choose another foundation, or `foundation: null` to train from scratch"
-            problems.append(loaded.problem(("systems", i, "structure"), f"{what}; {mend}"))
-    for i, (name, frames) in enumerate(read_initial_data(loaded).items()):
-        strange = [s for s in symbols_of(z for atoms in frames for z in atoms.numbers) if s not in known]
-        if strange:
-            what = f"the foundation does not know {_listed(strange)} in `{name}`; remove those frames"
-            problems.append(loaded.problem(("data", "initial", i), what))
-    strange = [s for s in symbols_of(brought.numbers) if s not in known]
-    if strange:
-        what = f"the foundation does not know {_listed(strange)} in the labels of these campaigns"
-        problems.append(loaded.problem(("data", "campaigns"), f"{what}; take another foundation, or not those labels"))
     if problems:
         raise ConfigError(loaded.path, problems)
 
@@ -155,10 +117,6 @@ def _elements(
     of_systems = {z for structure in structures.values() for z in structure.numbers}
     of_data = {z for frames in data.values() for atoms in frames for z in atoms.numbers}
     return symbols_of(of_systems | of_data | brought.numbers)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 # -- policies and calculators ------------------------------------------------------------------------------------
@@ -219,48 +177,7 @@ def _ranks(loaded: LoadedConfig, elements: tuple[str, ...]) -> Iterator[Finding]
             yield ("execution", "executors", execution.label, "ranks_per_label"), f"the ranks do not start: {why}"
 
 
-# -- foundation and machine --------------------------------------------------------------------------------------
-
-
-def _foundation_file(loaded: LoadedConfig) -> Iterator[Finding]:
-    foundation = loaded.config.potential.foundation
-    if not isinstance(foundation, FoundationFile):
-        return
-    key, path = ("potential", "foundation"), loaded.resolve(foundation.path)
-    problem = file_problem(path, foundation.path)
-    if problem:
-        yield (*key, "path"), problem
-        return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != foundation.sha256:
-        what = f"`{foundation.path}` has the SHA-256 {found[:12]}…, not {foundation.sha256[:12]}…"
-        yield (*key, "sha256"), f"{what}; get the right file, or correct this line if you trust it"
-
-
-def _unknown_to_foundation(loaded: LoadedConfig, brought: Brought) -> tuple[Problem, ...]:
-    """Return the elements that a foundation file does not know, or what is wrong with the foundation."""
-    foundation = loaded.config.potential.foundation
-    if foundation is None:
-        return ()
-    from alloop.potential.models.foundation import (
-        FoundationError,
-        check_foundation_name,
-        foundation_elements,
-        load_foundation_file,
-    )
-
-    try:
-        if isinstance(foundation, FoundationFile):
-            model = load_foundation_file(loaded.resolve(foundation.path), foundation.sha256)
-            check_elements(loaded, foundation_elements(model), brought)
-        else:
-            check_foundation_name(foundation)
-    except ConfigError as error:
-        return error.problems
-    except (FoundationError, ValueError) as error:
-        return (loaded.problem(("potential", "foundation"), first_line(error)),)
-    return ()
+# -- machine ------------------------------------------------------------------------------------------------------
 
 
 def _devices(loaded: LoadedConfig) -> Iterator[Finding]:

@@ -23,6 +23,9 @@ class Brought:
     numbers: frozenset[int] = frozenset()
 
 
+NOTHING = Brought()
+
+
 def read_initial_data(loaded: LoadedConfig) -> dict[str, list[Atoms]]:
     """Return the frames of every file in ``data.initial``, by the name the config gives it.
 

@@ -10,7 +10,6 @@ from alloop.checks.measuring_sanity import find_in_measure
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.machine import BatchExecutor
-from alloop.config.science import FoundationFile
 from alloop.config.suggestions import hint
 from alloop.labelling.registry import engine_of
 from alloop.tasks.contract.request import SLOT_KINDS
@@ -240,7 +239,7 @@ def _command_problem(command: str) -> str | None:
 
 def _foundation(config: CampaignConfig) -> Iterator[Finding]:
     foundation = config.potential.foundation
-    if foundation is None or isinstance(foundation, FoundationFile):
+    if not isinstance(foundation, str):
         return
     if "/" in foundation or foundation.endswith((".model", ".pt", ".pth")):
         what = f"a model file needs its checksum: write {{path: {foundation}, sha256: …}}, as `sha256sum` prints it"

@@ -19,8 +19,8 @@ from alloop.campaign.checking import never_converging
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.loop import Campaign, CodeRefusedError, Listener, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
-from alloop.campaign.reuse import brought, checked, way_on
-from alloop.checks.crosscheck import check_elements
+from alloop.campaign.reuse import brought, checked, has_begun, way_on
+from alloop.checks.foundations import check_elements, head_problem
 from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
@@ -30,6 +30,7 @@ from alloop.commands.study import find_study, prepared, show_study
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
+from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import changed
 from alloop.decisions.charter import Charter, Goal
 from alloop.decisions.refits import worth_waiting_for
@@ -232,7 +233,8 @@ def _wandb(journal: Journal, state: CampaignState, config: CampaignConfig, works
 def _same_foundation(loaded: LoadedConfig, state: CampaignState, found: tuple[str, tuple[str, ...]] | None) -> None:
     """Refuse a journal that names another foundation than the verified one of the config."""
     assert state.created is not None
-    if state.created.foundation != (found[0] if found else None):
+    wanted = head_wanted(loaded.config.potential.foundation)
+    if (state.created.foundation, state.created.foundation_head) != (found[0] if found else None, wanted):
         what = "the campaign began with another foundation model; start a new campaign under another `name`"
         raise loaded.error(("potential", "foundation"), what)
 
@@ -262,6 +264,7 @@ def _foundation(
     if wanted is None:
         return None
     from alloop.potential.models.foundation import resolve_foundation
+    from alloop.potential.models.heads import HeadError
 
     columns = (TextColumn("downloading the foundation"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -270,7 +273,11 @@ def _foundation(
         def show(done: int, total: int | None) -> None:
             progress.update(bar, completed=done, total=total, visible=True)
 
-        found = resolve_foundation(wanted, config_folder=loaded.folder, campaign_root=root, progress=show)
+        begun, folder = has_begun(root), loaded.folder
+        try:
+            found = resolve_foundation(wanted, config_folder=folder, campaign_root=root, begun=begun, progress=show)
+        except HeadError as error:
+            raise ConfigError(loaded.path, head_problem(loaded, error)) from error
     if found is not None:
         check_elements(loaded, found[1], labels)
     return found

@@ -42,15 +42,31 @@ class FoundationFile(Section):
 
     path: str = Field(description="Model file; a relative path starts at the config's folder.")
     sha256: Annotated[str, Field(pattern=SHA256)] = Field(description="Checksum of the file, as `sha256sum` prints it.")
+    head: str | None = Field(None, description="Head of a model that has several.")
+
+
+class FoundationHead(Section):
+    """One head of a named MACE foundation model that has several."""
+
+    name: str = Field(description="Name of a MACE foundation model.")
+    head: str = Field(description="The head; `alloop run` lists those of a model.")
 
 
 def _foundation_tag(value: Any) -> str:
+    if isinstance(value, FoundationHead) or (isinstance(value, dict) and "name" in value):
+        return "head"
     return "file" if isinstance(value, dict | FoundationFile) else "name"
 
 
 Foundation = Annotated[
-    Annotated[str, Tag("name")] | Annotated[FoundationFile, Tag("file")], Discriminator(_foundation_tag)
+    Annotated[str, Tag("name")] | Annotated[FoundationFile, Tag("file")] | Annotated[FoundationHead, Tag("head")],
+    Discriminator(_foundation_tag),
 ]
+
+
+def head_wanted(foundation: str | FoundationFile | FoundationHead | None) -> str | None:
+    """Return the head that a config names, or None."""
+    return None if foundation is None or isinstance(foundation, str) else foundation.head
 
 
 class ArchitectureConfig(Section):
@@ -69,7 +85,9 @@ class PotentialConfig(Section):
     """The committee of MACE models."""
 
     foundation: Foundation | None = Field(
-        None, description="None (from scratch), the name of a MACE foundation model, or {path, sha256}."
+        None,
+        description="None (from scratch), the name of a MACE foundation model, {path, sha256, head} of a file, or "
+        "{name, head}. A model of several heads needs the head.",
     )
     architecture: ArchitectureConfig = ArchitectureConfig()
     committee: Annotated[int, Field(ge=2, le=16)] = Field(4, description="Members; the first is the leader.")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from alloop.config import CampaignConfig
 from alloop.journal.events import CampaignCreated
 from alloop.materials.structure import Structure
+from alloop.state.fold_campaign import foundation_model
 from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.stopping.ladder import LadderStopping, StoppingPolicy
@@ -33,7 +34,13 @@ class Walker:
 
 @dataclass(frozen=True)
 class Charter:
-    """Config, structures and policies of a campaign."""
+    """Config, structures and policies of a campaign.
+
+    Attributes
+    ----------
+    foundation : str or None
+        The foundation as a model of requests.
+    """
 
     config: CampaignConfig
     systems: dict[str, Structure]
@@ -56,7 +63,7 @@ class Charter:
             config=config,
             systems={system.name: system.structure for system in created.systems},
             elements=created.elements,
-            foundation=created.foundation,
+            foundation=foundation_model(created),
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
             stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
         )

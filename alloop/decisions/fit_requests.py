@@ -76,7 +76,7 @@ def pretrain(charter: Charter, state: CampaignState, number: int, *, attempt: in
         state,
         train=tuple(state.pretraining),
         valid=(),
-        init=_foundation(charter),
+        init=charter.foundation,
         max_steps=charter.config.fit.max_steps,
         patience=charter.config.fit.patience,
         seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
@@ -156,7 +156,7 @@ def _predecessor(charter: Charter, state: CampaignState, generation: GenerationS
 
 def _origin(charter: Charter, state: CampaignState, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
-    return pretrained(state, number) or _foundation(charter)
+    return pretrained(state, number) or charter.foundation
 
 
 def _origin_rate(charter: Charter) -> float:
@@ -178,7 +178,3 @@ def pretrained(state: CampaignState, number: int) -> str | None:
     """Return the pre-trained model of a member, or None."""
     tasks = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
     return next((f"fit:{task.key}" for task in tasks if task and task.status == "ok"), None)
-
-
-def _foundation(charter: Charter) -> str | None:
-    return None if charter.foundation is None else f"foundation:{charter.foundation}"

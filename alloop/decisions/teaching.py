@@ -133,7 +133,7 @@ def _frames(state: CampaignState, charter: Charter, number: int) -> Iterator[Wan
             if purpose not in state.tasks:
                 strained = teaching_requests.strained(charter, part)
                 context: dict[str, Any] = {"system": system, "round": number, "part": part, "strained": strained}
-                driver = student(state, number - 1) if number else teaching_requests.foundation(charter)
+                driver = student(state, number - 1) if number else charter.foundation
                 ends = _ends(state, system, number, part)
                 make = partial(
                     teaching_requests.teach, charter, state, system, driver, number, part, shares[part], ends

@@ -84,7 +84,7 @@ def student_fit(charter: Charter, state: CampaignState, number: int, before: str
     return _taught_fit(
         charter,
         train=_taught(state, number),
-        init=before or foundation(charter),
+        init=before or charter.foundation,
         steps=max(1, round(STUDENT_SHARE * _teacher(charter).steps)),
         seed=charter.seed(f"fit/student/{number}/{attempt}"),
     )
@@ -101,7 +101,7 @@ def taught_member(charter: Charter, state: CampaignState, member: int, *, attemp
     return _taught_fit(
         charter,
         train=sample or frames,
-        init=foundation(charter),
+        init=charter.foundation,
         steps=_teacher(charter).steps,
         seed=charter.seed(f"fit/pretrain/m{member}/{attempt}"),
     )
@@ -118,11 +118,6 @@ def choose(charter: Charter, system: str, sources: tuple[str, ...], student: str
         min_contact=config.label.min_contact,
         dtype=config.potential.dtype,
     )
-
-
-def foundation(charter: Charter) -> str | None:
-    """Return the model that the first student starts from, if any."""
-    return None if charter.foundation is None else f"foundation:{charter.foundation}"
 
 
 def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, steps: int, seed: int) -> FitRequest:

@@ -42,6 +42,7 @@ class CampaignCreated(Event):
     code: dict[str, str]
     versions: dict[str, str]
     foundation: Key | None = None
+    foundation_head: str | None = None
     teacher_code: dict[str, str] = {}
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 

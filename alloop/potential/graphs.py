@@ -53,8 +53,10 @@ class UnknownElementError(Exception):
     """A frame holds an element that the model does not know."""
 
 
-def graph_of(atoms: Atoms, module: torch.nn.Module, *, device: str = "cpu") -> Graph:
-    """Return the graph of one frame for a model, on a device and in the model's precision.
+def graph_of(atoms: Atoms, module: torch.nn.Module, *, head: int | None = None, device: str = "cpu") -> Graph:
+    """Return the graph of one frame for a model and one of its heads, on a device and in the model's precision.
+
+    Without a `head` it is for the one whose energies and forces are used.
 
     Raises
     ------
@@ -62,7 +64,8 @@ def graph_of(atoms: Atoms, module: torch.nn.Module, *, device: str = "cpu") -> G
         If the model lacks an element.
     """
     species = one_hot(atoms.numbers, numbers_of(module))
-    return geometry(atoms, species, cutoff_of(module), dtype_of(module), head=head_of(module), device=device)
+    head = head_of(module) if head is None else head
+    return geometry(atoms, species, cutoff_of(module), dtype_of(module), head=head, device=device)
 
 
 def one_hot(numbers: Sequence[int] | np.ndarray, known: Sequence[int]) -> np.ndarray:

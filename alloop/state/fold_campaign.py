@@ -20,6 +20,7 @@ from alloop.state.fold_ladder import measure_anew
 from alloop.state.records import FrameState, GenerationState, RungState, TaskState
 from alloop.state.state import MACHINE_REASONS, CampaignState
 from alloop.tasks.contract.records import Offer
+from alloop.tasks.contract.references import ModelRef
 
 _IMPORTED_OFFER = Offer(
     index=0, why="initial", step=0, temperature_K=None, disagreement_eV_per_A=None, min_contact=1.0, structure_sha256=""
@@ -112,6 +113,13 @@ def labels_imported(state: CampaignState, event: LabelsImported) -> None:
         state.imported += 1
 
 
+def foundation_model(created: CampaignCreated) -> str | None:
+    """Return the foundation of a campaign as a model of requests, or None."""
+    if created.foundation is None:
+        return None
+    return str(ModelRef("foundation", created.foundation, created.foundation_head))
+
+
 def generation_opened(state: CampaignState, event: GenerationOpened) -> None:
     """A refit of the committee begins."""
     missing = set(event.missing)
@@ -119,8 +127,9 @@ def generation_opened(state: CampaignState, event: GenerationOpened) -> None:
     generation = GenerationState(event.number, frames, event.rung, event.foundation)
     state.generations.append(generation)
     _give_walkers_another_chance(state)
-    if event.foundation and state.created is not None:
-        generation.models[0] = f"foundation:{state.created.foundation}"
+    model = foundation_model(state.created) if event.foundation and state.created is not None else None
+    if model is not None:
+        generation.models[0] = model
         state.foundation_rung = RungState(0, (), {0: generation.models[0]}, kind="foundation")
     else:
         state.unfitted[generation.number] = generation

@@ -6,13 +6,15 @@ import torch
 
 from alloop.potential.committee import Committee
 from alloop.potential.models.foundation import load_foundation_file
+from alloop.potential.models.heads import with_one_head
 from alloop.potential.models.model_files import hot, hot_model
 from alloop.potential.models.runtime import DTYPES
+from alloop.tasks.contract.references import ModelRef
 from alloop.tasks.workspace import Workspace
 
 
 def load_committee(workspace: Workspace, members: tuple[str, ...], device: str, dtype: str) -> Committee:
-    """Return the committee of some models of a campaign (``fit:<key>`` or ``foundation:<sha256>``), the leader first.
+    """Return the committee of some models of a campaign, named as by `ModelRef`, the leader first.
 
     Models stay in memory between calls.
     """
@@ -20,9 +22,14 @@ def load_committee(workspace: Workspace, members: tuple[str, ...], device: str, 
 
 
 def load_member(workspace: Workspace, member: str, device: str, dtype: str) -> torch.nn.Module:
-    """Return one model of a campaign for evaluation; a foundation is evaluated as it is, with its own E0s."""
-    path = workspace.model_path(member)
-    origin, _, sha256 = member.partition(":")
-    if origin == "fit":
+    """Return one model of a campaign for evaluation; a head of a foundation is evaluated as it is, with its own E0s."""
+    path, named = workspace.model_path(member), ModelRef.parse(member)
+    if named.origin == "fit":
         return hot_model(path, device, dtype, workspace.model_sha256(member))
-    return hot(sha256, device, dtype, lambda: load_foundation_file(path, sha256, device=device).to(DTYPES[dtype]))
+
+    def load() -> torch.nn.Module:
+        if named.head is None:
+            return load_foundation_file(path, named.key, device=device).to(DTYPES[dtype])
+        return with_one_head(load_foundation_file(path, named.key), named.head).to(device=device, dtype=DTYPES[dtype])
+
+    return hot(str(named), device, dtype, load)

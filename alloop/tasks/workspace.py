@@ -20,7 +20,7 @@ from alloop.files.plain_files import NotPlainError, folder_below, open_below, pu
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.kind import Companion, Data, Summary, TaskKind
 from alloop.tasks.contract.records import OffersData, Record, Result
-from alloop.tasks.contract.references import OfferRef
+from alloop.tasks.contract.references import ModelRef, OfferRef
 from alloop.tasks.contract.result_files import (
     MAX_BYTES,
     DamagedResultError,
@@ -53,12 +53,12 @@ class Workspace:
         return self.root / "results" / _safe(kind) / f"{_safe(key)}.json"
 
     def model_path(self, model: str) -> Path:
-        """Return the file of a model named ``fit:<key>`` or ``foundation:<sha256>``."""
-        origin, _, key = model.partition(":")
-        if origin == "fit":
-            return self.root / "results" / "fit" / f"{_safe(key)}.pt"
-        if origin == "foundation":
-            return self.root / "foundation" / f"{_safe(key)}.model"
+        """Return the file of a model named as by `ModelRef`."""
+        named = ModelRef.parse(model)
+        if named.origin == "fit":
+            return self.root / "results" / "fit" / f"{_safe(named.key)}.pt"
+        if named.origin == "foundation":
+            return self.root / "foundation" / f"{_safe(named.key)}.model"
         raise ValueError(f"unknown model {model!r}")
 
     def companion_path(self, kind: str, name: str) -> Path:
@@ -150,10 +150,10 @@ class Workspace:
         DamagedResultError
             If the result of its fit is damaged.
         """
-        origin, _, key = model.partition(":")
-        if origin == "foundation":
-            return key
-        result = self.read("fit", key)
+        named = ModelRef.parse(model)
+        if named.origin == "foundation":
+            return named.key
+        result = self.read("fit", named.key)
         return None if result is None else str(result.summary.get("model_sha256"))
 
     def check_files(self, result: Result) -> None:

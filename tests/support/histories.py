@@ -71,6 +71,8 @@ class History:
         Structures by name; one rock salt called A by default.
     foundation : bool
         Whether the campaign begins with a foundation model.
+    head : str or None
+        The head of that model that its config names.
     goal : str
         What the driver works for.
     code : mapping of str to str
@@ -86,6 +88,7 @@ class History:
         *,
         systems: Mapping[str, Atoms] | None = None,
         foundation: bool = False,
+        head: str | None = None,
         goal: Goal = "verdict",
         code: Mapping[str, str] = CODE,
         step_s: float = 0.0,
@@ -105,6 +108,7 @@ class History:
             versions={},
             run_id="history",
             foundation=FOUNDATION if foundation else None,
+            foundation_head=head,
         )
         self.charter = replace(Charter.of(created, self.config), goal=goal)
         self.say(created)

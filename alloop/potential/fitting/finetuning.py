@@ -10,24 +10,22 @@ import torch
 from ase import Atoms
 
 from alloop.potential.graphs import graph_of
-from alloop.potential.mace_api import AtomicNumberTable, load_foundations_elements, remove_pt_head
+from alloop.potential.mace_api import AtomicNumberTable, load_foundations_elements
 from alloop.potential.models.architecture import (
     ArchitectureError,
     build_model,
     describe_model,
-    dtype_of,
-    head_of,
-    heads_of,
     numbers_of,
     rebuilt,
     set_e0s,
 )
+from alloop.potential.models.heads import place_of, with_one_head
 from alloop.potential.models.runtime import building
 
 _RELATIVE_TOLERANCE = 1e-4
 
 
-def reduced_to(module: torch.nn.Module, numbers: Sequence[int]) -> torch.nn.Module:
+def reduced_to(module: torch.nn.Module, numbers: Sequence[int], head: str | None = None) -> torch.nn.Module:
     """Return a foundation that knows only some elements and has one head, with exactly its interaction energies.
 
     Parameters
@@ -36,27 +34,20 @@ def reduced_to(module: torch.nn.Module, numbers: Sequence[int]) -> torch.nn.Modu
         The foundation; left as it is.
     numbers : sequence of int
         Atomic numbers to keep.
+    head : str or None
+        The head to keep; None for the only one, or the one called default.
 
     Raises
     ------
     ArchitectureError
-        If the foundation lacks an element, or if the smaller model would not give the same forces.
+        If the foundation lacks an element or the head, or if the smaller model would not give the same forces.
     """
     lacking = sorted(set(numbers) - set(numbers_of(module)))
     if lacking:
         raise ArchitectureError(f"the foundation does not know the elements with atomic numbers {lacking}")
-    one_head = _with_one_head(module)
-    small = _with_elements(one_head, sorted(set(numbers)))
-    _require_same(module, small)
+    small = _with_elements(with_one_head(module, head), sorted(set(numbers)))
+    _require_same(module, small, place_of(module, head))
     return small
-
-
-def _with_one_head(module: torch.nn.Module) -> torch.nn.Module:
-    if len(heads_of(module)) == 1:
-        return module
-    with building(dtype_of(module)):
-        single: torch.nn.Module = remove_pt_head(module, heads_of(module)[head_of(module)])
-    return single
 
 
 def _with_elements(module: torch.nn.Module, numbers: list[int]) -> torch.nn.Module:
@@ -84,10 +75,10 @@ def _with_elements(module: torch.nn.Module, numbers: list[int]) -> torch.nn.Modu
     return smaller
 
 
-def _require_same(module: torch.nn.Module, small: torch.nn.Module) -> None:
+def _require_same(module: torch.nn.Module, small: torch.nn.Module, head: int) -> None:
     """Compare the interaction energy and the forces of both on one frame that holds every kept element."""
     frame = _probe(numbers_of(small))
-    before, after = _interaction(module, frame), _interaction(small, frame)
+    before, after = _interaction(module, frame, head), _interaction(small, frame, 0)
     if not np.allclose(before, after, rtol=_RELATIVE_TOLERANCE, atol=_RELATIVE_TOLERANCE * float(np.abs(before).max())):
         raise ArchitectureError("this foundation changes when it is reduced to the campaign's elements: not supported")
 
@@ -99,7 +90,7 @@ def _probe(numbers: Sequence[int]) -> Atoms:
     return Atoms(species, positions=rng.uniform(0, edge, (len(species), 3)), cell=[edge] * 3, pbc=True)
 
 
-def _interaction(module: torch.nn.Module, frame: Atoms) -> np.ndarray:
-    graph = graph_of(frame, module)
+def _interaction(module: torch.nn.Module, frame: Atoms, head: int) -> np.ndarray:
+    graph = graph_of(frame, module, head=head)
     output = module(graph)
     return np.append(output["forces"].detach().numpy(), output["interaction_energy"].detach().numpy())

@@ -208,8 +208,7 @@ def head_of(module: torch.nn.Module) -> int:
     named = [index for index, head in enumerate(heads) if head.lower() == "default"]
     if len(named) != 1:
         raise ArchitectureError(
-            f"the model has {len(heads)} heads ({', '.join(heads)}) and none is the default: extract one with "
-            "mace_select_head and use that file as foundation: {path: ..., sha256: ...}"
+            f"the model has {len(heads)} heads ({', '.join(heads)}) and none is the default: name one as `head`"
         )
     return named[0]
 

@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from ase.data import chemical_symbols
 
-from alloop.config.science import FoundationFile
+from alloop.config.science import FoundationFile, FoundationHead, head_wanted
 from alloop.config.suggestions import hint
 from alloop.files.durable import sync_folder, write_durably
 from alloop.files.plain_files import read_below
 from alloop.potential.mace_api import get_cache_dir, mace_mp_urls
-from alloop.potential.models.architecture import ArchitectureError, describe_model, head_of, numbers_of
+from alloop.potential.models.architecture import ArchitectureError, describe_model, numbers_of
+from alloop.potential.models.heads import chosen_head
 
 Progress = Callable[[int, int | None], None]
 
@@ -35,10 +36,11 @@ class FoundationError(Exception):
 
 
 def resolve_foundation(
-    foundation: str | FoundationFile | None,
+    foundation: str | FoundationFile | FoundationHead | None,
     *,
     config_folder: Path,
     campaign_root: Path,
+    begun: bool = False,
     progress: Progress | None = None,
 ) -> tuple[str, tuple[str, ...]] | None:
     """Place a foundation at ``<campaign_root>/foundation/<sha256>.model`` and say what it is.
@@ -49,12 +51,14 @@ def resolve_foundation(
 
     Parameters
     ----------
-    foundation : str, FoundationFile or None
+    foundation : str, FoundationFile, FoundationHead or None
         The config's ``potential.foundation``.
     config_folder : pathlib.Path
         Where a relative path starts.
     campaign_root : pathlib.Path
         The campaign's folder.
+    begun : bool
+        Whether the campaign exists already: then its head was chosen when it began.
     progress : callable or None
         Called with bytes so far and bytes in total (None if unknown) during a download.
 
@@ -67,6 +71,8 @@ def resolve_foundation(
     ------
     FoundationError
         If the model is unknown, missing, altered, unreachable or not usable.
+    HeadError
+        If it has several heads and none is named, or not the named one.
     """
     if foundation is None:
         return None
@@ -74,8 +80,10 @@ def resolve_foundation(
     if isinstance(foundation, FoundationFile):
         sha256 = _place_file(foundation, Path(config_folder), folder)
     else:
-        sha256 = _place_named(foundation, folder, progress)
+        name = foundation if isinstance(foundation, str) else foundation.name
+        sha256 = _place_named(name, folder, progress)
     module = load_foundation_file(folder / f"{sha256}.model", sha256)
+    check_head(module, head_wanted(foundation), begun=begun)
     return sha256, foundation_elements(module)
 
 
@@ -132,12 +140,24 @@ def foundation_elements(model: Path | torch.nn.Module) -> tuple[str, ...]:
     return tuple(chemical_symbols[z] for z in sorted(numbers_of(module)))
 
 
+def check_head(module: torch.nn.Module, wanted: str | None, *, begun: bool = False) -> None:
+    """Refuse a foundation that lacks the head that a config names, or has several of which it names none.
+
+    Raises
+    ------
+    HeadError
+        In one line that lists the heads.
+    """
+    # A campaign of the time before heads had names goes on with the default one.
+    if not (begun and wanted is None):
+        chosen_head(module, wanted)
+
+
 def _require_usable(module: Any, path: Path) -> None:
     try:
         if not isinstance(module, torch.nn.Module):
             raise ArchitectureError(f"it holds a {type(module).__name__}")
         describe_model(module)
-        head_of(module)
     except (ArchitectureError, AttributeError) as error:
         raise FoundationError(f"foundation {path} cannot be used: {error}") from error
 
@@ -165,6 +185,19 @@ def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -
         load_foundation_file(source, foundation.sha256)
         write_durably(target, source.read_bytes(), below=folder.parent)
     return foundation.sha256
+
+
+def cached_foundation(name: str) -> Path | None:
+    """Return the file of a named foundation in MACE's cache, or None; nothing is downloaded.
+
+    Raises
+    ------
+    FoundationError
+        If there is no such foundation.
+    """
+    check_foundation_name(name)
+    path = _cache_path(mace_mp_urls[name])
+    return path if path.is_file() else None
 
 
 def fetch_foundation(name: str) -> tuple[Path, str]:

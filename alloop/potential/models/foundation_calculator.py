@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from alloop.potential.mace_api import MACECalculator
-from alloop.potential.models.architecture import heads_of
 from alloop.potential.models.foundation import FoundationError, fetch_foundation, load_model_file
+from alloop.potential.models.heads import HeadError, chosen_head
 
 
 class FoundationCalculator(MACECalculator):  # type: ignore[misc]
@@ -42,9 +42,10 @@ class FoundationCalculator(MACECalculator):  # type: ignore[misc]
     ) -> None:
         try:
             model = _model(path, sha256, name, device)
-        except FoundationError as error:
+            chosen = chosen_head(model, head)
+        except (FoundationError, HeadError) as error:
             raise ValueError(str(error)) from error
-        super().__init__(models=[model], device=device, head=_head(model, head))
+        super().__init__(models=[model], device=device, head=chosen)
 
 
 def _model(path: str | None, sha256: str | None, name: str | None, device: str) -> torch.nn.Module:
@@ -58,13 +59,3 @@ def _model(path: str | None, sha256: str | None, name: str | None, device: str) 
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "atomic_numbers"):
         raise ValueError(f"{file} is not a model saved by MACE: it holds a {type(model).__name__}")
     return model
-
-
-def _head(model: torch.nn.Module, wanted: str | None) -> str:
-    heads = heads_of(model)
-    listed = ", ".join(heads)
-    if wanted is None and len(heads) > 1:
-        raise ValueError(f"the model has {len(heads)} heads; name one of them as `head`: {listed}")
-    if wanted is not None and wanted not in heads:
-        raise ValueError(f"the model has no head `{wanted}`; it has: {listed}")
-    return heads[0] if wanted is None else wanted

@@ -98,17 +98,17 @@ def hot_model(path: Path, device: str, dtype: str, sha256: str | None = None) ->
     return hot(known, device, dtype, lambda: read_model(path, sha256=known, device=device, dtype=dtype))
 
 
-def hot(sha256: str, device: str, dtype: str, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+def hot(content: str, device: str, dtype: str, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
     """Return the model of a content, device and precision from memory, or load it and keep it.
 
     Parameters
     ----------
-    sha256 : str
-        Digest of the file that `load` reads.
+    content : str
+        Digest of the file that `load` reads, and what of it, if not all.
     load : callable
         Returns the model on `device` in `dtype`.
     """
-    key = (sha256, device, dtype)
+    key = (content, device, dtype)
     with _lock:
         if key not in _hot:
             _hot[key] = load().eval().requires_grad_(False)

@@ -42,7 +42,7 @@ class ExploreRequest(Request):
     structure : Structure
         Where the walkers began; its positions are used where nothing is continued.
     members : tuple of str
-        Models (``fit:<key>`` or ``foundation:<sha256>``), the leader first.
+        Models, named as by `ModelRef`, the leader first.
     check_every_steps : int
         Most steps between two looks of the whole committee.
     lower_eV_per_A, upper_eV_per_A : float

@@ -41,7 +41,7 @@ class FitRequest(Request):
     valid : tuple of str
         Keys of the labels watched for early stopping (out of the bootstrap bag); may be empty.
     init : str or None
-        Model to start from (``fit:<key>`` or ``foundation:<sha256>``), or None for random weights.
+        Model to start from, named as by `ModelRef`, or None for random weights.
     e0s_eV : dict
         Isolated-atom energy of every element the model shall know (eV).
     patience : int or None

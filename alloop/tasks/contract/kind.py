@@ -46,7 +46,7 @@ class TaskKind(Generic[Summary, Data]):
     work : str
         Under which kind of work its core-hours are counted.
     models : callable
-        Request -> the models that the task loads, ``fit:<key>`` or ``foundation:<sha256>``.
+        Request -> the models that the task loads, named as by `ModelRef`.
     inputs : callable
         Request -> the other results that the task reads. If one of them is damaged it is computed again.
     files : callable

@@ -29,7 +29,7 @@ class ProduceRequest(Request):
     structure : Structure
         The supercell. It gives species and cell, and where the first segment begins.
     model : str
-        ``fit:<key>`` or ``foundation:<sha256>``.
+        Named as by `ModelRef`.
     ensemble : str
         ``nve``, ``bussi`` or ``nose_hoover``.
     thermostat_fs : float

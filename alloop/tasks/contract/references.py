@@ -57,6 +57,29 @@ class ResultRef:
 
 
 @dataclass(frozen=True)
+class ModelRef:
+    """A model: ``fit:<key>``, ``foundation:<sha256>``, or ``foundation:<sha256>#<head>`` of a model of several heads.
+
+    Requests hold it as its text.
+    """
+
+    origin: str
+    key: str
+    head: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
+        """Return the reference that a text names."""
+        origin, _, rest = text.partition(":")
+        key, mark, head = rest.partition("#")
+        return cls(origin, key, head if mark else None)
+
+    def __str__(self) -> str:
+        name = f"{self.origin}:{self.key}"
+        return name if self.head is None else f"{name}#{self.head}"
+
+
+@dataclass(frozen=True)
 class OfferRef(_Text):
     """One offered frame in the result of a task, ``<kind>/<key>#<index>``."""
 

@@ -21,7 +21,7 @@ class TeachRequest(Request):
     Attributes
     ----------
     student : str or None
-        Model that drives the MD: ``fit:<key>`` or ``foundation:<sha256>``.
+        Model that drives the MD, named as by `ModelRef`.
     teacher : dict
         The teacher as a ``label`` section.
     code : dict

@@ -29,7 +29,7 @@ from alloop.potential.models.runtime import DTYPES
 from alloop.tasks.contract.fit import EpochMetrics, FitRequest, FitSummary
 from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.contract.records import Answer
-from alloop.tasks.contract.references import OfferRef
+from alloop.tasks.contract.references import ModelRef, OfferRef
 from alloop.tasks.contract.teach import TEACH, TeachData
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -106,10 +106,10 @@ def initial_model(request: FitRequest, workspace: Workspace, training: list[Atom
     e0s_eV = {atomic_numbers[symbol]: energy for symbol, energy in request.e0s_eV.items()}
     if request.init is None:
         return _random_model(request, training, e0s_eV)
-    origin, _, name = request.init.partition(":")
-    path = workspace.model_path(request.init)
-    if origin == "foundation":
-        model = reduced_to(load_foundation_file(path, name), sorted(e0s_eV)).to(DTYPES[request.dtype])
+    path, start = workspace.model_path(request.init), ModelRef.parse(request.init)
+    if start.origin == "foundation":
+        whole = load_foundation_file(path, start.key)
+        model = reduced_to(whole, sorted(e0s_eV), start.head).to(DTYPES[request.dtype])
     else:
         model = read_model(path, sha256=workspace.model_sha256(request.init), dtype=request.dtype)
     if request.finetuning is not None and request.finetuning.method == "multihead":

@@ -100,3 +100,18 @@ def test_a_calculator_runs_where_the_config_says_whatever_the_journal_holds(tmp_
     request = trusted_request(task, campaign.charter)
     assert request.settings == label.model_dump(mode="json")
     assert request.key() == task.key
+
+
+def test_another_head_of_the_foundation_never_reaches_a_worker(tmp_path):
+    own = "foundation:" + "f" * 64
+    event = planned(
+        EvaluateRequest(model=f"{own}#omol", frames=(), dtype="float32"),
+        "evaluate/r0/f0/h0",
+        {"model": f"{own}#omol", "heldout": 0, "of": "r0"},
+    )
+    wanted = config(initial={"frames": 0})
+    campaign = loop(tmp_path, wanted, foundation="f" * 64)
+    campaign.record([event])
+    (task,) = campaign.state.running.values()
+    with pytest.raises(JournalError, match="another foundation than the config's"):
+        trusted_request(task, campaign.charter)

@@ -1,12 +1,10 @@
-import hashlib
-
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
 
-from alloop.checks.crosscheck import check_elements, cross_check
+from alloop.checks.crosscheck import cross_check
 from alloop.config import ConfigError, load_config
 from tests.support.configs import BASE, Folder
 
@@ -262,26 +260,10 @@ def test_labels_brought_along_do_not_count_against_the_budget(folder: Folder):
         cross_check(load_config(folder.config(tight.replace("REF", "other"))))
 
 
-def test_elements_that_the_foundation_does_not_know_are_named(folder: Folder):
-    loaded = load_config(folder.config(BASE))
-    check_elements(loaded, ["Li", "Cl", "In"])
-    with pytest.raises(ConfigError, match=r"small\.yaml:6: systems\[0\]\.structure: .* does not know Cl of `LiCl`"):
-        check_elements(loaded, ["Li", "In"])
-
-
 def test_replay_without_frames_to_replay_is_told(folder: Folder):
     text = BASE.replace("foundation: null", "foundation: medium-mpa-0").replace("max_steps: 600", "method: multihead")
     with pytest.raises(ConfigError, match=r"fit.method: .*; give their file in data.initial with `reference: other`$"):
         cross_check(load_config(folder.config(text)))
-
-
-def test_file_that_is_no_foundation_is_told(folder: Folder):
-    model = folder.root / "x.model"
-    model.write_bytes(b"no model")
-    sha256 = hashlib.sha256(b"no model").hexdigest()
-    message = refuse(folder, "foundation: null", f"foundation: {{path: x.model, sha256: {sha256}}}")
-    assert "potential.foundation: " in message
-    assert "not a model" in message
 
 
 def test_policy_of_ones_own_is_accepted(folder: Folder, monkeypatch):

@@ -92,7 +92,11 @@ def test_elements_that_the_teacher_does_not_know_are_named(folder, tmp_path):
     ("head", "says"),
     [
         ("", "the model has 2 heads; name one of them as `head`: pbe, r2scan"),
-        (", head: pbesol", "teacher.head: `teacher.model` does not start: the model has no head `pbesol`; it has: pbe"),
+        (
+            ", head: lda",
+            "teacher.head: `teacher.model` does not start: the model has no head `lda`; it has: pbe",
+        ),
+        (", head: r2scam", "the model has no head `r2scam`; did you mean `r2scan`?"),
     ],
 )
 def test_the_heads_of_a_mace_model_are_listed(folder, head, says):

@@ -19,7 +19,8 @@ def test_a_charter_holds_what_the_campaign_was_created_with():
     history = History(systems={"A": ROCK_SALT, "B": ROCK_SALT}, foundation=True)
     assert list(history.charter.systems) == ["A", "B"]
     assert history.charter.elements == ("Na", "Cl")
-    assert history.charter.foundation == FOUNDATION
+    assert history.charter.foundation == f"foundation:{FOUNDATION}"
+    assert History(foundation=True, head="omol").charter.foundation == f"foundation:{FOUNDATION}#omol"
     assert (History().charter.foundation, History().charter.goal) == (None, "verdict")
 
 

@@ -142,6 +142,11 @@ def test_a_frozen_part_stays_frozen_in_refits_that_go_on_from_the_one_before():
     assert (request.finetuning.method, request.finetuning.frozen) == ("frozen", "products")
 
 
+def test_a_head_of_a_foundation_is_where_fits_start_and_what_explores_alone():
+    history = History(foundation=True, head="omat_pbe").atoms().labelled(6).opened()
+    assert refit(history, 0).init == history.state.generations[0].models[0] == f"{FROM_FOUNDATION}#omat_pbe"
+
+
 # -- pre-training ------------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,21 @@ def test_of_several_heads_the_default_one_is_kept():
     assert after.energy_eV == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
 
 
+def test_of_several_heads_the_named_one_is_kept():
+    whole, atoms = small_foundation(heads=("pbe", "Default", "scan")), lithium_chloride()
+    small = reduced_to(whole, [3, 17], "scan")
+    assert heads_of(small) == ("scan",)
+    atoms.calc = MACECalculator(models=whole, device="cpu", default_dtype="float32", head="scan")
+    after = Committee([small], device="cpu", dtype="float32").forces(atoms)
+    np.testing.assert_allclose(after.forces_eV_per_A, atoms.get_forces(), atol=1e-5)
+    assert after.energy_eV == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
+
+
+def test_a_head_that_is_not_there_is_an_error():
+    with pytest.raises(ArchitectureError, match="did you mean `scan`"):
+        reduced_to(small_foundation(heads=("pbe", "scan")), [3, 17], "scam")
+
+
 def test_an_element_the_foundation_lacks_is_an_error():
     with pytest.raises(ArchitectureError, match=r"\[11\]"):
         reduced_to(small_foundation(), [3, 11])

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from alloop.config.science import FoundationFile
+from alloop.config.science import FoundationFile, FoundationHead
 from alloop.potential.mace_api import mace_mp_urls
 from alloop.potential.models.foundation import (
     FoundationError,
+    cached_foundation,
     foundation_elements,
     load_foundation_file,
     resolve_foundation,
 )
-from tests.support.models import make_small_foundation, pickled
+from alloop.potential.models.heads import HeadError
+from tests.support.models import make_small_foundation, pickled, small_foundation
 
 KNOWN = ("Li", "O", "F", "P", "Cl", "In")
 
@@ -189,11 +191,47 @@ def test_a_name_unlike_any_lists_the_known_ones(tmp_path, name):
     assert one_line(caught)
 
 
-def test_several_heads_without_a_default_are_named(tmp_path):
-    sha256 = make_small_foundation(tmp_path / "x.model", heads=("omat_pbe", "matpes_r2scan"))
-    with pytest.raises(FoundationError, match="omat_pbe, matpes_r2scan") as caught:
-        load_foundation_file(tmp_path / "x.model", sha256)
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [(None, "2 heads; name one of them as `head`: default, matpes_r2scan"), ("omol", "it has: default, matpes_r2scan")],
+)
+def test_a_head_that_is_not_named_or_not_there_is_refused_in_one_line(tmp_path, head, says):
+    sha256 = make_small_foundation(tmp_path / "configs" / "x.model", heads=("default", "matpes_r2scan"))
+    with pytest.raises(HeadError, match=says) as caught:
+        resolve(FoundationFile(path="x.model", sha256=sha256, head=head), tmp_path)
     assert one_line(caught)
+
+
+def test_a_campaign_that_began_with_the_default_head_goes_on(tmp_path):
+    sha256 = make_small_foundation(tmp_path / "configs" / "x.model", heads=("default", "matpes_r2scan"))
+    found = resolve_foundation(
+        FoundationFile(path="x.model", sha256=sha256),
+        config_folder=tmp_path / "configs",
+        campaign_root=tmp_path / "run",
+        begun=True,
+    )
+    assert found == (sha256, KNOWN)
+
+
+def test_a_head_of_a_named_model_is_found(tmp_path, name_at):
+    content = pickled(small_foundation(heads=("omat_pbe", "omol")))
+    with served(content) as url:
+        name_at(url)
+        with pytest.raises(HeadError, match="omat_pbe, omol"):
+            resolve("medium-mpa-0", tmp_path)
+        found = resolve(FoundationHead(name="medium-mpa-0", head="omol"), tmp_path)
+    assert found == (hashlib.sha256(content).hexdigest(), KNOWN)
+
+
+def test_what_lies_in_the_cache_is_found_without_a_network(tmp_path, name_at):
+    content = pickled(small_foundation())
+    with served(content) as url:
+        name_at(url)
+        assert cached_foundation("medium-mpa-0") is None
+        resolve("medium-mpa-0", tmp_path)
+    found = cached_foundation("medium-mpa-0")
+    assert found is not None
+    assert found.read_bytes() == content
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, torch.nn.Linear(2, 2)])

@@ -37,7 +37,8 @@ def test_a_head_is_named(tmp_path):
     ("head", "says"),
     [
         (None, "the model has 2 heads; name one of them as `head`: pbe, r2scan$"),
-        ("pbesol", "the model has no head `pbesol`; it has: pbe, r2scan$"),
+        ("lda", "the model has no head `lda`; it has: pbe, r2scan$"),
+        ("r2scam", "the model has no head `r2scam`; did you mean `r2scan`"),
     ],
 )
 def test_a_head_that_is_not_named_or_not_there_is_one_line(tmp_path, head, says):

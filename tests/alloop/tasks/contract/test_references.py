@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from alloop.tasks.contract.references import OfferRef, ResultRef, SegmentRef
+from alloop.tasks.contract.references import ModelRef, OfferRef, ResultRef, SegmentRef
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,16 @@ def test_a_segment_with_another_place_than_a_number_is_refused(text):
 def test_a_reference_knows_the_result_that_holds_what_it_names():
     assert OfferRef("initial", "a", 2).result == ResultRef("initial", "a")
     assert SegmentRef("b", 1).result == ResultRef("explore", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("fit:a1", ModelRef("fit", "a1")),
+        ("foundation:0ffe5", ModelRef("foundation", "0ffe5")),
+        ("foundation:0ffe5#omat_pbe", ModelRef("foundation", "0ffe5", "omat_pbe")),
+    ],
+)
+def test_a_model_is_named_by_its_fit_or_by_its_file_and_head(text, reference):
+    assert ModelRef.parse(text) == reference
+    assert str(reference) == text

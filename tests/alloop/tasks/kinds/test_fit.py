@@ -124,6 +124,18 @@ def test_fine_tuning_starts_from_exactly_the_foundation(workspace, labels):
     np.testing.assert_allclose(after["forces"].detach(), before["forces"].detach(), atol=1e-5)
 
 
+def test_a_fit_starts_from_the_head_that_its_request_names(workspace, labels):
+    init = place_foundation(workspace, heads=("pbe", "scan"))
+    whole = load_foundation_file(workspace.model_path(init), init.partition(":")[2])
+    atoms, forces = lithium_chloride(9), []
+    for number, head in enumerate(("pbe", "scan")):
+        start = initial_model(fit_request(labels, init=f"{init}#{head}"), workspace, [])
+        before, after = whole(graph_of(atoms, whole, head=number)), start(graph_of(atoms, start))
+        np.testing.assert_allclose(after["forces"].detach(), before["forces"].detach(), atol=1e-5)
+        forces.append(after["forces"].detach().numpy())
+    assert not np.allclose(*forces, atol=1e-3)
+
+
 def test_fine_tuning_learns(workspace, labels):
     request = fit_request(labels, init=place_foundation(workspace), max_steps=60, learning_rate=0.005)
     history = fit(request, workspace, Machine())[0]["history"]
