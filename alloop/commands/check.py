@@ -22,6 +22,7 @@ from alloop.checks.structures import read_systems
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError
+from alloop.config.foundations import UNKNOWN, described_foundation, non_commercial
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile
 from alloop.journal.journal import JOURNAL_FILE, read_entries
@@ -101,6 +102,8 @@ def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
         "label": loaded.config.label.model_dump(mode="json"),
         "budget": loaded.config.budget.model_dump(mode="json"),
         "projection": asdict(projection),
+        "models": _models(loaded.config),
+        "licences": _restrictions(loaded.config),
         "never_converges": never_converging(loaded),
     }
 
@@ -114,6 +117,8 @@ def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import
         console.print(told, markup=False, highlight=False, soft_wrap=True)
     for line in never_converging(loaded):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in _restrictions(loaded.config):
+        console.print(f"[yellow]licence:[/] {escape(line)}", highlight=False, soft_wrap=True)
     for shortfall in projection.shortfalls:
         console.print(f"[yellow]too small:[/] {escape(shortfall)}", highlight=False, soft_wrap=True)
     if projection.dft_core_hours is None:
@@ -147,6 +152,7 @@ def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str
     rows = [
         ("labels from", engine_of(config.label).words(config.label)),
         ("potential", _potential_words(config)),
+        *(("licence", words) for words in _licence_words(config)),
         ("ladder", " → ".join(str(rung) for rung in projection.rungs) + " training labels"),
         ("DFT labels", _label_count_words(config, projection)),
         ("isolated atoms", f"{projection.atom_energies} ({' '.join(projection.elements)})"),
@@ -177,12 +183,38 @@ def _cell_words(cell: MeasuredCell) -> str:
 
 
 def _potential_words(config: CampaignConfig) -> str:
-    foundation = config.potential.foundation
-    origin = foundation.path if isinstance(foundation, FoundationFile) else foundation
+    origin = _origin(config)
     start = f"fine-tuned from {origin}" if origin else "from scratch"
     if config.teacher is not None:
         start = f"taught by {described(config.teacher)['name']}" + (f", starting at {origin}" if origin else "")
     return f"{config.potential.committee} MACE models, {start}"
+
+
+def _origin(config: CampaignConfig) -> str | None:
+    """Return the file or the name of the foundation, with its head."""
+    foundation = config.potential.foundation
+    if foundation is None or isinstance(foundation, str):
+        return foundation
+    origin = foundation.path if isinstance(foundation, FoundationFile) else foundation.name
+    return origin if foundation.head is None else f"{origin}, head {foundation.head}"
+
+
+def _models(config: CampaignConfig) -> dict[str, dict[str, str]]:
+    """Return what is known of the foundation and of the teacher, where the config names them."""
+    foundation, teacher = config.potential.foundation, config.teacher
+    models = {} if foundation is None else {"foundation": described_foundation(foundation)}
+    return models if teacher is None else models | {"teacher": described(teacher)}
+
+
+def _licence_words(config: CampaignConfig) -> list[str]:
+    """Return the licences of the foundation and the teacher."""
+    return [f"{role} {told['name']}: {told.get('licence', UNKNOWN)}" for role, told in _models(config).items()]
+
+
+def _restrictions(config: CampaignConfig) -> list[str]:
+    """Return the foundation and the teacher whose licence allows no commercial use, one line each."""
+    found = ((role, told["name"], non_commercial(told["name"])) for role, told in _models(config).items())
+    return [f"{role} `{name}` is for non-commercial use only: {licence}" for role, name, licence in found if licence]
 
 
 def _label_count_words(config: CampaignConfig, projection: Projection) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from alloop.config.foundations import UNKNOWN, described_name
 from alloop.config.label import MACE_FILE, AseLabel
 from alloop.config.teacher import TeacherCalculator, TeacherConfig, TeacherFile
 
@@ -105,14 +106,16 @@ def teacher_label(teacher: TeacherConfig) -> AseLabel:
 
 
 def described(teacher: TeacherConfig) -> dict[str, str]:
-    """Return the name of a teacher, and its licence and what to cite where alloop knows them."""
+    """Return the name of a teacher and, where alloop knows them, its licence, what to cite and the head of a model."""
     model = teacher.model
     if isinstance(model, TeacherCalculator):
         return {"name": model.calculator}
     if isinstance(model, TeacherFile):
-        return {"name": f"MACE model {model.sha256[:12]}"}
+        return {"name": f"MACE model {model.sha256[:12]}", "licence": UNKNOWN} | _head(teacher)
     known = TEACHERS.get(model)
-    return {"name": model} if known is None else {"name": model, "licence": known.licence, "cite": known.citation}
+    if known is None:
+        return described_name(model) | _head(teacher)
+    return {"name": model, "licence": known.licence, "cite": known.citation}
 
 
 def _head(teacher: TeacherConfig) -> dict[str, str]:

@@ -22,8 +22,10 @@ from alloop.journal.journal import Entry
 from alloop.state.records import TaskState, segments_of
 from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, Fared
+from alloop.status.foundation import foundation_facts
 from alloop.status.numbers import finite
 from alloop.status.summary import RungRow, rung_rows
+from alloop.status.teacher import teacher_words
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.explore import ExploreSummary
 
@@ -247,7 +249,9 @@ def _config(entry: Entry) -> dict[str, Any]:
     public = {name: value for name, value in event.config.items() if name not in PRIVATE_SECTIONS}
     if isinstance(event, ConfigChanged):
         return public
-    return public | {"versions": event.versions, "code": event.code, "elements": list(event.elements)}
+    models = {"foundation": foundation_facts(event), "teacher": teacher_words(event)}
+    told = {name: facts for name, facts in models.items() if facts is not None}
+    return public | {"models": told, "versions": event.versions, "code": event.code, "elements": list(event.elements)}
 
 
 _TASK_ROWS: dict[str, Callable[[TaskState, dict[str, Any], CampaignState], dict[str, Any]]] = {

@@ -11,6 +11,7 @@ from alloop.files.durable import write_durably
 from alloop.journal.journal import JournalError
 from alloop.state.records import GenerationState
 from alloop.state.state import CampaignState
+from alloop.status.foundation import foundation_facts
 from alloop.status.summary import imported_labels, rung_rows
 from alloop.status.teacher import teacher_facts
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -162,6 +163,7 @@ def provenance(state: CampaignState, chosen: tuple[Chosen, ...], digests: dict[s
         },
         "data_settings": state.config.get("data", {}),
         "teacher": teacher_facts(state),
+        "foundation": foundation_facts(created) if created else None,
         "foundation_sha256": created.foundation if created else None,
         "label_settings": state.config.get("label", {}),
         "potential_settings": {name: state.config.get(name, {}) for name in ("potential", "fit")},

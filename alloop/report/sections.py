@@ -9,12 +9,20 @@ from typing import Any
 import yaml
 
 from alloop.decisions.changed_code import changed
-from alloop.journal.events import CodeChanged, ConfigChanged, DriverStarted, LabelsImported, PolicyChanged
+from alloop.journal.events import (
+    CampaignCreated,
+    CodeChanged,
+    ConfigChanged,
+    DriverStarted,
+    LabelsImported,
+    PolicyChanged,
+)
 from alloop.journal.journal import Entry
 from alloop.journal.verdicts import VERDICTS
 from alloop.report.core_time import IN_FLIGHT, WAITING
 from alloop.report.figure_style import text
 from alloop.state.state import CampaignState
+from alloop.status.foundation import foundation_facts
 from alloop.status.numbers import counted, duration, finite, many
 from alloop.status.summary import Status
 from alloop.status.teacher import teacher_facts
@@ -203,6 +211,12 @@ def _teacher(state: CampaignState) -> str:
     return _pairs({name: str(value) for name, value in {**facts, **code}.items()})
 
 
+def _foundation(created: CampaignCreated) -> str:
+    """Return where fits start, under which licence, and what to cite."""
+    facts = foundation_facts(created)
+    return text("none") if facts is None else _pairs(facts)
+
+
 def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
     """Return versions, settings, seeds, drivers and all failures."""
     created = state.created
@@ -212,7 +226,7 @@ def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
         ("Code of the labels", _pairs(state.code)),
         ("Former code of the labels", _former_code(entries)),
         ("Versions", _pairs(created.versions)),
-        ("Foundation", text(created.foundation or "none")),
+        ("Foundation", _foundation(created)),
         ("Teacher", _teacher(state)),
         ("Labels brought along", _brought(entries)),
         ("Isolated-atom energies E0 (eV)", _pairs({e: f"{v:.6f}" for e, v in sorted(state.e0s_eV.items())})),

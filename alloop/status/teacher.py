@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from alloop.config.teacher import Teacher, TeacherConfig
+from alloop.journal.events import CampaignCreated
 from alloop.labelling.teachers import described
 from alloop.state.state import CampaignState
 
@@ -18,8 +19,14 @@ def teacher_facts(state: CampaignState) -> dict[str, Any] | None:
 
     Licence and citation are there where alloop knows them.
     """
-    teacher = _TEACHER.validate_python(state.config.get("teacher"))
-    if teacher is None:
+    words = None if state.created is None else teacher_words(state.created)
+    if state.created is None or words is None:
         return None
-    code = state.created.teacher_code if state.created is not None else {}
-    return {**described(teacher), "frames": sum(one.frames for one in state.taught), "code": dict(code)}
+    frames = sum(one.frames for one in state.taught)
+    return {**words, "frames": frames, "code": dict(state.created.teacher_code)}
+
+
+def teacher_words(created: CampaignCreated) -> dict[str, str] | None:
+    """Return the teacher's name and, where alloop knows them, its licence and what to cite; None of a cold start."""
+    teacher = _TEACHER.validate_python(created.config.get("teacher"))
+    return None if teacher is None else described(teacher)

@@ -69,6 +69,20 @@ def test_a_ladder_that_cannot_converge_is_told_before_it_is_climbed(folder, old,
     assert told in check(folder.config(BASE.replace(old, new)))
 
 
+@pytest.mark.parametrize(
+    ("foundation", "licence", "restricted"), [("medium-mpa-0", "MIT", False), ("medium-omat-0", "ASL", True)]
+)
+def test_the_licence_of_a_foundation_is_told_and_what_it_does_not_allow(folder, foundation, licence, restricted):
+    path = folder.broken("foundation: null", f"foundation: {foundation}")
+    shown = check(path)
+    assert f"foundation {foundation}: " in shown
+    assert licence in shown
+    assert (f"foundation `{foundation}` is for non-commercial use only" in shown) == restricted
+    told = json.loads(check(path, as_json=True))
+    assert licence in told["models"]["foundation"]["licence"]
+    assert bool(told["licences"]) == restricted
+
+
 def test_config_that_cannot_run_is_refused(folder):
     for old, new in (("labels: 64", "labels: 10"), ("seed: 7", "sead: 7")):
         with pytest.raises(ConfigError):
