@@ -25,6 +25,7 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import due
+from alloop.decisions.charter import RULES
 from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
 from alloop.journal.journal import Entry, Journal
 from alloop.labelling.identity import code_identity
@@ -84,6 +85,7 @@ def create(
         foundation=foundation[0] if foundation else None,
         foundation_head=head_wanted(loaded.config.potential.foundation),
         teacher_code=_teacher_code(loaded.config, elements),
+        rules=RULES,
         run_id=uuid.uuid4().hex[:12],
     )
     events, contents = take_over(batches, workspace)

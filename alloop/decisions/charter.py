@@ -21,6 +21,11 @@ Goal = Literal["verdict", "transport", "subsets", "study"]
 
 Only the first explores and labels."""
 
+RULES = 2
+"""The rules of decisions that a new campaign begins with; an older one keeps its own.
+
+From 2 on, all fits to labels after a foundation or a teacher level their energies by element."""
+
 
 @dataclass(frozen=True)
 class Walker:
@@ -40,6 +45,8 @@ class Charter:
     ----------
     foundation : str or None
         The foundation as a model of requests.
+    rules : int
+        The rules that it began with, see `RULES`.
     """
 
     config: CampaignConfig
@@ -49,6 +56,7 @@ class Charter:
     exploration: ExplorationPolicy
     stopping: StoppingPolicy
     goal: Goal = "verdict"
+    rules: int = 1
 
     @classmethod
     def of(cls, created: CampaignCreated, config: CampaignConfig) -> Charter:
@@ -66,6 +74,7 @@ class Charter:
             foundation=foundation_model(created),
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
             stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
+            rules=created.rules,
         )
 
     @cached_property

@@ -33,7 +33,7 @@ def member(
         max_steps=fit.max_steps,
         patience=fit.patience,
         rate=fit.warm_start_rate if before else _origin_rate(charter),
-        level_energy=before is None and _levelled(charter, state, number),
+        level_energy=_levelled(charter, state, number, goes_on=before is not None),
         seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
 
@@ -167,9 +167,19 @@ def _origin_rate(charter: Charter) -> float:
     return fit.tuned_rate if fit.tuned_rate is not None else (1.0 if config.teacher is None else TAUGHT_RATE)
 
 
-def _levelled(charter: Charter, state: CampaignState, number: int) -> bool | Literal["elements"]:
-    """Return how the energies of a pre-trained member are shifted; a teacher's zero differs from element to element."""
-    if pretrained(state, number) is None:
+def _levelled(
+    charter: Charter, state: CampaignState, number: int, *, goes_on: bool = False
+) -> bool | Literal["elements"]:
+    """Return how the energies of the model that a fit starts from are shifted to those of its labels.
+
+    The zeros of a teacher and of a foundation differ from the labels' by a constant of every element. A fit that goes
+    on from one to labels has the isolated-atom energies of the label engine again, and no longer these constants.
+    """
+    taught = pretrained(state, number) is not None
+    by_element = charter.foundation is not None or (taught and charter.config.teacher is not None)
+    if charter.rules >= 2 and by_element:
+        return "elements"
+    if goes_on or not taught:
         return False
     return True if charter.config.teacher is None else "elements"
 

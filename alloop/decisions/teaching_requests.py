@@ -124,8 +124,9 @@ def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, s
     """Return a fit to frames of the teacher.
 
     Its energies count from a zero of their own, so isolated-atom energies are 0 here: a fit to labels sets those of the
-    label engine, and levels the rest.
+    label engine, and levels the rest. Those of a foundation are levelled to the teacher's.
     """
+    levelled = charter.rules >= 2 and init is not None and init == charter.foundation
     fit, potential, teacher = charter.config.fit, charter.config.potential, _teacher(charter)
     return FitRequest(
         train=train,
@@ -144,6 +145,7 @@ def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, s
         ema_decay=fit.ema_decay,
         dtype=potential.dtype,
         seed=seed,
+        level_energy="elements" if levelled else False,
         huber_eV_per_A=LOSS_WIDTH_eV_per_A,
     )
 

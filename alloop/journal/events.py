@@ -30,7 +30,10 @@ class SystemRecord(Record):
 
 
 class CampaignCreated(Event):
-    """A campaign begins: its config, its structures, and the code that decides the labels and the teacher's answers."""
+    """A campaign begins: its config, its structures, and the code that decides the labels and the teacher's answers.
+
+    The campaign keeps the `rules` of decisions that it begins with, see `alloop.decisions.charter.RULES`.
+    """
 
     kind: Literal["campaign_created"] = "campaign_created"
     name: str
@@ -44,6 +47,7 @@ class CampaignCreated(Event):
     foundation: Key | None = None
     foundation_head: str | None = None
     teacher_code: dict[str, str] = {}
+    rules: Annotated[int, Field(ge=1)] = 1
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

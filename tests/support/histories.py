@@ -73,6 +73,8 @@ class History:
         Whether the campaign begins with a foundation model.
     head : str or None
         The head of that model that its config names.
+    rules : int
+        The rules of decisions that it begins with.
     goal : str
         What the driver works for.
     code : mapping of str to str
@@ -89,6 +91,7 @@ class History:
         systems: Mapping[str, Atoms] | None = None,
         foundation: bool = False,
         head: str | None = None,
+        rules: int = 1,
         goal: Goal = "verdict",
         code: Mapping[str, str] = CODE,
         step_s: float = 0.0,
@@ -109,6 +112,7 @@ class History:
             run_id="history",
             foundation=FOUNDATION if foundation else None,
             foundation_head=head,
+            rules=rules,
         )
         self.charter = replace(Charter.of(created, self.config), goal=goal)
         self.say(created)

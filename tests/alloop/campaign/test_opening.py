@@ -8,6 +8,7 @@ from ase.io import write
 from alloop.campaign.opening import create, foresee, open_state, resume
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
+from alloop.decisions.charter import RULES
 from alloop.journal.journal import Journal, read_entries
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import folded, write_config
@@ -33,13 +34,13 @@ def test_a_labelled_frame_that_stands_in_two_files_is_one_label(tmp_path):
         assert open_state(journal).train_order == state.train_order
 
 
-def test_a_new_campaign_notes_the_head_of_its_foundation(tmp_path):
+def test_a_new_campaign_notes_its_rules_and_the_head_of_its_foundation(tmp_path):
     head = {"foundation": {"path": "x.model", "sha256": "f" * 64, "head": "omol"}}
     path = write_config(tmp_path / "config", potential=head)
     with Journal(tmp_path / "campaign") as journal:
         workspace = Workspace(tmp_path / "campaign")
         created = create(load_config(path), journal, workspace, ("f" * 64, ("Cu",))).created
-    assert created.foundation_head == "omol"
+    assert (created.rules, created.foundation_head) == (RULES, "omol")
 
 
 BROKEN = "class Mine:\n    def select(self, candidates, window, count, per_walker, seed):\n        raise KeyError\n"

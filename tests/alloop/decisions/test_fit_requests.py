@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from alloop.decisions.fit_requests import member, pretrain, rung_fit
-from alloop.journal.events import LabelsImported
+from alloop.journal.events import CampaignCreated, LabelsImported
 from tests.support.histories import FOUNDATION, History
 
 OTHER = LabelsImported(reference="other", source="file", keys=("o1", "o2"))
@@ -145,6 +145,36 @@ def test_a_frozen_part_stays_frozen_in_refits_that_go_on_from_the_one_before():
 def test_a_head_of_a_foundation_is_where_fits_start_and_what_explores_alone():
     history = History(foundation=True, head="omat_pbe").atoms().labelled(6).opened()
     assert refit(history, 0).init == history.state.generations[0].models[0] == f"{FROM_FOUNDATION}#omat_pbe"
+
+
+# -- levels of energy --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["naive", "frozen", "lora", "multihead"])
+def test_every_fit_from_a_foundation_levels_its_energies_by_element(method):
+    history = History(foundation=True, rules=2, fit={"method": method}).say(OTHER).atoms().labelled(6).opened(rung=6)
+    assert refit(history, 1).level_energy == fit_of(history, 6).level_energy == "elements"
+
+
+def test_a_refit_that_goes_on_levels_again_since_isolated_atoms_are_set_anew():
+    history = History(foundation=True, rules=2).atoms().labelled(6).fitted().labelled(6).opened()
+    request = refit(history, 1)
+    assert request.init == history.state.generations[1].models[1]
+    assert request.level_energy == "elements"
+
+
+def test_random_weights_are_not_levelled_whatever_the_rules():
+    history = History(rules=2).atoms().labelled(6).fitted().labelled(6).opened()
+    assert (refit(history, 1, generation=0).level_energy, refit(history, 1).level_energy) == (False, False)
+
+
+def test_a_campaign_of_the_rules_before_asks_for_the_same_fits_as_ever():
+    history = History(foundation=True).atoms().labelled(6).opened(rung=6)
+    first = history.entries[0].event.model_dump(mode="json")
+    del first["rules"], first["foundation_head"]
+    assert CampaignCreated.model_validate(first) == history.entries[0].event
+    assert [request.level_energy for request in (refit(history, 1), fit_of(history, 6))] == [False, False]
+    assert "level_energy" not in refit(history, 1)._in_key()
 
 
 # -- pre-training ------------------------------------------------------------------------------------------------

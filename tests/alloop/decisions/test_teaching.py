@@ -6,6 +6,7 @@ import pytest
 
 from alloop.decisions.next_events import decide
 from alloop.decisions.teaching import taught_start
+from alloop.decisions.teaching_requests import student_fit
 from alloop.journal.events import VerdictReached
 from tests.support.histories import History
 from tests.support.plans import purposes, wanted
@@ -162,3 +163,12 @@ def test_walkers_of_a_round_go_on_where_those_of_the_round_before_ended():
     keys = [history.state.tasks[f"teach/A/r1/p{part}"].key for part in (0, 1)]
     for request, key in zip(requests, keys, strict=True):
         assert [str(start) for start in request.starts] == [f"teach/{key}#{place}" for place in range(6)]
+
+
+@pytest.mark.parametrize(("rules", "level"), [(1, False), (2, "elements")])
+def test_a_student_that_starts_from_a_foundation_levels_its_energies_to_the_teachers(rules, level):
+    history = History(teacher={"model": "chgnet", "rounds": 2, "frames": 60}, foundation=True, rules=rules)
+    first: Any = student_fit(history.charter, history.state, 0, None, 0)
+    later: Any = student_fit(history.charter, history.state, 1, "fit:before", 0)
+    assert first.init == history.charter.foundation
+    assert (first.level_energy, later.level_energy) == (level, False)

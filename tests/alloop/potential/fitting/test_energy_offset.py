@@ -13,14 +13,15 @@ def mean_energy_error(model, graphs):
     return float(torch.cat([part.energy_eV_per_atom for part in found]).mean())
 
 
-def test_energies_are_right_on_average_and_a_head_that_replays_is_left_alone():
+@pytest.mark.parametrize("by_element", [False, True])
+def test_energies_are_right_on_average_and_a_head_that_replays_is_left_alone(by_element):
     model = with_replay(small_model())
-    own, replayed = frames(3), frames(2, first_seed=5)
+    own, replayed = [*frames(2), lithium_rich(3)], [*frames(2, first_seed=5), lithium_rich(7)]
     graphs = labelled_graphs(own, model) * 2
     others = labelled_graphs(replayed, model, head="replay")
     before = mean_energy_error(model, others)
     assert abs(mean_energy_error(model, graphs)) > 0.1
-    set_energy_offset(model, graphs)
+    set_energy_offset(model, graphs, by_element=by_element)
     assert mean_energy_error(model, graphs) == pytest.approx(0, abs=1e-5)
     assert mean_energy_error(model, others) == before
 

@@ -136,6 +136,45 @@ def test_a_fit_starts_from_the_head_that_its_request_names(workspace, labels):
     assert not np.allclose(*forces, atol=1e-3)
 
 
+@pytest.mark.parametrize("method", [None, "lora", "multihead"])
+def test_a_foundation_whose_energies_are_levelled_begins_without_their_offset(workspace, method):
+    far = put_labels(workspace, [shifted_by(frame, 40.0) for frame in frames(6)])
+    tuning = None if method is None else FineTuning(method=method, rank=2, replay=far if method == "multihead" else ())
+    settings = {"init": place_foundation(workspace), "finetuning": tuning, "max_steps": 1}
+    plain, levelled = (
+        fit(fit_request(far, level_energy=level, **settings), workspace, Machine())[0]["history"][0]
+        for level in (False, "elements")
+    )
+    assert plain["rmse_energy_meV_per_atom"] > 30_000
+    assert levelled["rmse_energy_meV_per_atom"] < 1000
+    assert levelled["rmse_forces_meV_per_A"] == pytest.approx(plain["rmse_forces_meV_per_A"], rel=1e-3)
+
+
+def test_a_fit_that_goes_on_keeps_constants_of_elements_only_if_it_is_levelled_again(workspace):
+    own = frames(3)
+    for seed in range(3):
+        frame = lithium_chloride(seed)
+        del frame[next(atom.index for atom in frame if atom.symbol == "Cl")]
+        own.append(labelled(frame))
+    for frame in own:
+        frame.info["REF_energy"] += sum({"Li": 3.0, "Cl": -5.0}[symbol] for symbol in frame.symbols)
+    keys = put_labels(workspace, own)
+    request = fit_request(keys, init=None, max_steps=1)
+    begun = []
+    for level in (False, "elements", False, "elements"):
+        perform(str(workspace.root), "fit", request.model_dump(mode="json"))
+        request = fit_request(keys, init=f"fit:{request.key()}", level_energy=level, max_steps=1)
+        begun.append(fit(request, workspace, Machine())[0]["history"][0]["rmse_energy_meV_per_atom"])
+    _, levelled, goes_on, again = begun
+    assert goes_on > 2 * levelled
+    assert again == pytest.approx(levelled, rel=0.1)
+
+
+def shifted_by(frame, offset_eV_per_atom):
+    frame.info["REF_energy"] += offset_eV_per_atom * len(frame)
+    return frame
+
+
 def test_fine_tuning_learns(workspace, labels):
     request = fit_request(labels, init=place_foundation(workspace), max_steps=60, learning_rate=0.005)
     history = fit(request, workspace, Machine())[0]["history"]
