@@ -2,8 +2,13 @@ import os
 import signal
 
 import pytest
+from rich.console import Console
 
+from alloop.commands.run import run_campaign
+from alloop.config import ConfigError
+from alloop.potential.mace_api import mace_mp_urls
 from tests.support.campaigns import attempts, left_behind, start, write_config
+from tests.support.models import pickled, small_foundation
 from tests.support.waiting import wait_for
 
 
@@ -18,3 +23,18 @@ def test_a_stop_from_the_terminal_reaches_every_process_and_is_one_line(tmp_path
     assert "Traceback" not in output
     assert f"Stopped: {number.name}." in output
     assert left_behind(folder) == []
+
+
+def test_heads_of_a_model_that_had_to_be_downloaded_are_listed_before_anything_runs(folder, tmp_path, monkeypatch):
+    model = tmp_path / "two-heads.model"
+    model.write_bytes(pickled(small_foundation((3, 17), heads=("omat_pbe", "Default"))))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(mace_mp_urls, "mh-1", model.as_uri())
+    config = folder.broken("foundation: null", "foundation: mh-1")
+    for _ in ("downloaded", "from the cache"):
+        with pytest.raises(ConfigError) as caught:
+            run_campaign(config, tmp_path / "run", Console(quiet=True))
+        says = "the model has 2 heads; name one of them as `head`: omat_pbe, Default"
+        way = "write `foundation: {name: mh-1, head: …}`"
+        assert str(caught.value) == f"{config}:17: potential.foundation: {says}; {way}"
+    assert not (tmp_path / "run" / "journal.sqlite").exists()

@@ -1,6 +1,7 @@
 """What is said of the foundation of a campaign."""
 
 from alloop.monitor.wandb_numbers import publication
+from alloop.outputs.models import provenance as exported
 from alloop.report.sections import provenance
 from alloop.status.foundation import foundation_facts
 from tests.support.histories import FOUNDATION, History
@@ -24,8 +25,9 @@ def test_without_a_foundation_nothing_is_told():
     assert foundation_facts(History().state.created) is None
 
 
-def test_the_report_and_weights_and_biases_name_the_licence():
-    history, _ = told(potential=MH_1)
+def test_report_export_and_weights_and_biases_name_the_licence():
+    history, facts = told(potential=MH_1)
+    assert exported(history.state, (), {})["foundation"] == facts
     page = provenance(history.state, history.entries)
     assert "mh-1" in page
     assert "Academic Software License" in page
