@@ -1,0 +1,122 @@
+"""What a teacher and a robust loss are worth, on the labels of a finished campaign.
+
+    python -m benchmarks.teaching runs/CAMPAIGN FRAMES.extxyz --seeds 3 --labels 6 12 24 48
+
+Fits on the first labels of a campaign with a teacher: from random weights and from its taught members, with mean
+squares and with the loss that is linear for large deviations. Each is judged on frames with the campaign's label
+settings that it never saw (``REF_forces`` in eV/Å). A fit from random weights has the whole learning rate and
+`--cold-steps`, one from a taught member the campaign's own recipe of a rung; seed n starts from member n.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase.io import read as read_frames
+
+from alloop.config.campaign import CampaignConfig
+from alloop.decisions.charter import Charter
+from alloop.decisions.fit_requests import pretrained, rung_fit
+from alloop.reading import read
+from alloop.state.records import RungState
+from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.records import Result
+from alloop.tasks.kinds.fit import fit
+from alloop.tasks.machine import Machine
+from alloop.tasks.workspace import Workspace
+from benchmarks.truth import force_errors
+
+HUBER_eV_per_A = 0.1
+LOSSES = {"squares": None, "huber": HUBER_eV_per_A}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fit: on how many labels, from where, with which loss and seed."""
+
+    labels: int
+    start: str
+    loss: str
+    seed: int
+
+
+def cases(labels: Sequence[int], seeds: int) -> Iterator[Case]:
+    """Yield all fits, the smallest first."""
+    for size in labels:
+        for start in ("cold", "taught"):
+            for loss in LOSSES:
+                yield from (Case(size, start, loss, seed) for seed in range(seeds))
+
+
+def request_of(case: Case, root: Path, cold_steps: int) -> FitRequest:
+    """Return the request of a fit."""
+    state = read(root).state
+    assert state.created is not None
+    charter = Charter.of(state.created, CampaignConfig.model_validate(state.config))
+    frames = tuple(frame.id for frame in state.labelled_frames("train")[: case.labels])
+    own = rung_fit(charter, state, RungState(case.labels, frames), case.seed)
+    changes: dict[str, object] = {"huber_eV_per_A": LOSSES[case.loss], "seed": case.seed}
+    if case.start == "cold":
+        rate = charter.config.fit.learning_rate
+        changes |= {"init": None, "level_energy": False, "learning_rate": rate, "max_steps": cold_steps}
+    else:
+        changes["init"] = pretrained(state, case.seed % state.members())
+    return own.model_copy(update=changes)
+
+
+def error_of(case: Case, root: Path, frames: Path, cold_steps: int) -> float:
+    """Fit, and return the force RMSE (meV/Å) on the frames."""
+    torch.set_num_threads(1)
+    workspace, request = Workspace(root), request_of(case, root, cold_steps)
+    summary, _ = fit(request, workspace, Machine())
+    workspace.write(Result(key=request.key(), kind="fit", status="ok", summary=summary))
+    errors = force_errors(f"fit:{request.key()}", read_frames(frames, ":"), workspace, request.dtype)
+    return 1000 * float(np.sqrt(np.mean(errors**2)))
+
+
+def rows(labels: Sequence[int], found: dict[Case, float]) -> Iterator[str]:
+    """Yield a table in Markdown: means and, in brackets, the least and the largest of all seeds."""
+    names = [(start, loss) for start in ("cold", "taught") for loss in LOSSES]
+    yield "| labels | " + " | ".join(f"{start}, {loss}" for start, loss in names) + " |"
+    yield "|--:|" + "--:|" * len(names)
+    for size in labels:
+        cells = []
+        for name in names:
+            values = [error for case, error in found.items() if (case.labels, case.start, case.loss) == (size, *name)]
+            cells.append(f"{np.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})")
+        yield f"| {size} | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Fit all and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("campaign", type=Path)
+    parser.add_argument("frames", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--labels", type=int, nargs="+", default=[6, 12, 24, 48])
+    parser.add_argument("--cold-steps", type=int, default=1500)
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "campaign"
+        shutil.copytree(arguments.campaign, root)
+        asked = list(cases(arguments.labels, arguments.seeds))
+        with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
+            futures = {
+                case: pool.submit(error_of, case, root, arguments.frames, arguments.cold_steps) for case in asked
+            }
+            found = {case: future.result() for case, future in futures.items()}
+    print("\n".join(rows(arguments.labels, found)))
+
+
+if __name__ == "__main__":
+    main()
