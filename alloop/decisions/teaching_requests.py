@@ -17,6 +17,8 @@ HOTTER = 1.3
 STUDENT = "fit/student/"
 """Beginning of the purposes of the students' fits."""
 PER_WALKER, SAMPLES_PER_WALKER = 12, 60
+FIRST_SAMPLES_PER_WALKER = 24
+"""The first student knows rattled copies only: its walks are short."""
 RATTLE_A, STRAIN = 0.25, 0.02
 EQUILIBRATION_FS, BETWEEN_FS = 200.0, 50.0
 LOSS_WIDTH_eV_per_A = 0.1
@@ -54,7 +56,7 @@ def teach(
         strain=strain,
         temperatures_K=teacher.temperatures_K or (*explore.temperatures_K, HOTTER * hottest_K),
         per_walker=PER_WALKER,
-        samples_per_walker=SAMPLES_PER_WALKER,
+        samples_per_walker=FIRST_SAMPLES_PER_WALKER if number <= 1 else SAMPLES_PER_WALKER,
         equilibration_steps=_steps(charter, EQUILIBRATION_FS),
         every_steps=_steps(charter, BETWEEN_FS),
         timestep_fs=explore.timestep_fs,

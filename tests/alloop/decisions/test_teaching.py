@@ -161,7 +161,9 @@ def test_walkers_of_a_round_go_on_where_those_of_the_round_before_ended():
     history = one_round(one_round(taught(rounds=3), 0).do("fit/student/r0", FIT), 1).do("fit/student/r1", FIT)
     requests: list[Any] = [task.build() for task in wanted(history, "teach")]
     keys = [history.state.tasks[f"teach/A/r1/p{part}"].key for part in (0, 1)]
+    first: Any = next(task.build() for task in wanted(one_round(taught(), 0).do("fit/student/r0", FIT), "teach"))
     for request, key in zip(requests, keys, strict=True):
+        assert request.samples_per_walker > first.samples_per_walker, "the first student's walks are short"
         assert [str(start) for start in request.starts] == [f"teach/{key}#{place}" for place in range(6)]
 
 
