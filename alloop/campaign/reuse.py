@@ -18,7 +18,7 @@ from alloop.config.label import same_science
 from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
 from alloop.failures import first_line
-from alloop.journal.events import LabelsImported, TaskPlanned
+from alloop.journal.events import GenerationOpened, LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of, label_settings
@@ -86,13 +86,14 @@ def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
         If the config cannot be used, or a campaign it names cannot be read.
     """
     if not loaded.config.data.campaigns:
-        cross_check(loaded, begun=loaded.config.potential.foundation is not None and has_begun(root))
+        begun = loaded.config.potential.foundation is not None and has_begun(root)
+        cross_check(loaded, begun=begun, taught=loaded.config.teacher is not None and was_taught(root))
         return ()
     events = [entry.event for entry in read_entries(root)] if (root / JOURNAL_FILE).exists() else []
     if events:
         taken = [event for event in events if isinstance(event, LabelsImported) and event.campaign]
         labels = sum(len(event.keys) for event in taken if event.reference == "same")
-        cross_check(loaded, Brought(labels=labels), begun=True)
+        cross_check(loaded, Brought(labels=labels), begun=True, taught=was_taught(root))
         return ()
     campaigns = [_read(loaded, i, name) for i, name in enumerate(loaded.config.data.campaigns)]
     numbers = frozenset(z for campaign in campaigns for z in campaign.numbers())
@@ -112,6 +113,14 @@ def brought(imports: Iterable[Import]) -> Brought:
 def has_begun(root: Path) -> bool:
     """Return whether there is a campaign in a folder whose journal can be read."""
     return run_id_of(root) is not None
+
+
+def was_taught(root: Path) -> bool:
+    """Return whether the campaign in a folder has fitted labels, so that its teacher has nothing left to do."""
+    try:
+        return any(isinstance(entry.event, GenerationOpened) for entry in read_entries(root))
+    except JournalError:
+        return False
 
 
 def run_id_of(folder: Path) -> str | None:

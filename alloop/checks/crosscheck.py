@@ -29,7 +29,7 @@ T = TypeVar("T")
 _REHEARSAL_S = 120.0
 
 
-def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool = False) -> None:
+def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool = False, taught: bool = False) -> None:
     """Refuse a config that could not run to its end.
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
@@ -44,6 +44,8 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool
         The labels of the campaigns that it names.
     begun : bool
         Whether the campaign exists already.
+    taught : bool
+        Whether its committee has learnt from the teacher, which is not needed any more.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool
         problems += _told(loaded, _label(loaded, elements))
     if not problems:
         problems += _told(loaded, _ranks(loaded, elements))
-    if not problems:
+    if not problems and not taught:
         problems += _told(loaded, find_in_teacher(loaded, structures))
     if not problems:
         problems += problems_of_foundation(loaded, brought, begun=begun)

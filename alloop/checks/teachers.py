@@ -59,7 +59,7 @@ def _absent(teacher: TeacherConfig) -> Finding | None:
     known = TEACHERS[model]
     if not known.packages.is_dir():
         pip = f"{sys.executable} -m pip install --no-deps --target {known.packages} {' '.join(known.requirements)}"
-        mend = f"`make {known.make}` installs it, without a clone `{pip}`; or {_WITHOUT}"
+        mend = f"`make {known.make}` installs it, without a clone `{pip}`, or {_WITHOUT}"
         return _MODEL, f"`{model}` is not installed here; {mend}"
     return None
 

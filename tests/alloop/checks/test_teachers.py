@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from alloop.campaign.reuse import checked
 from alloop.checks.crosscheck import cross_check
 from alloop.config import ConfigError, load_config
+from alloop.journal.events import GenerationOpened
 from alloop.labelling import calculator_process
 from alloop.labelling.teachers import TEACHERS
 from tests.support.configs import BASE, Folder
+from tests.support.loops import found
 from tests.support.models import pickled, small_foundation
 
 OF_TEACHER = BASE.count("\n") + 2
@@ -113,3 +116,14 @@ def test_a_good_teacher_passes(folder):
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()
     model = f"{{path: teacher.model, sha256: {checksum}}}"
     cross_check(load_config(folder.config(f"{BASE}\nteacher: {{model: {model}}}\n")))
+
+
+def test_a_campaign_that_has_fitted_labels_goes_on_where_its_teacher_is_not_installed(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    loaded = load_config(folder.config(f"{BASE}\nteacher: chgnet\n"))
+    root = tmp_path / "run"
+    with found(root, loaded.config) as journal:
+        with pytest.raises(ConfigError, match="`chgnet` is not installed here"):
+            checked(loaded, root)
+        journal.append([GenerationOpened(number=0, upto=0, labels=8)])
+        assert checked(loaded, root) == ()
