@@ -35,6 +35,7 @@ with _without_side_effects():
     from mace.modules import (
         ScaleShiftMACE,
         WeightedEnergyForcesLoss,
+        WeightedEnergyForcesStressLoss,
         blocks,
         gate_dict,
         interaction_classes,
@@ -69,6 +70,7 @@ __all__ = [
     "MACECalculator",
     "ScaleShiftMACE",
     "WeightedEnergyForcesLoss",
+    "WeightedEnergyForcesStressLoss",
     "blocks",
     "config_from_atoms",
     "disable_e3nn_codegen",

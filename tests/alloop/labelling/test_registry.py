@@ -24,10 +24,20 @@ def test_every_label_section_of_the_config_has_an_engine(section):
     assert type(engine).__module__ == f"alloop.labelling.{tag_of(section)['engine']}_engine"
 
 
+OF_CALCULATORS = (
+    "config/loading.py",
+    "labelling/calculator_process.py",
+    "labelling/teachers.py",
+    "checks/teachers.py",
+)
+"""A teacher is a calculator of the engine ``ase``, and both may live in another Python, whose place is a path."""
+
+
 def test_no_other_file_names_the_settings_of_an_engine():
     """An engine is added with its section and its own files, so all others ask the engine."""
     alloop = Path(__file__).parents[3] / "alloop"
     own = {path for section in SECTIONS for path in files_of(section, alloop)} | {alloop / "config" / "label.py"}
+    own |= {alloop / name for name in OF_CALCULATORS}
     named = {
         path.relative_to(alloop)
         for path in set(alloop.rglob("*.py")) - own

@@ -27,6 +27,7 @@ HARDLY_A_FORCE_EV_PER_A = 0.01
 """Below, forces are what is left of much larger ones between pairs, which float32 keeps to seven digits."""
 SHAPES = {
     "default": ({}, "Li In Cl"),
+    "quickstart": ({"channels": 64, "correlation": 3}, "Li In Cl"),
     "one layer": ({"layers": 1, "correlation": 1, "max_ell": 1, "channels": 8}, "Li Cl"),
     "three layers": ({"layers": 3, "correlation": 3, "max_ell": 3, "channels": 16}, "Li Ge P S O"),
     "vectors": ({"max_L": 1, "correlation": 2, "channels": 8}, "Li Y B Cl"),

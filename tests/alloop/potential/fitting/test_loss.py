@@ -7,14 +7,13 @@ import torch
 from ase import Atoms
 from hypothesis import given
 from hypothesis import strategies as st
-from mace.modules.loss import WeightedEnergyForcesStressLoss
 from scipy.spatial.transform import Rotation
 
 from alloop.potential.fitting.loss import Weights, Widths, cauchy, huber
 from alloop.potential.fitting.objective import Deviations, MaceObjective
 from alloop.potential.fitting.training import Recipe, train
 from alloop.potential.graphs import labelled_frame, labelled_graphs
-from alloop.potential.mace_api import Batch
+from alloop.potential.mace_api import Batch, WeightedEnergyForcesStressLoss
 from tests.support.models import frames, labelled, lithium_chloride, small_model
 
 WEIGHTS = Weights(energy=2.0, forces=10.0, stress=3.0)
