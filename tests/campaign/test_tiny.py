@@ -93,6 +93,7 @@ def test_the_committee_can_be_exported(finished, tmp_path):
     assert len(list((tmp_path / "out").glob("*.model"))) == 2
 
 
+@pytest.mark.slow
 def test_a_study_of_a_finished_campaign_is_computed_once_and_shown_everywhere(finished):
     config, folder, _ = finished
     before = folded(folder)

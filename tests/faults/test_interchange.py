@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
 from tests.support.driving import QUICK, driving, labelled
 from tests.support.victims import kill_one, living
@@ -9,6 +11,7 @@ from tests.support.victims import kill_one, living
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 0.6}}
 
 
+@pytest.mark.slow
 def test_a_killed_interchange_is_healed_in_place_and_costs_only_what_was_computed(tmp_path):
     config, folder = write_config(tmp_path / "config", execution=QUICK, label=SLOW), tmp_path / "campaign"
     with driving(config, folder) as driver:

@@ -22,6 +22,7 @@ def labels_in_flight(state):
     return [task for task in state.running.values() if task.task == "label"]
 
 
+@pytest.mark.slow
 def test_what_workers_finish_after_their_manager_was_killed_is_taken_and_a_lost_block_costs_its_tasks_little(tmp_path):
     folder = tmp_path / "campaign"
     with driving(config_in(tmp_path / "config", 1.0), folder) as driver:

@@ -91,6 +91,7 @@ def test_elements_that_the_teacher_does_not_know_are_named(folder, tmp_path):
     assert "`universal:Universal` does not know Cl of `LiCl`; choose another teacher" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "says"),
     [
