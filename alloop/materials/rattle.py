@@ -53,11 +53,17 @@ def _one(structure: Structure, seed: list[int], rattle_A: float, strain: float, 
     )
 
 
-def _draw(structure: Structure, random: np.random.Generator, rattle_A: float, strain: float) -> Atoms:
+def strained(structure: Structure, strain: float, random: np.random.Generator) -> Atoms:
+    """Return the atoms in a cell with six random strain components of a standard deviation; 0 keeps the cell."""
     atoms = structure.to_atoms()
     xx, yy, zz, yz, xz, xy = strain * random.standard_normal(6)
     deformation = np.eye(3) + np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if strain:
         atoms.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
+    return atoms
+
+
+def _draw(structure: Structure, random: np.random.Generator, rattle_A: float, strain: float) -> Atoms:
+    atoms = strained(structure, strain, random)
     atoms.positions += rattle_A * random.standard_normal((len(atoms), 3))
     return atoms

@@ -76,8 +76,13 @@ def label_structure(
         scf_iterations=point.scf_iterations,
         scf_rung=point.scf_attempt,
     )
+    return summary.model_dump(mode="json"), label_data(structure, point).model_dump(mode="json")
+
+
+def label_data(structure: Structure, point: SinglePoint) -> LabelData:
+    """Return the label of a structure from its single point."""
     stress = point.stress_eV_per_A3
-    data = LabelData.model_validate(
+    return LabelData.model_validate(
         {
             "structure": structure,
             "energy_eV": point.energy_eV,
@@ -85,7 +90,6 @@ def label_structure(
             "stress_eV_per_A3": None if stress is None else stress.tolist(),
         }
     )
-    return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
 def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> Answer:

@@ -16,9 +16,8 @@ from alloop.dynamics.state import MDState, fresh_state
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
-from alloop.labelling.singlepoint import SinglePoint
 from alloop.materials.contacts import is_finite, min_contact
-from alloop.materials.rattle import rattled
+from alloop.materials.rattle import rattled, strained
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
 from alloop.potential.descriptors import environments
@@ -26,7 +25,7 @@ from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Answer, Snapshot
 from alloop.tasks.contract.teach import TaughtWalker, TeachData, TeachRequest, TeachSummary
 from alloop.tasks.kinds.explore import continued, snapshot_of
-from alloop.tasks.kinds.label import check_answer, scratch
+from alloop.tasks.kinds.label import check_answer, label_data, scratch
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
@@ -136,7 +135,7 @@ def _copies(request: TeachRequest) -> Iterator[Frame]:
 def _moved(request: TeachRequest, student: Student, starts: Sequence[Snapshot | None]) -> Motion:
     """Move walkers under the student, and take frames of each until it ends or breaks."""
     rng = np.random.default_rng(request.seed)
-    structure = _strained(request.structure, request.strain, rng)
+    structure = Structure.from_atoms(strained(request.structure, request.strain, rng))
     temperatures_K = _temperatures(request)
     explorers = _explorers(request, structure, student.committee, temperatures_K, starts, rng)
     seen: list[Frame] = []
@@ -219,16 +218,6 @@ def _before_the_break(explorers: ExplorerBatch, walker: int) -> list[Frame]:
     return [Frame(_structure(states[0]))] if states else []
 
 
-def _strained(structure: Structure, strain: float, rng: np.random.Generator) -> Structure:
-    if not strain:
-        return structure
-    atoms = structure.to_atoms()
-    xx, yy, zz, yz, xz, xy = strain * rng.standard_normal(6)
-    deformation = np.eye(3) + np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-    atoms.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
-    return Structure.from_atoms(atoms)
-
-
 # -- labels ------------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +246,7 @@ def _labelled(
             except refusing as error:
                 refusals.append(str(error))
                 continue
-            labels.append(_label(frame.structure, point))
+            labels.append(label_data(frame.structure, point))
             labelled.append(frame)
         if len(labels) <= len(refusals):
             what = f"the teacher labels {len(labels)} of {len(labels) + len(refusals)} frames"
@@ -276,18 +265,6 @@ def _check(structure: Structure, settings: LabelCommon) -> None:
         raise TaskFailure("nonfinite", "a position is not a finite number")
     if (contact := min_contact(atoms)) < settings.min_contact:
         raise TaskFailure("contact", f"shortest contact {contact:.3f} covalent radii, limit {settings.min_contact:g}")
-
-
-def _label(structure: Structure, point: SinglePoint) -> LabelData:
-    stress = point.stress_eV_per_A3
-    return LabelData.model_validate(
-        {
-            "structure": structure,
-            "energy_eV": point.energy_eV,
-            "forces_eV_per_A": point.forces_eV_per_A.tolist(),
-            "stress_eV_per_A3": None if stress is None else stress.tolist(),
-        }
-    )
 
 
 def _rmse(committee: Committee, labels: Iterable[LabelData], frames: Iterable[Frame]) -> float | None:
