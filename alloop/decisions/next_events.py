@@ -73,7 +73,9 @@ def _emergency(state: CampaignState, charter: Charter) -> list[Event]:
         return _end("budget_spent", f"wall time {state.wall_s / 3600:.3g} h of {budget.wall_h:g} h is spent")
     untaught = teaching_failure(state, charter)
     if untaught is not None:
-        return _end("stopped", f"{untaught}; mend the teacher, or begin cold with `teacher: null`")
+        return _end(
+            "stopped", f"{untaught}; begin a campaign of another `name` with a mended teacher or with `teacher: null`"
+        )
     return []
 
 

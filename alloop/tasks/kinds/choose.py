@@ -9,8 +9,9 @@ from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
 from alloop.potential.descriptors import environments
 from alloop.tasks.contract.choose import ChooseRequest
-from alloop.tasks.contract.records import Answer, Offer, OffersData, OffersSummary
+from alloop.tasks.contract.records import Answer, OffersData, OffersSummary
 from alloop.tasks.contract.teach import TEACH
+from alloop.tasks.kinds.initial import initial_offer
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
@@ -47,7 +48,7 @@ def choose(request: ChooseRequest, workspace: Workspace, machine: Machine) -> An
     described = environments([structure.to_atoms() for structure in structures], model, device=machine.device)
     _, separation = novelty_and_separation(described, [])
     chosen = farthest_points(separation, request.frames)
-    offers = [_offer(index, structures[place], temperatures_K[place]) for index, place in enumerate(chosen)]
+    offers = [initial_offer(index, structures[place], temperatures_K[place]) for index, place in enumerate(chosen)]
     summary = OffersSummary(offers=tuple(offers))
     data = OffersData(structures=tuple(structures[place] for place in chosen))
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
@@ -62,15 +63,3 @@ def _eligible(request: ChooseRequest, workspace: Workspace) -> Sequence[tuple[St
             if cold and min_contact(label.structure.to_atoms()) >= request.min_contact:
                 found.append((label.structure, float(temperature_K or 0.0)))
     return found
-
-
-def _offer(index: int, structure: Structure, temperature_K: float) -> Offer:
-    return Offer(
-        index=index,
-        why="initial",
-        step=0,
-        temperature_K=temperature_K,
-        disagreement_eV_per_A=None,
-        min_contact=min_contact(structure.to_atoms()),
-        structure_sha256=structure.digest(),
-    )

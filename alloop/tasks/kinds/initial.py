@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alloop.materials.contacts import min_contact
 from alloop.materials.rattle import rattled
+from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.records import Answer, Offer, OffersData, OffersSummary
 from alloop.tasks.machine import Machine
@@ -30,17 +31,19 @@ def initial(request: InitialRequest, workspace: Workspace, machine: Machine) -> 
     copies = rattled(
         request.structure, request.frames, request.rattle_A, request.strain, request.seed, request.min_contact
     )
-    offers = tuple(
-        Offer(
-            index=index,
-            why="initial",
-            step=0,
-            temperature_K=None,
-            disagreement_eV_per_A=None,
-            min_contact=min_contact(copy.to_atoms()),
-            structure_sha256=copy.digest(),
-        )
-        for index, copy in enumerate(copies)
-    )
+    offers = tuple(initial_offer(index, copy) for index, copy in enumerate(copies))
     summary, data = OffersSummary(offers=offers), OffersData(structures=tuple(copies))
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
+
+
+def initial_offer(index: int, structure: Structure, temperature_K: float | None = None) -> Offer:
+    """Return the offer of an initial frame; a rattled copy has no temperature (K)."""
+    return Offer(
+        index=index,
+        why="initial",
+        step=0,
+        temperature_K=temperature_K,
+        disagreement_eV_per_A=None,
+        min_contact=min_contact(structure.to_atoms()),
+        structure_sha256=structure.digest(),
+    )
