@@ -32,6 +32,11 @@ def _model_tag(value: Any) -> str:
     return "calculator" if isinstance(value, dict | TeacherCalculator) else "name"
 
 
+def _as_tuple(value: Any) -> Any:
+    """Return a list as a tuple: a section that a validator has seen counts as Python's, where a list is no tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 TeacherModel = Annotated[
     Annotated[str, Tag("name")] | Annotated[TeacherFile, Tag("file")] | Annotated[TeacherCalculator, Tag("calculator")],
     Discriminator(_model_tag),
@@ -52,7 +57,7 @@ class TeacherConfig(Section):
         description="Times that frames are labelled by the teacher and fitted: rattled copies, then the student's MD.",
     )
     frames: Annotated[int, Field(ge=8)] = Field(144, description="Frames per system and round.")
-    temperatures_K: tuple[Positive, ...] | None = Field(
+    temperatures_K: Annotated[tuple[Positive, ...] | None, BeforeValidator(_as_tuple)] = Field(
         None, description="Temperatures of the student's MD; None: those of `explore`, and 1.3 times the hottest."
     )
     steps: Count = Field(1500, description="Optimiser steps of the fit after each round.")
