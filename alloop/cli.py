@@ -107,6 +107,21 @@ def rehearse(
 
 
 @app.command()
+def teach(
+    config: Config,
+    folder: Folder = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; default: foundation.pt in the folder.")
+    ] = None,
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
+) -> None:
+    """Let the teacher teach a committee, without a label, and write it as a foundation for other campaigns."""
+    from alloop.commands.teach import run_teaching
+
+    _driven(partial(_on_terminal, partial(run_teaching, config, folder, output=output), plain))
+
+
+@app.command()
 def measure(
     config: Config,
     folder: Folder = None,

@@ -22,6 +22,7 @@ from alloop.checks.changed_config import differences, is_science_of, policy_dige
 from alloop.checks.structures import read_frames, read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
+from alloop.config.foundations import PlacedFoundation
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import due
@@ -52,7 +53,7 @@ def create(
     loaded: LoadedConfig,
     journal: Journal,
     workspace: Workspace,
-    foundation: tuple[str, tuple[str, ...]] | None,
+    foundation: PlacedFoundation | None,
     imports: Sequence[Import] = (),
 ) -> CampaignState:
     """Create a campaign: its config, structures, code and imported labels become the journal's first events.
@@ -65,8 +66,8 @@ def create(
         An empty journal.
     workspace : Workspace
         The campaign's files.
-    foundation : tuple or None
-        Checksum and elements of the foundation model.
+    foundation : PlacedFoundation or None
+        The foundation model, in the campaign's folder.
     imports : sequence of Import
         What it takes from other campaigns.
     """
@@ -82,8 +83,9 @@ def create(
         elements=elements,
         code=code_identity(loaded.config.label, elements),
         versions=versions(),
-        foundation=foundation[0] if foundation else None,
+        foundation=foundation.sha256 if foundation else None,
         foundation_head=head_wanted(loaded.config.potential.foundation),
+        foundation_members=foundation.members if foundation else 0,
         teacher_code=_teacher_code(loaded.config, elements),
         rules=RULES,
         run_id=uuid.uuid4().hex[:12],

@@ -41,7 +41,7 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     if isinstance(request, SelectRequest) and (request.policy, request.options) != (select.policy, select.options):
         raise _refused(task, "asks for another selection policy than the config's")
     models = KINDS[request.kind].models(request)
-    if any(model and model.startswith("foundation:") and model != charter.foundation for model in models):
+    if any(model and model.startswith("foundation:") and model not in charter.foundations for model in models):
         raise _refused(task, "asks for another foundation than the config's")
     return request if label is None else _placed(request, label)
 

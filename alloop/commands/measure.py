@@ -30,7 +30,7 @@ def check_goal(loaded: LoadedConfig, root: Path, goal: Goal) -> None:
     if goal == "transport" and loaded.config.measure is None:
         what = "the config has no `measure` section; add one that says what to measure, with at least `mobile: Li`"
         raise ConfigError(loaded.path, Problem("measure", what))
-    if goal != "verdict" and not (root / JOURNAL_FILE).exists() and not (goal == "subsets" and brings):
+    if goal not in ("verdict", "taught") and not (root / JOURNAL_FILE).exists() and not (goal == "subsets" and brings):
         what = f"no campaign in this folder; run it first: alloop run {loaded.path}"
         raise ConfigError(root, Problem("", what))
 

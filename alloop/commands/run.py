@@ -29,6 +29,7 @@ from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.commands.study import find_study, prepared, show_study
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
+from alloop.config.foundations import PlacedFoundation
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import changed
@@ -230,11 +231,11 @@ def _wandb(journal: Journal, state: CampaignState, config: CampaignConfig, works
     return WandbView(config.monitor.wandb, state.created.run_id, config.name, workspace.root, tuple(journal.entries()))
 
 
-def _same_foundation(loaded: LoadedConfig, state: CampaignState, found: tuple[str, tuple[str, ...]] | None) -> None:
+def _same_foundation(loaded: LoadedConfig, state: CampaignState, found: PlacedFoundation | None) -> None:
     """Refuse a journal that names another foundation than the verified one of the config."""
     assert state.created is not None
     wanted = head_wanted(loaded.config.potential.foundation)
-    if (state.created.foundation, state.created.foundation_head) != (found[0] if found else None, wanted):
+    if (state.created.foundation, state.created.foundation_head) != (found.sha256 if found else None, wanted):
         what = "the campaign began with another foundation model; start a new campaign under another `name`"
         raise loaded.error(("potential", "foundation"), what)
 
@@ -257,9 +258,7 @@ def _strangers(root: Path) -> bool:
     return any(entry.name not in ("foundation", "driver.lock", "driver.lease") for entry in root.iterdir())
 
 
-def _foundation(
-    loaded: LoadedConfig, root: Path, labels: Brought, console: Console
-) -> tuple[str, tuple[str, ...]] | None:
+def _foundation(loaded: LoadedConfig, root: Path, labels: Brought, console: Console) -> PlacedFoundation | None:
     wanted = loaded.config.potential.foundation
     if wanted is None:
         return None
@@ -279,7 +278,7 @@ def _foundation(
         except HeadError as error:
             raise ConfigError(loaded.path, head_problem(loaded, error)) from error
     if found is not None:
-        check_elements(loaded, found[1], labels)
+        check_elements(loaded, found.elements, labels)
     return found
 
 

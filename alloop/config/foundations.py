@@ -1,9 +1,10 @@
-"""The foundation models that MACE knows by name: their licences, and what to cite."""
+"""The foundation models that have names, MACE's and alloop's own: their licences, and what to cite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from alloop.config.science import FoundationFile, FoundationHead, head_wanted
@@ -47,8 +48,73 @@ LICENCES: Mapping[str, Licence] = MappingProxyType({name: licence for licence in
 """The licence of every foundation by the name that MACE has for it."""
 
 
+@dataclass(frozen=True)
+class ShippedFoundation:
+    """A foundation that comes with alloop: a committee in one file.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the config.
+    sha256 : str
+        Checksum of its file.
+    licence : Licence
+        Licence of its weights.
+    citation : str
+        What to cite.
+    """
+
+    name: str
+    sha256: str
+    licence: Licence
+    citation: str
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(__file__).parents[1] / "foundations" / f"{self.name}.pt"
+
+
+@dataclass(frozen=True)
+class PlacedFoundation:
+    """A foundation in a campaign's folder.
+
+    Attributes
+    ----------
+    sha256 : str
+        Checksum of its file, and the file's name.
+    elements : tuple of str
+        The chemical symbols that it knows, by atomic number.
+    members : int
+        Members of a foundation that is a committee; 0 for a model of MACE.
+    """
+
+    sha256: str
+    elements: tuple[str, ...]
+    members: int = 0
+
+
+SHIPPED: Mapping[str, ShippedFoundation] = MappingProxyType(
+    {
+        shipped.name: shipped
+        for shipped in (
+            ShippedFoundation(
+                name="alloop-electrolytes-0",
+                sha256="0" * 64,
+                licence=MIT,
+                citation="alloop (docs/foundation.md); its teacher SevenNet-l3i5: Park et al., "
+                "J. Chem. Theory Comput. 20, 4857 (2024), doi:10.1021/acs.jctc.4c00190",
+            ),
+        )
+    }
+)
+"""The foundations that come with alloop, by name."""
+
+
 def described_name(name: str) -> dict[str, str]:
     """Return the name, the licence and what to cite of a named foundation."""
+    if shipped := SHIPPED.get(name):
+        return {"name": name, "licence": shipped.licence.name, "cite": shipped.citation}
     licence = LICENCES.get(name)
     return {"name": name, "licence": UNKNOWN} if licence is None else _known(name, licence)
 

@@ -11,13 +11,14 @@ from typing import Any, Literal
 from alloop.config import CampaignConfig
 from alloop.journal.events import CampaignCreated
 from alloop.materials.structure import Structure
-from alloop.state.fold_campaign import foundation_model
+from alloop.state.fold_campaign import foundation_models
 from policies.exploration import ExplorationPolicy
 from policies.registry import load_policy
 from policies.stopping.ladder import LadderStopping, StoppingPolicy
 
-Goal = Literal["verdict", "transport", "subsets", "study"]
-"""The goal of a driver: the verdict, transport of the fitted rungs, a ladder of random subsets, or a study.
+Goal = Literal["verdict", "taught", "transport", "subsets", "study"]
+"""The goal of a driver: the verdict, a committee that the teacher taught, transport of the fitted rungs, a ladder of
+random subsets, or a study.
 
 Only the first explores and labels."""
 
@@ -43,8 +44,8 @@ class Charter:
 
     Attributes
     ----------
-    foundation : str or None
-        The foundation as a model of requests.
+    foundations : tuple of str
+        The foundation as models of requests: one, the members of one that is a committee, or none.
     rules : int
         The rules that it began with, see `RULES`.
     """
@@ -52,7 +53,7 @@ class Charter:
     config: CampaignConfig
     systems: dict[str, Structure]
     elements: tuple[str, ...]
-    foundation: str | None
+    foundations: tuple[str, ...]
     exploration: ExplorationPolicy
     stopping: StoppingPolicy
     goal: Goal = "verdict"
@@ -71,11 +72,20 @@ class Charter:
             config=config,
             systems={system.name: system.structure for system in created.systems},
             elements=created.elements,
-            foundation=foundation_model(created),
+            foundations=foundation_models(created),
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
             stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
             rules=created.rules,
         )
+
+    @property
+    def foundation(self) -> str | None:
+        """The foundation, or the leader of one that is a committee, as a model of requests."""
+        return self.foundation_of(0)
+
+    def foundation_of(self, member: int) -> str | None:
+        """Return where a member of the committee begins, as a model of requests; None without a foundation."""
+        return self.foundations[member % len(self.foundations)] if self.foundations else None
 
     @cached_property
     def yardstick(self) -> LadderStopping:

@@ -76,7 +76,7 @@ def pretrain(charter: Charter, state: CampaignState, number: int, *, attempt: in
         state,
         train=tuple(state.pretraining),
         valid=(),
-        init=charter.foundation,
+        init=charter.foundation_of(number),
         max_steps=charter.config.fit.max_steps,
         patience=charter.config.fit.patience,
         seed=_fit_seed(charter, f"fit/pretrain/m{number}", attempt),
@@ -156,7 +156,7 @@ def _predecessor(charter: Charter, state: CampaignState, generation: GenerationS
 
 def _origin(charter: Charter, state: CampaignState, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
-    return pretrained(state, number) or charter.foundation
+    return pretrained(state, number) or charter.foundation_of(number)
 
 
 def _origin_rate(charter: Charter) -> float:

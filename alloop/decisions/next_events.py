@@ -46,6 +46,8 @@ def decide(state: CampaignState, charter: Charter, *, idle: bool) -> list[Event]
         return judge_subsets(state, charter, idle=idle)
     if state.verdict is not None or charter.goal == "subsets":
         return []
+    if charter.goal == "taught":
+        return _emergency(state, charter)
     if charter.goal == "transport":
         return judge_rungs(state, charter)
     emergency = _emergency(state, charter)

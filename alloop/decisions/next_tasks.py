@@ -79,6 +79,8 @@ def _open_stages(state: CampaignState, charter: Charter, study: Stage | None) ->
         return MEASURING_STAGES
     if charter.goal == "subsets" or state.verdict is not None:
         return ()
+    if charter.goal == "taught":
+        return TAUGHT_STAGES
     if charter.config.overlap:
         return STAGES_IN_OVERLAP
     for stage in STAGES:
@@ -247,5 +249,6 @@ STAGES = (
 )
 """All stages of a campaign, in the order in which lockstep goes through them."""
 STAGES_IN_OVERLAP = (*(stage for stage in STAGES if stage is not PRODUCTIONS), PRODUCTIONS)
+TAUGHT_STAGES = (TEACHING, PRETRAINING)
 MEASURING_STAGES = (EVALUATIONS, MEASUREMENTS, PRODUCTIONS)
 SUBSET_STAGES = (ATOMS, SUBSET_FITS, *MEASURING_STAGES)

@@ -95,7 +95,8 @@ def student_fit(charter: Charter, state: CampaignState, number: int, before: str
 def taught_member(charter: Charter, state: CampaignState, member: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for pre-training a member on the teacher's frames: all of them, or a bootstrap sample.
 
-    Members that went on from one student would err together: each starts from weights of its own.
+    Members that went on from one student would err together: each starts from weights of its own, random ones or those
+    of a member of the foundation.
     """
     frames = _taught(state, _teacher(charter).rounds - 1)
     weights = [1 if member == 0 else charter.bootstrap_weight(member, frame) for frame in frames]
@@ -103,7 +104,7 @@ def taught_member(charter: Charter, state: CampaignState, member: int, *, attemp
     return _taught_fit(
         charter,
         train=sample or frames,
-        init=charter.foundation,
+        init=charter.foundation_of(member),
         steps=_teacher(charter).steps,
         seed=charter.seed(f"fit/pretrain/m{member}/{attempt}"),
     )
@@ -128,7 +129,7 @@ def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, s
     Its energies count from a zero of their own, so isolated-atom energies are 0 here: a fit to labels sets those of the
     label engine, and levels the rest. Those of a foundation are levelled to the teacher's.
     """
-    levelled = charter.rules >= 2 and init is not None and init == charter.foundation
+    levelled = charter.rules >= 2 and init in charter.foundations
     fit, potential, teacher = charter.config.fit, charter.config.potential, _teacher(charter)
     return FitRequest(
         train=train,

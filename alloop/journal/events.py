@@ -46,6 +46,7 @@ class CampaignCreated(Event):
     versions: dict[str, str]
     foundation: Key | None = None
     foundation_head: str | None = None
+    foundation_members: Annotated[int, Field(ge=0)] = 0
     teacher_code: dict[str, str] = {}
     rules: Annotated[int, Field(ge=1)] = 1
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

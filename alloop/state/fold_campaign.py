@@ -113,11 +113,14 @@ def labels_imported(state: CampaignState, event: LabelsImported) -> None:
         state.imported += 1
 
 
-def foundation_model(created: CampaignCreated) -> str | None:
-    """Return the foundation of a campaign as a model of requests, or None."""
+def foundation_models(created: CampaignCreated) -> tuple[str, ...]:
+    """Return the foundation of a campaign as models of requests, the leader first; none without a foundation."""
     if created.foundation is None:
-        return None
-    return str(ModelRef("foundation", created.foundation, created.foundation_head))
+        return ()
+    if created.foundation_members:
+        members = range(created.foundation_members)
+        return tuple(str(ModelRef("foundation", created.foundation, member=member)) for member in members)
+    return (str(ModelRef("foundation", created.foundation, created.foundation_head)),)
 
 
 def generation_opened(state: CampaignState, event: GenerationOpened) -> None:
@@ -127,9 +130,9 @@ def generation_opened(state: CampaignState, event: GenerationOpened) -> None:
     generation = GenerationState(event.number, frames, event.rung, event.foundation)
     state.generations.append(generation)
     _give_walkers_another_chance(state)
-    model = foundation_model(state.created) if event.foundation and state.created is not None else None
-    if model is not None:
-        generation.models[0] = model
+    models = foundation_models(state.created) if event.foundation and state.created is not None else ()
+    if models:
+        generation.models.update(enumerate(models[: state.members()]))
         state.foundation_rung = RungState(0, (), {0: generation.models[0]}, kind="foundation")
     else:
         state.unfitted[generation.number] = generation

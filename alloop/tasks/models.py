@@ -29,7 +29,7 @@ def load_member(workspace: Workspace, member: str, device: str, dtype: str) -> t
 
     def load() -> torch.nn.Module:
         if named.head is None:
-            return load_foundation_file(path, named.key, device=device).to(DTYPES[dtype])
+            return load_foundation_file(path, named.key, member=named.member, device=device).to(DTYPES[dtype])
         return with_one_head(load_foundation_file(path, named.key), named.head).to(device=device, dtype=DTYPES[dtype])
 
     return hot(str(named), device, dtype, load)

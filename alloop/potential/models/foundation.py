@@ -16,12 +16,14 @@ from typing import Any
 import torch
 from ase.data import chemical_symbols
 
+from alloop.config.foundations import SHIPPED, PlacedFoundation
 from alloop.config.science import FoundationFile, FoundationHead, head_wanted
 from alloop.config.suggestions import hint
 from alloop.files.durable import sync_folder, write_durably
 from alloop.files.plain_files import read_below
 from alloop.potential.mace_api import get_cache_dir, mace_mp_urls
 from alloop.potential.models.architecture import ArchitectureError, describe_model, numbers_of
+from alloop.potential.models.foundation_committee import member_of, saved_members
 from alloop.potential.models.heads import chosen_head
 
 Progress = Callable[[int, int | None], None]
@@ -42,7 +44,7 @@ def resolve_foundation(
     campaign_root: Path,
     begun: bool = False,
     progress: Progress | None = None,
-) -> tuple[str, tuple[str, ...]] | None:
+) -> PlacedFoundation | None:
     """Place a foundation at ``<campaign_root>/foundation/<sha256>.model`` and say what it is.
 
     Called once before any work starts. A named model is downloaded into MACE's own cache unless it is there. A resumed
@@ -64,8 +66,8 @@ def resolve_foundation(
 
     Returns
     -------
-    tuple or None
-        SHA-256 of the file and the chemical symbols it knows; None without a foundation.
+    PlacedFoundation or None
+        None without a foundation.
 
     Raises
     ------
@@ -82,35 +84,65 @@ def resolve_foundation(
     else:
         name = foundation if isinstance(foundation, str) else foundation.name
         sha256 = _place_named(name, folder, progress)
-    module = load_foundation_file(folder / f"{sha256}.model", sha256)
+    file = folder / f"{sha256}.model"
+    module = load_foundation_file(file, sha256)
     check_head(module, head_wanted(foundation), begun=begun)
-    return sha256, foundation_elements(module)
+    members = saved_members(_checked(file, sha256)) or ()
+    return PlacedFoundation(sha256, foundation_elements(module), len(members))
 
 
-def load_foundation_file(path: Path, sha256: str, *, device: str = "cpu") -> torch.nn.Module:
+def load_foundation_file(path: Path, sha256: str, *, member: int | None = None, device: str = "cpu") -> torch.nn.Module:
     """Load a foundation model; the pickle is opened only after its checksum was found right.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    sha256 : str
+        Its checksum.
+    member : int or None
+        The member of a foundation that is a committee; None for its leader.
+    device : str
+        Where the model shall live.
 
     Raises
     ------
     FoundationError
         If the checksum differs or the file is not a model alloop can use.
     """
-    module = load_model_file(path, sha256, device=device)
+    module = load_model_file(path, sha256, member=member, device=device)
     _require_usable(module, path)
     loaded: torch.nn.Module = module
     return loaded
 
 
-def load_model_file(path: Path, sha256: str, *, device: str = "cpu") -> Any:
-    """Load what a file of MACE holds; the pickle is opened only after its checksum was found right.
+def load_model_file(path: Path, sha256: str, *, member: int | None = None, device: str = "cpu") -> Any:
+    """Load what a file of MACE holds, or a member of a committee in alloop's format.
+
+    A pickle is opened only after its checksum was found right.
 
     Raises
     ------
     FoundationError
-        If the checksum differs or the file holds no pickle of MACE.
+        If the checksum differs or the file holds neither.
     """
+    content = _checked(Path(path), sha256)
+    members = saved_members(content)
     try:
-        content = read_below(Path(path).parent, Path(path), MAX_BYTES)
+        if members is not None:
+            return member_of(members, member or 0, device)
+        return torch.load(io.BytesIO(content), map_location=device, weights_only=False)
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise FoundationError(
+            f"foundation {path} is not a model saved by MACE ({type(error).__name__}: {first})"
+        ) from (error)
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    """Return the content of a foundation's file, if it has the right checksum."""
+    try:
+        content = read_below(path.parent, path, MAX_BYTES)
     except OSError as error:
         raise FoundationError(f"cannot read foundation {path}: {error.strerror or error}") from error
     found = hashlib.sha256(content).hexdigest()
@@ -119,13 +151,7 @@ def load_model_file(path: Path, sha256: str, *, device: str = "cpu") -> Any:
             f"foundation {path} has sha256 {found[:12]}…, not {sha256[:12]}…: not loaded; "
             "correct foundation.sha256 if you trust this file"
         )
-    try:
-        return torch.load(io.BytesIO(content), map_location=device, weights_only=False)
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        raise FoundationError(
-            f"foundation {path} is not a model saved by MACE ({type(error).__name__}: {first})"
-        ) from (error)
+    return content
 
 
 def foundation_elements(model: Path | torch.nn.Module) -> tuple[str, ...]:
@@ -163,15 +189,16 @@ def _require_usable(module: Any, path: Path) -> None:
 
 
 def check_foundation_name(name: str) -> None:
-    """Refuse a name that is not one of MACE's foundations.
+    """Refuse a name that is neither one of alloop's foundations nor of MACE's.
 
     Raises
     ------
     FoundationError
         With the name that was probably meant, or with all of them.
     """
-    if name not in mace_mp_urls:
-        mend = hint(name, mace_mp_urls, f"known: {', '.join(mace_mp_urls)}")
+    known = (*SHIPPED, *mace_mp_urls)
+    if name not in known:
+        mend = hint(name, known, f"known: {', '.join(known)}")
         what = f"no foundation has the name `{name}`; {mend}"
         raise FoundationError(f"{what} (a file is named as foundation: {{path: ..., sha256: ...}})")
 
@@ -188,7 +215,7 @@ def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -
 
 
 def cached_foundation(name: str) -> Path | None:
-    """Return the file of a named foundation in MACE's cache, or None; nothing is downloaded.
+    """Return the file of a named foundation, alloop's own or in MACE's cache, or None; nothing is downloaded.
 
     Raises
     ------
@@ -196,12 +223,14 @@ def cached_foundation(name: str) -> Path | None:
         If there is no such foundation.
     """
     check_foundation_name(name)
+    if shipped := SHIPPED.get(name):
+        return shipped.path
     path = _cache_path(mace_mp_urls[name])
     return path if path.is_file() else None
 
 
 def fetch_foundation(name: str) -> tuple[Path, str]:
-    """Return the file of a named foundation in MACE's cache, downloaded unless it is there, and its SHA-256.
+    """Return the file of a named foundation and its SHA-256; one of MACE's is downloaded unless its cache holds it.
 
     Raises
     ------
@@ -209,6 +238,8 @@ def fetch_foundation(name: str) -> tuple[Path, str]:
         If there is no such foundation, or it cannot be fetched.
     """
     check_foundation_name(name)
+    if shipped := SHIPPED.get(name):
+        return shipped.path, shipped.sha256
     url = mace_mp_urls[name]
     path = _cached_or_downloaded(name, url, None)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -219,6 +250,10 @@ def fetch_foundation(name: str) -> tuple[Path, str]:
 def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
     urls: Mapping[str, str] = mace_mp_urls
     check_foundation_name(name)
+    if shipped := SHIPPED.get(name):
+        content = _checked(shipped.path, shipped.sha256)
+        write_durably(folder / f"{shipped.sha256}.model", content, below=folder.parent)
+        return shipped.sha256
     note = folder / f"{name}.sha256"
     noted = _noted(note)
     if noted and _was_fetched(urls[name], noted):

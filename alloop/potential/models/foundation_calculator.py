@@ -20,7 +20,7 @@ class FoundationCalculator(MACECalculator):  # type: ignore[misc]
     path, sha256 : str or None
         The file and its checksum.
     name : str or None
-        Instead of them, the name of one of MACE's foundations, which is downloaded once.
+        Instead of them, the name of one of alloop's foundations, or of MACE's, which is downloaded once.
     head : str or None
         Head of a model that has several.
     device : str

@@ -37,12 +37,24 @@ def write_model(path: Path, model: torch.nn.Module, *, below: Path | None = None
 
     No link between the folder `below` and the file is followed.
     """
-    state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "config": describe_model(model), "state": state}, buffer)
+    torch.save({"format": FORMAT} | contents_of(model), buffer)
     content = buffer.getvalue()
     write_durably(path, content, below=below)
     return hashlib.sha256(content).hexdigest()
+
+
+def contents_of(model: torch.nn.Module) -> dict[str, Any]:
+    """Return a model as its description and its state, from which `model_of` builds it again."""
+    state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
+    return {"config": describe_model(model), "state": state}
+
+
+def model_of(saved: Any, device: str, dtype: str | None = None) -> torch.nn.Module:
+    """Build the model of a description and a state on a device, in its own precision if no other is wanted."""
+    model = build_model(saved["config"])
+    load_state(model, saved["state"])
+    return model.to(device=device, dtype=DTYPES[dtype or saved["config"]["dtype"]])
 
 
 def read_model(
@@ -87,9 +99,7 @@ def _content(path: Path) -> bytes:
 def _model(content: Any, path: Path, device: str, dtype: str | None) -> torch.nn.Module:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelFileError(f"{path} is not a model file of alloop in format {FORMAT}")
-    model = build_model(content["config"])
-    load_state(model, content["state"])
-    return model.to(device=device, dtype=DTYPES[dtype or content["config"]["dtype"]])
+    return model_of(content, device, dtype)
 
 
 def hot_model(path: Path, device: str, dtype: str, sha256: str | None = None) -> torch.nn.Module:

@@ -58,24 +58,31 @@ class ResultRef:
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model: ``fit:<key>``, ``foundation:<sha256>``, or ``foundation:<sha256>#<head>`` of a model of several heads.
+    """A model: ``fit:<key>`` or ``foundation:<sha256>``.
 
-    Requests hold it as its text.
+    A head of a foundation that has several is ``foundation:<sha256>#<head>``, a member of one that is a committee
+    ``foundation:<sha256>@<member>``. Requests hold it as its text.
     """
 
     origin: str
     key: str
     head: str | None = None
+    member: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> ModelRef:
         """Return the reference that a text names."""
         origin, _, rest = text.partition(":")
         key, mark, head = rest.partition("#")
-        return cls(origin, key, head if mark else None)
+        key, at, member = key.partition("@")
+        if at and not _is_number(member):
+            raise ValueError(f"a member of a foundation is a number, not {member[:80]!r}")
+        return cls(origin, key, head if mark else None, int(member) if at else None)
 
     def __str__(self) -> str:
         name = f"{self.origin}:{self.key}"
+        if self.member is not None:
+            return f"{name}@{self.member}"
         return name if self.head is None else f"{name}#{self.head}"
 
 

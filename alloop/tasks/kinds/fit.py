@@ -108,7 +108,7 @@ def initial_model(request: FitRequest, workspace: Workspace, training: list[Atom
         return _random_model(request, training, e0s_eV)
     path, start = workspace.model_path(request.init), ModelRef.parse(request.init)
     if start.origin == "foundation":
-        whole = load_foundation_file(path, start.key)
+        whole = load_foundation_file(path, start.key, member=start.member)
         model = reduced_to(whole, sorted(e0s_eV), start.head).to(DTYPES[request.dtype])
     else:
         model = read_model(path, sha256=workspace.model_sha256(request.init), dtype=request.dtype)

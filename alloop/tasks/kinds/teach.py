@@ -35,6 +35,9 @@ LIMIT_S = 300.0
 """A teacher that needs longer for one frame hangs: it answers in a fraction of a second, after seconds to start."""
 AMPLITUDES = 4
 """Rattled copies have the largest displacement over 1, 2, 3 and 4, equally many each."""
+HALVINGS = 2
+"""A rattled copy that the teacher refuses is brought half way back so often: in stiff tetrahedra a displacement that
+teaches the walls of a halide is beyond every limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,23 +238,43 @@ def _labelled(
     engine, launch = engine_of(settings), _launch(settings)
     refusing: tuple[type[Exception], ...] = (TaskFailure, *engine.answers)
     with scratch(engine, workspace, request.kind, request.key()) as folder:
+
+        def label(structure: Structure) -> LabelData:
+            _check(structure, settings)
+            point = engine.single_point(structure.to_atoms(), settings, request.code, folder, launch)
+            check_answer(point, settings)
+            return label_data(structure, point)
+
         for frame in frames:
-            atoms = frame.structure.to_atoms()
-            try:
-                _check(frame.structure, settings)
-                point = engine.single_point(atoms, settings, request.code, folder, launch)
-                check_answer(point, settings)
-            except OutOfTimeError as error:
-                raise TaskFailure("teacher", f"the teacher gives no answer: {error}") from error
-            except refusing as error:
-                refusals.append(str(error))
-                continue
-            labels.append(label_data(frame.structure, point))
-            labelled.append(frame)
-        if len(labels) <= len(refusals):
-            what = f"the teacher labels {len(labels)} of {len(labels) + len(refusals)} frames"
-            raise TaskFailure("teacher", f"{what}; the last one without: {refusals[-1]}")
+            for tried in _tries(request, frame):
+                try:
+                    labels.append(label(tried.structure))
+                except OutOfTimeError as error:
+                    raise TaskFailure("teacher", f"the teacher gives no answer: {error}") from error
+                except refusing as error:
+                    refusal = str(error)
+                else:
+                    labelled.append(tried)
+                    break
+            else:
+                refusals.append(refusal)
+    if len(labels) <= len(refusals):
+        what = f"the teacher labels {len(labels)} of {len(labels) + len(refusals)} frames"
+        raise TaskFailure("teacher", f"{what}; the last one without: {refusals[-1]}")
     return labels, labelled
+
+
+def _tries(request: TeachRequest, frame: Frame) -> Iterator[Frame]:
+    """Yield a frame, then, of a rattled copy, those half way back to the structure."""
+    yield frame
+    if request.student is not None:
+        return
+    origin, atoms = request.structure.to_atoms(), frame.structure.to_atoms()
+    for _ in range(HALVINGS):
+        scaled = atoms.get_scaled_positions(wrap=False) + origin.get_scaled_positions(wrap=False)
+        atoms.set_cell((atoms.cell.array + origin.cell.array) / 2)
+        atoms.set_scaled_positions(scaled / 2)
+        yield Frame(Structure.from_atoms(atoms))
 
 
 def _launch(settings: LabelCommon) -> Launch | None:

@@ -1,0 +1,61 @@
+"""``alloop teach``: let the teacher teach a committee over all systems of a config, and write it as a foundation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from alloop.campaign.folders import campaign_folder
+from alloop.commands import exit_codes
+from alloop.commands.run import run_loaded
+from alloop.config.loading import load_config
+from alloop.journal.journal import read_entries
+from alloop.outputs.foundation import write_foundation
+from alloop.state.fold import fold
+from alloop.tasks.workspace import Workspace
+
+FOUNDATION_FILE = "foundation.pt"
+
+
+def run_teaching(
+    path: Path, folder: Path | None, console: Console, *, plain: bool = False, output: Path | None = None
+) -> int:
+    """Run the teaching phase of a campaign, or continue it; write the members, and return the exit code.
+
+    No label is computed. `alloop run` with the same config goes on from there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The config.
+    folder : pathlib.Path or None
+        The campaign's folder; ``runs/<name>`` if None.
+    console : rich.console.Console
+        Where to print.
+    plain : bool
+        Lines instead of a live display.
+    output : pathlib.Path or None
+        The file to write; ``foundation.pt`` in the campaign's folder if None.
+
+    Raises
+    ------
+    ConfigError, JournalError, ExecutionError, FoundationError, RestartWanted
+        As `alloop.commands.run.run_campaign` does.
+    """
+    loaded = load_config(path)
+    if loaded.config.teacher is None:
+        what = "`alloop teach` needs a teacher, which answers the labels; name one, such as `teacher: sevennet-l3i5`"
+        raise loaded.error(("teacher",), what)
+    root = campaign_folder(loaded.config.name, folder)
+    code = run_loaded(loaded, root, console, plain=plain, goal="taught")
+    if code != exit_codes.OK:
+        return code
+    target = output.resolve() if output else root / FOUNDATION_FILE
+    sha256 = write_foundation(Workspace(root), fold(read_entries(root)), target)
+    for line in (
+        f"The committee that was taught: {target}",
+        f"A config begins from it with `foundation: {{path: {target}, sha256: {sha256}}}` in its section `potential`.",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return code

@@ -1,0 +1,38 @@
+"""Write the committee that a teacher taught as a foundation for other campaigns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alloop.decisions.fit_requests import pretrained
+from alloop.outputs.models import ExportError
+from alloop.state.state import CampaignState
+from alloop.tasks.workspace import DamagedResultError, Workspace
+
+
+def write_foundation(workspace: Workspace, state: CampaignState, path: Path) -> str:
+    """Write the taught members, the leader first, into one file in alloop's own format, and return its SHA-256.
+
+    Raises
+    ------
+    ExportError
+        If a member was not taught, its file is damaged, or the place cannot be written.
+    """
+    from alloop.potential.models.foundation_committee import write_committee
+    from alloop.potential.models.model_files import ModelFileError, read_model
+
+    members = [pretrained(state, number) for number in range(state.members())]
+    lacking = [number for number, model in enumerate(members) if model is None]
+    if lacking:
+        raise ExportError(f"{workspace.root}: member {lacking[0]} of the committee is not taught; run it on")
+    try:
+        models = [
+            read_model(workspace.model_path(model), sha256=workspace.model_sha256(model))
+            for model in members
+            if model is not None
+        ]
+        return write_committee(path, models)
+    except (FileNotFoundError, ModelFileError, DamagedResultError) as error:
+        raise ExportError(f"a member cannot be written: {error}") from error
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror})") from error
