@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from alloop.config.foundations import PlacedFoundation
 from alloop.config.science import FoundationFile, FoundationHead
 from alloop.potential.mace_api import mace_mp_urls
 from alloop.potential.models.foundation import (
@@ -76,7 +77,7 @@ def test_without_a_foundation_there_is_nothing_to_resolve(tmp_path):
 
 def test_a_file_beside_the_config_is_placed_under_its_checksum(tmp_path):
     sha256 = make_small_foundation(tmp_path / "configs" / "x.model")
-    assert resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path) == (sha256, KNOWN)
+    assert resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path) == PlacedFoundation(sha256, KNOWN)
     placed = tmp_path / "run" / "foundation" / f"{sha256}.model"
     assert hashlib.sha256(placed.read_bytes()).hexdigest() == sha256
     assert foundation_elements(placed) == KNOWN
@@ -86,7 +87,7 @@ def test_a_campaign_that_holds_its_foundation_no_longer_needs_the_file(tmp_path)
     sha256 = make_small_foundation(tmp_path / "configs" / "x.model")
     resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path)
     (tmp_path / "configs" / "x.model").unlink()
-    assert resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path) == (sha256, KNOWN)
+    assert resolve(FoundationFile(path="x.model", sha256=sha256), tmp_path) == PlacedFoundation(sha256, KNOWN)
 
 
 def test_a_wrong_checksum_is_refused_before_the_pickle_is_opened(tmp_path):
@@ -119,11 +120,11 @@ def test_a_named_model_is_downloaded_once_with_progress_and_cached(tmp_path, nam
     content, seen = (tmp_path / "served.model").read_bytes(), []
     with served(content) as url:
         name_at(url)
-        assert resolve("medium-mpa-0", tmp_path, lambda *p: seen.append(p)) == (sha256, KNOWN)
+        assert resolve("medium-mpa-0", tmp_path, lambda *p: seen.append(p)) == PlacedFoundation(sha256, KNOWN)
     assert seen[-1] == (len(content), len(content))
     assert [part for part, _ in seen] == sorted(part for part, _ in seen)
     again = resolve_foundation("medium-mpa-0", config_folder=tmp_path, campaign_root=tmp_path / "second")
-    assert again == (sha256, KNOWN)
+    assert again == PlacedFoundation(sha256, KNOWN)
 
 
 def test_a_resumed_campaign_needs_neither_network_nor_cache(tmp_path, name_at):
@@ -133,7 +134,7 @@ def test_a_resumed_campaign_needs_neither_network_nor_cache(tmp_path, name_at):
         resolve("medium-mpa-0", tmp_path)
     for cached in (tmp_path / "cache" / "mace").glob("*model"):
         cached.unlink()
-    assert resolve("medium-mpa-0", tmp_path) == (sha256, KNOWN)
+    assert resolve("medium-mpa-0", tmp_path) == PlacedFoundation(sha256, KNOWN)
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -210,7 +211,7 @@ def test_a_campaign_that_began_with_the_default_head_goes_on(tmp_path):
         campaign_root=tmp_path / "run",
         begun=True,
     )
-    assert found == (sha256, KNOWN)
+    assert found == PlacedFoundation(sha256, KNOWN)
 
 
 def test_a_head_of_a_named_model_is_found(tmp_path, name_at):
@@ -220,7 +221,7 @@ def test_a_head_of_a_named_model_is_found(tmp_path, name_at):
         with pytest.raises(HeadError, match="omat_pbe, omol"):
             resolve("medium-mpa-0", tmp_path)
         found = resolve(FoundationHead(name="medium-mpa-0", head="omol"), tmp_path)
-    assert found == (hashlib.sha256(content).hexdigest(), KNOWN)
+    assert found == PlacedFoundation(hashlib.sha256(content).hexdigest(), KNOWN)
 
 
 def test_what_lies_in_the_cache_is_found_without_a_network(tmp_path, name_at):
