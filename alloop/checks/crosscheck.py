@@ -16,7 +16,7 @@ from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_shortage
 from alloop.checks.secrecy import secrets_in
 from alloop.checks.structures import read_systems
-from alloop.checks.teachers import find_in_teacher
+from alloop.checks.teachers import COLD, COLD_ELSEWHERE, find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
@@ -66,7 +66,7 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool
     if not problems:
         problems += _told(loaded, _ranks(loaded, elements))
     if not problems and not taught:
-        problems += _told(loaded, find_in_teacher(loaded, structures))
+        problems += _told(loaded, find_in_teacher(loaded, structures, COLD_ELSEWHERE if begun else COLD))
     if not problems:
         problems += problems_of_foundation(loaded, brought, begun=begun)
     if problems:

@@ -95,8 +95,8 @@ def _teacher(loaded: LoadedConfig) -> TeacherConfig:
     if teacher is None:
         what = "`alloop rehearse` needs a teacher, which answers the labels; name one, such as `teacher: sevennet-l3i5`"
         raise loaded.error(("teacher",), what)
-    for key, what in find_in_teacher(loaded, read_systems(loaded)):
-        raise loaded.error(key, what.partition(", or write `teacher: null`")[0])
+    for key, what in find_in_teacher(loaded, read_systems(loaded), otherwise=""):
+        raise loaded.error(key, what)
     return teacher
 
 
@@ -117,10 +117,9 @@ def _folder(loaded: LoadedConfig, folder: Path | None, number: int) -> Path:
 
 def _refuse_unusable_teaching(one: LoadedConfig) -> None:
     """Refuse a teacher of the rehearsal that cannot be used, in the words of the option that names it."""
-    for _, what in find_in_teacher(one, read_systems(one)):
-        told = what.partition(", or write `teacher: null`")[0].partition("; write `teacher: null`")[0]
+    for _, what in find_in_teacher(one, read_systems(one), otherwise=""):
         mend = f"`--taught-by {NOBODY}` rehearses a cold start, `--taught-by {ITSELF}` takes the config's own teacher"
-        raise ConfigError(one.path, Problem("--taught-by", f"{told}; {mend}"))
+        raise ConfigError(one.path, Problem("--taught-by", f"{what}; {mend}"))
 
 
 def _refuse_stranger(one: LoadedConfig, root: Path) -> None:

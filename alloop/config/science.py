@@ -86,8 +86,8 @@ class PotentialConfig(Section):
 
     foundation: Foundation | None = Field(
         None,
-        description="None (from scratch), the name of a MACE foundation model, {path, sha256, head} of a file, or "
-        "{name, head}. A model of several heads needs the head.",
+        description="None (from scratch), `alloop-electrolytes-0`, the name of a MACE foundation model, "
+        "{path, sha256, head} of a file, or {name, head}. A model of several heads needs the head.",
     )
     architecture: ArchitectureConfig = ArchitectureConfig()
     committee: Annotated[int, Field(ge=2, le=16)] = Field(4, description="Members; the first is the leader.")
@@ -129,7 +129,7 @@ class FitConfig(Section):
     tuned_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None,
         description="Learning rate of a fit that starts from a taught model or a foundation, as a fraction of "
-        "`learning_rate`; None: 0.25 after a teacher, 1 after a foundation.",
+        "`learning_rate`; None: 0.25.",
     )
     method: Literal["naive", "multihead", "frozen", "lora"] = Field(
         "naive",

@@ -48,7 +48,7 @@ class TeacherConfig(Section):
 
     model: TeacherModel = Field(
         "sevennet-l3i5",
-        description="`sevennet-l3i5`, `chgnet`, the name of a MACE foundation model, {path, sha256} of a MACE model, "
+        description="`sevennet-l3i5`, `chgnet`, the name of a foundation model, {path, sha256} of a MACE model, "
         "or {calculator, arguments, python}.",
     )
     head: str | None = Field(None, description="Head of a MACE model that has several.")

@@ -22,10 +22,11 @@ random subsets, or a study.
 
 Only the first explores and labels."""
 
-RULES = 2
+RULES = 3
 """The rules of decisions that a new campaign begins with; an older one keeps its own.
 
-From 2 on, all fits to labels after a foundation or a teacher level their energies by element."""
+From 2 on, all fits to labels after a foundation or a teacher level their energies by element. From 3 on, fits after a
+foundation have the lower learning rate of those after a teacher."""
 
 
 @dataclass(frozen=True)

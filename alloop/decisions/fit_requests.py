@@ -11,8 +11,8 @@ from alloop.state.records import GenerationState, RungState
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.fit import FineTuning, FitRequest
 
-TAUGHT_RATE = 0.25
-"""A fit at the whole rate forgets what the teacher taught."""
+TUNED_RATE = 0.25
+"""A fit at the whole rate forgets what the teacher taught, or what the foundation knew."""
 
 
 def member(
@@ -164,7 +164,9 @@ def _origin_rate(charter: Charter) -> float:
     fit, config = charter.config.fit, charter.config
     if config.teacher is None and config.potential.foundation is None:
         return 1.0
-    return fit.tuned_rate if fit.tuned_rate is not None else (1.0 if config.teacher is None else TAUGHT_RATE)
+    if fit.tuned_rate is not None:
+        return fit.tuned_rate
+    return 1.0 if config.teacher is None and charter.rules < 3 else TUNED_RATE
 
 
 def _levelled(

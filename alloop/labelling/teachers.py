@@ -86,7 +86,7 @@ TEACHERS: Mapping[str, KnownTeacher] = MappingProxyType(
         )
     }
 )
-"""The teachers that `make` installs, by name. Any other name is one of MACE's foundation models."""
+"""The teachers that `make` installs, by name. Any other name is one of the foundation models, alloop's or MACE's."""
 
 
 def teacher_label(teacher: TeacherConfig) -> AseLabel:
