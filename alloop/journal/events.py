@@ -8,12 +8,9 @@ from pydantic import Field, TypeAdapter
 
 from alloop.journal.verdicts import VerdictName
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.records import Record, Timing
+from alloop.tasks.contract.records import Key, Record, Timing
 from alloop.tasks.contract.relabel import RelabelSummary
 from alloop.tasks.contract.select import ChosenFrame
-
-Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
-"""Key of a task or checksum of a file: it becomes the name of a file."""
 
 
 class Event(Record):

@@ -17,6 +17,9 @@ Seconds = Annotated[float, Field(ge=0, lt=1e11)]
 Answer = tuple[dict[str, Any], dict[str, Any]]
 """Summary and data of a result, as plain data."""
 
+Key = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
+"""Key of a task or checksum of a file: it becomes the name of a file."""
+
 
 class Record(BaseModel):
     """Base of everything a worker writes."""
