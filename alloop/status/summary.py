@@ -293,7 +293,7 @@ def _generation(state: CampaignState) -> Generation | None:
         labels=len(last.frames),
         rung=last.rung,
         fitted=len(last.models),
-        members=1 if last.foundation else state.members(),
+        members=len(last.models) if last.foundation else state.members(),
         leader=last_metrics(leader) if leader else None,
     )
 
