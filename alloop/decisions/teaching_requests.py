@@ -56,7 +56,7 @@ def teach(
         strain=strain,
         temperatures_K=teacher.temperatures_K or (*explore.temperatures_K, HOTTER * hottest_K),
         per_walker=PER_WALKER,
-        samples_per_walker=FIRST_SAMPLES_PER_WALKER if number <= 1 else SAMPLES_PER_WALKER,
+        samples_per_walker=SAMPLES_PER_WALKER if number > 1 or charter.foundation else FIRST_SAMPLES_PER_WALKER,
         equilibration_steps=_steps(charter, EQUILIBRATION_FS),
         every_steps=_steps(charter, BETWEEN_FS),
         timestep_fs=explore.timestep_fs,
