@@ -7,6 +7,7 @@ from ase.io import write
 
 from alloop.campaign.opening import create, foresee, open_state, resume
 from alloop.config import ConfigError
+from alloop.config.foundations import PlacedFoundation
 from alloop.config.loading import load_config
 from alloop.decisions.charter import RULES
 from alloop.journal.journal import Journal, read_entries
@@ -39,7 +40,7 @@ def test_a_new_campaign_notes_its_rules_and_the_head_of_its_foundation(tmp_path)
     path = write_config(tmp_path / "config", potential=head)
     with Journal(tmp_path / "campaign") as journal:
         workspace = Workspace(tmp_path / "campaign")
-        created = create(load_config(path), journal, workspace, ("f" * 64, ("Cu",))).created
+        created = create(load_config(path), journal, workspace, PlacedFoundation("f" * 64, ("Cu",))).created
     assert (created.rules, created.foundation_head) == (RULES, "omol")
 
 
