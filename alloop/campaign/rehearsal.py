@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from alloop.config.campaign import CampaignConfig
+from alloop.config.foundations import SHIPPED
 from alloop.config.machine import ExecutionConfig
+from alloop.config.science import Foundation
 from alloop.config.teacher import TeacherConfig
 from alloop.labelling.teachers import described, teacher_label
 
@@ -34,7 +36,8 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
 
     The teacher answers every label, behind the gates of the campaign's own labels, where the molecular dynamics run: no
     DFT node and no MPI rank is waited for. Labels of the campaign's own settings that `data` names are not the
-    teacher's: they pre-train, and no budget of labels counts on them.
+    teacher's: they pre-train, and no budget of labels counts on them. A foundation that learnt from the teacher that
+    answers knows the answers, so it is left out, unless that teacher is to teach the rehearsal too.
 
     Parameters
     ----------
@@ -54,6 +57,7 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
             "seed": (config.seed + number - 1) % 2**32,
             "label": teacher_label(config.teacher).model_copy(update=gates),
             "teacher": _teaching(config.teacher, taught_by),
+            "potential": config.potential.model_copy(update={"foundation": _foundation(config, taught_by)}),
             "data": data.model_copy(update={"reference": "other"}) if data.reference == "same" else data,
             "budget": budget.model_copy(update={"labels": None}) if data.initial or data.campaigns else budget,
             "execution": _without_dft(config.execution),
@@ -79,6 +83,14 @@ def _teaching(teacher: TeacherConfig, taught_by: str) -> TeacherConfig | None:
     if taught_by == ITSELF or taught_by == teacher.model:
         return teacher
     return teacher.model_copy(update={"model": taught_by, "head": None})
+
+
+def _foundation(config: CampaignConfig, taught_by: str) -> Foundation | None:
+    foundation, teacher = config.potential.foundation, config.teacher
+    assert teacher is not None
+    shipped = SHIPPED.get(foundation) if isinstance(foundation, str) else None
+    knows = shipped is not None and shipped.taught_by == teacher.model
+    return None if knows and taught_by not in (ITSELF, teacher.model) else foundation
 
 
 def _without_dft(execution: ExecutionConfig) -> ExecutionConfig:

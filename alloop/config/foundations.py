@@ -58,6 +58,8 @@ class ShippedFoundation:
         Its name in the config.
     sha256 : str
         Checksum of its file.
+    taught_by : str
+        The teacher that it learnt from.
     licence : Licence
         Licence of its weights.
     citation : str
@@ -66,6 +68,7 @@ class ShippedFoundation:
 
     name: str
     sha256: str
+    taught_by: str
     licence: Licence
     citation: str
 
@@ -101,6 +104,7 @@ SHIPPED: Mapping[str, ShippedFoundation] = MappingProxyType(
             ShippedFoundation(
                 name="alloop-electrolytes-0",
                 sha256="0" * 64,
+                taught_by="sevennet-l3i5",
                 licence=MIT,
                 citation="alloop (docs/foundation.md); its teacher SevenNet-l3i5: Park et al., "
                 "J. Chem. Theory Comput. 20, 4857 (2024), doi:10.1021/acs.jctc.4c00190",

@@ -72,3 +72,17 @@ def test_further_rehearsals_have_seeds_and_names_of_their_own():
         (SMALL["seed"] + 1, "loop.rehearsal.2"),
     ]
     assert len(rehearsal_name("x" * 80, 12)) == 80
+
+
+@pytest.mark.parametrize(
+    ("foundation", "taught_by", "kept"),
+    [
+        ("alloop-electrolytes-0", "none", False),  # it learnt from the teacher that answers
+        ("alloop-electrolytes-0", "chgnet", False),
+        ("alloop-electrolytes-0", "same", True),
+        ("medium-mpa-0", "none", True),
+    ],
+)
+def test_a_foundation_that_knows_the_answers_takes_no_part_unless_its_teacher_does(foundation, taught_by, kept):
+    campaign = config(**TEACHER, potential={"foundation": foundation, "committee": 2})
+    assert rehearsed(campaign, taught_by).potential.foundation == (foundation if kept else None)

@@ -33,10 +33,10 @@ def _ended():
     calculator_process.end_all()
 
 
-def told(folder: Folder, teacher: str) -> str:
+def told(folder: Folder, teacher: str, *, begun: bool = False) -> str:
     path = folder.config(f"{BASE}\nteacher: {teacher}\n")
     with pytest.raises(ConfigError) as caught:
-        cross_check(load_config(path))
+        cross_check(load_config(path), begun=begun)
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{path}:{OF_TEACHER}: teacher")
     return line
@@ -62,6 +62,14 @@ def test_a_teacher_that_is_not_installed_is_told_with_the_way_out(folder, monkey
     assert f"`{name}` is not installed here; `make {make}` installs it" in line
     assert f"pip install --no-deps --target {tmp_path}/teachers/{make} " in line
     assert "write `teacher: null` to start without one" in line
+
+
+def test_a_campaign_that_is_being_taught_is_not_told_to_drop_its_teacher_which_it_would_refuse(
+    folder, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    line = told(folder, "sevennet-l3i5", begun=True)
+    assert line.endswith("or begin a campaign of another `name` with `teacher: null`")
 
 
 @pytest.mark.parametrize(
