@@ -1,11 +1,12 @@
-"""What a teacher and a robust loss are worth, on the labels of a finished campaign.
+"""What a teacher, a foundation and a robust loss are worth, on the labels of a finished campaign.
 
     python -m benchmarks.teaching runs/CAMPAIGN FRAMES.extxyz --seeds 3 --labels 6 12 24 48
 
-Fits on the first labels of a campaign with a teacher: from random weights and from its taught members, with mean
-squares and with the loss that is linear for large deviations. Each is judged on frames with the campaign's label
-settings that it never saw (``REF_forces`` in eV/Å). A fit from random weights has the whole learning rate and
-`--cold-steps`, one from a taught member the campaign's own recipe of a rung; seed n starts from member n.
+Fits on the first labels of a campaign with a teacher: from random weights, from its taught members, and with
+`--foundation NAME` from the members of that, with mean squares and with the loss that is linear for large deviations.
+Each is judged on frames with the campaign's label settings that it never saw (``REF_forces`` in eV/Å). A fit from
+random weights has the whole learning rate and `--cold-steps`, the others the campaign's own recipe of a rung; seed n starts
+from member n.
 """
 
 from __future__ import annotations
@@ -26,22 +27,25 @@ from ase.io import read as read_frames
 from alloop.config.campaign import CampaignConfig
 from alloop.decisions.charter import Charter
 from alloop.decisions.fit_requests import pretrained, rung_fit
+from alloop.potential.models.foundation import fetch_foundation, resolve_foundation
 from alloop.reading import read
 from alloop.state.records import RungState
 from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.records import Result
+from alloop.tasks.contract.references import ModelRef
 from alloop.tasks.kinds.fit import fit
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
 from benchmarks.truth import force_errors
 
 HUBER_eV_per_A = 0.1
+STARTS = ("cold", "taught")
 LOSSES = {"squares": None, "huber": HUBER_eV_per_A}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One fit: on how many labels, from where, with which loss and seed."""
+    """One fit: on how many labels, from where (``cold``, ``taught`` or a foundation), with which loss and seed."""
 
     labels: int
     start: str
@@ -49,10 +53,10 @@ class Case:
     seed: int
 
 
-def cases(labels: Sequence[int], seeds: int) -> Iterator[Case]:
+def cases(labels: Sequence[int], seeds: int, starts: Sequence[str] = STARTS) -> Iterator[Case]:
     """Yield all fits, the smallest first."""
     for size in labels:
-        for start in ("cold", "taught"):
+        for start in starts:
             for loss in LOSSES:
                 yield from (Case(size, start, loss, seed) for seed in range(seeds))
 
@@ -68,8 +72,10 @@ def request_of(case: Case, root: Path, cold_steps: int) -> FitRequest:
     if case.start == "cold":
         rate = charter.config.fit.learning_rate
         changes |= {"init": None, "level_energy": False, "learning_rate": rate, "max_steps": cold_steps}
-    else:
+    elif case.start == "taught":
         changes["init"] = pretrained(state, case.seed % state.members())
+    else:
+        changes["init"] = str(ModelRef("foundation", fetch_foundation(case.start)[1], member=case.seed))
     return own.model_copy(update=changes)
 
 
@@ -85,7 +91,7 @@ def error_of(case: Case, root: Path, frames: Path, cold_steps: int) -> float:
 
 def rows(labels: Sequence[int], found: dict[Case, float]) -> Iterator[str]:
     """Yield a table in Markdown: means and, in brackets, the least and the largest of all seeds."""
-    names = [(start, loss) for start in ("cold", "taught") for loss in LOSSES]
+    names = [(start, loss) for start in dict.fromkeys(case.start for case in found) for loss in LOSSES]
     yield "| labels | " + " | ".join(f"{start}, {loss}" for start, loss in names) + " |"
     yield "|--:|" + "--:|" * len(names)
     for size in labels:
@@ -103,13 +109,17 @@ def main() -> None:
     parser.add_argument("frames", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labels", type=int, nargs="+", default=[6, 12, 24, 48])
+    parser.add_argument("--foundation")
     parser.add_argument("--cold-steps", type=int, default=1500)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "campaign"
         shutil.copytree(arguments.campaign, root)
-        asked = list(cases(arguments.labels, arguments.seeds))
+        starts = STARTS if arguments.foundation is None else (*STARTS, arguments.foundation)
+        if arguments.foundation is not None:
+            resolve_foundation(arguments.foundation, config_folder=Path(), campaign_root=root)
+        asked = list(cases(arguments.labels, arguments.seeds, starts))
         with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
             futures = {
                 case: pool.submit(error_of, case, root, arguments.frames, arguments.cold_steps) for case in asked
