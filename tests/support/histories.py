@@ -73,6 +73,8 @@ class History:
         Whether the campaign begins with a foundation model.
     head : str or None
         The head of that model that its config names.
+    foundation_members : int
+        Members of a foundation that is a committee.
     rules : int
         The rules of decisions that it begins with.
     goal : str
@@ -91,6 +93,7 @@ class History:
         systems: Mapping[str, Atoms] | None = None,
         foundation: bool = False,
         head: str | None = None,
+        foundation_members: int = 0,
         rules: int = 1,
         goal: Goal = "verdict",
         code: Mapping[str, str] = CODE,
@@ -112,6 +115,7 @@ class History:
             run_id="history",
             foundation=FOUNDATION if foundation else None,
             foundation_head=head,
+            foundation_members=foundation_members,
             rules=rules,
         )
         self.charter = replace(Charter.of(created, self.config), goal=goal)

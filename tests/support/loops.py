@@ -24,7 +24,13 @@ from tests.support.small import CODE, config
 STARTED = DriverStarted(host="test", pid=1, version="0")
 
 
-def found(folder: Path, wanted: CampaignConfig, systems: int = 1, foundation: str | None = None) -> Journal:
+def found(
+    folder: Path,
+    wanted: CampaignConfig,
+    systems: int = 1,
+    foundation: str | None = None,
+    foundation_members: int = 0,
+) -> Journal:
     """Found the campaign in a folder, if it is not there, and return its open journal."""
     journal = Journal(folder)
     if next(journal.entries(), None) is None:
@@ -40,6 +46,7 @@ def found(folder: Path, wanted: CampaignConfig, systems: int = 1, foundation: st
             versions={},
             run_id="loop",
             foundation=foundation,
+            foundation_members=foundation_members,
         )
         journal.append([created])
     return journal
@@ -65,11 +72,12 @@ def loop(
     *,
     systems: int = 1,
     foundation: str | None = None,
+    foundation_members: int = 0,
     code: dict[str, str] | None = None,
     **workers: Any,
 ) -> Campaign:
     """Return a campaign ready to run, with the code that its labels come from or other code."""
-    journal = found(folder, wanted, systems, foundation)
+    journal = found(folder, wanted, systems, foundation, foundation_members)
     state = open_state(journal)
     for entry in journal.append(due(state, code or state.code)):
         apply(state, entry)

@@ -20,6 +20,7 @@ from alloop.materials.structure import Structure
 from alloop.potential.graphs import labelled_frame
 from alloop.potential.mace_api import Irreps, ScaleShiftMACE, interaction_classes
 from alloop.potential.models.architecture import new_model
+from alloop.potential.models.foundation_committee import write_committee
 from alloop.potential.models.runtime import DTYPES, building
 from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.label import LabelData
@@ -103,6 +104,12 @@ def make_small_foundation(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def make_small_committee(path: Path, members: int = 2, **architecture: Any) -> str:
+    """Write a foundation that is a committee of small models of LiCl, with seeds 0, 1, …; return its SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_committee(path, [small_model(seed, **architecture) for seed in range(members)])
 
 
 def small_foundation(
