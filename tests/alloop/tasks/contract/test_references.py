@@ -44,8 +44,18 @@ def test_a_reference_knows_the_result_that_holds_what_it_names():
         ("fit:a1", ModelRef("fit", "a1")),
         ("foundation:0ffe5", ModelRef("foundation", "0ffe5")),
         ("foundation:0ffe5#omat_pbe", ModelRef("foundation", "0ffe5", "omat_pbe")),
+        ("foundation:0ffe5#a@b", ModelRef("foundation", "0ffe5", "a@b")),
+        ("foundation:0ffe5@0", ModelRef("foundation", "0ffe5", member=0)),
+        ("foundation:0ffe5@12", ModelRef("foundation", "0ffe5", member=12)),
     ],
 )
-def test_a_model_is_named_by_its_fit_or_by_its_file_and_head(text, reference):
+def test_a_model_is_named_by_its_fit_or_by_its_file_and_its_head_or_member(text, reference):
     assert ModelRef.parse(text) == reference
     assert str(reference) == text
+
+
+@pytest.mark.parametrize("member", ["", "x", "-1", "1.0", "٣", "1" * 10])
+def test_a_member_of_a_foundation_that_is_no_number_is_refused_in_one_line(member):
+    with pytest.raises(ValueError, match="a member of a foundation is a number") as caught:
+        ModelRef.parse(f"foundation:0ffe5@{member}")
+    assert "\n" not in str(caught.value)
