@@ -24,6 +24,20 @@ def test_a_charter_holds_what_the_campaign_was_created_with():
     assert (History().charter.foundation, History().charter.goal) == (None, "verdict")
 
 
+def test_a_foundation_that_is_a_committee_gives_every_member_one_of_its_own_in_turn():
+    found = charter(foundation=True, foundation_members=2)
+    names = (f"foundation:{FOUNDATION}@0", f"foundation:{FOUNDATION}@1")
+    assert found.foundations == names
+    assert found.foundation == names[0]
+    assert [found.foundation_of(member) for member in range(4)] == [*names, *names]
+
+
+def test_a_foundation_of_one_model_is_where_every_member_begins_and_without_one_none_does():
+    assert {charter(foundation=True).foundation_of(member) for member in range(3)} == {f"foundation:{FOUNDATION}"}
+    assert charter().foundations == ()
+    assert charter().foundation_of(1) is None
+
+
 def test_policies_are_made_with_the_options_of_the_config():
     found = charter(
         explore={"options": {"restart_after": 7}},
