@@ -147,6 +147,15 @@ def test_a_head_of_a_foundation_is_where_fits_start_and_what_explores_alone():
     assert refit(history, 0).init == history.state.generations[0].models[0] == f"{FROM_FOUNDATION}#omat_pbe"
 
 
+def test_every_member_starts_from_its_own_of_a_foundation_that_is_a_committee_and_rungs_from_its_leader():
+    history = History(foundation=True, foundation_members=2, rules=2).say(OTHER).atoms().labelled(6).opened(rung=6)
+    own = [f"{FROM_FOUNDATION}@{member}" for member in (0, 1, 0)]
+    assert [refit(history, number).init for number in range(3)] == own
+    assert [pretrain(history.charter, history.state, number).init for number in range(3)] == own
+    assert [fit_of(history, 6, number).init for number in range(2)] == [own[0]] * 2
+    assert refit(history, 1).level_energy == "elements"
+
+
 # -- levels of energy --------------------------------------------------------------------------------------------
 
 

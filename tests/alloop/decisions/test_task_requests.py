@@ -8,7 +8,7 @@ from alloop.decisions import task_requests
 from alloop.decisions.production_runs import Measurement, next_segments
 from alloop.decisions.walkers import next_segment
 from alloop.journal.events import LabelsImported, SubsetRecord, SubsetsDrawn
-from tests.support.histories import HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
+from tests.support.histories import FOUNDATION, HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
 from tests.support.summaries import calibration_summary
 
 CODE = {"gpaw": "1", "setup_Na": "n", "setup_Cl": "c", "setup_K": "k"}
@@ -73,6 +73,13 @@ def test_a_walker_explores_under_the_whole_committee_and_offers_frames_inside_th
     assert request.structure == history.charter.systems["A"]
     assert {(walker.steps, len(walker.random_steps)) for walker in request.walkers} == {(50, 3)}
     assert [walker.temperature_K for walker in request.walkers] == [600.0, 1000.0]
+
+
+def test_a_foundation_that_is_a_committee_explores_as_one_and_its_leader_moves_held_out_walkers():
+    history = History(foundation=True, foundation_members=4)
+    names = tuple(f"foundation:{FOUNDATION}@{member}" for member in range(3))
+    assert explored(history, WALKERS[0]).members == names
+    assert explored(history, HELDOUT_WALKERS[0], role="heldout").members == names[:1]
 
 
 def test_a_held_out_walker_is_driven_by_the_leader_alone_and_offers_one_frame_for_no_reason():
