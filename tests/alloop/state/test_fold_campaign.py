@@ -2,7 +2,15 @@
 
 import pytest
 
-from alloop.journal.events import ConfigChanged, GenerationOpened, LabelsImported, PolicyChanged, VerdictReached
+from alloop.journal.events import (
+    CampaignCreated,
+    ConfigChanged,
+    GenerationOpened,
+    LabelsImported,
+    PolicyChanged,
+    VerdictReached,
+)
+from alloop.state.fold_campaign import foundation_models
 from tests.support.histories import FOUNDATION, HELDOUT_WALKERS, WALKERS, History
 
 CODE = {"gpaw": "1"}
@@ -219,3 +227,21 @@ def test_a_foundation_is_a_complete_generation_and_the_rung_without_labels():
     assert history.state.fitting() == []
     rung = history.state.foundation_rung
     assert (rung.size, rung.kind, rung.models, rung.name) == (0, "foundation", {0: f"foundation:{FOUNDATION}"}, "r0")
+
+
+@pytest.mark.parametrize(("members", "begin"), [(2, (0, 1)), (3, (0, 1, 2)), (5, (0, 1, 2))])
+def test_a_foundation_that_is_a_committee_disagrees_from_the_start_and_its_leader_is_the_rung(members, begin):
+    history = History(foundation=True, foundation_members=members)
+    models = {member: f"foundation:{FOUNDATION}@{member}" for member in begin}
+    assert history.state.generations[0].models == models
+    assert history.state.active() is history.state.generations[0]
+    assert history.state.fitting() == []
+    assert history.state.foundation_rung.models == {0: models[0]}
+
+
+def test_a_journal_of_before_committees_begins_with_the_foundation_it_began_with():
+    created = History(foundation=True, head="omol").state.created
+    earlier = created.model_dump(mode="json")
+    del earlier["foundation_members"]
+    assert CampaignCreated.model_validate(earlier) == created
+    assert foundation_models(created) == (f"foundation:{FOUNDATION}#omol",)
