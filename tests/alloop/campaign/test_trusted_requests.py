@@ -115,3 +115,17 @@ def test_another_head_of_the_foundation_never_reaches_a_worker(tmp_path):
     (task,) = campaign.state.running.values()
     with pytest.raises(JournalError, match="another foundation than the config's"):
         trusted_request(task, campaign.charter)
+
+
+@pytest.mark.parametrize(("model", "own"), [("@0", True), ("@1", True), ("@2", False), ("", False), ("@1#omol", False)])
+def test_only_members_that_the_foundation_has_reach_a_worker(tmp_path, model, own):
+    name = f"foundation:{'f' * 64}{model}"
+    request = EvaluateRequest(model=name, frames=(), dtype="float32")
+    campaign = loop(tmp_path, config(initial={"frames": 0}), foundation="f" * 64, foundation_members=2)
+    campaign.record([planned(request, "evaluate/r0/f0/h0", {"model": name, "heldout": 0, "of": "r0"})])
+    (task,) = campaign.state.running.values()
+    if own:
+        assert trusted_request(task, campaign.charter) == request
+    else:
+        with pytest.raises(JournalError, match="another foundation than the config's"):
+            trusted_request(task, campaign.charter)
