@@ -6,7 +6,7 @@ import pytest
 
 from alloop.decisions.next_events import decide
 from alloop.decisions.teaching import taught_start
-from alloop.decisions.teaching_requests import student_fit
+from alloop.decisions.teaching_requests import student_fit, taught_member
 from alloop.journal.events import VerdictReached
 from tests.support.histories import History
 from tests.support.plans import purposes, wanted
@@ -174,3 +174,56 @@ def test_a_student_that_starts_from_a_foundation_levels_its_energies_to_the_teac
     later: Any = student_fit(history.charter, history.state, 1, "fit:before", 0)
     assert first.init == history.charter.foundation
     assert (first.level_energy, later.level_energy) == (level, False)
+
+
+def test_members_are_taught_from_their_own_of_a_foundation_that_is_a_committee_and_the_student_from_its_leader():
+    history = History(
+        teacher={"model": "chgnet", "rounds": 2, "frames": 60}, foundation=True, foundation_members=2, rules=2
+    )
+    own = history.charter.foundations
+    fits: list[Any] = [taught_member(history.charter, history.state, member) for member in range(3)]
+    assert [fit.init for fit in fits] == [own[0], own[1], own[0]]
+    assert {fit.level_energy for fit in fits} == {"elements"}
+    first: Any = student_fit(history.charter, history.state, 0, None, 0)
+    assert (first.init, first.level_energy) == (own[0], "elements")
+
+
+# -- a committee that is taught and nothing else ------------------------------------------------------------------
+
+
+def whole(history: History) -> History:
+    """Let the teacher teach the whole committee."""
+    return pretrained(one_round(one_round(history, 0).do("fit/student/r0", FIT), 1))
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_committee_is_taught_in_the_same_steps_and_nothing_else_is_asked_for(overlap):
+    history = taught(goal="taught", overlap=overlap)
+    assert purposes(history) == ["teach/A/r0/p0"]
+    answer(history, 0, 0)
+    assert purposes(history) == ["fit/student/r0"]
+    history.do("fit/student/r0", FIT)
+    assert purposes(history) == ["teach/A/r1/p0", "teach/A/r1/p1"]
+    one_round(history, 1)
+    assert purposes(history) == ["fit/pretrain/m0", "fit/pretrain/m1", "fit/pretrain/m2"]
+    pretrained(history)
+    assert purposes(history) == []
+    assert decide(history.state, history.charter, idle=True) == [], "a taught committee is no end of the campaign"
+
+
+def test_a_committee_that_was_taught_alone_goes_on_to_the_first_label():
+    history = whole(taught(goal="taught"))
+    going_on = taught()
+    going_on.state = history.state
+    assert purposes(going_on, "initial") == ["initial/A"]
+    assert purposes(going_on, "teach") == purposes(going_on, "fit/pretrain") == []
+
+
+def test_where_only_teaching_is_asked_for_a_teacher_that_labels_nothing_still_stops_it():
+    history = taught(goal="taught")
+    context = {"system": "A", "round": 0, "part": 0, "strained": False}
+    history.do("teach/A/r0/p0", context, reason="teacher", detail="the forces are NaN")
+    (event,) = decide(history.state, history.charter, idle=True)
+    assert isinstance(event, VerdictReached)
+    assert "labels no frame of A: the forces are NaN" in event.reason
+    assert purposes(history.say(event)) == []
