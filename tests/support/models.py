@@ -17,9 +17,10 @@ from ase.build import bulk
 from ase.calculators.morse import MorsePotential
 
 from alloop.materials.structure import Structure
+from alloop.potential.committee import Committee
 from alloop.potential.graphs import labelled_frame
 from alloop.potential.mace_api import Irreps, ScaleShiftMACE, interaction_classes
-from alloop.potential.models.architecture import new_model
+from alloop.potential.models.architecture import dtype_of, new_model
 from alloop.potential.models.foundation_committee import write_committee
 from alloop.potential.models.runtime import DTYPES, building
 from alloop.tasks.contract.fit import FitRequest
@@ -104,6 +105,11 @@ def make_small_foundation(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def forces_of(model: torch.nn.Module) -> np.ndarray:
+    """Return the forces (eV/Å) of a model in its own precision on a frame of LiCl."""
+    return Committee([model], device="cpu", dtype=dtype_of(model)).forces(lithium_chloride()).forces_eV_per_A
 
 
 def make_small_committee(path: Path, members: int = 2, **architecture: Any) -> str:

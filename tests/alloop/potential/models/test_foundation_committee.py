@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alloop.potential.committee import Committee
 from alloop.potential.models.architecture import dtype_of
 from alloop.potential.models.foundation_committee import FORMAT, member_of, saved_members, write_committee
 from alloop.potential.models.model_files import ModelFileError, write_model
-from tests.support.models import lithium_chloride, make_small_committee, pickled, small_foundation, small_model
+from tests.support.models import forces_of, make_small_committee, pickled, small_foundation, small_model
 
 
 class Bomb:
@@ -19,11 +18,6 @@ class Bomb:
 
     def __reduce__(self):
         return Path.touch, (self.target,)
-
-
-def forces(model):
-    committee = Committee([model], device="cpu", dtype=dtype_of(model))
-    return committee.forces(lithium_chloride()).forces_eV_per_A
 
 
 def read(path):
@@ -36,7 +30,7 @@ def test_members_read_back_are_the_same_to_the_last_bit_and_in_their_order(tmp_p
     saved = read(tmp_path / "c.pt")
     assert len(saved) == 3
     for number, model in enumerate(models):
-        assert np.array_equal(forces(member_of(saved, number, "cpu")), forces(model))
+        assert np.array_equal(forces_of(member_of(saved, number, "cpu")), forces_of(model))
 
 
 def test_a_member_keeps_its_own_precision(tmp_path):
@@ -48,8 +42,8 @@ def test_a_member_keeps_its_own_precision(tmp_path):
 def test_members_are_counted_around(tmp_path):
     make_small_committee(tmp_path / "c.pt", 2)
     saved = read(tmp_path / "c.pt")
-    assert np.array_equal(forces(member_of(saved, 3, "cpu")), forces(member_of(saved, 1, "cpu")))
-    assert not np.allclose(forces(member_of(saved, 0, "cpu")), forces(member_of(saved, 1, "cpu")))
+    assert np.array_equal(forces_of(member_of(saved, 3, "cpu")), forces_of(member_of(saved, 1, "cpu")))
+    assert not np.allclose(forces_of(member_of(saved, 0, "cpu")), forces_of(member_of(saved, 1, "cpu")))
 
 
 def test_the_checksum_is_that_of_the_file_and_depends_on_the_members_and_their_order(tmp_path):
