@@ -10,6 +10,7 @@ from alloop.checks.initial_data import NOTHING, Brought, read_initial_data
 from alloop.checks.sanity import Finding
 from alloop.checks.structures import file_problem, read_systems
 from alloop.config.errors import ConfigError, Problem
+from alloop.config.foundations import SHIPPED
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import FoundationFile, head_wanted
 from alloop.failures import first_line
@@ -80,7 +81,10 @@ def _model(loaded: LoadedConfig) -> torch.nn.Module | None:
     assert foundation is not None
     if isinstance(foundation, FoundationFile):
         return load_foundation_file(loaded.resolve(foundation.path), foundation.sha256)
-    path = cached_foundation(foundation if isinstance(foundation, str) else foundation.name)
+    name = foundation if isinstance(foundation, str) else foundation.name
+    if shipped := SHIPPED.get(name):
+        return load_foundation_file(shipped.path, shipped.sha256)
+    path = cached_foundation(name)
     if path is None:
         return None
     return load_foundation_file(path, hashlib.sha256(path.read_bytes()).hexdigest())

@@ -3,13 +3,15 @@
 import hashlib
 
 import pytest
+from ase.build import bulk
 
 from alloop.checks.crosscheck import cross_check
 from alloop.checks.foundations import check_elements
 from alloop.config import ConfigError, load_config
+from alloop.config.foundations import MIT, ShippedFoundation
 from alloop.potential.models.foundation import cached_foundation
 from tests.support.configs import BASE, Folder
-from tests.support.models import make_small_foundation, pickled, small_foundation
+from tests.support.models import make_small_committee, make_small_foundation, pickled, small_foundation
 
 HEADS = ("omat_pbe", "Default")
 
@@ -95,3 +97,41 @@ def test_a_file_that_is_no_foundation_is_told(folder: Folder):
     message = told(folder, f"{{path: x.model, sha256: {hashlib.sha256(b'no model').hexdigest()}}}")
     assert "potential.foundation: " in message
     assert "not a model" in message
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_committee_is_checked_for_its_elements_like_any_other_foundation(folder: Folder, members):
+    committee = f"{{path: c.pt, sha256: {make_small_committee(folder.root / 'c.pt', members)}}}"
+    cross_check(config(folder, committee))
+    folder.frames("structures/LiCl.extxyz", bulk("NaCl", "rocksalt", a=5.6))
+    assert "the foundation does not know Na of `LiCl`" in told(folder, committee)
+
+
+@pytest.fixture
+def own(folder: Folder, monkeypatch):
+    """A foundation that comes with alloop, a committee for LiCl; returns its file."""
+    path = folder.root / "shipped" / "ours-1.pt"
+
+    class Own(ShippedFoundation):
+        @property
+        def path(self):
+            return path
+
+    shipped = Own(name="ours-1", sha256=make_small_committee(path), licence=MIT, citation="us")
+    for user in ("alloop.checks.foundations", "alloop.potential.models.foundation"):
+        monkeypatch.setattr(f"{user}.SHIPPED", {"ours-1": shipped})
+    return path
+
+
+def test_a_foundation_of_alloops_own_passes_by_its_name(folder: Folder, own):
+    cross_check(config(folder, "ours-1"))
+    folder.frames("structures/LiCl.extxyz", bulk("NaCl", "rocksalt", a=5.6))
+    assert "the foundation does not know Na of `LiCl`" in told(folder, "ours-1")
+
+
+def test_an_altered_or_missing_file_of_alloops_own_is_told(folder: Folder, own):
+    make_small_committee(own, 3)
+    assert "potential.foundation: foundation " in told(folder, "ours-1")
+    assert "sha256" in told(folder, "ours-1")
+    own.unlink()
+    assert "potential.foundation: cannot read foundation" in told(folder, "ours-1")
