@@ -9,6 +9,7 @@ from rich.console import Console
 from alloop.state.fold import fold
 from alloop.status.summary import summary
 from alloop.status.table import render
+from tests.support.histories import History
 from tests.support.journals import START_T, play, variant
 
 
@@ -88,3 +89,10 @@ def test_hostile_words_are_shown_as_they_are(tmp_path):
     text = shown(summary(state, START_T))
     assert "[red]boo[/red]" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("members", "fitted"), [(0, 1), (2, 2), (5, 3)])
+def test_a_foundation_is_a_generation_whose_members_are_all_there(members, fitted):
+    generation = summary(History(foundation=True, foundation_members=members).state, START_T).generation
+    assert generation is not None
+    assert (generation.fitted, generation.members) == (fitted, fitted)
