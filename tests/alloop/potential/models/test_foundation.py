@@ -5,21 +5,31 @@ import socket
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from alloop.config.foundations import PlacedFoundation
+from alloop.config.foundations import MIT, PlacedFoundation, ShippedFoundation
 from alloop.config.science import FoundationFile, FoundationHead
 from alloop.potential.mace_api import mace_mp_urls
 from alloop.potential.models.foundation import (
     FoundationError,
     cached_foundation,
+    fetch_foundation,
     foundation_elements,
     load_foundation_file,
     resolve_foundation,
 )
+from alloop.potential.models.foundation_committee import FORMAT
 from alloop.potential.models.heads import HeadError
-from tests.support.models import make_small_foundation, pickled, small_foundation
+from tests.support.models import (
+    forces_of,
+    make_small_committee,
+    make_small_foundation,
+    pickled,
+    small_foundation,
+    small_model,
+)
 
 KNOWN = ("Li", "O", "F", "P", "Cl", "In")
 
@@ -248,3 +258,85 @@ def test_garbage_is_refused_in_one_line(tmp_path):
     with pytest.raises(FoundationError, match="not a model saved by MACE") as caught:
         load_foundation_file(tmp_path / "x.model", hashlib.sha256(b"garbage").hexdigest())
     assert one_line(caught)
+
+
+# -- committees --------------------------------------------------------------------------------------------------
+
+
+def test_a_committee_beside_the_config_is_placed_and_its_members_are_counted(tmp_path):
+    sha256 = make_small_committee(tmp_path / "configs" / "c.pt", 3)
+    found = resolve(FoundationFile(path="c.pt", sha256=sha256), tmp_path)
+    assert found == PlacedFoundation(sha256, ("Li", "Cl"), 3)
+    placed = tmp_path / "run" / "foundation" / f"{sha256}.model"
+    assert placed.read_bytes() == (tmp_path / "configs" / "c.pt").read_bytes()
+
+
+def test_each_member_of_a_committee_is_loaded_by_its_number_and_the_leader_without(tmp_path):
+    sha256 = make_small_committee(tmp_path / "c.pt", 2)
+    for member, seed in ((None, 0), (0, 0), (1, 1)):
+        model = load_foundation_file(tmp_path / "c.pt", sha256, member=member)
+        assert np.array_equal(forces_of(model), forces_of(small_model(seed)))
+
+
+def test_a_committee_of_another_checksum_is_refused_in_one_line(tmp_path):
+    make_small_committee(tmp_path / "configs" / "c.pt")
+    with pytest.raises(FoundationError, match="sha256") as caught:
+        resolve(FoundationFile(path="c.pt", sha256="0" * 64), tmp_path)
+    assert one_line(caught)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_committee_whose_members_are_no_models_is_refused_in_one_line(tmp_path):
+    content = pickled({"format": FORMAT, "members": [{"config": {}, "state": {}}]})
+    (tmp_path / "c.pt").write_bytes(content)
+    with pytest.raises(FoundationError, match=r"c\.pt") as caught:
+        load_foundation_file(tmp_path / "c.pt", hashlib.sha256(content).hexdigest())
+    assert one_line(caught)
+
+
+# -- alloop's own ------------------------------------------------------------------------------------------------
+
+
+class Own(ShippedFoundation):
+    """A foundation of alloop's own whose file lies elsewhere."""
+
+    folder = Path()
+
+    @property
+    def path(self):
+        return self.folder / f"{self.name}.pt"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A foundation of two members that comes with alloop, where no network is to be had; returns its checksum."""
+    sha256 = make_small_committee(tmp_path / "shipped" / "ours-1.pt", 2)
+    monkeypatch.setattr(Own, "folder", tmp_path / "shipped")
+    shipped = Own(name="ours-1", sha256=sha256, licence=MIT, citation="us")
+    monkeypatch.setattr("alloop.potential.models.foundation.SHIPPED", {"ours-1": shipped})
+    monkeypatch.setattr("alloop.potential.models.foundation._download", None)
+    return sha256
+
+
+def test_a_foundation_of_alloops_own_is_placed_by_its_name_without_a_download(tmp_path, own):
+    assert resolve("ours-1", tmp_path) == PlacedFoundation(own, ("Li", "Cl"), 2)
+    assert (tmp_path / "run" / "foundation" / f"{own}.model").is_file()
+    assert resolve("ours-1", tmp_path) == PlacedFoundation(own, ("Li", "Cl"), 2)
+    assert cached_foundation("ours-1") == tmp_path / "shipped" / "ours-1.pt"
+    assert fetch_foundation("ours-1") == (tmp_path / "shipped" / "ours-1.pt", own)
+
+
+@pytest.mark.parametrize(("damage", "says"), [(b"altered", "sha256"), (None, "cannot read foundation")])
+def test_an_altered_or_missing_file_of_alloops_own_is_one_line(tmp_path, own, damage, says):
+    path = tmp_path / "shipped" / "ours-1.pt"
+    path.unlink() if damage is None else path.write_bytes(damage)
+    with pytest.raises(FoundationError, match=says) as caught:
+        resolve("ours-1", tmp_path)
+    assert one_line(caught)
+    assert "ours-1.pt" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_name_like_that_of_alloops_own_suggests_it(tmp_path, own):
+    with pytest.raises(FoundationError, match="did you mean `ours-1`"):
+        resolve("ours1", tmp_path)
