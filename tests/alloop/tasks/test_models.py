@@ -7,7 +7,14 @@ from alloop.potential.committee import Committee
 from alloop.potential.mace_api import MACECalculator
 from alloop.tasks.models import load_committee, load_member
 from alloop.tasks.workspace import Workspace
-from tests.support.models import lithium_chloride, make_small_foundation, small_foundation
+from tests.support.models import (
+    forces_of,
+    lithium_chloride,
+    make_small_committee,
+    make_small_foundation,
+    small_foundation,
+    small_model,
+)
 
 HEADS = ("pbe", "scan")
 
@@ -49,3 +56,15 @@ def test_a_foundation_of_one_head_needs_no_name(tmp_path):
     (tmp_path / "foundation" / "x.model").rename(tmp_path / "foundation" / f"{sha256}.model")
     model = load_member(Workspace(tmp_path), f"foundation:{sha256}", "cpu", "float64")
     assert Committee([model], device="cpu", dtype="float64").forces(lithium_chloride()).forces_eV_per_A.shape == (8, 3)
+
+
+def test_members_of_a_foundation_that_is_a_committee_are_models_of_their_own_that_disagree(tmp_path):
+    sha256 = make_small_committee(tmp_path / "c.pt", 2)
+    (tmp_path / "foundation").mkdir()
+    (tmp_path / "c.pt").rename(tmp_path / "foundation" / f"{sha256}.model")
+    workspace, names = Workspace(tmp_path), tuple(f"foundation:{sha256}@{member}" for member in (0, 1))
+    assert load_committee(workspace, names, "cpu", "float32").look(lithium_chloride()).disagreement_eV_per_A.max() > 0
+    for seed, name in enumerate(names):
+        model = load_member(workspace, name, "cpu", "float32")
+        np.testing.assert_array_equal(forces_of(model), forces_of(small_model(seed)))
+        assert load_member(workspace, name, "cpu", "float32") is model

@@ -15,7 +15,18 @@ from alloop.tasks.kinds.fit import fit, initial_model, read_frame, watched_keys
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import perform
 from alloop.tasks.workspace import Workspace
-from tests.support.models import E0S, fit_request, frames, labelled, lithium_chloride, make_small_foundation, put_labels
+from tests.support.models import (
+    E0S,
+    fit_request,
+    forces_of,
+    frames,
+    labelled,
+    lithium_chloride,
+    make_small_committee,
+    make_small_foundation,
+    put_labels,
+    small_model,
+)
 
 
 @pytest.fixture
@@ -168,6 +179,14 @@ def test_a_fit_that_goes_on_keeps_constants_of_elements_only_if_it_is_levelled_a
     _, levelled, goes_on, again = begun
     assert goes_on > 2 * levelled
     assert again == pytest.approx(levelled, rel=0.1)
+
+
+def test_a_fit_starts_from_the_member_of_a_committee_that_its_request_names(workspace, labels):
+    sha256 = make_small_committee(workspace.root / "foundation" / "c", 2)
+    (workspace.root / "foundation" / "c").rename(workspace.model_path(f"foundation:{sha256}@1"))
+    for member in (0, 1):
+        model = initial_model(fit_request(labels, init=f"foundation:{sha256}@{member}"), workspace, [])
+        np.testing.assert_allclose(forces_of(model), forces_of(small_model(member)), atol=1e-6)
 
 
 def shifted_by(frame, offset_eV_per_atom):
