@@ -19,7 +19,7 @@ from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.teach import TEACH, TeachData, TeachRequest, TeachSummary
 from alloop.tasks.kinds.choose import choose
 from alloop.tasks.kinds.fit import fit, read_frames
-from alloop.tasks.kinds.teach import teach
+from alloop.tasks.kinds.teach import Frame, _tries, teach
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from tests.support.models import SMALL
@@ -160,6 +160,67 @@ def test_a_teacher_that_mostly_fails_is_a_failure_with_its_words(tmp_path):
     with pytest.raises(TaskFailure, match=r"labels 0 of 8 frames.* no") as failure:
         teach(asked("tests.support.calculators:LogsAndFails"), Workspace(tmp_path), Machine())
     assert failure.value.reason == "teacher"
+
+
+# -- rattled copies that a teacher refuses -----------------------------------------------------------------------
+
+
+def displacements(data: TeachData) -> list[float]:
+    """Return how far the furthest atom of each frame is from where it was (Å)."""
+    origin = COPPER.to_atoms().positions
+    return [float(np.linalg.norm(label.structure.to_atoms().positions - origin, axis=1).max()) for label in data.labels]
+
+
+def limited(largest_force_eV_per_A: float, **changes) -> TeachRequest:
+    """Return a request to a teacher that refuses larger forces."""
+    request = asked(**changes)
+    return request.model_copy(update={"teacher": request.teacher | {"max_force_eV_per_A": largest_force_eV_per_A}})
+
+
+def test_a_rattled_copy_that_the_teacher_refuses_is_brought_half_way_back_and_half_way_again(tmp_path):
+    _, free = answered(asked(), Workspace(tmp_path / "free"))
+    forces = [np.abs(label.forces_eV_per_A).max() for label in free.labels]
+    limit = 0.4 * max(forces)
+    summary, data = answered(limited(limit), Workspace(tmp_path / "limited"))
+    assert (summary.frames, summary.refused) == (8, 0)
+    assert summary.largest_force_eV_per_A <= limit
+    for before, after, force in zip(displacements(free), displacements(data), forces, strict=True):
+        shares = (1.0,) if force <= limit else (0.5, 0.25)
+        assert any(after == pytest.approx(share * before) for share in shares)
+    assert displacements(data) != pytest.approx(displacements(free))
+
+
+def test_the_cell_of_a_strained_copy_is_brought_back_with_its_atoms(tmp_path):
+    request = asked(strain=0.05)
+    copy = answered(request, Workspace(tmp_path))[1].labels[-1].structure
+    whole, half, quarter = (one.structure.to_atoms() for one in _tries(request, Frame(copy)))
+    origin, far = COPPER.to_atoms(), copy.to_atoms()
+    assert whole == far
+    for atoms, share in ((half, 0.5), (quarter, 0.25)):
+        np.testing.assert_allclose(atoms.cell.array, origin.cell.array + share * (far.cell.array - origin.cell.array))
+        off = origin.get_scaled_positions(wrap=False)
+        off = off + share * (far.get_scaled_positions(wrap=False) - off)
+        np.testing.assert_allclose(atoms.get_scaled_positions(wrap=False), off, atol=1e-12)
+
+
+def test_a_copy_that_is_refused_a_quarter_of_the_way_too_is_refused_once(tmp_path):
+    _, free = answered(asked(), Workspace(tmp_path / "free"))
+    smallest = sorted(np.abs(label.forces_eV_per_A).max() for label in free.labels)[0]
+    with pytest.raises(TaskFailure, match=r"labels \d of 8 frames; the last one without: .*force") as failure:
+        teach(limited(0.1 * smallest), Workspace(tmp_path / "limited"), Machine())
+    assert failure.value.reason == "teacher"
+
+
+def test_a_frame_of_the_students_motion_that_the_teacher_refuses_is_left_out(tmp_path):
+    workspace = Workspace(tmp_path)
+    moved = asked(student=with_student(workspace))
+    _, free = answered(moved, workspace)
+    assert [one.structure for one in _tries(moved, Frame(free.labels[0].structure))] == [free.labels[0].structure]
+    forces = sorted(np.abs(label.forces_eV_per_A).max() for label in free.labels)
+    summary, data = answered(limited(forces[-2] + 1e-6, student="fit:student"), workspace)
+    assert (summary.frames, summary.refused) == (7, 1)
+    kept = {label.structure for label in data.labels}
+    assert kept < {label.structure for label in free.labels}
 
 
 # -- the initial frames ------------------------------------------------------------------------------------------
