@@ -265,3 +265,25 @@ def test_a_place_of_a_calculator_starts_at_the_folder_of_the_config(folder, give
     config = load_config(folder.config(f"{text}\nteacher:\n  {model}\n")).config
     place = meant.format(folder=folder.root, home=Path.home())
     assert config.label.python == config.teacher.model.path == place
+
+
+@pytest.mark.parametrize("given", ["[600, 800.5]", "[600]"])
+def test_temperatures_of_a_teacher_are_given_as_a_list_and_survive_the_journal(folder: Folder, given):
+    config = load_config(folder.config(f"{BASE}\nteacher:\n  temperatures_K: {given}\n")).config
+    assert list(config.teacher.temperatures_K) == [float(one) for one in given.strip("[]").split(",")]
+    assert CampaignConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("600", "teacher.temperatures_K: must be a list"),
+        ("[600, -1]", "teacher.temperatures_K[1]: must be greater than 0"),
+        ("[hot]", "teacher.temperatures_K[0]: must be a number"),
+    ],
+)
+def test_temperatures_of_a_teacher_that_are_none_are_one_line(folder: Folder, given, says):
+    with pytest.raises(ConfigError) as caught:
+        load_config(folder.config(f"{BASE}\nteacher: {{temperatures_K: {given}}}\n"))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
