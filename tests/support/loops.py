@@ -96,7 +96,8 @@ def loop(
 
 def finished(folder: Path, **settings: Any) -> tuple[Campaign, Any]:
     """Run a campaign in a folder to its end, and return it with its verdict."""
-    workers = {key: settings.pop(key) for key in ("seed", "fail", "slots", "systems", "foundation") if key in settings}
+    own = ("seed", "fail", "slots", "systems", "foundation", "foundation_members")
+    workers = {key: settings.pop(key) for key in own if key in settings}
     campaign = loop(folder, config(**settings), **workers)
     verdict = campaign.run(STARTED)
     campaign.journal.close()

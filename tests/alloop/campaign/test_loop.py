@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from alloop.campaign.opening import open_state
+from alloop.decisions.fit_requests import pretrained
 from alloop.journal.events import FramesSelected, LabelsImported, RungJudged, TaskPlanned
 from tests.support.loops import STARTED, config, finished, found, loop
 
@@ -259,3 +262,28 @@ def test_held_out_frames_keep_up_with_the_training_set(tmp_path):
     first = {event.size: event.heldout for event in reversed(judged)}
     assert first == {6: 3, 12: 6, 24: 12}
     assert len(campaign.state.heldout_order) == 12
+
+
+TEACHER = {"model": "chgnet", "rounds": 2, "frames": 60}
+
+
+def test_a_committee_can_be_taught_alone_and_the_campaign_goes_on_from_there(tmp_path):
+    campaign = loop(tmp_path, config(teacher=TEACHER))
+    campaign.charter = replace(campaign.charter, goal="taught")
+    campaign.measure(STARTED)
+    campaign.journal.close()
+    assert {event.task for event in planned(campaign)} == {"teach", "fit"}
+    assert all(pretrained(campaign.state, member) for member in range(3))
+    assert campaign.state.verdict is None
+
+    again = loop(tmp_path, config(teacher=TEACHER))
+    assert again.run(STARTED).verdict == "ladder_exhausted"
+    again.journal.close()
+    assert not [event for event in planned(again) if event.task == "teach" or "pretrain" in event.purpose]
+
+
+def test_a_campaign_that_begins_with_a_committee_climbs_its_ladder(tmp_path):
+    campaign, verdict = finished(tmp_path, foundation="f" * 64, foundation_members=3)
+    assert verdict.verdict == "ladder_exhausted"
+    requests = [event.request for event in planned(campaign) if event.task == "explore"]
+    assert requests[0]["members"] == [f"foundation:{'f' * 64}@{member}" for member in range(3)]
