@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alloop.decisions.fit_requests import pretrained
+from alloop.decisions.refits import attempts
 from alloop.outputs.models import ExportError
 from alloop.state.state import CampaignState
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -24,7 +25,9 @@ def write_foundation(workspace: Workspace, state: CampaignState, path: Path) -> 
     members = [pretrained(state, number) for number in range(state.members())]
     lacking = [number for number, model in enumerate(members) if model is None]
     if lacking:
-        raise ExportError(f"{workspace.root}: member {lacking[0]} of the committee is not taught; run it on")
+        raise ExportError(
+            f"{workspace.root}: member {lacking[0]} of the committee is not taught{_way_on(state, lacking[0])}"
+        )
     try:
         models = [
             read_model(workspace.model_path(model), sha256=workspace.model_sha256(model))
@@ -36,3 +39,13 @@ def write_foundation(workspace: Workspace, state: CampaignState, path: Path) -> 
         raise ExportError(f"a member cannot be written: {error}") from error
     except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _way_on(state: CampaignState, number: int) -> str:
+    """Return why a member is not taught, if every attempt failed, and what to do."""
+    tried = [state.tasks.get(purpose) for purpose in attempts(f"fit/pretrain/m{number}")]
+    ends = [task.finished for task in tried if task is not None and task.finished is not None]
+    if len(ends) < len(tried):
+        return "; run it on"
+    mend = "begin a campaign of another `name` with other settings of `teacher`"
+    return f", every fit of it failed ({ends[-1].reason}); {mend}"

@@ -61,6 +61,19 @@ def test_a_committee_that_lacks_a_member_is_not_written_and_the_member_is_named(
     assert not (tmp_path / "f.pt").exists()
 
 
+@pytest.mark.parametrize(
+    ("failed", "way_on"), [(2, "; run it on"), (3, r"failed \(diverged\); begin a campaign of an")]
+)
+def test_a_member_whose_every_fit_failed_is_no_matter_of_waiting(tmp_path, failed, way_on):
+    history, workspace = taught(tmp_path, MEMBERS - 1)
+    context = {"rung": None, "generation": None, "member": 2}
+    for again in ("", "/again1", "/again2")[:failed]:
+        history.do(f"fit/pretrain/m2{again}", context, reason="diverged")
+    with pytest.raises(ExportError, match=f"member 2 of the committee is not taught.*{way_on}") as caught:
+        write_foundation(workspace, history.state, tmp_path / "f.pt")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [None, b"nonsense"])
 def test_a_lost_or_damaged_member_is_one_line_and_nothing_is_written(tmp_path, content):
     history, workspace = taught(tmp_path)
