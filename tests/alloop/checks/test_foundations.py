@@ -117,7 +117,7 @@ def own(folder: Folder, monkeypatch):
         def path(self):
             return path
 
-    shipped = Own(name="ours-1", sha256=make_small_committee(path), licence=MIT, citation="us")
+    shipped = Own(name="ours-1", sha256=make_small_committee(path), taught_by="chgnet", licence=MIT, citation="us")
     for user in ("alloop.checks.foundations", "alloop.potential.models.foundation"):
         monkeypatch.setattr(f"{user}.SHIPPED", {"ours-1": shipped})
     return path

@@ -312,7 +312,7 @@ def own(tmp_path, monkeypatch):
     """A foundation of two members that comes with alloop, where no network is to be had; returns its checksum."""
     sha256 = make_small_committee(tmp_path / "shipped" / "ours-1.pt", 2)
     monkeypatch.setattr(Own, "folder", tmp_path / "shipped")
-    shipped = Own(name="ours-1", sha256=sha256, licence=MIT, citation="us")
+    shipped = Own(name="ours-1", sha256=sha256, taught_by="chgnet", licence=MIT, citation="us")
     monkeypatch.setattr("alloop.potential.models.foundation.SHIPPED", {"ours-1": shipped})
     monkeypatch.setattr("alloop.potential.models.foundation._download", None)
     return sha256
