@@ -156,6 +156,17 @@ def test_every_member_starts_from_its_own_of_a_foundation_that_is_a_committee_an
     assert refit(history, 1).level_energy == "elements"
 
 
+@pytest.mark.parametrize(
+    ("rules", "fit", "rate"),
+    [(2, {}, 1.0), (3, {}, 0.25), (3, {"tuned_rate": 0.5}, 0.5), (2, {"tuned_rate": 0.5}, 0.5)],
+)
+def test_fits_after_a_foundation_have_the_lower_rate_by_the_newer_rules_or_the_one_that_is_wanted(rules, fit, rate):
+    potential = {"foundation": "medium-mpa-0"}
+    history = History(foundation=True, potential=potential, rules=rules, fit=fit).atoms().labelled(6).opened(rung=6)
+    for request in (refit(history, 0), refit(history, 1), fit_of(history, 6)):
+        assert request.learning_rate == pytest.approx(rate * 0.01)
+
+
 # -- levels of energy --------------------------------------------------------------------------------------------
 
 
