@@ -176,6 +176,16 @@ def test_a_student_that_starts_from_a_foundation_levels_its_energies_to_the_teac
     assert (first.level_energy, later.level_energy) == (level, False)
 
 
+@pytest.mark.parametrize(("foundation", "samples"), [(False, 24), (True, 60)])
+def test_the_first_walks_of_a_student_are_short_but_those_that_a_foundation_moves_are_not(foundation, samples):
+    history = taught(foundation=foundation)
+    if not foundation:
+        answer(history, 0, 0).do("fit/student/r0", FIT)
+    first: Any = wanted(history, "teach")[0].build()
+    assert first.student == (history.charter.foundation or f"fit:{history.state.tasks['fit/student/r0'].key}")
+    assert first.samples_per_walker == samples
+
+
 def test_members_are_taught_from_their_own_of_a_foundation_that_is_a_committee_and_the_student_from_its_leader():
     history = History(
         teacher={"model": "chgnet", "rounds": 2, "frames": 60}, foundation=True, foundation_members=2, rules=2
