@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from alloop.potential.models.foundation_calculator import FoundationCalculator
-from tests.support.models import lithium_chloride, pickled, small_foundation
+from tests.support.models import (
+    forces_of,
+    lithium_chloride,
+    make_small_committee,
+    pickled,
+    small_foundation,
+    small_model,
+)
 
 HEADS = ("pbe", "r2scan")
 
@@ -50,6 +57,13 @@ def test_a_file_with_another_checksum_is_not_opened(tmp_path):
     file = stored(tmp_path, small_foundation((3, 17))) | {"sha256": "0" * 64}
     with pytest.raises(ValueError, match="not 000000000000…: not loaded"):
         FoundationCalculator(**file)
+
+
+def test_of_a_committee_the_leader_answers(tmp_path):
+    sha256 = make_small_committee(tmp_path / "c.pt", 2)
+    frame = lithium_chloride()
+    frame.calc = FoundationCalculator(path=str(tmp_path / "c.pt"), sha256=sha256)
+    np.testing.assert_allclose(frame.get_forces(), forces_of(small_model(0)), atol=1e-5)
 
 
 def test_what_is_no_model_is_one_line(tmp_path):
