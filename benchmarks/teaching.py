@@ -4,8 +4,8 @@
 
 Fits on the first labels of a campaign with a teacher: from random weights, from its taught members, and with
 `--foundation NAME` from the members of that, with mean squares and with the loss that is linear for large deviations.
-Each is judged on frames with the campaign's label settings that it never saw (``REF_forces`` in eV/Å). A fit from
-random weights has the whole learning rate and `--cold-steps`, the others the campaign's own recipe of a rung; seed n starts
+Each is judged on frames with the campaign's label settings that it never saw (``REF_forces`` in eV/Å). Fits from random
+weights have the whole learning rate and `--cold-steps`, the others the campaign's own recipe of a rung; seed n starts
 from member n.
 """
 

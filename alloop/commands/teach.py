@@ -9,6 +9,7 @@ from rich.console import Console
 from alloop.campaign.folders import campaign_folder
 from alloop.commands import exit_codes
 from alloop.commands.run import run_loaded
+from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import load_config
 from alloop.journal.journal import read_entries
 from alloop.outputs.foundation import write_foundation
@@ -48,6 +49,8 @@ def run_teaching(
         what = "`alloop teach` needs a teacher, which answers the labels; name one, such as `teacher: sevennet-l3i5`"
         raise loaded.error(("teacher",), what)
     root = campaign_folder(loaded.config.name, folder)
+    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
+        raise ConfigError(output, Problem("", "is no place for a file; name a file in a folder that exists"))
     code = run_loaded(loaded, root, console, plain=plain, goal="taught")
     if code != exit_codes.OK:
         return code

@@ -156,7 +156,7 @@ def fitted_committee(
     Raises
     ------
     AbsentError
-        If there is no such committee, or it is the foundation: a pickle, which is not opened here.
+        If there is no such committee, or it is the foundation, which may be a pickle and is not opened here.
     UnreadableError
         If the file of a model is missing or damaged.
     """
@@ -164,7 +164,7 @@ def fitted_committee(
     models = tuple(model for _, model in sorted(generation.models.items()))
     if any(not model.startswith("fit:") for model in models):
         mend = "run the campaign on until the first committee is fitted"
-        raise AbsentError(f"{workspace.root}: only the foundation is there, a pickle that is not opened here; {mend}")
+        raise AbsentError(f"{workspace.root}: only the foundation is there, which is not opened here; {mend}")
     precision = dtype or str(state.config["potential"]["dtype"])
     with told(workspace.root, f"a model of generation {generation.number}", ModelFileError):
         for model in models:

@@ -245,7 +245,7 @@ def test_a_foundation_in_a_folder_is_not_opened(tmp_path):
     with Journal(tmp_path, clock=lambda: START_T) as journal:
         journal.append([created.model_copy(update={"foundation": "a" * 64})])
         journal.append([opened.model_copy(update={"upto": 0, "missing": (), "foundation": True})])
-    with pytest.raises(AbsentError, match="only the foundation is there, a pickle that is not opened here"):
+    with pytest.raises(AbsentError, match="only the foundation is there, which is not opened here"):
         alloop.read(tmp_path).committee()
 
 

@@ -87,8 +87,11 @@ def resolve_foundation(
     file = folder / f"{sha256}.model"
     module = load_foundation_file(file, sha256)
     check_head(module, head_wanted(foundation), begun=begun)
-    members = saved_members(_checked(file, sha256)) or ()
-    return PlacedFoundation(sha256, foundation_elements(module), len(members))
+    elements, members = foundation_elements(module), saved_members(_checked(file, sha256)) or []
+    for number in range(1, len(members)):
+        if foundation_elements(load_foundation_file(file, sha256, member=number)) != elements:
+            raise FoundationError(f"foundation {file}: member {number} knows other elements than the leader")
+    return PlacedFoundation(sha256, elements, len(members))
 
 
 def load_foundation_file(path: Path, sha256: str, *, member: int | None = None, device: str = "cpu") -> torch.nn.Module:

@@ -9,7 +9,7 @@ from alloop.materials.electrons import is_odd
 STRUCTURES = Path(__file__).parents[3] / "configs" / "structures"
 
 
-@pytest.mark.parametrize("path", sorted(STRUCTURES.glob("*.extxyz")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(STRUCTURES.rglob("*.extxyz")), ids=lambda path: path.name)
 def test_a_shipped_structure_names_its_source_and_licence_and_can_be_labelled(path):
     atoms = ase.io.read(path)
     assert atoms.pbc.all()
@@ -17,7 +17,7 @@ def test_a_shipped_structure_names_its_source_and_licence_and_can_be_labelled(pa
     assert atoms.info["licence"]
     assert min_contact(atoms) > 0.8
     assert not is_odd(atoms)
-    assert path.name in (STRUCTURES / "README.md").read_text(encoding="utf-8")
+    assert str(path.relative_to(STRUCTURES)) in (STRUCTURES / "README.md").read_text(encoding="utf-8")
 
 
 def test_li3incl6_is_the_primitive_cell_at_the_published_lattice():
