@@ -58,7 +58,7 @@ def imported_label(atoms: Atoms, energy_key: str, forces_key: str, stress_key: s
 class ImportedBatch:
     """Labels of one source and one use; the fields are those of `LabelsImported`."""
 
-    reference: Literal["same", "other"]
+    reference: Literal["same", "teacher", "other"]
     source: str
     results: tuple[Result, ...]
     campaign: str | None = None

@@ -9,12 +9,11 @@ from alloop.config.foundations import SHIPPED
 from alloop.config.machine import ExecutionConfig
 from alloop.config.science import Foundation
 from alloop.config.teacher import TeacherConfig
-from alloop.labelling.teachers import described, teacher_label
+from alloop.labelling.teachers import GATES, described, teacher_label
 
 SUFFIX = ".rehearsal"
 NOBODY, ITSELF = "none", "same"
 """Words for a rehearsal that begins cold, and for one that is taught by the teacher that answers its labels."""
-_GATES = ("min_contact", "max_force_eV_per_A", "isolated_atom_box_A")
 _RANKS = {"ranks_per_label", "mpi_command", "mpi_python"}
 _LONGEST_NAME = 80
 
@@ -49,7 +48,7 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
         Which of several rehearsals; each has a seed of its own.
     """
     assert config.teacher is not None
-    gates = {name: getattr(config.label, name) for name in _GATES}
+    gates = {name: getattr(config.label, name) for name in GATES}
     data, budget = config.data, config.budget
     return config.model_copy(
         update={

@@ -22,6 +22,7 @@ from alloop.journal.events import GenerationOpened, LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of, label_settings
+from alloop.labelling.teachers import GATES, teacher_label
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import fold
 from alloop.state.state import CampaignState
@@ -50,10 +51,10 @@ class Import:
         The campaign's folder, as the config names it.
     run_id : str
         Identity of the campaign.
-    same, other : tuple of Result
-        Labels like any other, and labels to pre-train on.
+    same, teacher, other : tuple of Result
+        Labels like any other, those of the teacher to teach with, and those to pre-train on.
     why : str
-        Why there are `other` ones; empty if there are none.
+        Why not all are like any other; empty if they are.
     atoms : tuple of Result
         Energies of isolated atoms that need not be computed again.
     numbers : frozenset of int
@@ -63,6 +64,7 @@ class Import:
     source: str
     run_id: str
     same: tuple[Result, ...]
+    teacher: tuple[Result, ...]
     other: tuple[Result, ...]
     why: str
     atoms: tuple[Result, ...]
@@ -71,6 +73,8 @@ class Import:
     def batches(self) -> Iterator[ImportedBatch]:
         """Yield the labels by what they are for."""
         yield ImportedBatch("same", self.source, self.same, self.run_id)
+        if self.teacher:
+            yield ImportedBatch("teacher", self.source, self.teacher, self.run_id, self.why)
         if self.other:
             yield ImportedBatch("other", self.source, self.other, self.run_id, self.why)
 
@@ -86,8 +90,7 @@ def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
         If the config cannot be used, or a campaign it names cannot be read.
     """
     if not loaded.config.data.campaigns:
-        begun = loaded.config.potential.foundation is not None and has_begun(root)
-        cross_check(loaded, begun=begun, taught=loaded.config.teacher is not None and was_taught(root))
+        cross_check(loaded, begun=has_begun(root), taught=loaded.config.teacher is not None and was_taught(root))
         return ()
     events = [entry.event for entry in read_entries(root)] if (root / JOURNAL_FILE).exists() else []
     if events:
@@ -233,17 +236,29 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
     mine = {z for structure in read_systems(loaded).values() for z in structure.numbers}
     elements = symbols_of(mine | set(numbers))
     code = code_identity(loaded.config.label, elements)
-    same = [_is_same(label, loaded, code, state.codes) for label in campaign.labels]
-    other = tuple(label.result for label, kept in zip(campaign.labels, same, strict=True) if not kept)
+    use = [_use(label, loaded, code, state.codes) for label in campaign.labels]
+    kept = {
+        name: tuple(label.result for label, own in zip(campaign.labels, use, strict=True) if own == name)
+        for name in ("same", "teacher", "other")
+    }
+    differ = kept["teacher"] or kept["other"]
     return Import(
         source=campaign.source,
         run_id=state.created.run_id,
-        same=tuple(label.result for label, kept in zip(campaign.labels, same, strict=True) if kept),
-        other=other,
-        why=(_why(state, loaded, code) or "it took them from a file") if other else "",
+        same=kept["same"],
+        teacher=kept["teacher"],
+        other=kept["other"],
+        why=(_why(state, loaded, code) or "it took them from a file") if differ else "",
         atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
         numbers=frozenset(campaign.numbers()),
     )
+
+
+def _use(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted: list[dict[str, str]]) -> str:
+    """Return what a label is for, as the `reference` of `LabelsImported` says it."""
+    if _is_same(label, loaded, code, accepted):
+        return "same"
+    return "teacher" if _is_of_teacher(label, loaded) else "other"
 
 
 def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted: list[dict[str, str]]) -> bool:
@@ -254,6 +269,18 @@ def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], acce
     wanted, found = code_for(code, elements), code_for(label.code, elements)
     equivalent = [code_for(former, elements) for former in accepted]
     return found == wanted or (wanted in equivalent and found in equivalent)
+
+
+def _is_of_teacher(label: KnownLabel, loaded: LoadedConfig) -> bool:
+    """Return whether the teacher of the config gave a label, behind whatever gates: a rehearsal has the campaign's."""
+    if loaded.config.teacher is None or label.settings is None:
+        return False
+    try:
+        found, teacher = label_settings(label.settings), teacher_label(loaded.config.teacher)
+    except ValidationError:
+        return False
+    gates = {name: getattr(found, name) for name in GATES}
+    return same_science(found, teacher.model_copy(update=gates))
 
 
 def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> bool:

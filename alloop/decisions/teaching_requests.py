@@ -154,7 +154,7 @@ def _taught_fit(charter: Charter, *, train: tuple[str, ...], init: str | None, s
 
 
 def _taught(state: CampaignState, number: int) -> tuple[str, ...]:
-    """Return references to the teacher's frames of a round and those before.
+    """Return references to the teacher's frames of a round and those before, and of a rehearsal.
 
     Rattled copies only teach the first student to stand: beside frames of MD they make every fit worse.
     """
@@ -162,7 +162,8 @@ def _taught(state: CampaignState, number: int) -> tuple[str, ...]:
     moved = {one.system for one in past if one.walkers}
     kept = (one for one in past if one.walkers or one.system not in moved)
     rounds = sorted(kept, key=lambda one: (one.round, one.system, one.part))
-    return tuple(f"teach/{one.key}#{index}" for one in rounds for index in range(one.frames))
+    own = (f"teach/{one.key}#{index}" for one in rounds for index in range(one.frames))
+    return (*own, *state.of_teacher)
 
 
 def _code(state: CampaignState) -> dict[str, str]:

@@ -120,7 +120,7 @@ class LabelsImported(Event):
     Attributes
     ----------
     reference : str
-        ``same``: labels like any other; ``other``: to pre-train on.
+        ``same``: labels like any other; ``teacher``: the teacher's, to teach with; ``other``: to pre-train on.
     source : str
         File or campaign, as the config names it.
     keys, structures : tuple of str
@@ -128,11 +128,11 @@ class LabelsImported(Event):
     campaign : str or None
         Identity (`run_id`) of the campaign they come from; None for a file.
     why : str
-        Why labels of a campaign are ``other``.
+        Why labels of a campaign are not ``same``.
     """
 
     kind: Literal["labels_imported"] = "labels_imported"
-    reference: Literal["same", "other"]
+    reference: Literal["same", "teacher", "other"]
     source: str
     keys: tuple[Key, ...]
     structures: tuple[Key, ...] = ()

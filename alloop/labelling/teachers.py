@@ -20,6 +20,9 @@ MAX_FORCE_eV_per_A = 15.0
 """Largest force component of a teacher's label: beyond it a frame is debris of a walker that broke, which universal
 potentials do not know and which makes fits worse."""
 
+GATES = ("min_contact", "max_force_eV_per_A", "isolated_atom_box_A")
+"""Keys of label settings that say which frames get a label, not what the label is."""
+
 
 @dataclass(frozen=True)
 class KnownTeacher:

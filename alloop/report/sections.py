@@ -290,7 +290,8 @@ def _brought(entries: Sequence[Entry]) -> str:
 
 
 def _taken(event: LabelsImported) -> str:
-    use = "used as labels" if event.reference == "same" else "of another reference, used to pre-train on their forces"
+    uses = {"same": "used as labels", "teacher": "of the teacher, used to teach"}
+    use = uses.get(event.reference, "of another reference, used to pre-train on their forces")
     why = f" ({event.why})" if event.why else ""
     return f"{many(len(event.keys), 'label')} from {event.source}, {use}{why}"
 

@@ -60,6 +60,7 @@ class CampaignState:
     train_order: list[str] = field(default_factory=list)
     heldout_order: list[str] = field(default_factory=list)
     pretraining: list[str] = field(default_factory=list)
+    of_teacher: list[str] = field(default_factory=list)
     taught: list[TaughtState] = field(default_factory=list)
     imported: int = 0
     imported_structures: set[str] = field(default_factory=set)

@@ -98,8 +98,8 @@ def wrapped(text: str, width: int = WIDTH, indent: str = "  ") -> list[str]:
 def imported_text(labels: int, source: str, reference: str, why: str) -> str:
     """Return in words how imported labels are used."""
     reason = f" ({why})" if why else ""
-    use = "used as labels" if reference == "same" else f"used to pre-train only{reason}"
-    return f"{many(labels, 'label')} imported from {source}, {use}"
+    uses = {"same": "used as labels", "teacher": "the teacher's, used to teach only"}
+    return f"{many(labels, 'label')} imported from {source}, {uses.get(reference, f'used to pre-train only{reason}')}"
 
 
 def _rung_text(row: RungRow) -> str:

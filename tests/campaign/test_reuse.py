@@ -130,6 +130,17 @@ def test_labels_of_other_settings_are_for_pre_training_only(first, tmp_path):
     assert (len(same.keys), other.why) == (0, "label.min_contact: 0.6 -> 0.65")
 
 
+def test_labels_of_the_teacher_itself_teach(first, tmp_path):
+    changes = {
+        "label": {**TINY["label"], "min_contact": 0.65},
+        "teacher": {"model": {"calculator": TINY["label"]["calculator"]}},
+    }
+    state = founded(second_config(tmp_path / "config", first, **changes), tmp_path / "campaign")
+    assert state.of_teacher == keys_of(folded(first))
+    assert not state.pretraining
+    assert not state.train_order
+
+
 def test_a_third_campaign_takes_what_the_second_took(first, second, tmp_path):
     _, folder, _ = second
     state = founded(second_config(tmp_path / "config", folder, name="third"), tmp_path / "campaign")

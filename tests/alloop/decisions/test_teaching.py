@@ -7,7 +7,7 @@ import pytest
 from alloop.decisions.next_events import decide
 from alloop.decisions.teaching import taught_start
 from alloop.decisions.teaching_requests import student_fit, taught_member
-from alloop.journal.events import VerdictReached
+from alloop.journal.events import LabelsImported, VerdictReached
 from tests.support.histories import History
 from tests.support.plans import purposes, wanted
 
@@ -75,6 +75,15 @@ def test_members_are_pre_trained_after_the_last_round_each_on_a_sample_of_its_ow
     assert set(first.train) != set(second.train)  # type: ignore[attr-defined]
     assert {fit.init for fit in (leader, first, second)} == {None}  # type: ignore[attr-defined]
     assert len({fit.seed for fit in (leader, first, second)}) == 3  # type: ignore[attr-defined]
+
+
+def test_frames_of_a_rehearsal_are_taught_with_those_of_the_phase_and_pre_train_nothing_else():
+    rehearsed = LabelsImported(reference="teacher", source="runs/a.rehearsal", keys=("t1", "t2"))
+    history = one_round(taught().say(rehearsed), 0)
+    assert student_fit(history.charter, history.state, 0, None, 0).train[-2:] == ("t1", "t2")
+    leader: Any = taught_member(history.charter, history.state, 0)
+    assert leader.train[-2:] == ("t1", "t2")
+    assert not history.state.pretraining
 
 
 def test_initial_frames_are_chosen_from_the_last_round_and_none_is_rattled():
