@@ -167,7 +167,8 @@ def _bar(status: Status) -> RenderableType:
 
 def _facts(status: Status, elapsed_s: float, spinner: Spinner | None) -> RenderableType:
     row = Table.grid(padding=(0, 1))
-    generation = "no generation yet" if status.generation is None else _generation(status)
+    taught = many(status.taught_frames, "frame") + " of the teacher" if status.taught_frames else "no generation yet"
+    generation = taught if status.generation is None else _generation(status)
     row.add_row(
         spinner or Text("•"),
         Text(f"{counted(status.running) or 'nothing'} running"),

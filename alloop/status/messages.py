@@ -64,6 +64,8 @@ def progress_line(status: Status) -> str:
         many(status.candidates, "candidate"),
         f"{status.dft_core_hours:.3g} DFT core-h",
     ]
+    if status.taught_frames and status.generation is None:
+        parts.insert(0, f"{many(status.taught_frames, 'frame')} of the teacher")
     if status.segments_produced:
         parts.append(many(status.segments_produced, "production segment"))
     if status.generation is not None:

@@ -124,6 +124,8 @@ class Status:
         The rung that the training labels are heading for, see `next_rung`.
     candidates : int
         Offered frames that are neither selected nor rejected.
+    taught_frames : int
+        Frames that the teacher labelled for the committee to learn from.
     segments_produced : int
         Finished segments of production runs.
     running : dict
@@ -155,6 +157,7 @@ class Status:
     budget_failed_labels: Spent
     generation: Generation | None
     candidates: int
+    taught_frames: int
     segments_produced: int
     running: dict[str, int]
     longest_running_s: float | None
@@ -205,6 +208,7 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
         budget_failed_labels=Spent(failed, budget.get("failed_labels")),
         generation=_generation(state),
         candidates=len(state.pool),
+        taught_frames=sum(one.frames for one in state.taught),
         segments_produced=state.segments_produced,
         running=dict(sorted(Counter(task.slot_kind for task in state.running.values()).items())),
         longest_running_s=None if oldest is None else max(0.0, now - oldest),

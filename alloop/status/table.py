@@ -55,6 +55,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("labels", f"{labels.train} training{imported}, {labels.heldout} held out, {labels.failed} failed{waiting}"),
         ("budget", _budget(status)),
         ("generation", _generation_text(status.generation)),
+        *([("taught on", many(status.taught_frames, "frame"))] if status.taught_frames else []),
         ("running", counted(status.running) or "nothing"),
         ("candidates", str(status.candidates)),
         *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),

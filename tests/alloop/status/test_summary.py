@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from alloop.state.fold import fold
+from alloop.status.messages import progress_line
 from alloop.status.summary import summary
 from alloop.status.table import render
 from tests.support.histories import History
@@ -96,3 +97,13 @@ def test_a_foundation_is_a_generation_whose_members_are_all_there(members, fitte
     generation = summary(History(foundation=True, foundation_members=members).state, START_T).generation
     assert generation is not None
     assert (generation.fitted, generation.members) == (fitted, fitted)
+
+
+def test_a_campaign_that_is_being_taught_says_how_many_frames_its_committee_learns_from():
+    history = History(teacher={"model": "chgnet", "rounds": 1, "frames": 140})
+    assert "of the teacher" not in progress_line(summary(history.state, 0.0))
+    context = {"system": "A", "round": 0, "part": 0, "strained": False}
+    history.do("teach/A/r0/p0", context, {"frames": 70, "refused": 0, "largest_force_eV_per_A": 2.0, "walkers": []})
+    status = summary(history.state, 0.0)
+    assert status.taught_frames == 70
+    assert progress_line(status).startswith("70 frames of the teacher | labels 0/")
