@@ -37,6 +37,10 @@ class DataConfig(Section):
     )
 
 
+MOST_MEMBERS = 16
+"""Members of the largest committee."""
+
+
 class FoundationFile(Section):
     """A foundation model on disk, trusted only by its checksum."""
 
@@ -90,7 +94,7 @@ class PotentialConfig(Section):
         "{path, sha256, head} of a file, or {name, head}. A model of several heads needs the head.",
     )
     architecture: ArchitectureConfig = ArchitectureConfig()
-    committee: Annotated[int, Field(ge=2, le=16)] = Field(4, description="Members; the first is the leader.")
+    committee: Annotated[int, Field(ge=2, le=MOST_MEMBERS)] = Field(4, description="Members; the first is the leader.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Precision of MD; fits use it too.")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from alloop.config.science import MOST_MEMBERS
 from alloop.journal.verdicts import VerdictName
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.records import Key, Record, Timing
@@ -43,7 +44,7 @@ class CampaignCreated(Event):
     versions: dict[str, str]
     foundation: Key | None = None
     foundation_head: str | None = None
-    foundation_members: Annotated[int, Field(ge=0)] = 0
+    foundation_members: Annotated[int, Field(ge=0, le=MOST_MEMBERS)] = 0
     teacher_code: dict[str, str] = {}
     rules: Annotated[int, Field(ge=1)] = 1
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

@@ -17,12 +17,12 @@ import torch
 from ase.data import chemical_symbols
 
 from alloop.config.foundations import SHIPPED, PlacedFoundation
-from alloop.config.science import FoundationFile, FoundationHead, head_wanted
+from alloop.config.science import MOST_MEMBERS, FoundationFile, FoundationHead, head_wanted
 from alloop.config.suggestions import hint
 from alloop.files.durable import sync_folder, write_durably
 from alloop.files.plain_files import read_below
 from alloop.potential.mace_api import get_cache_dir, mace_mp_urls
-from alloop.potential.models.architecture import ArchitectureError, describe_model, numbers_of
+from alloop.potential.models.architecture import ArchitectureError, describe_model, heads_of, numbers_of
 from alloop.potential.models.foundation_committee import member_of, saved_members
 from alloop.potential.models.heads import chosen_head
 
@@ -86,12 +86,19 @@ def resolve_foundation(
         sha256 = _place_named(name, folder, progress)
     file = folder / f"{sha256}.model"
     module = load_foundation_file(file, sha256)
+    elements, members = foundation_elements(module), len(_members(_checked(file, sha256), file) or [])
+    for number in range(members):
+        _require_alike(load_foundation_file(file, sha256, member=number), number, elements, file)
     check_head(module, head_wanted(foundation), begun=begun)
-    elements, members = foundation_elements(module), saved_members(_checked(file, sha256)) or []
-    for number in range(1, len(members)):
-        if foundation_elements(load_foundation_file(file, sha256, member=number)) != elements:
-            raise FoundationError(f"foundation {file}: member {number} knows other elements than the leader")
-    return PlacedFoundation(sha256, elements, len(members))
+    return PlacedFoundation(sha256, elements, members)
+
+
+def _require_alike(module: torch.nn.Module, member: int, elements: tuple[str, ...], file: Path) -> None:
+    """Refuse a member of a committee that differs from the leader in what it knows, or has heads to choose from."""
+    if foundation_elements(module) != elements:
+        raise FoundationError(f"foundation {file}: member {member} knows other elements than the leader")
+    if len(heads_of(module)) > 1:
+        raise FoundationError(f"foundation {file}: member {member} has several heads; each may have one only")
 
 
 def load_foundation_file(path: Path, sha256: str, *, member: int | None = None, device: str = "cpu") -> torch.nn.Module:
@@ -130,7 +137,7 @@ def load_model_file(path: Path, sha256: str, *, member: int | None = None, devic
         If the checksum differs or the file holds neither.
     """
     content = _checked(Path(path), sha256)
-    members = saved_members(content)
+    members = _members(content, path)
     try:
         if members is not None:
             return member_of(members, member or 0, device)
@@ -155,6 +162,15 @@ def _checked(path: Path, sha256: str) -> bytes:
             "correct foundation.sha256 if you trust this file"
         )
     return content
+
+
+def _members(content: bytes, path: Path) -> list[Any] | None:
+    """Return the members of a committee, each as saved, or None if the content is no committee."""
+    members = saved_members(content)
+    if members is not None and len(members) > MOST_MEMBERS:
+        what = f"it has {len(members)} members, and a committee has {MOST_MEMBERS} at most"
+        raise FoundationError(f"foundation {path} cannot be used: {what}")
+    return members
 
 
 def foundation_elements(model: Path | torch.nn.Module) -> tuple[str, ...]:

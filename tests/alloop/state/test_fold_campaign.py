@@ -1,6 +1,7 @@
 """Events of the campaign as a whole: config, policies, imported labels, generations and the verdict."""
 
 import pytest
+from pydantic import ValidationError
 
 from alloop.journal.events import (
     CampaignCreated,
@@ -237,6 +238,12 @@ def test_a_foundation_that_is_a_committee_disagrees_from_the_start_and_its_leade
     assert history.state.active() is history.state.generations[0]
     assert history.state.fitting() == []
     assert history.state.foundation_rung.models == {0: models[0]}
+
+
+def test_a_journal_that_names_members_without_end_is_refused():
+    created = History(foundation=True).state.created.model_dump(mode="json")
+    with pytest.raises(ValidationError, match="foundation_members"):
+        CampaignCreated.model_validate(created | {"foundation_members": 10**12})
 
 
 def test_a_journal_of_before_committees_begins_with_the_foundation_it_began_with():

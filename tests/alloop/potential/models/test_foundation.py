@@ -20,7 +20,7 @@ from alloop.potential.models.foundation import (
     load_foundation_file,
     resolve_foundation,
 )
-from alloop.potential.models.foundation_committee import FORMAT
+from alloop.potential.models.foundation_committee import FORMAT, write_committee
 from alloop.potential.models.heads import HeadError
 from tests.support.models import (
     forces_of,
@@ -291,6 +291,27 @@ def test_a_committee_whose_members_are_no_models_is_refused_in_one_line(tmp_path
     (tmp_path / "c.pt").write_bytes(content)
     with pytest.raises(FoundationError, match=r"c\.pt") as caught:
         load_foundation_file(tmp_path / "c.pt", hashlib.sha256(content).hexdigest())
+    assert one_line(caught)
+
+
+@pytest.mark.parametrize("members", [17, 1_000_000])
+def test_a_committee_of_too_many_members_is_refused_before_any_of_them_is_built(tmp_path, members):
+    content = pickled({"format": FORMAT, "members": [{}] * members})
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "c.pt").write_bytes(content)
+    with pytest.raises(FoundationError, match=rf"has {members} members, and a committee has 16 at most") as caught:
+        resolve(FoundationFile(path="c.pt", sha256=hashlib.sha256(content).hexdigest()), tmp_path)
+    assert one_line(caught)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("head", [None, "pbe"])
+def test_a_committee_whose_members_have_several_heads_is_refused(tmp_path, head):
+    path = tmp_path / "configs" / "c.pt"
+    path.parent.mkdir()
+    sha256 = write_committee(path, [small_foundation(heads=("pbe", "scan"), seed=seed) for seed in (0, 1)])
+    with pytest.raises(FoundationError, match="member 0 has several heads") as caught:
+        resolve(FoundationFile(path="c.pt", sha256=sha256, head=head), tmp_path)
     assert one_line(caught)
 
 
