@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alloop.config.campaign import CampaignConfig
-from alloop.config.foundations import SHIPPED
+from alloop.config.foundations import SHIPPED, known_by_name
 from alloop.config.machine import ExecutionConfig
 from alloop.config.science import Foundation
 from alloop.config.teacher import TeacherConfig
@@ -35,8 +35,9 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
 
     The teacher answers every label, behind the gates of the campaign's own labels, where the molecular dynamics run: no
     DFT node and no MPI rank is waited for. Labels of the campaign's own settings that `data` names are not the
-    teacher's: they pre-train, and no budget of labels counts on them. A foundation that learnt from the teacher that
-    answers knows the answers, so it is left out, unless that teacher is to teach the rehearsal too.
+    teacher's: they pre-train, and no budget of labels counts on them. A foundation that is the teacher that answers, or
+    is known to have learnt from it, knows the answers, so it is left out, unless that teacher is to teach the rehearsal
+    too.
 
     Parameters
     ----------
@@ -87,8 +88,9 @@ def _teaching(teacher: TeacherConfig, taught_by: str) -> TeacherConfig | None:
 def _foundation(config: CampaignConfig, taught_by: str) -> Foundation | None:
     foundation, teacher = config.potential.foundation, config.teacher
     assert teacher is not None
-    shipped = SHIPPED.get(foundation) if isinstance(foundation, str) else None
-    knows = shipped is not None and shipped.taught_by == teacher.model
+    name = None if foundation is None else known_by_name(foundation)
+    shipped = None if name is None else SHIPPED.get(name)
+    knows = name is not None and teacher.model in (name, shipped and shipped.taught_by)
     return None if knows and taught_by not in (ITSELF, teacher.model) else foundation
 
 

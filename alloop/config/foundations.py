@@ -115,6 +115,13 @@ SHIPPED: Mapping[str, ShippedFoundation] = MappingProxyType(
 """The foundations that come with alloop, by name."""
 
 
+def known_by_name(foundation: str | FoundationFile | FoundationHead) -> str | None:
+    """Return the name of a foundation; of a file only if its checksum is that of one of alloop's own, else None."""
+    if isinstance(foundation, FoundationFile):
+        return next((name for name, shipped in SHIPPED.items() if shipped.sha256 == foundation.sha256), None)
+    return foundation if isinstance(foundation, str) else foundation.name
+
+
 def described_name(name: str) -> dict[str, str]:
     """Return the name, the licence and what to cite of a named foundation."""
     if shipped := SHIPPED.get(name):

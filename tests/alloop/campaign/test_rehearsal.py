@@ -2,6 +2,7 @@ import pytest
 
 from alloop.campaign.rehearsal import meaning, rehearsal_name, rehearsed
 from alloop.checks.sanity import find
+from alloop.config.foundations import SHIPPED
 from alloop.config.label import same_science
 from tests.support.small import SMALL, config
 
@@ -74,10 +75,16 @@ def test_further_rehearsals_have_seeds_and_names_of_their_own():
     assert len(rehearsal_name("x" * 80, 12)) == 80
 
 
+OWN = SHIPPED["alloop-electrolytes-0"]
+
+
 @pytest.mark.parametrize(
     ("foundation", "taught_by", "kept"),
     [
         ("alloop-electrolytes-0", "none", False),  # it learnt from the teacher that answers
+        ({"name": "alloop-electrolytes-0", "head": "Default"}, "none", False),
+        ({"path": "copied.pt", "sha256": OWN.sha256}, "none", False),
+        ({"path": "another.pt", "sha256": "1" * 64}, "none", True),
         ("alloop-electrolytes-0", "chgnet", False),
         ("alloop-electrolytes-0", "same", True),
         ("medium-mpa-0", "none", True),
@@ -85,4 +92,12 @@ def test_further_rehearsals_have_seeds_and_names_of_their_own():
 )
 def test_a_foundation_that_knows_the_answers_takes_no_part_unless_its_teacher_does(foundation, taught_by, kept):
     campaign = config(**TEACHER, potential={"foundation": foundation, "committee": 2})
-    assert rehearsed(campaign, taught_by).potential.foundation == (foundation if kept else None)
+    left = campaign.potential.foundation if kept else None
+    assert rehearsed(campaign, taught_by).potential.foundation == left
+
+
+@pytest.mark.parametrize("name", ["medium-mpa-0", "alloop-electrolytes-0"])
+def test_a_foundation_that_is_itself_the_teacher_takes_no_part(name):
+    campaign = config(teacher={"model": name}, potential={"foundation": name, "committee": 2})
+    assert rehearsed(campaign, "none").potential.foundation is None
+    assert rehearsed(campaign, "same").potential.foundation == name
