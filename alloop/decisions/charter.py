@@ -26,7 +26,8 @@ RULES = 3
 """The rules of decisions that a new campaign begins with; an older one keeps its own.
 
 From 2 on, all fits to labels after a foundation or a teacher level their energies by element. From 3 on, fits after a
-foundation have the lower learning rate of those after a teacher."""
+foundation have the lower learning rate of those after a teacher, and the walks of a teaching phase that a foundation
+moves are long from the first."""
 
 
 @dataclass(frozen=True)

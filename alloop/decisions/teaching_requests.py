@@ -56,7 +56,7 @@ def teach(
         strain=strain,
         temperatures_K=teacher.temperatures_K or (*explore.temperatures_K, HOTTER * hottest_K),
         per_walker=PER_WALKER,
-        samples_per_walker=SAMPLES_PER_WALKER if number > 1 or charter.foundation else FIRST_SAMPLES_PER_WALKER,
+        samples_per_walker=_samples_per_walker(charter, number),
         equilibration_steps=_steps(charter, EQUILIBRATION_FS),
         every_steps=_steps(charter, BETWEEN_FS),
         timestep_fs=explore.timestep_fs,
@@ -169,6 +169,12 @@ def _taught(state: CampaignState, number: int) -> tuple[str, ...]:
 def _code(state: CampaignState) -> dict[str, str]:
     assert state.created is not None
     return dict(state.created.teacher_code)
+
+
+def _samples_per_walker(charter: Charter, number: int) -> int:
+    """Return how long walks are: those that a foundation moves are long from the first, by the newer rules."""
+    knows_motion = charter.foundation is not None and charter.rules >= 3
+    return SAMPLES_PER_WALKER if number > 1 or knows_motion else FIRST_SAMPLES_PER_WALKER
 
 
 def _steps(charter: Charter, time_fs: float) -> int:

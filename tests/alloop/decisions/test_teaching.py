@@ -185,9 +185,9 @@ def test_a_student_that_starts_from_a_foundation_levels_its_energies_to_the_teac
     assert (first.level_energy, later.level_energy) == (level, False)
 
 
-@pytest.mark.parametrize(("foundation", "samples"), [(False, 24), (True, 60)])
-def test_the_first_walks_of_a_student_are_short_but_those_that_a_foundation_moves_are_not(foundation, samples):
-    history = taught(foundation=foundation)
+@pytest.mark.parametrize(("foundation", "rules", "samples"), [(False, 3, 24), (True, 3, 60), (True, 2, 24)])
+def test_first_walks_are_short_but_by_the_newer_rules_not_those_that_a_foundation_moves(foundation, rules, samples):
+    history = taught(foundation=foundation, rules=rules)
     if not foundation:
         answer(history, 0, 0).do("fit/student/r0", FIT)
     first: Any = wanted(history, "teach")[0].build()
