@@ -42,6 +42,7 @@ class TeachRequest(Request):
 
     kind: ClassVar[str] = "teach"
     slot_kind: ClassVar[str] = "explore"
+    PHYSICS_VERSION: ClassVar[int] = 2
     LABEL_SECTION: ClassVar[str | None] = "teacher"
 
     structure: Structure

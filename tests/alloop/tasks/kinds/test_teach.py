@@ -9,7 +9,9 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
+from alloop.config.label import without_places
 from alloop.failures import TaskFailure
+from alloop.files.canonical_json import content_key
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.choose import CHOOSE, ChooseRequest
@@ -188,6 +190,14 @@ def test_a_rattled_copy_that_the_teacher_refuses_is_brought_half_way_back_and_ha
         shares = (1.0,) if force <= limit else (0.5, 0.25)
         assert any(after == pytest.approx(share * before) for share in shares)
     assert displacements(data) != pytest.approx(displacements(free))
+
+
+def test_results_of_before_refused_copies_were_brought_back_have_other_keys():
+    """A result of then, damaged and computed again, would hold other frames under the same numbers."""
+    request = asked()
+    fields = request.model_dump(mode="json") | {"teacher": without_places(request.teacher)}
+    assert request.key() != content_key({"kind": "teach", "physics_version": 1, "request": fields})
+    assert request.key() == content_key({"kind": "teach", "physics_version": 2, "request": fields})
 
 
 def test_the_cell_of_a_strained_copy_is_brought_back_with_its_atoms(tmp_path):
