@@ -196,7 +196,8 @@ def _pretrained(task: TaskState, state: CampaignState) -> list[str]:
     metrics = last_metrics(task)
     error = f"; training RMSE {metrics['rmse_forces_meV_per_A']:.3g} meV/Å" if metrics else ""
     if state.taught:
-        frames = many(sum(one.frames for one in state.taught if one.walkers), "frame")
+        own = sum(one.frames for one in state.taught if one.walkers)
+        frames = many(own + len(state.of_teacher), "frame")
         return [f"member {task.context['member']} pre-trained on {frames} of the teacher{error}"]
     labels = many(len(state.pretraining), "label")
     return [f"member {task.context['member']} pre-trained on the forces of {labels}{error}"]
