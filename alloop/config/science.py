@@ -25,7 +25,7 @@ class DataConfig(Section):
     campaigns: tuple[str, ...] = Field(
         (),
         description="Folders of alloop campaigns whose labels are taken over when this one begins: as labels where "
-        "settings and code are the same, else to pre-train on forces only.",
+        "settings and code are the same, to teach with where the teacher gave them, else to pre-train on forces only.",
     )
     energy_key: str = Field("REF_energy", description="Key of the energy (eV) in `info`.")
     forces_key: str = Field("REF_forces", description="Key of the forces (eV/Å) in `arrays`.")
