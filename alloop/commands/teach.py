@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 
 from alloop.campaign.folders import campaign_folder
@@ -12,7 +13,7 @@ from alloop.commands.run import run_loaded
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import load_config
 from alloop.journal.journal import read_entries
-from alloop.outputs.foundation import write_foundation
+from alloop.outputs.foundation import untaught, write_foundation
 from alloop.state.fold import fold
 from alloop.tasks.workspace import Workspace
 
@@ -52,13 +53,27 @@ def run_teaching(
     if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
         raise ConfigError(output, Problem("", "is no place for a file; name a file in a folder that exists"))
     code = run_loaded(loaded, root, console, plain=plain, goal="taught")
-    if code != exit_codes.OK:
+    state = fold(read_entries(root))
+    # A campaign that stopped later, over its labels, has taught its committee all the same.
+    if code != exit_codes.OK and (code != exit_codes.STOPPED or untaught(state)):
         return code
     target = output.resolve() if output else root / FOUNDATION_FILE
-    sha256 = write_foundation(Workspace(root), fold(read_entries(root)), target)
+    sha256 = write_foundation(Workspace(root), state, target)
     for line in (
         f"The committee that was taught: {target}",
-        f"A config begins from it with `foundation: {{path: {target}, sha256: {sha256}}}` in its section `potential`.",
+        f"A config begins from it with `{_config_line(target, sha256)}` in its section `potential`.",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return code
+    return exit_codes.OK
+
+
+def _config_line(path: Path, sha256: str) -> str:
+    """Return the line of a config as YAML that holds for any path: one with a comma or a colon is quoted."""
+    named = yaml.safe_dump(
+        {"path": str(path), "sha256": sha256},
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=float("inf"),
+    )
+    return f"foundation: {named.strip()}"

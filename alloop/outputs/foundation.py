@@ -6,9 +6,15 @@ from pathlib import Path
 
 from alloop.decisions.fit_requests import pretrained
 from alloop.decisions.refits import attempts
+from alloop.failures import first_line
 from alloop.outputs.models import ExportError
 from alloop.state.state import CampaignState
 from alloop.tasks.workspace import DamagedResultError, Workspace
+
+
+def untaught(state: CampaignState) -> list[int]:
+    """Return the members of a committee that the teacher has not taught."""
+    return [number for number in range(state.members()) if pretrained(state, number) is None]
 
 
 def write_foundation(workspace: Workspace, state: CampaignState, path: Path) -> str:
@@ -22,21 +28,21 @@ def write_foundation(workspace: Workspace, state: CampaignState, path: Path) -> 
     from alloop.potential.models.foundation_committee import write_committee
     from alloop.potential.models.model_files import ModelFileError, read_model
 
-    members = [pretrained(state, number) for number in range(state.members())]
-    lacking = [number for number, model in enumerate(members) if model is None]
-    if lacking:
+    if lacking := untaught(state):
         raise ExportError(
             f"{workspace.root}: member {lacking[0]} of the committee is not taught{_way_on(state, lacking[0])}"
         )
+    members = [pretrained(state, number) for number in range(state.members())]
     try:
         models = [
             read_model(workspace.model_path(model), sha256=workspace.model_sha256(model))
             for model in members
             if model is not None
         ]
+    except (OSError, ModelFileError, DamagedResultError) as error:
+        raise ExportError(f"a member cannot be read: {first_line(error)}; restore the folder from a copy") from error
+    try:
         return write_committee(path, models)
-    except (FileNotFoundError, ModelFileError, DamagedResultError) as error:
-        raise ExportError(f"a member cannot be written: {error}") from error
     except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error.strerror})") from error
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from rich.console import Console
 
 from alloop.checks.crosscheck import cross_check
 from alloop.commands import exit_codes
-from alloop.commands.teach import run_teaching
+from alloop.commands.teach import _config_line, run_teaching
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
 from alloop.decisions.fit_requests import pretrained
@@ -42,6 +43,41 @@ def test_without_a_teacher_the_mend_is_one_line_and_nothing_is_created(tmp_path)
         run_teaching(config, tmp_path / "run", Console(file=io.StringIO()), plain=True)
     assert "\n" not in str(told.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("ended", "lacking", "code", "written"),
+    [
+        (exit_codes.OK, [], exit_codes.OK, True),
+        (exit_codes.STOPPED, [], exit_codes.OK, True),  # over its labels, long after it was taught
+        (exit_codes.STOPPED, [1], exit_codes.STOPPED, False),
+        (exit_codes.INTERRUPTED, [], exit_codes.INTERRUPTED, False),
+        (exit_codes.RETRY, [], exit_codes.RETRY, False),
+    ],
+)
+def test_a_campaign_that_stopped_after_it_was_taught_gives_its_committee(
+    tmp_path, monkeypatch, ended, lacking, code, written
+):
+    asked = []
+    for name, answer in {
+        "run_loaded": ended,
+        "read_entries": [],
+        "fold": None,
+        "untaught": lacking,
+    }.items():
+        monkeypatch.setattr(f"alloop.commands.teach.{name}", lambda *args, answer=answer, **options: answer)
+    monkeypatch.setattr("alloop.commands.teach.write_foundation", lambda *args: asked.append(args) or "a" * 64)
+    config = write_config(tmp_path, teacher=TEACHER)
+    assert run_teaching(config, tmp_path / "run", Console(file=io.StringIO()), plain=True) == code
+    assert bool(asked) == written
+
+
+@pytest.mark.parametrize("name", ["foundation.pt", "a, b: {c} #1.pt", "Lös ung's.pt"])
+def test_the_line_for_a_config_holds_for_any_path(tmp_path, name):
+    path = tmp_path / name
+    line = _config_line(path, "0" * 64)
+    assert "\n" not in line
+    assert yaml.safe_load(line) == {"foundation": {"path": str(path), "sha256": "0" * 64}}
 
 
 @pytest.mark.slow

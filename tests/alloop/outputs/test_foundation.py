@@ -79,7 +79,7 @@ def test_a_lost_or_damaged_member_is_one_line_and_nothing_is_written(tmp_path, c
     history, workspace = taught(tmp_path)
     path = model_path(history, workspace, 1)
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(ExportError, match="a member cannot be written") as caught:
+    with pytest.raises(ExportError, match="a member cannot be read") as caught:
         write_foundation(workspace, history.state, tmp_path / "f.pt")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "f.pt").exists()
