@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import yaml
@@ -50,14 +51,12 @@ def run_teaching(
         what = "`alloop teach` needs a teacher, which answers the labels; name one, such as `teacher: sevennet-l3i5`"
         raise loaded.error(("teacher",), what)
     root = campaign_folder(loaded.config.name, folder)
-    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
-        raise ConfigError(output, Problem("", "is no place for a file; name a file in a folder that exists"))
+    target = _target(output) if output else root / FOUNDATION_FILE
     code = run_loaded(loaded, root, console, plain=plain, goal="taught")
     state = fold(read_entries(root))
     # A campaign that stopped later, over its labels, has taught its committee all the same.
     if code != exit_codes.OK and (code != exit_codes.STOPPED or untaught(state)):
         return code
-    target = output.resolve() if output else root / FOUNDATION_FILE
     sha256 = write_foundation(Workspace(root), state, target)
     for line in (
         f"The committee that was taught: {target}",
@@ -65,6 +64,17 @@ def run_teaching(
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return exit_codes.OK
+
+
+def _target(output: Path) -> Path:
+    """Return the file to write, whose missing folders are made; refuse what cannot be one, before hours of teaching."""
+    target = output.resolve()
+    if target.exists() and not target.is_file():
+        raise ConfigError(output, Problem("", "is not a file; name a file with --output"))
+    above = next(folder for folder in target.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ConfigError(output, Problem("", f"cannot be written below {above}; name another file with --output"))
+    return target
 
 
 def _config_line(path: Path, sha256: str) -> str:

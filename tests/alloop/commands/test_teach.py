@@ -72,6 +72,18 @@ def test_a_campaign_that_stopped_after_it_was_taught_gives_its_committee(
     assert bool(asked) == written
 
 
+@pytest.mark.parametrize("output", [".", "/dev/null", "tiny.yaml/f.pt", "closed/f.pt", "closed/new/f.pt"])
+def test_an_output_that_cannot_be_a_file_is_told_before_anything_is_taught(tmp_path, monkeypatch, output):
+    monkeypatch.setattr("alloop.commands.teach.run_loaded", None)
+    monkeypatch.setattr("os.access", lambda path, mode: "closed" not in str(path))
+    (tmp_path / "closed").mkdir()
+    config = write_config(tmp_path, teacher=TEACHER)
+    with pytest.raises(ConfigError, match=r"name a(nother)? file with --output") as told:
+        run_teaching(config, tmp_path / "run", Console(file=io.StringIO()), output=tmp_path / output)
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("name", ["foundation.pt", "a, b: {c} #1.pt", "Lös ung's.pt"])
 def test_the_line_for_a_config_holds_for_any_path(tmp_path, name):
     path = tmp_path / name
