@@ -31,6 +31,7 @@ Progress = Callable[[int, int | None], None]
 _TIMEOUT_s = 30.0
 _CHUNK_bytes = 1 << 18
 MAX_BYTES = 8 << 30
+_REINSTALL = "it comes with alloop: install alloop again"
 
 
 class FoundationError(Exception):
@@ -154,14 +155,17 @@ def _checked(path: Path, sha256: str) -> bytes:
     try:
         content = read_below(path.parent, path, MAX_BYTES)
     except OSError as error:
-        raise FoundationError(f"cannot read foundation {path}: {error.strerror or error}") from error
+        mend = f"; {_REINSTALL}" if _comes_with_alloop(path) else ""
+        raise FoundationError(f"cannot read foundation {path}: {error.strerror or error}{mend}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise FoundationError(
-            f"foundation {path} has sha256 {found[:12]}…, not {sha256[:12]}…: not loaded; "
-            "correct foundation.sha256 if you trust this file"
-        )
+        mend = _REINSTALL if _comes_with_alloop(path) else "correct foundation.sha256 if you trust this file"
+        raise FoundationError(f"foundation {path} has sha256 {found[:12]}…, not {sha256[:12]}…: not loaded; {mend}")
     return content
+
+
+def _comes_with_alloop(path: Path) -> bool:
+    return any(path == shipped.path for shipped in SHIPPED.values())
 
 
 def _members(content: bytes, path: Path) -> list[Any] | None:

@@ -294,6 +294,15 @@ def test_a_committee_whose_members_are_no_models_is_refused_in_one_line(tmp_path
     assert one_line(caught)
 
 
+def test_a_committee_whose_members_know_different_elements_is_refused(tmp_path):
+    path = tmp_path / "configs" / "c.pt"
+    path.parent.mkdir()
+    sha256 = write_committee(path, [small_foundation((3, 17)), small_foundation((3, 9))])
+    with pytest.raises(FoundationError, match="member 1 knows other elements than the leader") as caught:
+        resolve(FoundationFile(path="c.pt", sha256=sha256), tmp_path)
+    assert one_line(caught)
+
+
 @pytest.mark.parametrize("members", [17, 1_000_000])
 def test_a_committee_of_too_many_members_is_refused_before_any_of_them_is_built(tmp_path, members):
     content = pickled({"format": FORMAT, "members": [{}] * members})
@@ -355,6 +364,7 @@ def test_an_altered_or_missing_file_of_alloops_own_is_one_line(tmp_path, own, da
         resolve("ours-1", tmp_path)
     assert one_line(caught)
     assert "ours-1.pt" in str(caught.value)
+    assert str(caught.value).endswith("install alloop again"), "no config has a checksum of it to correct"
     assert not (tmp_path / "run").exists()
 
 
