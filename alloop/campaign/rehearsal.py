@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.foundations import SHIPPED, known_by_name
 from alloop.config.machine import ExecutionConfig
-from alloop.config.science import Foundation
+from alloop.config.science import DataConfig, Foundation
 from alloop.config.teacher import TeacherConfig
 from alloop.labelling.teachers import GATES, described, teacher_label
 
@@ -35,9 +36,11 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
 
     The teacher answers every label, behind the gates of the campaign's own labels, where the molecular dynamics run: no
     DFT node and no MPI rank is waited for. Labels of the campaign's own settings that `data` names are not the
-    teacher's: they pre-train, and no budget of labels counts on them. A foundation that is the teacher that answers, or
-    is known to have learnt from it, knows the answers, so it is left out, unless that teacher is to teach the rehearsal
-    too.
+    teacher's: they pre-train, and no budget of labels counts on them. Those of an earlier rehearsal are the teacher's:
+    they would count as bought, so they are left out.
+
+    A foundation that is the teacher that answers, or is known to have learnt from it, knows the answers. It is left out
+    too, and all weights are fitted, unless that teacher is to teach the rehearsal as well.
 
     Parameters
     ----------
@@ -50,15 +53,16 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
     """
     assert config.teacher is not None
     gates = {name: getattr(config.label, name) for name in GATES}
-    data, budget = config.data, config.budget
+    data, budget, foundation = _data(config.data), config.budget, _foundation(config, taught_by)
     return config.model_copy(
         update={
             "name": rehearsal_name(config.name, number),
             "seed": (config.seed + number - 1) % 2**32,
             "label": teacher_label(config.teacher).model_copy(update=gates),
             "teacher": _teaching(config.teacher, taught_by),
-            "potential": config.potential.model_copy(update={"foundation": _foundation(config, taught_by)}),
-            "data": data.model_copy(update={"reference": "other"}) if data.reference == "same" else data,
+            "potential": config.potential.model_copy(update={"foundation": foundation}),
+            "fit": config.fit if foundation is not None else config.fit.model_copy(update={"method": "naive"}),
+            "data": data,
             "budget": budget.model_copy(update={"labels": None}) if data.initial or data.campaigns else budget,
             "execution": _without_dft(config.execution),
         }
@@ -83,6 +87,12 @@ def _teaching(teacher: TeacherConfig, taught_by: str) -> TeacherConfig | None:
     if taught_by == ITSELF or taught_by == teacher.model:
         return teacher
     return teacher.model_copy(update={"model": taught_by, "head": None})
+
+
+def _data(data: DataConfig) -> DataConfig:
+    """Return which labels a rehearsal takes over: a rehearsal is known by the name of its folder."""
+    campaigns = tuple(name for name in data.campaigns if SUFFIX not in PurePath(name).name)
+    return data.model_copy(update={"campaigns": campaigns, "reference": "other"})
 
 
 def _foundation(config: CampaignConfig, taught_by: str) -> Foundation | None:

@@ -66,6 +66,14 @@ def test_labels_of_dft_that_the_campaign_brings_are_not_taken_for_the_teachers()
     assert one.budget.labels is None
 
 
+def test_labels_of_an_earlier_rehearsal_are_not_counted_as_bought():
+    campaigns = ["../runs/loop.rehearsal", "../runs/loop.rehearsal.2/", "../runs/cold"]
+    one = rehearsed(config(**TEACHER, data={"campaigns": campaigns}), "none", 2)
+    assert one.data.campaigns == ("../runs/cold",)
+    one = rehearsed(config(**TEACHER, data={"campaigns": campaigns[:2]}, budget={"labels": 20}), "none")
+    assert (one.data.campaigns, one.budget.labels) == ((), 20)
+
+
 def test_further_rehearsals_have_seeds_and_names_of_their_own():
     campaign = config(**TEACHER)
     assert [(one.seed, one.name) for one in (rehearsed(campaign, "none", number) for number in (1, 2))] == [
@@ -94,6 +102,16 @@ def test_a_foundation_that_knows_the_answers_takes_no_part_unless_its_teacher_do
     campaign = config(**TEACHER, potential={"foundation": foundation, "committee": 2})
     left = campaign.potential.foundation if kept else None
     assert rehearsed(campaign, taught_by).potential.foundation == left
+
+
+@pytest.mark.parametrize("method", ["lora", "frozen", "multihead"])
+def test_a_rehearsal_without_the_foundation_fits_all_weights(method):
+    potential = {"foundation": "alloop-electrolytes-0", "committee": 2}
+    campaign = config(**TEACHER, potential=potential, fit={"method": method}, data={"initial": ["old.extxyz"]})
+    one = rehearsed(campaign, "none")
+    assert (one.potential.foundation, one.fit.method) == (None, "naive")
+    assert not [finding for finding in find(one, 0) if finding[0][0] == "fit"]
+    assert rehearsed(campaign, "same").fit.method == method
 
 
 @pytest.mark.parametrize("name", ["medium-mpa-0", "alloop-electrolytes-0"])
