@@ -235,7 +235,10 @@ def _same_foundation(loaded: LoadedConfig, state: CampaignState, found: PlacedFo
     """Refuse a journal that names another foundation than the verified one of the config."""
     assert state.created is not None
     wanted = head_wanted(loaded.config.potential.foundation)
-    if (state.created.foundation, state.created.foundation_head) != (found.sha256 if found else None, wanted):
+    began, members = state.created.foundation, state.created.foundation_members
+    same = (began, state.created.foundation_head) == (found.sha256 if found else None, wanted)
+    # More members than the file has would be copies, which never disagree. 0: its leader alone began the campaign.
+    if not same or members not in (0, found.members if found else 0):
         what = "the campaign began with another foundation model; start a new campaign under another `name`"
         raise loaded.error(("potential", "foundation"), what)
 

@@ -4,10 +4,12 @@ import signal
 import pytest
 from rich.console import Console
 
-from alloop.commands.run import run_campaign
-from alloop.config import ConfigError
+from alloop.commands.run import _same_foundation, run_campaign
+from alloop.config import ConfigError, load_config
+from alloop.config.foundations import PlacedFoundation
 from alloop.potential.mace_api import mace_mp_urls
 from tests.support.campaigns import attempts, left_behind, start, write_config
+from tests.support.histories import FOUNDATION, History
 from tests.support.models import pickled, small_foundation
 from tests.support.waiting import wait_for
 
@@ -38,3 +40,19 @@ def test_heads_of_a_model_that_had_to_be_downloaded_are_listed_before_anything_r
         way = "write `foundation: {name: mh-1, head: …}`"
         assert str(caught.value) == f"{config}:17: potential.foundation: {says}; {way}"
     assert not (tmp_path / "run" / "journal.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("journaled", "held", "same"), [(2, 2, True), (0, 2, True), (0, 0, True), (3, 2, False), (2, 0, False)]
+)
+def test_a_journal_with_more_members_than_the_foundation_has_is_refused(tmp_path, journaled, held, same):
+    """Members beyond those of the file would be copies of others, which never disagree."""
+    loaded = load_config(write_config(tmp_path, potential={"foundation": "alloop-electrolytes-0"}))
+    state = History(foundation=True, foundation_members=journaled).state
+    found = PlacedFoundation(FOUNDATION, ("Na", "Cl"), held)
+    if same:
+        _same_foundation(loaded, state, found)
+        return
+    with pytest.raises(ConfigError, match="began with another foundation model; start a new campaign") as told:
+        _same_foundation(loaded, state, found)
+    assert "\n" not in str(told.value)
