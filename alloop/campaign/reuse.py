@@ -103,7 +103,17 @@ def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
     cross_check(loaded, Brought(sum(len(campaign.labels) for campaign in campaigns), numbers))
     imports = tuple(_sorted_out(campaign, loaded, numbers) for campaign in campaigns)
     check_budget(loaded, brought(imports).labels)
+    _check_replay(loaded, imports)
     return imports
+
+
+def _check_replay(loaded: LoadedConfig, imports: Iterable[Import]) -> None:
+    """Refuse to replay labels where none is left for it: all are labels like any other, or the teacher's."""
+    config = loaded.config
+    if config.fit.method != "multihead" or config.data.initial or any(taken.other for taken in imports):
+        return
+    what = "`multihead` replays frames of the foundation's reference, and no label of `data.campaigns` is left for that"
+    raise loaded.error(("fit", "method"), f"{what}; give a file in data.initial with `reference: other`, or `naive`")
 
 
 def brought(imports: Iterable[Import]) -> Brought:
