@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from alloop.config.errors import ConfigError, Problem
-from alloop.config.examples import example_files, list_examples
+from alloop.config.examples import TAUGHT_ONLY, example_files, list_examples
 
 __all__ = ["list_examples", "run_init"]
 
@@ -43,12 +43,12 @@ def run_init(target: Path, example: str = "quickstart", console: Console | None 
         raise ConfigError(target, Problem("", what)) from error
     config = target / f"{example}.yaml"
     if console is not None:
-        _tell(console, config)
+        _tell(console, config, "teach" if example in TAUGHT_ONLY else "run")
     return config
 
 
-def _tell(console: Console, config: Path) -> None:
+def _tell(console: Console, config: Path, work: str) -> None:
     console.print(f"Wrote {config} and the files it names.", markup=False, highlight=False, soft_wrap=True)
     console.print("Next, see what it would do, then run it:", highlight=False)
-    for command in ("check", "run"):
+    for command in ("check", work):
         console.print(f"  alloop {command} {config}", highlight=False, soft_wrap=True, markup=False)

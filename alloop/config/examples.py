@@ -11,6 +11,8 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.suggestions import hint
 
 SCHEMA = "schema.json"
+TAUGHT_ONLY = ("electrolytes",)
+"""Examples for `alloop teach`: their labels would cost more than anybody wants to spend on an example."""
 
 
 def examples_folder() -> Path:

@@ -14,11 +14,12 @@ def test_written_example_can_run_where_it_stands(tmp_path):
     assert sorted(p.name for p in path.parent.iterdir()) == ["quickstart.yaml", "schema.json", "structures"]
 
 
-def test_next_steps_are_told(tmp_path):
+@pytest.mark.parametrize(("example", "work"), [("quickstart", "run"), ("electrolytes", "teach")])
+def test_next_steps_are_told(tmp_path, example, work):
     out = io.StringIO()
-    path = run_init(tmp_path / "mine", "quickstart", Console(file=out, width=40))
+    path = run_init(tmp_path / "mine", example, Console(file=out, width=40))
     assert f"alloop check {path}" in out.getvalue()
-    assert f"alloop run {path}" in out.getvalue()
+    assert f"alloop {work} {path}" in out.getvalue()
 
 
 def test_empty_folder_is_used(tmp_path):
