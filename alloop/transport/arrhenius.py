@@ -13,6 +13,7 @@ from alloop.transport.conductivity import BOLTZMANN_EV_PER_K, ln_conductivity
 from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TemperatureTransport
 
 _SAME_K = 1.0
+_STANDS_OUT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,16 +98,31 @@ def transport_of(
     line = _line([(reached(point), point.D_tracer_cm2_s) for point in usable])
     if line is None:
         return None
+    weak = weak_slope(line)
+    targets = [sigma_at(target, usable, line) for target in targets_K]
     names = dict.fromkeys(name for point in usable for name in point.planes_cm2_s)
     planes = {name: _line([(reached(point), point.planes_cm2_s.get(name)) for point in usable]) for name in names}
     return ArrheniusTransport(
         activation_energy_eV=Measured(value=line.activation_energy_eV, se=line.se),
         planes_eV={n: Measured(value=p.activation_energy_eV, se=p.se) for n, p in planes.items() if p is not None},
-        targets=tuple(sigma_at(target, usable, line) for target in targets_K),
+        targets=tuple(target for target in targets if weak is None or target.how != "extrapolated"),
         used_K=tuple(point.temperature_K for point in usable),
         rejected=rejected,
         notes=tuple(_notes(line, len(usable))),
+        weak=weak,
     )
+
+
+def weak_slope(line: Arrhenius) -> str | None:
+    """Return why a line is no law to extrapolate, or None: its slope is above zero by two standard errors."""
+    if line.activation_energy_eV > _STANDS_OUT * line.se:
+        return None
+    said = f"{line.activation_energy_eV:.3f} ± {line.se:.3f} eV"
+    if line.activation_energy_eV < -_STANDS_OUT * line.se:
+        return (
+            f"the activation energy is negative ({said}): ions are slower where it is hotter, nothing is extrapolated"
+        )
+    return f"the activation energy is not above zero by two standard errors ({said}): nothing is extrapolated"
 
 
 def sigma_at(target_K: float, usable: Sequence[TemperatureTransport], line: Arrhenius) -> SigmaAt:

@@ -44,7 +44,7 @@ def measure(
         TransportSummary(
             temperatures=tuple(points),
             arrhenius=arrhenius,
-            unmeasured=None if arrhenius else _too_few(points, usable, rejected),
+            unmeasured=arrhenius.weak if arrhenius else _too_few(points, usable, rejected),
             unphysical=_unphysical(answers),
         ),
         TransportCurves(temperatures=tuple(answer.curves for answer in answers)),

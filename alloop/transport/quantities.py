@@ -14,6 +14,8 @@ Reading = Measured | str
 def _activation_energy(summary: TransportSummary) -> Reading:
     if summary.arrhenius is None:
         return summary.unmeasured or "there is no activation energy"
+    if summary.arrhenius.weak:
+        return summary.arrhenius.weak
     return summary.arrhenius.activation_energy_eV
 
 

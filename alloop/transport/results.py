@@ -136,6 +136,9 @@ class ArrheniusTransport(Record):
         Why each other temperature was not fitted, by its name such as ``800 K``.
     notes : tuple of str
         What a reader should know of the fit.
+    weak : str or None
+        Why the slope is no activation energy: it is not above zero by two standard errors. Targets outside the
+        simulated range are left out then. None where the slope is one.
     """
 
     activation_energy_eV: Measured
@@ -144,6 +147,7 @@ class ArrheniusTransport(Record):
     used_K: tuple[float, ...]
     rejected: dict[str, str] = {}
     notes: tuple[str, ...] = ()
+    weak: str | None = None
 
 
 class TransportSummary(Record):
@@ -156,7 +160,7 @@ class TransportSummary(Record):
     arrhenius : ArrheniusTransport or None
         None where fewer than two temperatures can be used.
     unmeasured : str or None
-        Why there is no activation energy with an error bar; None when there is one.
+        Why there is no activation energy with an error bar, or none above zero; None when there is one.
     unphysical : str or None
         Why the model cannot be trusted; None if no check failed.
     """

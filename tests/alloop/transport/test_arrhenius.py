@@ -98,5 +98,26 @@ def test_targets_say_how_they_were_reached_and_whose_volume_they_used():
     assert line.value == pytest.approx(0.3, abs=3 * line.se)
 
 
+@pytest.mark.parametrize(
+    ("energy_eV", "temperatures_K", "se", "says"),
+    [
+        (-0.15, (600, 800, 1000), 0.05, "is negative (-0.150 ± 0.009 eV)"),
+        (0.31, (600, 605), 0.05, "is not above zero by two standard errors (0.310 ± 0.442 eV)"),
+        (0.02, (600, 800, 1000), 0.1, "is not above zero"),
+        (0.05, (600, 800, 1000), 0.1, None),
+    ],
+    ids=["negative", "close temperatures", "flat", "low"],
+)
+def test_a_slope_that_is_not_above_zero_is_said_and_not_extrapolated(energy_eV, temperatures_K, se, says):
+    points = [point(T, se, shift=ln_of(T, energy_eV) - ln_of(T)) for T in temperatures_K]
+    inside = sum(temperatures_K[:2]) / 2
+    found = transport_of(points, {}, (300.0, inside, temperatures_K[0]))
+    assert found.activation_energy_eV.value == pytest.approx(energy_eV)
+    assert (found.weak is None) == (says is None)
+    assert (says or "") in (found.weak or "")
+    hows = ["interpolated", "simulated"] if says else ["extrapolated", "interpolated", "simulated"]
+    assert [target.how for target in found.targets] == hows
+
+
 def test_an_ion_of_charge_two_conducts_four_times_as_much():
     assert conductivity(1e-5, 10, 2.0, 500.0, 600.0) == pytest.approx(4 * conductivity(1e-5, 10, 1.0, 500.0, 600.0))

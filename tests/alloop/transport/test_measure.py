@@ -50,6 +50,14 @@ def test_a_barrier_crossing_lattice_gas_gives_its_barrier():
         assert point.haven.value == pytest.approx(1.0, abs=3 * point.haven.se)
 
 
+def test_ions_that_slow_down_where_it_is_hotter_have_no_activation_energy():
+    runs = {T: [run(T, D=0.05 * np.exp(0.15 / KB_EV * (1 / T - 1 / 800)))] for T in (600.0, 800.0, 1000.0)}
+    summary, _ = measure(runs, replace(LITHIUM, targets_K=(300.0, 800.0)))
+    assert "is negative (-0.1" in summary.unmeasured
+    assert summary.unmeasured == summary.arrhenius.weak
+    assert [target.temperature_K for target in summary.arrhenius.targets] == [800.0]
+
+
 def test_numbers_are_consistent_and_survive_the_journal():
     summary, curves = measure(hot_to_cold(), LITHIUM)
     assert TransportSummary.model_validate_json(summary.model_dump_json()) == summary

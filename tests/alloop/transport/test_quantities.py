@@ -24,6 +24,14 @@ def test_what_could_not_be_measured_says_why():
     assert read_quantities(summary_of(), 450.0)["ln_sigma"] == "there is no conductivity at 450 K"
 
 
+def test_a_slope_that_is_no_activation_energy_says_why():
+    summary = summary_of()
+    simulated = summary.arrhenius.targets[1].model_copy(update={"how": "simulated"})
+    weak = summary.arrhenius.model_copy(update={"weak": "it is negative", "targets": (simulated,)})
+    found = read_quantities(summary.model_copy(update={"arrhenius": weak, "unmeasured": "it is negative"}), 573.15)
+    assert found == {"activation_energy_eV": "it is negative", "ln_sigma": simulated.ln_sigma}
+
+
 @pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.field)
 def test_every_quantity_has_its_tolerance_in_the_config(quantity):
     assert getattr(LadderConfig(), quantity.tolerance_key) == TransportTolerances().tolerance_of(quantity)
