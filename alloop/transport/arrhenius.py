@@ -119,9 +119,7 @@ def weak_slope(line: Arrhenius) -> str | None:
         return None
     said = f"{line.activation_energy_eV:.3f} ± {line.se:.3f} eV"
     if line.activation_energy_eV < -_STANDS_OUT * line.se:
-        return (
-            f"the activation energy is negative ({said}): ions are slower where it is hotter, nothing is extrapolated"
-        )
+        return f"the activation energy is negative ({said}): slower where it is hotter, nothing is extrapolated"
     return f"the activation energy is not above zero by two standard errors ({said}): nothing is extrapolated"
 
 

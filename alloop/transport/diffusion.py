@@ -136,6 +136,11 @@ class Diffusivity:
     se_exponent: float
     linear: bool
 
+    @property
+    def relative_se(self) -> float:
+        """The standard error in parts of the diffusivity."""
+        return self.se_cm2_s / self.D_cm2_s
+
 
 def first_lag(walks: IonWalks, displacement_A: float, within: Floats = EVERYWHERE) -> int | None:
     """Return the shortest lag (frames) over which particles move so far on root mean square; None if they never do."""

@@ -55,6 +55,8 @@ class TemperatureTransport(Record):
         Diffusivity of single ions, and of their summed displacement divided by their number (cm²/s).
     haven : Measured or None
         D_tracer / D_charge: 1 where ions move independently.
+    ln_haven : Measured or None
+        Its natural logarithm, whose error is nearer to a Gaussian's.
     planes_cm2_s : dict of Measured
         Diffusivity within each plane (cm²/s), by the plane's name.
     sigma_ne_S_per_cm, sigma_collective_S_per_cm : Measured or None
@@ -81,6 +83,7 @@ class TemperatureTransport(Record):
     D_tracer_cm2_s: Measured | None = None
     D_charge_cm2_s: Measured | None = None
     haven: Measured | None = None
+    ln_haven: Measured | None = None
     planes_cm2_s: dict[str, Measured] = {}
     sigma_ne_S_per_cm: Measured | None = None
     sigma_collective_S_per_cm: Measured | None = None

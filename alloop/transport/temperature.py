@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from alloop.transport.diffusion import (
     ion_walks_of,
     summed,
 )
+from alloop.transport.gates import notes_on, uncertain, unmeasured
+from alloop.transport.haven import ln_haven
 from alloop.transport.pairs import PairStatistics, pair_statistics
 from alloop.transport.results import Measured, TemperatureCurves, TemperatureTransport
 from alloop.transport.settings import MeasureSettings
@@ -30,7 +32,6 @@ from alloop.transport.stability import contact, drift_problem, exploded, framewo
 
 _FEWEST_SAMPLES = 33
 _STILL_A2 = 1e-6
-_DISAGREE = 2.0
 
 
 @dataclass(frozen=True)
@@ -160,28 +161,41 @@ def _diffusion(walks: IonWalks, run: Trajectory, bare: dict[str, Any], settings:
     if tracer is None or tracer.D_cm2_s <= 0:
         return found | {"unmeasured": "the mean squared displacement does not grow with time"}
     begin = round(tracer.start_ps / walks.interval_ps)
-    total = summed(walks)
-    charge = _fit(total, begin, single=False)
     planes = {name: projector(miller, run.cell_A) for name, miller in settings.planes.items()}
     within = {name: fit for name, plane in planes.items() if (fit := _fit(walks, begin, plane)) and fit.D_cm2_s > 0}
     fits = {"D_tracer": tracer, **{f"D in {name}": fit for name, fit in within.items()}}
     found |= {
         "D_tracer_cm2_s": _measured(tracer),
-        "se_ln_D": tracer.se_cm2_s / tracer.D_cm2_s,
+        "se_ln_D": tracer.relative_se,
         "planes_cm2_s": {name: _measured(fit) for name, fit in within.items()},
         "sigma_ne_S_per_cm": _sigma(tracer, bare),
-        "unmeasured": _unmeasured(walks, first, tracer, settings),
+        "unmeasured": unmeasured(walks, first, tracer, settings),
     }
-    if charge is not None and charge.D_cm2_s > 0:
-        haven = tracer.D_cm2_s / charge.D_cm2_s
-        found["D_charge_cm2_s"] = _measured(charge)
-        found["haven"] = Measured(value=haven, se=haven * math.hypot(_relative(tracer), _relative(charge)))
-        found["sigma_collective_S_per_cm"] = _sigma(charge, bare)
-        fits["D_charge"] = charge
-    found["notes"] = _notes(fits)
-    if "D_charge" not in fits:
-        found["notes"].append("D_charge not measured: the summed displacement of the ions does not grow with time")
-    return found
+    charge = _charge(walks, begin, settings)
+    if isinstance(charge, str):
+        return found | {"notes": [*notes_on(fits), f"D_charge, Haven ratio and collective σ not measured: {charge}"]}
+    return found | _collective(tracer, charge, bare) | {"notes": notes_on(fits | {"D_charge": charge})}
+
+
+def _charge(walks: IonWalks, start: int, settings: MeasureSettings) -> Diffusivity | str:
+    """Return the diffusivity of charge, or why it is not known."""
+    total = summed(walks)
+    fit = _fit(total, start, single=False)
+    if fit is None:
+        return "the ions did not move in sum"
+    return uncertain(total, fit, settings) or fit
+
+
+def _collective(tracer: Diffusivity, charge: Diffusivity, bare: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that need the diffusivity of charge."""
+    ln_ratio = ln_haven(tracer, charge, bare["ions"])
+    ratio = math.exp(ln_ratio.value)
+    return {
+        "D_charge_cm2_s": _measured(charge),
+        "haven": Measured(value=ratio, se=ratio * (ln_ratio.se or 0.0)),
+        "ln_haven": ln_ratio,
+        "sigma_collective_S_per_cm": _sigma(charge, bare),
+    }
 
 
 def _moves(walks: IonWalks, within: Floats) -> bool:
@@ -197,10 +211,6 @@ def _fit(walks: IonWalks, start: int, within: Floats = EVERYWHERE, *, single: bo
         return None
 
 
-def _relative(fit: Diffusivity) -> float:
-    return fit.se_cm2_s / fit.D_cm2_s
-
-
 def _measured(fit: Diffusivity) -> Measured:
     return Measured(value=fit.D_cm2_s, se=fit.se_cm2_s)
 
@@ -209,49 +219,3 @@ def _sigma(fit: Diffusivity, bare: dict[str, Any]) -> Measured:
     reached = bare["kinetic_K"] or bare["temperature_K"]
     per_D = conductivity(1.0, bare["ions"], bare["charge_e"], bare["volume_A3"], reached)
     return Measured(value=per_D * fit.D_cm2_s, se=per_D * fit.se_cm2_s)
-
-
-def _unmeasured(walks: IonWalks, first: int | None, fit: Diffusivity, settings: MeasureSettings) -> str | None:
-    """Return why a diffusivity says nothing, or None."""
-    hop_A, half_ps = settings.min_displacement_A, walks.longest * walks.interval_ps
-    if first is None:
-        moved = math.sqrt(float(walks.msd()[-1]))
-        return f"ions moved {moved:.2f} Å on root mean square in {half_ps:.3g} ps, less than a hop of {hop_A:g} Å"
-    quarter = walks.longest // 2
-    if first > quarter:
-        return (
-            f"the run is too short: ions need {first * walks.interval_ps:.3g} ps for a hop of {hop_A:g} Å, more than "
-            f"a quarter of it ({quarter * walks.interval_ps:.3g} ps)"
-        )
-    independent = walks.particles * walks.frames * walks.interval_ps / fit.start_ps
-    if independent < settings.min_independent:
-        return f"only {independent:.1f} independent displacements of a hop, fewer than {settings.min_independent:g}"
-    low, high = settings.slope
-    if fit.exponent + 2 * fit.se_exponent < low or fit.exponent - 2 * fit.se_exponent > high:
-        return (
-            f"no diffusion: the mean squared displacement grows as t^{fit.exponent:.2f}±{fit.se_exponent:.2f} from "
-            f"{fit.start_ps:.3g} to {fit.end_ps:.3g} ps"
-        )
-    if _relative(fit) > settings.max_relative_se:
-        return f"the diffusivity is uncertain by {100 * _relative(fit):.0f} %"
-    return None
-
-
-def _notes(fits: Mapping[str, Diffusivity]) -> list[str]:
-    """Return what a reader should know of the fits; names that share a remark share a line."""
-    said: dict[str, list[str]] = {}
-    for name, fit in fits.items():
-        for remark in _remarks(fit):
-            said.setdefault(remark, []).append(name)
-    return [f"{', '.join(names)}: {remark}" for remark, names in said.items()]
-
-
-def _remarks(fit: Diffusivity) -> Iterator[str]:
-    if not fit.linear:
-        yield f"the mean squared displacement is not straight within its noise, even from {fit.start_ps:.3g} ps"
-    if fit.se_groups_cm2_s is None:
-        yield "too short for five independent parts, so the error is that of ions that move independently"
-        return
-    ratio = fit.se_groups_cm2_s / fit.se_model_cm2_s
-    if not 1 / _DISAGREE <= ratio <= _DISAGREE:
-        yield f"{fit.groups} parts of the runs scatter {ratio:.1f} times as much as ions that move independently"

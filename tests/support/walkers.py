@@ -20,6 +20,18 @@ def hopping(rng, frames, ions, rate, hop_A=2.5, rattle_A=0.2):
     return steps.cumsum(axis=0) + rng.normal(scale=rattle_A, size=(frames, ions, 3))
 
 
+def hopping_together(rng, frames, ions, together, rate, rattle_A=0.2):
+    """Ions that hop as `hopping` does, in groups that make every hop together: their Haven ratio is 1 / `together`."""
+    groups = np.repeat(hopping(rng, frames, ions // together, rate, rattle_A=0.0), together, axis=1)
+    return groups + rng.normal(scale=rattle_A, size=groups.shape)
+
+
+def exchanging(rng, frames, ions, rate, rattle_A=0.2):
+    """Pairs of ions that make every hop in opposite directions: charge does not move."""
+    one = hopping(rng, frames, ions // 2, rate, rattle_A=0.0)
+    return np.concatenate([one, -one], axis=1) + rng.normal(scale=rattle_A, size=(frames, ions, 3))
+
+
 def trajectory(
     ions_A,
     *,

@@ -6,7 +6,7 @@ import pytest
 
 from alloop.dynamics.trajectory import Trajectory
 from alloop.transport import MeasureSettings, TransportSummary, measure
-from tests.support.walkers import KB_EV, free_walk, hopping, lattice_gas, trajectory
+from tests.support.walkers import KB_EV, exchanging, free_walk, hopping, lattice_gas, trajectory
 
 LITHIUM = MeasureSettings(mobile="Li", min_contact=0.0)
 ISOTROPIC = 0.05 * np.eye(3)
@@ -70,6 +70,21 @@ def test_numbers_are_consistent_and_survive_the_journal():
     assert len(curve.msd_A2.x) == len(curve.msd_A2.se) <= 200
     assert max(curve.msd_framework_A2.y) < 0.2
     assert len(curve.shortest_A["Cl-Li"].x) > 10
+
+
+def test_charge_that_does_not_move_has_no_collective_conductivity():
+    runs = [trajectory(exchanging(np.random.default_rng(seed), 1000, 20, 0.02)) for seed in range(3)]
+    point = measure({600.0: runs}, LITHIUM)[0].temperatures[0]
+    assert point.unmeasured is None
+    assert (point.D_charge_cm2_s, point.haven, point.ln_haven, point.sigma_collective_S_per_cm) == (None,) * 4
+    assert any("D_charge, Haven ratio and collective σ not measured: " in note for note in point.notes), point.notes
+
+
+def test_one_short_run_knows_single_ions_better_than_their_sum():
+    point = measure({600.0: [trajectory(hopping(np.random.default_rng(4), 200, 40, 0.05))]}, LITHIUM)[0].temperatures[0]
+    assert point.unmeasured is None
+    assert point.haven is None
+    assert "not measured: only" in " ".join(point.notes), point.notes
 
 
 def test_a_drifting_crystal_diffuses_no_faster():
