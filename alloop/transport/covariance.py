@@ -11,6 +11,8 @@ from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 
+_FEWEST_TO_BEND = 4
+
 
 def overlaps(lags: NDArray[np.int_], steps: int) -> tuple[Floats, Floats]:
     """Return the mean overlap, and the mean squared overlap, of two windows of a run.
@@ -59,6 +61,8 @@ class Line:
         The slope is the sum of the points with these weights.
     chi2 : float
         Squared distance of the points from the nearest line, in units of their covariance.
+    bend : float
+        Weight of ln x in a curve of a line and ln x through the points, over its standard error.
     """
 
     intercept: float
@@ -66,6 +70,7 @@ class Line:
     covariance: Floats
     weights: Floats
     chi2: float
+    bend: float
 
     def chance(self, excess: float = 1.0) -> float:
         """Return the chance of points as far from any line as these, were their covariance `excess` times as large."""
@@ -88,4 +93,21 @@ def line_through(x: Floats, y: Floats, covariance: Floats) -> Line:
     nearest = np.linalg.solve(design.T @ cho_solve(factor, design), design.T @ cho_solve(factor, y))
     rest = y - design @ nearest
     distance = float(rest @ cho_solve(factor, rest))
-    return Line(float(intercept), float(slope), maps @ covariance @ maps.T, maps[1], distance)
+    return Line(
+        float(intercept), float(slope), maps @ covariance @ maps.T, maps[1], distance, _bend(design, y, covariance)
+    )
+
+
+def _bend(design: Floats, y: Floats, covariance: Floats) -> float:
+    """Return by how many standard errors points bend off a line; 0 where they are too few to tell.
+
+    One slow contrast, unlike the distance from the nearest line, hardly knows differences of neighbouring points. These
+    are small, and what rattles in a cage adds to them what free diffusion does not have.
+    """
+    if len(y) < _FEWEST_TO_BEND:
+        return 0.0
+    curve = np.column_stack([design[:, 0], design[:, 1] / design[-1, 1], np.log(design[:, 1])])
+    weighted = curve.T / np.diag(covariance)
+    maps = np.linalg.solve(weighted @ curve, weighted)[2]
+    variance = float(maps @ covariance @ maps)
+    return float(maps @ y / np.sqrt(variance)) if variance > 0 else 0.0

@@ -19,6 +19,8 @@ EVERYWHERE: Floats = np.eye(3)
 _LAGS = 24
 _STARTS_RATIO = 1.4
 _LINEAR_P = 0.05
+_STANDS_OUT = 2.0
+_FLIGHTS = 3.0
 _MOST_GROUPS, _FEWEST_GROUPS = 20, 5
 _GROUP_STARTS = 4
 _WINDOWS_PER_START = 8
@@ -123,6 +125,8 @@ class Diffusivity:
         Slope of ln MSD against ln lag in the middle of the fit, and its standard error.
     linear : bool
         Whether the mean squared displacement is a straight line within its noise.
+    flight_ps : float
+        How long ions keep their direction (ps), if so long that the line meets zero significantly later than at lag 0.
     """
 
     D_cm2_s: float
@@ -135,6 +139,7 @@ class Diffusivity:
     exponent: float
     se_exponent: float
     linear: bool
+    flight_ps: float = 0.0
 
     @property
     def relative_se(self) -> float:
@@ -169,9 +174,9 @@ def diffusivity(walks: IonWalks, start: int, within: Floats = EVERYWHERE, *, sin
     fits = [_Fit.with_own_noise(walks, begin, within, single=single) for begin in _starts(walks, start)]
     # Parts are most where lags are shortest, so whether particles move independently is asked there first.
     earliest = _excess(walks, fits[0])
-    chosen, linear = _straight(fits, 1.0 if earliest is None else max(1.0, earliest[0]))
+    chosen = _settled(fits, 1.0 if earliest is None else max(1.0, earliest[0]))
     scatter = earliest if chosen is fits[0] else _excess(walks, chosen) or earliest
-    return _result(walks, chosen, scatter, linear)
+    return _result(walks, chosen, scatter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +210,13 @@ class _Fit:
     def se(self) -> float:
         return float(np.sqrt(self.line.covariance[1, 1]))
 
+    def flight(self, excess: float) -> float:
+        """Return the lag at which the line meets zero (frames), or 0 if that may be chance."""
+        # Cages and rattling lift the line at lag 0; only ions that keep their direction sink it.
+        if self.line.intercept > -_STANDS_OUT * float(np.sqrt(excess * self.line.covariance[0, 0])):
+            return 0.0
+        return -self.line.intercept / max(self.line.slope, 1e-30)
+
     @classmethod
     def of(cls, walks: IonWalks, start: int, within: Floats, noise: _Noise) -> _Fit:
         lags = np.unique(np.rint(np.geomspace(start, walks.longest, _LAGS)).astype(int))
@@ -229,12 +241,16 @@ def _starts(walks: IonWalks, start: int) -> list[int]:
     return starts
 
 
-def _straight(fits: Sequence[_Fit], excess: float) -> tuple[_Fit, bool]:
-    """Return the first fit whose points lie on a line, were their variances `excess` times as large; else the last."""
+def _settled(fits: Sequence[_Fit], excess: float) -> _Fit:
+    """Return the first fit to lags at which ions diffuse, were their variances `excess` times as large; else the last.
+
+    Its points lie on a line, and it begins when ions have forgotten their direction: after three times as long as they
+    keep it, a mean squared displacement grows by 5 % less than later.
+    """
     for fit in fits:
-        if fit.line.chance(excess) > _LINEAR_P:
-            return fit, True
-    return fits[-1], False
+        if fit.line.chance(excess) > _LINEAR_P and fit.lags[0] >= _FLIGHTS * fit.flight(excess):
+            return fit
+    return fits[-1]
 
 
 def _hop_area(walks: IonWalks, lag: int, within: Floats) -> float:
@@ -279,10 +295,11 @@ def _excess(walks: IonWalks, fit: _Fit) -> tuple[float, int] | None:
     return float(excess), len(slopes)
 
 
-def _result(walks: IonWalks, fit: _Fit, scatter: tuple[float, int] | None, linear: bool) -> Diffusivity:
+def _result(walks: IonWalks, fit: _Fit, scatter: tuple[float, int] | None) -> Diffusivity:
     to_D = CM2_PER_S / (2 * np.trace(fit.within) * walks.interval_ps)
     groups = None if scatter is None else fit.se * float(np.sqrt(scatter[0]))
     se = max(fit.se, groups or 0.0)
+    excess = (se / fit.se) ** 2
     exponent, se_exponent = _exponent(fit)
     return Diffusivity(
         D_cm2_s=float(fit.line.slope * to_D),
@@ -294,7 +311,8 @@ def _result(walks: IonWalks, fit: _Fit, scatter: tuple[float, int] | None, linea
         end_ps=float(fit.lags[-1] * walks.interval_ps),
         exponent=exponent,
         se_exponent=se_exponent * se / fit.se,
-        linear=linear,
+        linear=abs(fit.line.bend) <= _STANDS_OUT * np.sqrt(excess),
+        flight_ps=float(fit.flight(excess) * walks.interval_ps),
     )
 
 

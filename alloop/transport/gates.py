@@ -9,6 +9,7 @@ from alloop.transport.diffusion import Diffusivity, IonWalks
 from alloop.transport.settings import MeasureSettings
 
 _DISAGREE = 2.0
+_FLIGHTS_KNOWN, _FLIGHTS_FORGOTTEN = 2.0, 3.0
 
 
 def unmeasured(walks: IonWalks, first: int | None, fit: Diffusivity, settings: MeasureSettings) -> str | None:
@@ -51,6 +52,11 @@ def uncertain(walks: IonWalks, fit: Diffusivity, settings: MeasureSettings) -> s
             f"no diffusion: the mean squared displacement grows as t^{fit.exponent:.2f}±{fit.se_exponent:.2f} from "
             f"{fit.start_ps:.3g} to {fit.end_ps:.3g} ps"
         )
+    if fit.start_ps < _FLIGHTS_KNOWN * fit.flight_ps:
+        return (
+            f"no diffusion yet: ions keep their direction for {fit.flight_ps:.3g} ps, more than half of the shortest lag "
+            f"that could be fitted ({fit.start_ps:.3g} ps)"
+        )
     if fit.relative_se > settings.max_relative_se:
         return f"the diffusivity is uncertain by {100 * fit.relative_se:.0f} %"
     return None
@@ -68,6 +74,8 @@ def notes_on(fits: Mapping[str, Diffusivity]) -> list[str]:
 def _remarks(fit: Diffusivity) -> Iterator[str]:
     if not fit.linear:
         yield f"the mean squared displacement is not straight within its noise, even from {fit.start_ps:.3g} ps"
+    if fit.start_ps < _FLIGHTS_FORGOTTEN * fit.flight_ps:
+        yield f"ions keep their direction for {fit.flight_ps:.3g} ps, so that D may be up to a tenth too small"
     if fit.se_groups_cm2_s is None:
         yield "too short for five independent parts, so the error is that of ions that move independently"
         return

@@ -1,6 +1,7 @@
 """Synthetic ions whose diffusion is known."""
 
 import numpy as np
+from scipy.signal import lfilter
 
 from alloop.dynamics.trajectory import Trajectory
 
@@ -24,6 +25,24 @@ def hopping_together(rng, frames, ions, together, rate, rattle_A=0.2):
     """Ions that hop as `hopping` does, in groups that make every hop together: their Haven ratio is 1 / `together`."""
     groups = np.repeat(hopping(rng, frames, ions // together, rate, rattle_A=0.0), together, axis=1)
     return groups + rng.normal(scale=rattle_A, size=groups.shape)
+
+
+def visiting(rng, frames, ions, jumps, *, cage_A=5.0, reach_A=1.5, visits=0.2):
+    """Ions that visit places in their cage fast and seldom jump to the next; D = `jumps` / frames * cage² / 6."""
+    moves = rng.random((frames, ions)) < visits
+    last = np.maximum.accumulate(np.where(moves, np.arange(frames)[:, None], 0), axis=0)
+    places = rng.normal(size=(frames, ions, 3))
+    places *= reach_A / np.linalg.norm(places, axis=2, keepdims=True)
+    return hopping(rng, frames, ions, jumps / frames, cage_A) + np.take_along_axis(places, last[:, :, None], axis=0)
+
+
+def flying(rng, frames, ions, persistence, D):
+    """Ions whose velocity is forgotten within `persistence` frames, with a diffusivity in squared lengths per frame."""
+    keep = np.exp(-1 / persistence)
+    speed = np.sqrt(2 * D * (1 - keep) / (1 + keep))
+    kicks = rng.normal(size=(frames, ions, 3)) * speed
+    kicks[1:] *= np.sqrt(1 - keep**2)
+    return lfilter([1], [1, -keep], kicks, axis=0).cumsum(axis=0)
 
 
 def exchanging(rng, frames, ions, rate, rattle_A=0.2):

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from alloop.transport.conductivity import projector
 from alloop.transport.diffusion import EVERYWHERE, diffusivity, first_lag, ion_walks_of, summed
-from tests.support.walkers import TRICLINIC_A, free_walk, hopping
+from tests.support.walkers import TRICLINIC_A, flying, free_walk, hopping, visiting
 
 TENSOR = np.array([[0.06, 0.01, 0.0], [0.01, 0.03, -0.01], [0.0, -0.01, 0.05]])
 ISOTROPIC = 0.05 * np.eye(3)
@@ -52,6 +52,42 @@ def test_error_bars_of_hopping_ions_cover_the_truth(replicas):
     parts = covered(results, [truth, truth])
     assert (parts > 0.60).all(), parts
     assert (parts < 0.78).all(), parts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("walk", "truth"),
+    [
+        (lambda rng: visiting(rng, 1000, 20, 2), 2 / 1000 * 25 / 6),
+        (lambda rng: visiting(rng, 1000, 20, 5), 5 / 1000 * 25 / 6),
+        (lambda rng: hopping(rng, 1000, 20, 0.02), 0.02 * 2.5**2 / 6),
+        (lambda rng: free_walk(rng, 1000, 20, ISOTROPIC), 0.05),
+    ],
+    ids=["cages, 2 jumps", "cages, 5 jumps", "hops", "free"],
+)
+def test_good_fits_are_called_straight(walk, truth):
+    """A note in 5 % of good fits: of 60, more than 6 by chance 3 % of the time."""
+    fits = [measured([walk(np.random.default_rng(seed))])[0] for seed in range(60)]
+    assert covered([[fit] for fit in fits], [truth])[0] > 0.6
+    assert sum(not fit.linear for fit in fits) <= 6
+    assert sum(fit.flight_ps > 0 for fit in fits) <= 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("persistence", "lowest"), [(10, 0.97), (50, 0.97), (100, 0.92)])
+def test_ions_that_keep_their_direction_are_fitted_once_they_forget_it(persistence, lowest):
+    fits = [measured([flying(np.random.default_rng(seed), 2000, 20, persistence, 0.02)])[0] for seed in range(40)]
+    assert lowest < np.mean([fit.D_cm2_s for fit in fits]) / 0.02e-4 < 1.03
+    assert covered([[fit] for fit in fits], [0.02])[0] > 0.5
+    assert np.mean([fit.flight_ps > 0 for fit in fits]) > 0.9
+
+
+def test_a_walk_that_bends_is_not_called_straight():
+    """Visits of a large box: the mean squared displacement levels off."""
+    path = free_walk(np.random.default_rng(0), 2000, 40, ISOTROPIC)
+    folded = np.abs((path + 8) % 32 - 16)
+    fit, _ = measured([folded], 1.0)
+    assert not fit.linear
 
 
 def test_independent_parts_find_what_a_model_of_independent_ions_cannot():

@@ -6,7 +6,7 @@ import pytest
 
 from alloop.dynamics.trajectory import Trajectory
 from alloop.transport import MeasureSettings, TransportSummary, measure
-from tests.support.walkers import KB_EV, exchanging, free_walk, hopping, lattice_gas, trajectory
+from tests.support.walkers import KB_EV, exchanging, flying, free_walk, hopping, lattice_gas, trajectory
 
 LITHIUM = MeasureSettings(mobile="Li", min_contact=0.0)
 ISOTROPIC = 0.05 * np.eye(3)
@@ -80,6 +80,12 @@ def test_charge_that_does_not_move_has_no_collective_conductivity():
     assert any("D_charge, Haven ratio and collective σ not measured: " in note for note in point.notes), point.notes
 
 
+def test_ions_that_keep_their_direction_for_a_twentieth_of_the_run_are_noticed():
+    path = flying(np.random.default_rng(1), 2000, 20, 100, 0.02)
+    point = measure({600.0: [trajectory(path)]}, LITHIUM)[0].temperatures[0]
+    assert any("ions keep their direction for" in note for note in point.notes), point.notes
+
+
 def test_one_short_run_knows_single_ions_better_than_their_sum():
     point = measure({600.0: [trajectory(hopping(np.random.default_rng(4), 200, 40, 0.05))]}, LITHIUM)[0].temperatures[0]
     assert point.unmeasured is None
@@ -107,11 +113,12 @@ def test_other_mobile_atoms_are_not_counted():
         (free_walk(np.random.default_rng(0), 400, 12, 5e-3 * np.eye(3)), "too short: ions need"),
         (np.random.default_rng(0).normal(scale=3.0, size=(400, 12, 3)), "no diffusion|does not grow"),
         (np.linspace(0, 50, 400)[:, None, None] * np.random.default_rng(0).normal(size=(12, 3)), "no diffusion"),
+        (flying(np.random.default_rng(0), 2000, 20, 300, 0.02), "no diffusion yet: ions keep their direction for 1"),
         (np.zeros((400, 12, 3)), "did not move"),
         (free_walk(np.random.default_rng(0), 20, 12, ISOTROPIC), "20 samples are too few"),
         (free_walk(np.random.default_rng(0), 100, 1, ISOTROPIC), "only .* independent displacements"),
     ],
-    ids=["still", "slow", "rattling", "ballistic", "frozen", "few samples", "one ion"],
+    ids=["still", "slow", "rattling", "ballistic", "persistent", "frozen", "few samples", "one ion"],
 )
 def test_what_cannot_be_measured_says_why(path, says):
     summary, _ = measure({600.0: [trajectory(path)]}, LITHIUM)
