@@ -108,7 +108,7 @@ def transport_of(
         targets=tuple(target for target in targets if weak is None or target.how != "extrapolated"),
         used_K=tuple(point.temperature_K for point in usable),
         rejected=rejected,
-        notes=tuple(_notes(line, len(usable))),
+        notes=(*_notes(line, len(usable)), *_barely(usable)),
         weak=weak,
     )
 
@@ -163,6 +163,12 @@ def _line(points: Sequence[tuple[float, Measured | None]]) -> Arrhenius | None:
         )
     except ValueError:
         return None
+
+
+def _barely(usable: Sequence[TemperatureTransport]) -> list[str]:
+    near = ", ".join(f"{point.temperature_K:g} K" for point in usable if point.barely)
+    cold = "the activation energy may be too small" if usable[0].barely else "the line may be off"
+    return [f"ions barely moved enough at {near}, and those that count moved too far: {cold}"] if near else []
 
 
 def _notes(line: Arrhenius, temperatures: int) -> list[str]:

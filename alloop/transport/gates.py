@@ -39,6 +39,22 @@ def unmeasured(walks: IonWalks, first: int | None, fit: Diffusivity, settings: M
     return uncertain(walks, fit, settings)
 
 
+def barely(walks: IonWalks, fit: Diffusivity, settings: MeasureSettings) -> str | None:
+    """Return that ions moved a hop in a quarter of the run by less than a standard error, or None if by more.
+
+    The gate looks at what moved, so of runs that are near to it those pass that moved too far.
+    """
+    quarter = walks.longest // 2
+    msd, gate = float(walks.msd()[quarter]), settings.min_displacement_A**2
+    if msd - gate >= msd * fit.relative_se:
+        return None
+    return (
+        f"ions barely moved a hop of {settings.min_displacement_A:g} Å in a quarter of the run "
+        f"({math.sqrt(max(msd, 0.0)):.2f} Å): of such runs those count that moved too "
+        "far, so D may be up to a half too large"
+    )
+
+
 def uncertain(walks: IonWalks, fit: Diffusivity, settings: MeasureSettings) -> str | None:
     """Return why a diffusivity of particles, ions or the sum of all, is not known well enough, or None."""
     if fit.D_cm2_s <= 0:
@@ -54,8 +70,8 @@ def uncertain(walks: IonWalks, fit: Diffusivity, settings: MeasureSettings) -> s
         )
     if fit.start_ps < _FLIGHTS_KNOWN * fit.flight_ps:
         return (
-            f"no diffusion yet: ions keep their direction for {fit.flight_ps:.3g} ps, more than half of the shortest lag "
-            f"that could be fitted ({fit.start_ps:.3g} ps)"
+            f"no diffusion yet: ions keep their direction for {fit.flight_ps:.3g} ps, more than half of the shortest "
+            f"lag that could be fitted ({fit.start_ps:.3g} ps)"
         )
     if fit.relative_se > settings.max_relative_se:
         return f"the diffusivity is uncertain by {100 * fit.relative_se:.0f} %"

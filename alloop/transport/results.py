@@ -69,6 +69,8 @@ class TemperatureTransport(Record):
         Why the runs say nothing about diffusion; None when they do. Diffusivities may be given all the same.
     unphysical : str or None
         Why the runs describe no solid that can exist; None when they do.
+    barely : bool
+        Whether ions moved so little more than what is asked for that D is rather too large.
     notes : tuple of str
         Further remarks for a reader.
     """
@@ -91,6 +93,7 @@ class TemperatureTransport(Record):
     msd_end_A2: float | None = None
     unmeasured: str | None = None
     unphysical: str | None = None
+    barely: bool = False
     notes: tuple[str, ...] = ()
 
 

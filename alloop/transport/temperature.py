@@ -23,7 +23,7 @@ from alloop.transport.diffusion import (
     ion_walks_of,
     summed,
 )
-from alloop.transport.gates import notes_on, uncertain, unmeasured
+from alloop.transport.gates import barely, notes_on, uncertain, unmeasured
 from alloop.transport.haven import ln_haven
 from alloop.transport.pairs import PairStatistics, pair_statistics
 from alloop.transport.results import Measured, TemperatureCurves, TemperatureTransport
@@ -171,10 +171,15 @@ def _diffusion(walks: IonWalks, run: Trajectory, bare: dict[str, Any], settings:
         "sigma_ne_S_per_cm": _sigma(tracer, bare),
         "unmeasured": unmeasured(walks, first, tracer, settings),
     }
+    near = barely(walks, tracer, settings) if found["unmeasured"] is None else None
+    found["barely"] = near is not None
+    said = [near] if near else []
     charge = _charge(walks, begin, settings)
     if isinstance(charge, str):
-        return found | {"notes": [*notes_on(fits), f"D_charge, Haven ratio and collective σ not measured: {charge}"]}
-    return found | _collective(tracer, charge, bare) | {"notes": notes_on(fits | {"D_charge": charge})}
+        return found | {
+            "notes": [*said, *notes_on(fits), f"D_charge, Haven ratio and collective σ not measured: {charge}"]
+        }
+    return found | _collective(tracer, charge, bare) | {"notes": [*said, *notes_on(fits | {"D_charge": charge})]}
 
 
 def _charge(walks: IonWalks, start: int, settings: MeasureSettings) -> Diffusivity | str:

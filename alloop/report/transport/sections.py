@@ -181,7 +181,7 @@ def _sigma(sigma: CombinedSigma | None) -> str:
 
 def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str], places: Places) -> str:
     parts = [places.plot(msd_figure(rungs, system), f"msd-{index}") for index, system in enumerate(systems)]
-    parts += [temperature_table(rungs), places.plot(planar_figure(rungs), "planes"), plane_table(rungs)]
+    parts += [temperature_table(rungs), remarks(rungs), places.plot(planar_figure(rungs), "planes"), plane_table(rungs)]
     return section("Diffusion", "".join(parts), HOW_DIFFUSION) if any(parts) else ""
 
 
@@ -200,6 +200,21 @@ def temperature_table(rungs: Sequence[RungTransport]) -> str:
             rows.append([text(rung.system), text(rung.label), f"{kelvin:g} K", *numbers, f"{length:.4g} ps"])
     head = ["System", "Rung", "Temperature", "D", "Haven ratio", "σ, Nernst–Einstein", "σ, collective", "Simulated"]
     return table(head, rows, numeric=range(2, 8)) if rows else ""
+
+
+def remarks(rungs: Sequence[RungTransport]) -> str:
+    """Return what a reader should know of the runs and lines of the largest rung of each system, folded away."""
+    said: dict[str, list[str]] = {}
+    for rung in largest_rungs(rungs):
+        for fit in rung.fits:
+            whose = f"{rung.system}, {rung.label}, fit {fit.fit}"
+            for at in fit.summary.temperatures:
+                for note in at.notes:
+                    said.setdefault(note, []).append(f"{whose}, {at.temperature_K:g} K")
+            for note in fit.summary.arrhenius.notes if fit.summary.arrhenius else ():
+                said.setdefault(note, []).append(whose)
+    lines = "".join(f"<li>{text('; '.join(names), 400)}: {text(note, 400)}</li>" for note, names in said.items())
+    return f"<details><summary>Remarks on runs and lines</summary><ul>{lines}</ul></details>" if lines else ""
 
 
 def plane_table(rungs: Sequence[RungTransport]) -> str:

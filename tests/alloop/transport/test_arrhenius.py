@@ -74,6 +74,15 @@ def test_two_temperatures_give_an_error_from_their_bars_and_say_so():
     assert found.rejected == {"1200 K": "melted"}
 
 
+def test_a_temperature_that_barely_counts_is_named():
+    near = point(600).model_copy(update={"barely": True})
+    assert (
+        "at 600 K, and those that count moved too far: the activation energy may be too small"
+        in (transport_of([near, point(800), point(900)], {}, ()).notes[0])
+    )
+    assert transport_of([point(600), point(800), point(900)], {}, ()).notes == ()
+
+
 def test_no_error_bar_no_line():
     with pytest.raises(ValueError, match="standard error"):
         fit_arrhenius([600, 800], [1.0, 2.0], [0.1, 0.0])

@@ -9,6 +9,7 @@ import pytest
 from alloop.report.page import page
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.sections import TransportData, transport_part
+from alloop.report.transport.tables import RungTransport
 from alloop.state.state import CampaignState
 from alloop.transport.density import DensitySettings
 from alloop.transport.sites import analyse_density
@@ -59,6 +60,15 @@ def test_a_rung_that_failed_says_so():
     html = transport_part(TransportData([melted])).html
     assert "unphysical: framework &lt;melted&gt; at 800 K" in html
     assert "–" in words(html)
+
+
+def test_what_a_reader_should_know_of_the_runs_is_told_once_with_whose_it_is():
+    summary = rung(50).summary
+    near = [at.model_copy(update={"notes": ("ions <barely> moved",)}) for at in summary.temperatures[:2]]
+    one = RungTransport(50, "acquired", "LIC", 0, summary.model_copy(update={"temperatures": tuple(near)}), None)
+    told = transport_part(TransportData([one])).html
+    assert "LIC, 50 labels, fit 0, 600 K; LIC, 50 labels, fit 0, 700 K: ions &lt;barely&gt; moved" in told
+    assert "Remarks" not in transport_part(TransportData([rung(50)])).html
 
 
 def test_atoms_that_merged_stand_out():
