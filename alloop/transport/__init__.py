@@ -12,6 +12,7 @@ from alloop.transport.results import (
     TransportSummary,
 )
 from alloop.transport.settings import MeasureSettings
+from alloop.transport.unwrapping import Unwrapped, unwrap
 
 __all__ = [
     "ArrheniusTransport",
@@ -21,5 +22,7 @@ __all__ = [
     "TemperatureTransport",
     "TransportCurves",
     "TransportSummary",
+    "Unwrapped",
     "measure",
+    "unwrap",
 ]
