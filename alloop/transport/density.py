@@ -49,7 +49,7 @@ class DensitySettings:
     max_positions : int
         Positions of ions that are counted at most, over all runs; samples are thinned to that.
     site_radius_A : float
-        An ion so close to a site is on it (Å); less where sites lie closer than twice that.
+        An ion so close to a site is on it (Å); for a site that lies closer than twice that to another, half of the way.
     site_distance_A : float
         Maxima of the density closer than that are one site (Å).
     host_reach_A : float

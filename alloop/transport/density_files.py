@@ -145,6 +145,7 @@ def sites_extxyz(result: DensityResult, start: Atoms) -> bytes:
     atoms.set_array("kind", np.array([site.kind for site in sites]))
     atoms.set_array("occupancy", np.array([site.occupancy.value for site in sites]))
     atoms.set_array("occupancy_se", np.array([site.occupancy.se or 0.0 for site in sites]))
+    atoms.set_array("radius_A", np.array([site.radius_A or result.sites.radius_A for site in sites]))
     atoms.info = {"temperature_K": result.density.temperature_K, "radius_A": result.sites.radius_A}
     file = io.StringIO()
     ase_write(file, atoms, format="extxyz")

@@ -49,11 +49,14 @@ class Site(Record):
         Scaled coordinates.
     occupancy : Measured
         Ions within the radius of the site, averaged over time; error bar from blocks of time.
+    radius_A : float or None
+        An ion so close to the site is on it (Å). None in older results, which have one radius for all sites.
     """
 
     kind: Kind
     scaled: tuple[float, float, float]
     occupancy: Measured
+    radius_A: float | None = None
 
 
 class JumpCount(Record):
@@ -89,7 +92,7 @@ class SitesSummary(Record):
     Attributes
     ----------
     radius_A : float
-        An ion so close to a site is on it (Å).
+        The largest radius of a site (Å).
     sites : tuple of Site
         Host sites first, in the order of the ions in the starting structure.
     outside : float
@@ -254,18 +257,15 @@ def _peaks(density: Floats, lattice: Any, background: float, distance_A: float) 
 def visit(places: Places, paths: Paths, settings: DensitySettings) -> SitesSummary:
     """Return occupancies and jumps of sites."""
     kept = paths.thinned(settings.max_jump_positions)
-    radius = _radius(places, kept, settings.site_radius_A)
-    seen = [_visits(places, kept, run, radius) for run in kept.scaled]
+    radii_A = _radii(places, kept, settings.site_radius_A)
+    seen = [_visits(places, kept, run, radii_A) for run in kept.scaled]
     occupancies = _occupancies([states for states, _, _ in seen], len(places.scaled))
     jumps = sum((found for _, _, found in seen), Counter[tuple[int, int]]())
     belongs = sum((_times(before, len(places.scaled)) for _, before, _ in seen), np.zeros(len(places.scaled)))
     total, exposure_ps = jumps.total(), paths.ions * kept.length_ps
     return SitesSummary(
-        radius_A=radius,
-        sites=tuple(
-            Site(kind=places.kind(i), scaled=(float(x), float(y), float(z)), occupancy=occupancies[i])
-            for i, (x, y, z) in enumerate(places.scaled)
-        ),
+        radius_A=float(radii_A.max()),
+        sites=tuple(_site(places, index, occupancies[index], radii_A[index]) for index in range(len(places.scaled))),
         outside=float(np.mean(np.concatenate([states.ravel() for states, _, _ in seen]) == NO_SITE)),
         jumps=tuple(_count(pair, jumps, belongs * kept.interval_fs / 1000.0, places, kept) for pair in _pairs(places)),
         jumps_per_ion_ps=_poisson(total, exposure_ps) or Measured(value=0.0),
@@ -273,39 +273,49 @@ def visit(places: Places, paths: Paths, settings: DensitySettings) -> SitesSumma
     )
 
 
+def _site(places: Places, index: int, occupancy: Measured, radius_A: float) -> Site:
+    x, y, z = map(float, places.scaled[index])
+    return Site(kind=places.kind(index), scaled=(x, y, z), occupancy=occupancy, radius_A=float(radius_A))
+
+
 def _pairs(places: Places) -> list[tuple[Kind, Kind]]:
     there = KINDS[:1] if places.hosts == len(places.scaled) else KINDS
     return [(start, end) for start in there for end in there]
 
 
-def _radius(places: Places, paths: Paths, wanted_A: float) -> float:
-    """Return the radius of all sites, so small that no two overlap."""
+def _radii(places: Places, paths: Paths, wanted_A: float) -> Floats:
+    """Return the radius of each site (Å), so small that it overlaps with no other: half of the way to the nearest."""
     apart = standard_lattice(paths.cell_A).get_all_distances(places.scaled, places.scaled)
     apart[np.diag_indices_from(apart)] = np.inf
-    return float(min(wanted_A, 0.499 * apart.min()))
+    # Whole thousandths, so that sites of one kind share a radius.
+    return np.asarray(np.minimum(wanted_A, np.floor(499.0 * apart.min(axis=1)) / 1000.0))
 
 
 def _visits(
-    places: Places, paths: Paths, run: Floats, radius_A: float
+    places: Places, paths: Paths, run: Floats, radii_A: Floats
 ) -> tuple[Integers, Integers, Counter[tuple[int, int]]]:
     """Return the site of each ion at each time, the last one it was on, and the jumps of one run."""
     from gemdat.transitions import Transitions
     from pymatgen.core import Structure
 
     trajectory = gemdat_trajectory(run, paths, paths.cell_A)
-    labels = [places.kind(i) for i in range(len(places.scaled))]
+    # GEMDAT gives sites of one label one radius.
+    labels = [f"radius {radius_A:g}" for radius_A in radii_A]
     sites = Structure(trajectory.get_lattice(), [paths.element] * len(labels), places.scaled, labels=labels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             transitions = Transitions.from_trajectory(
-                trajectory=trajectory, sites=sites, floating_specie=paths.element, site_radius=radius_A
+                trajectory=trajectory,
+                sites=sites,
+                floating_specie=paths.element,
+                site_radius=dict(zip(labels, map(float, radii_A), strict=True)),
             )
         except ValueError as error:
             if "at least one array" not in str(error):
                 raise
             # GEMDAT stumbles where no ion ever leaves or reaches a site; then every moment is like the first
-            return _still(sites, trajectory, radius_A)
+            return _still(sites, trajectory, radii_A)
         try:
             jumps = Counter({(int(a), int(b)): int(n) for (a, b), n in transitions.jumps()._counter().items()})
         except ValueError as error:
@@ -315,10 +325,11 @@ def _visits(
     return np.asarray(transitions.states), np.asarray(transitions.states_prev()), jumps
 
 
-def _still(sites: Any, trajectory: Any, radius_A: float) -> tuple[Integers, Integers, Counter[tuple[int, int]]]:
+def _still(sites: Any, trajectory: Any, radii_A: Floats) -> tuple[Integers, Integers, Counter[tuple[int, int]]]:
     positions = trajectory.positions
     apart = sites.lattice.get_all_distances(positions[0], sites.frac_coords)
-    states = np.where(apart.min(axis=1) <= radius_A, apart.argmin(axis=1), NO_SITE)
+    nearest = apart.argmin(axis=1)
+    states = np.where(apart.min(axis=1) <= radii_A[nearest], nearest, NO_SITE)
     everywhere = np.broadcast_to(states, positions.shape[:2])
     return everywhere, everywhere, Counter()
 

@@ -66,7 +66,11 @@ def sites_table(view: DensityView) -> str:
         span = f"{min(values):.3g} to {max(values):.3g}"
         rows.append([f"{kind} sites", str(len(held)), number(Measured(value=mean, se=se)), span])
     sites = view.result.sites
-    note = f"Radius of a site {sites.radius_A:.3g} Å; ions are on no site {100 * sites.outside:.3g} % of the time."
+    smallest = min((site.radius_A for site in sites.sites if site.radius_A is not None), default=sites.radius_A)
+    less = f", down to {smallest:.3g} Å where two are close" if smallest < sites.radius_A else ""
+    note = (
+        f"Radius of a site {sites.radius_A:.3g} Å{less}; ions are on no site {100 * sites.outside:.3g} % of the time."
+    )
     return table(("Kind", "In the simulated cell", "Mean occupancy (ions)", "Range"), rows, numeric=(1, 2, 3)) + (
         f"<p>{text(note)}</p>"
     )

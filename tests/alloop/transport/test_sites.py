@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alloop.transport.density import DensitySettings, standard_lattice
-from alloop.transport.sites import DensityResult, analyse_density
+from alloop.transport.density import DensitySettings, paths_of, standard_lattice
+from alloop.transport.sites import DensityResult, Places, Site, analyse_density, visit
 from tests.support.hoppers import CUBIC, LEANING, hopping
 
 SETTINGS = DensitySettings(resolution_A=0.3)
@@ -79,6 +79,25 @@ def test_ions_that_never_move_are_on_their_sites():
     story = hopping(samples=30, rate=0.0, rattle_A=0.0)
     result, _ = analyse_density([story.run], SETTINGS, story.start)
     assert [site.occupancy.value for site in result.sites.sites] == [1.0] * len(story.hosts)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01])
+def test_two_sites_that_are_close_shrink_their_own_radius_only(rate):
+    story = hopping(samples=300, rate=rate)
+    paths = paths_of([story.run], 0.0, story.start)
+    near = story.hosts[0] + np.array([1.26, 0, 0]) @ np.linalg.inv(story.run.cell_A)
+    found = visit(Places(np.vstack([story.hosts, near]), len(story.hosts)), paths, SETTINGS)
+    radii = [site.radius_A for site in found.sites]
+    assert [radii[0], radii[-1]] == pytest.approx([0.628, 0.628])
+    assert radii[1:-1] == [1.0] * 31
+    assert found.radius_A == 1.0
+    assert np.mean([site.occupancy.value for site in found.sites[1:-1]]) == pytest.approx(1 - story.away, abs=0.03)
+
+
+def test_older_results_have_one_radius_for_all_sites():
+    occupancy = {"value": 1.0}
+    site = {"kind": "host", "scaled": (0, 0, 0), "occupancy": occupancy}
+    assert Site.model_validate(site).radius_A is None
 
 
 def test_sites_of_a_folded_density_are_those_of_the_whole_cell():
