@@ -8,6 +8,7 @@ from ase.data import atomic_numbers
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
+from alloop.config.measuring import MeasureConfig
 from alloop.config.suggestions import hint
 from alloop.materials.structure import Structure
 
@@ -21,10 +22,7 @@ def find_in_measure(config: CampaignConfig) -> Iterator[Finding]:
         return
     yield from _lengths(config)
     yield from _temperatures(config)
-    if config.measure.mobile not in atomic_numbers:
-        yield ("measure", "mobile"), f"`{config.measure.mobile}` is not a chemical element"
-    if config.measure.charge_e == 0:
-        yield ("measure", "charge_e"), "ions without charge conduct nothing; 1 for Li and Na"
+    yield from _ions(config.measure)
     for name, miller in config.measure.planes.items():
         if not any(miller):
             yield ("measure", "planes", name), "(0 0 0) is not a plane; (0 0 1) contains the vectors a and b"
@@ -36,9 +34,27 @@ def find_in_structures(config: CampaignConfig, structures: Mapping[str, Structur
         return
     named = config.ladder.measure_on
     for name, structure in structures.items():
-        if (named is None or name in named) and config.measure.mobile not in structure.elements():
-            what = f"`{name}` ({structure.formula()}) holds no {config.measure.mobile}"
+        mobile = config.measure.mobile_elements
+        if (named is None or name in named) and not set(mobile) & set(structure.elements()):
+            what = f"`{name}` ({structure.formula()}) holds no {' or '.join(mobile)}"
             yield ("measure", "mobile"), f"{what}; name its mobile ion, or leave it out with ladder.measure_on"
+
+
+def _ions(measure: MeasureConfig) -> Iterator[Finding]:
+    charges = measure.charge_e if isinstance(measure.charge_e, dict) else {}
+    for i, element in enumerate(measure.mobile_elements):
+        key: KeyPath = ("measure", "mobile") if isinstance(measure.mobile, str) else ("measure", "mobile", i)
+        if element not in atomic_numbers:
+            yield key, f"`{element}` is not a chemical element"
+        if element in measure.mobile_elements[:i]:
+            yield key, f"`{element}` is listed twice; delete one"
+        if charges and element not in charges:
+            yield ("measure", "charge_e"), f"names no charge of {element}; add it, or give one number for all"
+    for element in charges:
+        if element not in measure.mobile_elements:
+            yield ("measure", "charge_e", element), "is not among measure.mobile; delete it, or add the element there"
+    if 0 in (charges.values() if charges else (measure.charge_e,)):
+        yield ("measure", "charge_e"), "ions without charge conduct nothing; 1 for Li and Na"
 
 
 def _systems(config: CampaignConfig) -> Iterator[Finding]:

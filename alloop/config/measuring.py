@@ -5,20 +5,40 @@ Changing it makes no label and no model worthless: a campaign goes on, and measu
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from alloop.config.base import Count, Name, NonNegative, Positive, Section
 
 Miller = tuple[int, int, int]
+Element = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
+
+
+def _form(value: Any) -> str:
+    """Return which form of a key is meant, so that what is wrong with it is told once."""
+    return "several" if isinstance(value, list | tuple | Mapping) else "one"
+
+
+Elements = Annotated[
+    Annotated[Element, Tag("one")] | Annotated[tuple[Element, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_form),
+]
+Charges = Annotated[
+    Annotated[float, Tag("one")] | Annotated[dict[Element, float], Tag("several")], Discriminator(_form)
+]
 
 
 class MeasureConfig(Section):
     """Production MD of every rung's models, and what is computed from it."""
 
-    mobile: Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")] = Field(description="Element of the mobile ions.")
-    charge_e: float = Field(1.0, description="Charge of a mobile ion, in elementary charges.")
+    mobile: Elements = Field(
+        description="Element of the mobile ions, or a list; rungs are compared by the first that a structure has."
+    )
+    charge_e: Charges = Field(
+        1.0, description="Charge of a mobile ion, in elementary charges: one for all, or one for each element."
+    )
     temperatures_K: tuple[Positive, ...] = Field(
         (600.0, 800.0, 1000.0), min_length=1, description="Temperatures simulated."
     )
@@ -60,3 +80,8 @@ class MeasureConfig(Section):
         None, description="Temperature of the density and the sites; None: the middle one of those simulated."
     )
     density_resolution_A: Positive = Field(0.3, description="Edge of a voxel of the density.")
+
+    @property
+    def mobile_elements(self) -> tuple[str, ...]:
+        """The mobile elements, the one that rungs are compared by first."""
+        return (self.mobile,) if isinstance(self.mobile, str) else self.mobile

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
+from alloop.config.measuring import MeasureConfig
 from alloop.config.studies import ScratchConfig
 from alloop.decisions import fit_requests, task_requests
 from alloop.decisions.charter import Charter
@@ -133,13 +134,18 @@ def _run(charter: Charter, settings: ScratchConfig, name: str, one: _Model, syst
         steps=segments[0],
         sample_every_steps=every,
         snapshot_every=SNAPSHOT_SAMPLES,
-        mobile=measure.mobile if measure is not None and measure.mobile in elements else elements[0],
+        mobile=_mobile(measure, elements),
         stop_temperature_factor=explore.stop_temperature_factor,
         stop_contact=explore.stop_contact,
     )
     md = {"system": system, "temperatures_K": temperatures_K, "ps": settings.ps, "repeat": settings.repeat}
     told = one.told.model_copy(update={**md, "part": "md", "interval_fs": every * explore.timestep_fs})
     return _Run(told.model_copy(update={"stop_contact": explore.stop_contact}), name, request, segments)
+
+
+def _mobile(measure: MeasureConfig | None, elements: Sequence[str]) -> str:
+    """Return the element whose ions are sampled often: the first mobile one, or any."""
+    return next((one for one in (measure.mobile_elements if measure else ()) if one in elements), elements[0])
 
 
 def _segments(steps: float, unit: int, timestep_fs: float) -> tuple[int, ...]:

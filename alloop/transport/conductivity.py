@@ -39,7 +39,7 @@ def projector(miller: tuple[int, int, int], cell_A: ArrayLike) -> Floats:
     return within
 
 
-def conductivity(D_cm2_s: float, ions: int, charge_e: float, volume_A3: float, temperature_K: float) -> float:
+def conductivity(D_cm2_s: float, ions: float, charge_e: float, volume_A3: float, temperature_K: float) -> float:
     """Return the conductivity N q² D / (V kB T) of ions with a diffusivity (S/cm).
 
     With the tracer diffusivity it is Nernst and Einstein's, with that of charge the collective one.

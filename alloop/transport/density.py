@@ -60,6 +60,8 @@ class DensitySettings:
         Ions that an interstitial site must hold on average to be one.
     max_jump_positions : int
         Positions that are looked at for jumps at most, over all runs.
+    element : str or None
+        The element whose density it is, where several are mobile; None: that of the first mobile ion.
     """
 
     resolution_A: float = 0.2
@@ -74,6 +76,7 @@ class DensitySettings:
     site_background: float = 1.0
     min_occupancy: float = 0.02
     max_jump_positions: int = 100_000
+    element: str | None = None
 
 
 class DensitySummary(Record):
@@ -174,8 +177,10 @@ class Paths:
         return Paths(self.cell_A, self.element, self.temperature_K, self.interval_fs * stride, runs, self.hosts)
 
 
-def paths_of(runs: Sequence[Trajectory], skip_ps: float = 0.0, start: Floats | None = None) -> Paths:
-    """Return the mobile ions of several runs relative to one framework.
+def paths_of(
+    runs: Sequence[Trajectory], skip_ps: float = 0.0, start: Floats | None = None, element: str | None = None
+) -> Paths:
+    """Return the mobile ions of one element of several runs relative to one framework.
 
     The drift of the framework is taken out of each run, and each run is then shifted as a whole so that its mean
     framework lies on that of the starting structure: runs that were equilibrated separately may be displaced from each
@@ -190,6 +195,8 @@ def paths_of(runs: Sequence[Trajectory], skip_ps: float = 0.0, start: Floats | N
     start : ndarray, shape (atoms, 3), or None
         Scaled coordinates of all atoms in the starting structure. None: the first snapshot of the first run, whose
         ions are off their sites by a thermal displacement.
+    element : str or None
+        The element, where several are mobile; None: that of the first mobile ion.
 
     Raises
     ------
@@ -201,11 +208,14 @@ def paths_of(runs: Sequence[Trajectory], skip_ps: float = 0.0, start: Floats | N
     reference = first.snapshots_A[0] @ np.linalg.inv(first.cell_A) if start is None else np.asarray(start, float)
     if reference.shape != (len(first.numbers), 3):
         raise ValueError(f"the starting structure has {len(reference)} atoms, the runs have {len(first.numbers)}")
-    scaled = tuple(_on_framework(run, reference, skip_ps) for run in runs)
-    from ase.data import chemical_symbols
+    from ase.data import atomic_numbers, chemical_symbols
 
-    element = chemical_symbols[int(first.numbers[first.mobile[0]])]
-    hosts = wrapped(reference[first.mobile])
+    element = element or chemical_symbols[int(first.numbers[first.mobile[0]])]
+    ions = first.numbers[first.mobile] == atomic_numbers[element]
+    if not ions.any():
+        raise ValueError(f"the runs have no mobile {element}")
+    scaled = tuple(_on_framework(run, reference, skip_ps)[:, ions] for run in runs)
+    hosts = wrapped(reference[first.mobile[ions]])
     return Paths(first.cell_A, element, first.temperature_K, first.interval_fs, scaled, hosts)
 
 

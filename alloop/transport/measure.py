@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
+
+from ase.data import atomic_numbers
 
 from alloop.dynamics.trajectory import Trajectory
 from alloop.transport.arrhenius import transport_of
@@ -32,9 +35,36 @@ def measure(
     -------
     TransportSummary
         Numbers with error bars. A temperature that cannot be measured carries its reason; nothing is raised for it.
+        Of several mobile elements the numbers are those of the first that the structure has; the rest are in `others`.
     TransportCurves
         Thinned curves for plots.
     """
+    elements = _present(runs, settings)
+    summary, curves = _of_the_first(runs, replace(settings, mobile=elements), broken)
+    if len(elements) == 1:
+        return summary, curves
+    others = {
+        element: _alone(_of_the_first(runs, replace(settings, mobile=element), broken)[0]) for element in elements[1:]
+    }
+    return summary.model_copy(update={"element": elements[0], "others": others}), curves
+
+
+def _present(runs: Mapping[float, Sequence[Trajectory]], settings: MeasureSettings) -> tuple[str, ...]:
+    """Return the mobile elements that the runs have; the first if they have none."""
+    numbers = {int(number) for replicas in runs.values() for run in replicas for number in run.numbers[run.mobile]}
+    present = tuple(element for element in settings.elements if atomic_numbers[element] in numbers)
+    return present or settings.elements[:1]
+
+
+def _alone(summary: TransportSummary) -> TransportSummary:
+    """Return the numbers of one of several elements: what ions of all conduct together belongs to no single one."""
+    points = (point.model_copy(update={"sigma_collective_S_per_cm": None}) for point in summary.temperatures)
+    return summary.model_copy(update={"temperatures": tuple(points)})
+
+
+def _of_the_first(
+    runs: Mapping[float, Sequence[Trajectory]], settings: MeasureSettings, broken: Mapping[float, str]
+) -> tuple[TransportSummary, TransportCurves]:
     answers = [at_temperature(kelvin, list(runs[kelvin]), settings, broken.get(kelvin)) for kelvin in sorted(runs)]
     points = [answer.numbers for answer in answers]
     usable = [point for point in points if point.unmeasured is None and point.unphysical is None]

@@ -60,7 +60,8 @@ class TemperatureTransport(Record):
     planes_cm2_s : dict of Measured
         Diffusivity within each plane (cm²/s), by the plane's name.
     sigma_ne_S_per_cm, sigma_collective_S_per_cm : Measured or None
-        Conductivity from D_tracer (Nernst–Einstein) and from D_charge (S/cm).
+        Conductivity from D_tracer (Nernst–Einstein) and from D_charge (S/cm). Where several elements are mobile, the
+        collective one is of all ions together.
     se_ln_D : float or None
         Standard error of ln D_tracer.
     msd_end_A2 : float or None
@@ -169,12 +170,19 @@ class TransportSummary(Record):
         Why there is no activation energy with an error bar, or none above zero; None when there is one.
     unphysical : str or None
         Why the model cannot be trusted; None if no check failed.
+    element : str or None
+        The mobile element that the numbers belong to, where there are several.
+    others : dict of TransportSummary
+        The same of every other mobile element. Their collective conductivity is left out: that of the first is of all
+        mobile ions together.
     """
 
     temperatures: tuple[TemperatureTransport, ...]
     arrhenius: ArrheniusTransport | None = None
     unmeasured: str | None = None
     unphysical: str | None = None
+    element: str | None = None
+    others: dict[str, TransportSummary] = {}
 
 
 class Curve(Record):

@@ -15,10 +15,10 @@ class MeasureSettings:
 
     Attributes
     ----------
-    mobile : str
-        Element whose diffusion is measured.
-    charge_e : float
-        Charge of one of its ions (e).
+    mobile : str or tuple of str
+        Element whose diffusion is measured, or several. The first has the numbers that everything else looks at.
+    charge_e : float or mapping of str to float
+        Charge of one of its ions (e); of several elements one for all, or one for each.
     targets_K : tuple of float
         Temperatures at which the conductivity is wanted (K).
     planes : mapping of str to (int, int, int)
@@ -54,8 +54,8 @@ class MeasureSettings:
         Points of a curve at most.
     """
 
-    mobile: str
-    charge_e: float = 1.0
+    mobile: str | tuple[str, ...]
+    charge_e: float | Mapping[str, float] = 1.0
     targets_K: tuple[float, ...] = (300.0, 573.15)
     planes: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: PLANES)
     skip_ps: float = 0.0
@@ -73,13 +73,34 @@ class MeasureSettings:
     curve_points: int = 200
 
     def __post_init__(self) -> None:
-        """Refuse planes without a direction.
+        """Refuse planes without a direction, and ions without a charge.
 
         Raises
         ------
         ValueError
-            If a plane's indices are all zero.
+            If a plane's indices are all zero, or an element has no charge.
         """
         for name, miller in self.planes.items():
             if not any(miller):
                 raise ValueError(f"plane {name}: Miller indices (0, 0, 0) name no plane; use (0, 0, 1) for ab")
+        for element in self.elements:
+            self.charge_of(element)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The mobile elements."""
+        return (self.mobile,) if isinstance(self.mobile, str) else tuple(self.mobile)
+
+    def charge_of(self, element: str) -> float:
+        """Return the charge of an ion of a mobile element (e).
+
+        Raises
+        ------
+        ValueError
+            If it is not known.
+        """
+        if not isinstance(self.charge_e, Mapping):
+            return self.charge_e
+        if element not in self.charge_e:
+            raise ValueError(f"charge_e names no charge of {element}")
+        return self.charge_e[element]

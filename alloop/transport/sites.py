@@ -156,7 +156,7 @@ def analyse_density(
     ValueError
         If the runs cannot be joined (`paths_of`).
     """
-    paths = paths_of(runs, settings.skip_ps, start)
+    paths = paths_of(runs, settings.skip_ps, start, settings.element)
     density = number_density(paths, settings)
     places = find_places(density, paths, settings)
     return DensityResult(density=summarise(density, paths, settings), sites=visit(places, paths, settings)), density

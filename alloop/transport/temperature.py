@@ -61,7 +61,7 @@ def at_temperature(
     melt = melted([path for path, _ in frames], frames[0][1], settings)
     worse = contact(pairs, settings) or next((why for run in kept if (why := drift_problem(run, settings))), None)
     walks = _walks(kept, settings)
-    found = _diffusion(walks, kept[0], bare, settings) if isinstance(walks, IonWalks) else {"unmeasured": walks}
+    found = _diffusion(walks, kept, bare, settings) if isinstance(walks, IonWalks) else {"unmeasured": walks}
     notes += found.pop("notes", [])
     numbers = TemperatureTransport(**bare, **found, unphysical=worse or melt, notes=tuple(notes))
     curves = curves_of(
@@ -117,15 +117,15 @@ def _bare(temperature_K: float, runs: Sequence[Trajectory], settings: MeasureSet
         "temperature_K": temperature_K,
         "kinetic_K": mean if math.isfinite(mean) and mean > 0 else None,
         "volume_A3": volume if math.isfinite(volume) else 0.0,
-        "ions": int(_ions(runs[0], settings).sum()) if runs else 0,
-        "charge_e": settings.charge_e,
+        "ions": int(_ions(runs[0], settings.elements[0]).sum()) if runs else 0,
+        "charge_e": settings.charge_of(settings.elements[0]),
         "length_ps": sum(run.length_ps for run in runs),
         "replicas": len(runs),
     }
 
 
-def _ions(run: Trajectory, settings: MeasureSettings) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    return np.asarray(run.numbers[run.mobile] == atomic_numbers[settings.mobile])
+def _ions(run: Trajectory, element: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.asarray(run.numbers[run.mobile] == atomic_numbers[element])
 
 
 def _pairs(runs: Sequence[Trajectory], settings: MeasureSettings) -> PairStatistics:
@@ -138,18 +138,34 @@ def _pairs(runs: Sequence[Trajectory], settings: MeasureSettings) -> PairStatist
 
 
 def _walks(runs: Sequence[Trajectory], settings: MeasureSettings) -> IonWalks | str:
-    """Return the ions' walks without the framework's drift, or why there are none."""
-    ions = _ions(runs[0], settings)
+    """Return the walks of the first element's ions without the framework's drift, or why there are none."""
+    ions = _ions(runs[0], settings.elements[0])
     fewest = min(run.samples for run in runs)
     if not ions.any():
-        return f"there is no mobile {settings.mobile}"
+        return f"there is no mobile {settings.elements[0]}"
     if fewest < _FEWEST_SAMPLES:
         return f"{fewest} samples are too few, {_FEWEST_SAMPLES} is the least"
     paths = [run.mobile_A[:, ions] - run.drift_A[:, None].astype(np.float32) for run in runs]
     return ion_walks_of(paths, runs[0].interval_fs / 1000.0)
 
 
-def _diffusion(walks: IonWalks, run: Trajectory, bare: dict[str, Any], settings: MeasureSettings) -> dict[str, Any]:
+def _charged(runs: Sequence[Trajectory], settings: MeasureSettings) -> tuple[IonWalks, float]:
+    """Return one particle per run that moves by the charge all mobile ions move, and the sum of squared charges (e²).
+
+    It moves by the sum over ions of charge times displacement, over the root of the sum of squared charges: ions that
+    move alone and alike give it the diffusivity that each of them has.
+    """
+    charges = np.zeros(len(runs[0].mobile))
+    for element in settings.elements:
+        charges[_ions(runs[0], element)] = settings.charge_of(element)
+    strength = float(charges @ charges)
+    moved = [np.einsum("tid,i->td", run.mobile_A, charges, dtype=float) - charges.sum() * run.drift_A for run in runs]
+    return ion_walks_of([path[:, None] / strength**0.5 for path in moved], runs[0].interval_fs / 1000.0), strength
+
+
+def _diffusion(
+    walks: IonWalks, runs: Sequence[Trajectory], bare: dict[str, Any], settings: MeasureSettings
+) -> dict[str, Any]:
     """Return the fields of diffusion, and why they say nothing where they do not."""
     msd = walks.msd()
     found: dict[str, Any] = {"msd_end_A2": float(msd[-1])}
@@ -161,38 +177,46 @@ def _diffusion(walks: IonWalks, run: Trajectory, bare: dict[str, Any], settings:
     if tracer is None or tracer.D_cm2_s <= 0:
         return found | {"unmeasured": "the mean squared displacement does not grow with time"}
     begin = round(tracer.start_ps / walks.interval_ps)
-    planes = {name: projector(miller, run.cell_A) for name, miller in settings.planes.items()}
-    within = {name: fit for name, plane in planes.items() if (fit := _fit(walks, begin, plane)) and fit.D_cm2_s > 0}
+    within = _within_planes(walks, begin, runs[0], settings)
+    charge = _charge(summed(walks), begin, settings)
     fits = {"D_tracer": tracer, **{f"D in {name}": fit for name, fit in within.items()}}
+    fits |= {} if isinstance(charge, str) else {"D_charge": charge}
+    unknown = unmeasured(walks, first, tracer, settings)
+    near = barely(walks, tracer, settings) if unknown is None else None
     found |= {
         "D_tracer_cm2_s": _measured(tracer),
         "se_ln_D": tracer.relative_se,
         "planes_cm2_s": {name: _measured(fit) for name, fit in within.items()},
         "sigma_ne_S_per_cm": _sigma(tracer, bare),
-        "unmeasured": unmeasured(walks, first, tracer, settings),
+        "unmeasured": unknown,
+        "barely": near is not None,
     }
-    near = barely(walks, tracer, settings) if found["unmeasured"] is None else None
-    found["barely"] = near is not None
-    said = [near] if near else []
-    charge = _charge(walks, begin, settings)
-    if isinstance(charge, str):
-        return found | {
-            "notes": [*said, *notes_on(fits), f"D_charge, Haven ratio and collective σ not measured: {charge}"]
-        }
-    return found | _collective(tracer, charge, bare) | {"notes": [*said, *notes_on(fits | {"D_charge": charge})]}
+    collective, lost = _collective(tracer, charge, bare)
+    if len(settings.elements) > 1:
+        together, lost_together = _together(runs, begin, bare, settings)
+        collective, lost = collective | together, [*lost, *lost_together]
+    return found | collective | {"notes": [*([near] if near else []), *notes_on(fits), *lost]}
 
 
-def _charge(walks: IonWalks, start: int, settings: MeasureSettings) -> Diffusivity | str:
-    """Return the diffusivity of charge, or why it is not known."""
-    total = summed(walks)
+def _within_planes(walks: IonWalks, start: int, run: Trajectory, settings: MeasureSettings) -> dict[str, Diffusivity]:
+    planes = {name: projector(miller, run.cell_A) for name, miller in settings.planes.items()}
+    return {name: fit for name, plane in planes.items() if (fit := _fit(walks, start, plane)) and fit.D_cm2_s > 0}
+
+
+def _charge(total: IonWalks, start: int, settings: MeasureSettings) -> Diffusivity | str:
+    """Return the diffusivity of charge, whose particles are the runs, or why it is not known."""
     fit = _fit(total, start, single=False)
     if fit is None:
         return "the ions did not move in sum"
     return uncertain(total, fit, settings) or fit
 
 
-def _collective(tracer: Diffusivity, charge: Diffusivity, bare: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that need the diffusivity of charge."""
+def _collective(
+    tracer: Diffusivity, charge: Diffusivity | str, bare: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields that need the diffusivity of charge, and why there are none."""
+    if isinstance(charge, str):
+        return {}, [f"D_charge, Haven ratio and collective σ not measured: {charge}"]
     ln_ratio = ln_haven(tracer, charge, bare["ions"])
     ratio = math.exp(ln_ratio.value)
     return {
@@ -200,7 +224,20 @@ def _collective(tracer: Diffusivity, charge: Diffusivity, bare: dict[str, Any]) 
         "haven": Measured(value=ratio, se=ratio * (ln_ratio.se or 0.0)),
         "ln_haven": ln_ratio,
         "sigma_collective_S_per_cm": _sigma(charge, bare),
-    }
+    }, []
+
+
+def _together(
+    runs: Sequence[Trajectory], start: int, bare: dict[str, Any], settings: MeasureSettings
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the collective conductivity of the ions of several elements, and why there is none."""
+    total, strength_e2 = _charged(runs, settings)
+    charge = _charge(total, start, settings)
+    if isinstance(charge, str):
+        why = f"collective σ of {' and '.join(settings.elements)} together not measured: {charge}"
+        return {"sigma_collective_S_per_cm": None}, [why]
+    # So many ions of charge one conduct as much.
+    return {"sigma_collective_S_per_cm": _sigma(charge, bare | {"ions": strength_e2, "charge_e": 1.0})}, []
 
 
 def _moves(walks: IonWalks, within: Floats) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.sections import TransportData
-from alloop.report.transport.tables import Chosen, ErrorKey, HeldoutErrors, RungTransport
+from alloop.report.transport.tables import Chosen, ErrorKey, HeldoutErrors, RungTransport, by_element
 from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
 from alloop.status.numbers import finite
@@ -32,7 +32,8 @@ def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
     workspace : Workspace
         Its files.
     """
-    rungs, densities = [], []
+    rungs: list[RungTransport] = []
+    densities: list[DensityView] = []
     for task in _newest(state):
         assert task.finished is not None
         name, fit, system = task.context["rung"], int(task.context["fit"]), task.context["system"]
@@ -40,7 +41,8 @@ def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
         chosen: Chosen = "random subset" if rung.kind == "random" else "acquired"
         data = _data(workspace, task.key) if fit == 0 else None
         summary = MeasureSummary.model_validate(task.finished.summary).transport
-        rungs.append(RungTransport(rung.size, chosen, system, fit, summary, data.curves if data else None))
+        curves = data.curves if data else None
+        rungs += by_element(RungTransport(rung.size, chosen, system, fit, summary, curves))
         view = _density(workspace, task.key, data, system, chosen, rung.size)
         densities += [] if view is None else [view]
     largest = {view.system: view for view in sorted(densities, key=lambda view: (view.kind == "acquired", view.size))}

@@ -129,6 +129,12 @@ class CombinedRung:
         return next((sigma for sigma in self.sigma if sigma.temperature_K == temperature_K), None)
 
 
+def by_element(fit: RungTransport) -> tuple[RungTransport, ...]:
+    """Return a fit, and its numbers of every further mobile element as if these were those of another system."""
+    others = fit.summary.others.items()
+    return fit, *(RungTransport(fit.size, fit.kind, f"{fit.system}, {name}", fit.fit, other) for name, other in others)
+
+
 def scalar_quantities() -> tuple[Quantity, ...]:
     """Return the quantities that a rung has one of; its conductivities belong to temperatures."""
     return tuple(quantity for quantity in QUANTITIES if quantity.field in SCALARS)

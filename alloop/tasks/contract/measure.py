@@ -55,8 +55,9 @@ class MeasureRequest(Request):
         Supercell along each lattice vector.
     runs : tuple of ProductionRun
         Replicas of all temperatures.
-    mobile : str
-        Element of the mobile ions, each of charge `charge_e` (elementary charges).
+    mobile : str or tuple of str
+        Element of the mobile ions, each of charge `charge_e` (elementary charges); of several the first that the
+        structure has is the one that rungs are compared by.
     targets_K : tuple of float
         Temperatures at which the conductivity is wanted (K).
     planes : dict
@@ -76,8 +77,8 @@ class MeasureRequest(Request):
     structure: Structure
     repeat: tuple[int, int, int]
     runs: tuple[ProductionRun, ...]
-    mobile: str
-    charge_e: float
+    mobile: str | tuple[str, ...]
+    charge_e: float | dict[str, float]
     targets_K: tuple[float, ...]
     planes: dict[str, tuple[int, int, int]]
     min_width_A: float

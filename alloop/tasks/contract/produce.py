@@ -40,8 +40,8 @@ class ProduceRequest(Request):
         Steps of the segment: a whole number of snapshots, so that segments can be joined.
     sample_every_steps, snapshot_every : int
         Steps from one sample to the next, and samples from one snapshot of all atoms to the next.
-    mobile : str
-        Element of the mobile ions.
+    mobile : str or tuple of str
+        Element of the mobile ions, or several.
     stop_temperature_factor : float
         Multiple of the target temperature that stops a walker.
     stop_contact : float
@@ -64,7 +64,7 @@ class ProduceRequest(Request):
     steps: int = Field(gt=0)
     sample_every_steps: int = Field(gt=0)
     snapshot_every: int = Field(gt=0)
-    mobile: str
+    mobile: str | tuple[str, ...]
     stop_temperature_factor: float
     stop_contact: float
     start: str | None = None

@@ -61,7 +61,9 @@ def _density(request: MeasureRequest, runs: list[_Read], workspace: Workspace) -
 
     if not runs:
         return None, ""
-    settings = DensitySettings(resolution_A=request.density_resolution_A, repeat=request.repeat)
+    elements = (request.mobile,) if isinstance(request.mobile, str) else request.mobile
+    element = next((one for one in elements if one in request.structure.elements()), None)
+    settings = DensitySettings(resolution_A=request.density_resolution_A, repeat=request.repeat, element=element)
     start = repeated(request.structure, request.repeat).to_atoms().get_scaled_positions(wrap=False)
     try:
         found, grid_per_A3 = analyse_density([run.trajectory for run in runs], settings, start)

@@ -6,7 +6,9 @@ import io
 import math
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers
+from numpy.typing import NDArray
 
 from alloop.dynamics.phase import Point
 from alloop.dynamics.production import (
@@ -62,9 +64,7 @@ def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> 
         With reason ``elements`` if the model lacks an element, or the structure has no mobile ion.
     """
     atoms, settings = request.structure.to_atoms(), _settings(request)
-    mobile = np.flatnonzero(atoms.numbers == atomic_numbers.get(request.mobile, 0))
-    if not len(mobile):
-        raise TaskFailure("elements", f"the structure has no {request.mobile}")
+    mobile = _mobile(atoms, request)
     temperatures_K = [walker.temperature_K for walker in request.walkers]
     seeds = [walker.seed for walker in request.walkers]
     model = load_member(workspace, request.model, machine.device, request.dtype)
@@ -83,6 +83,15 @@ def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> 
         nothing = empty_trajectory(atoms, mobile, temperatures_K[index], settings)
         runs[index] = Run(why, nothing, math.inf, None)
     return _written(request, workspace, [runs[index] for index in range(len(request.walkers))])
+
+
+def _mobile(atoms: Atoms, request: ProduceRequest) -> NDArray[np.int_]:
+    """Return the indices of the mobile ions."""
+    elements = (request.mobile,) if isinstance(request.mobile, str) else request.mobile
+    mobile = np.flatnonzero(np.isin(atoms.numbers, [atomic_numbers.get(element, 0) for element in elements]))
+    if not len(mobile):
+        raise TaskFailure("elements", f"the structure has no {' or '.join(elements)}")
+    return mobile
 
 
 def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:

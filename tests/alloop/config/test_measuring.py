@@ -12,6 +12,17 @@ from tests.support.configs import BASE, make_folder
 BROKEN = [
     ("mobile: Na", "measure.mobile: ", "`LiCl` (LiCl) holds no Na"),
     ("mobile: Xx", "measure.mobile: ", "not a chemical element"),
+    ("mobile: li", "measure.mobile: ", "must match"),
+    ("mobile: 3", "measure.mobile: ", "must be a text"),
+    ("mobile: []", "measure.mobile: ", "at least 1"),
+    ("mobile: [Li, cl]", "measure.mobile[1]: ", "must match"),
+    ("mobile: [Li, Xx]", "measure.mobile[1]: ", "not a chemical element"),
+    ("mobile: [Li, Li]", "measure.mobile[1]: ", "listed twice"),
+    ("mobile: [Na, K]", "measure.mobile: ", "`LiCl` (LiCl) holds no Na or K"),
+    ("mobile: [Li, Na], charge_e: {Li: 1}", "measure.charge_e: ", "no charge of Na"),
+    ("mobile: Li, charge_e: {Li: 1, Na: 1}", "measure.charge_e.Na: ", "not among measure.mobile"),
+    ("mobile: [Li, Na], charge_e: {Li: 1, Na: 0}", "measure.charge_e: ", "conduct nothing"),
+    ("mobile: Li, charge_e: one", "measure.charge_e: ", "number"),
     ("mobile: Li, charge_e: 0", "measure.charge_e: ", "conduct nothing"),
     ("mobile: Li, temperatures_K: [600, 25]", "measure.temperatures_K[1]: ", "25 °C is 298 K"),
     ("mobile: Li, temperatures_K: [600, 600]", "measure.temperatures_K[1]: ", "is listed twice"),
@@ -59,4 +70,5 @@ def test_systems_to_measure_must_be_there(tmp_path, measure, names, says):
 
 def test_a_measure_section_that_fits_passes(tmp_path):
     folder = make_folder(tmp_path)
-    cross_check(load_config(folder.config(f"{BASE}\nmeasure: {{mobile: Li, temperatures_K: [600, 800]}}\n")))
+    for ions in ("mobile: Li", "mobile: [Na, Li]", "mobile: [Li, Mg], charge_e: {Li: 1, Mg: 2}"):
+        cross_check(load_config(folder.config(f"{BASE}\nmeasure: {{{ions}, temperatures_K: [600, 800]}}\n")))

@@ -42,6 +42,21 @@ def test_the_integral_over_the_cell_is_the_number_of_ions(chosen):
     assert told.mean_per_A3 == pytest.approx(told.ions / story.run.volume)
 
 
+def test_of_several_mobile_elements_one_has_the_density():
+    story = hopping(samples=100)
+    numbers = story.run.numbers.copy()
+    numbers[:8] = 11
+    run = replace(story.run, numbers=numbers)
+    assert paths_of([run], 0.0, story.start).element == "Na"
+    assert paths_of([run], 0.0, story.start).ions == 8
+    lithium = paths_of([run], 0.0, story.start, "Li")
+    alone = paths_of([story.run], 0.0, story.start)
+    np.testing.assert_array_equal(lithium.scaled[0], alone.scaled[0][:, 8:])
+    np.testing.assert_array_equal(lithium.hosts, alone.hosts[8:])
+    with pytest.raises(ValueError, match="no mobile K"):
+        paths_of([run], 0.0, story.start, "K")
+
+
 def test_a_still_ion_stands_on_its_grid_point():
     story = hopping(samples=20, rate=0.0, rattle_A=0.0)
     _, grid = density_of([story.run], PLAIN, story.start)

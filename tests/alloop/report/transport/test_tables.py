@@ -6,9 +6,16 @@ import math
 
 import pytest
 
-from alloop.report.transport.tables import combine_rungs, combined, temperatures_csv, transport_csv, write_tables
+from alloop.report.transport.tables import (
+    by_element,
+    combine_rungs,
+    combined,
+    temperatures_csv,
+    transport_csv,
+    write_tables,
+)
 from alloop.transport.results import Measured
-from tests.support.transports import ERRORS, LADDER, TEMPERATURES_K, rung
+from tests.support.transports import ERRORS, LADDER, TEMPERATURES_K, rung, summary_of
 
 
 def rows(content: str) -> list[dict[str, str]]:
@@ -25,6 +32,13 @@ def test_rungs_are_combined_by_how_they_were_chosen():
     ]
     assert [row.label for row in found] == ["foundation", "50 labels", "100 labels", "50 labels, random subset"]
     assert found[1].scalars["activation_energy_eV"].value == pytest.approx(0.28)
+
+
+def test_a_further_mobile_element_is_shown_like_another_system():
+    fits = by_element(rung(50, element="Li", others={"Na": summary_of(energy_eV=0.4)}))
+    assert [row["system"] for row in rows(transport_csv(fits)) if row["fit"] == "all"] == ["Li3InCl6", "Li3InCl6, Na"]
+    assert combine_rungs(fits)[1].scalars["activation_energy_eV"].value == pytest.approx(0.4)
+    assert by_element(rung(50)) == (rung(50),)
 
 
 def test_the_error_bar_holds_the_spread_between_fits_and_that_of_the_dynamics():

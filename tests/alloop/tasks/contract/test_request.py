@@ -18,6 +18,18 @@ def test_a_request_made_before_calculators_had_a_place_keeps_its_key():
     assert EXAMPLES["relaxbylabels"][0].key() == "48cec8e81e36877084c869c0b7780a6c8ff736a7"
 
 
+def test_a_request_made_before_several_elements_could_be_mobile_keeps_its_key():
+    assert EXAMPLES["measure"][0].key() == "78312d9922307668b93f44f426322f06a6c7065d"
+    assert EXAMPLES["produce"][0].key() == "43425a6568db10e19e25c8d5a51bc95e807b9a27"
+
+
+@pytest.mark.parametrize("kind", ["measure", "produce"])
+def test_several_mobile_elements_survive_the_journal(kind):
+    request = EXAMPLES[kind][0].model_copy(update={"mobile": ("Li", "Na")})
+    assert type(request).model_validate_json(request.model_dump_json()) == request
+    assert request.key() != EXAMPLES[kind][0].key()
+
+
 def test_the_place_of_a_calculator_is_not_in_the_key():
     assert atom(HERE | {"python": "/opt/x"}) == atom(HERE | {"python": None}) == atom(HERE)
     assert atom(HERE | {"arguments": {"path": "b", "sha256": "0"}}) != atom(HERE)

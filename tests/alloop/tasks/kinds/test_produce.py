@@ -82,6 +82,17 @@ def test_the_summary_says_what_the_trajectories_hold(workspace):
         assert (workspace.root / "results" / "produce" / walker.file).exists()
 
 
+def test_ions_of_every_mobile_element_that_is_there_are_followed(workspace):
+    one, other = request(walkers=WALKERS[:1]), request(walkers=WALKERS[:1], mobile=("Na", "Li"))
+    run(workspace, one)
+    run(workspace, other)
+    alone, listed = (read_trajectory(workspace, each.key(), 0) for each in (one, other))
+    np.testing.assert_array_equal(listed.mobile_A, alone.mobile_A)
+    both = request(walkers=WALKERS[:1], mobile=("Li", "Cl"))
+    run(workspace, both)
+    assert read_trajectory(workspace, both.key(), 0).mobile_A.shape[1] == len(alone.numbers)
+
+
 def test_a_walker_that_was_stopped_stays_stopped_and_the_others_go_on(workspace):
     hot = (WALKERS[0], ProductionWalker(temperature_K=50_000.0, seed=3))
     first = request(walkers=hot, stop_contact=0.6, equilibration_steps=0)
