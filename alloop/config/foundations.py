@@ -103,7 +103,7 @@ SHIPPED: Mapping[str, ShippedFoundation] = MappingProxyType(
         for shipped in (
             ShippedFoundation(
                 name="alloop-electrolytes-0",
-                sha256="0" * 64,
+                sha256="5ea54dc6672c1ae994cf7f6bda36d833670032ee9220370e9612c0674b33af72",
                 taught_by="sevennet-l3i5",
                 licence=MIT,
                 citation="alloop (docs/foundation.md); its teacher SevenNet-l3i5: Park et al., "
