@@ -1,4 +1,7 @@
-"""The part of packaging that pyproject.toml cannot say: the wheel ships ``configs/`` as ``alloop/examples/``."""
+"""The part of packaging that pyproject.toml cannot say.
+
+The wheel ships ``configs/`` as ``alloop/examples/``, and the foundations, which are files without code.
+"""
 
 from setuptools import find_packages, setup
 
@@ -9,8 +12,10 @@ EXAMPLES = {
     "alloop.examples.structures.electrolytes": ["*.extxyz"],
 }
 
+DATA = {"alloop.foundations": ["*.pt"], **EXAMPLES}
+
 setup(
-    packages=[*find_packages(include=["alloop", "alloop.*", "policies", "policies.*"]), *EXAMPLES],
+    packages=[*find_packages(include=["alloop", "alloop.*", "policies", "policies.*"]), *DATA],
     package_dir={"alloop.examples": "configs"},
-    package_data={"alloop": ["py.typed", "foundations/*.pt"], "policies": ["py.typed"], **EXAMPLES},
+    package_data={"alloop": ["py.typed"], "policies": ["py.typed"], **DATA},
 )

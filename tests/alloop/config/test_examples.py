@@ -9,6 +9,7 @@ import pytest
 from alloop.checks.crosscheck import cross_check
 from alloop.config import ConfigError, load_config
 from alloop.config.examples import example_files, examples_folder, list_examples
+from alloop.config.foundations import SHIPPED
 from alloop.config.loading import config_from_text
 from alloop.config.source import parse
 
@@ -62,6 +63,7 @@ def test_wheel_ships_packages_and_examples(tmp_path):
     site = tmp_path / "site"
     assert {p.name for p in site.iterdir() if "dist-info" not in p.name} == {"alloop", "policies"}
     assert (site / "alloop" / "py.typed").is_file()
+    assert all((site / "alloop" / "foundations" / shipped.path.name).is_file() for shipped in SHIPPED.values())
     script = "from alloop.config import examples as e; print(e.examples_folder()); e.example_files('quickstart')"
     told = subprocess.run(
         [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {script}"],
