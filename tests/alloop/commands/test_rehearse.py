@@ -188,7 +188,7 @@ class TestRehearsed:
         data = {"campaigns": [str(config.parent / "runs/tiny.rehearsal")]}
         (taken,) = checked(load_config(write_config(tmp_path, teacher=TEACHER, data=data)), tmp_path / "campaign")
         assert taken.same == ()
-        assert len(taken.other) == 11
+        assert (len(taken.teacher), taken.other) == (11, ())
         assert "asap_cutoff" in taken.why
 
 

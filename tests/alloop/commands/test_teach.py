@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import MARK, TINY, attempts, environment, folded, left_behind, run, write_config
 from tests.support.waiting import wait_for
 
+ROOT = Path(__file__).parents[3]
 TEACHER = {"model": {"calculator": "ase.calculators.emt:EMT"}, "rounds": 2, "frames": 16, "steps": 20}
 
 
@@ -93,7 +95,8 @@ def test_the_line_for_a_config_holds_for_any_path(tmp_path, name):
 
 
 @pytest.mark.slow
-def test_a_teacher_that_answers_nothing_ends_it_without_a_foundation(tmp_path):
+def test_a_teacher_that_answers_nothing_ends_it_without_a_foundation(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     broken = {**TEACHER, "model": {"calculator": "tests.support.calculators:LogsAndFails"}}
     config = write_config(tmp_path, teacher=broken)
     code, output = do(config, "--folder", str(tmp_path / "run"))
