@@ -26,7 +26,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart") / "campaign"
     config = examples_folder() / "quickstart.yaml"
     driver = start(config, folder)
-    assert wait_for(lambda: sum(attempts(folder, "label").values()) >= 10 or driver.poll() is not None, 600, 0.5)
+    assert wait_for(lambda: sum(attempts(folder, "label").values()) >= 10 or driver.poll() is not None, 1500, 0.5)
     in_flight = sum(task.slot_kind == "label" for task in folded(folder).running.values())
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
