@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -125,8 +126,8 @@ def test_the_quickstart_can_be_written_and_checked(installed):
     assert taught.stderr.count("\n") == 1
     assert "pip install --no-deps --target" in taught.stderr
     config = installed.cwd / "mine" / "quickstart.yaml"
-    text = config.read_text(encoding="utf-8").replace("teacher: {model: sevennet-l3i5, steps: 1200}", "teacher: null")
-    config.write_text(text, encoding="utf-8")
+    text = config.read_text(encoding="utf-8")
+    config.write_text(re.sub("^teacher: .*$", "teacher: null", text, flags=re.MULTILINE), encoding="utf-8")
     checked = installed("alloop", "check", "mine/quickstart.yaml")
     assert checked.returncode == 0, checked.stderr
     assert "Li3InCl6" in checked.stdout
