@@ -10,5 +10,6 @@ settings.load_profile("alloop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests on Slurm first: they wait more than they compute, and should do so beside others."""
-    items.sort(key=lambda item: "tests/slurm/" not in item.nodeid)
+    """Put the tests on Slurm first, which wait more than they compute, then the demo, the longest of all files."""
+    first = ("tests/slurm/", "tests/campaign/test_quickstart.py")
+    items.sort(key=lambda item: next((place for place, name in enumerate(first) if name in item.nodeid), len(first)))
