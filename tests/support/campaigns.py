@@ -95,6 +95,18 @@ def run(config: Path, folder: Path, timeout_s: float = 300) -> tuple[int, str]:
     return process.returncode, output
 
 
+def command(name: str, config: Path, *options: str) -> dict[str, Any]:
+    """Return the arguments of `subprocess` for a command of alloop on a config, as a user beside it would type it."""
+    words = [sys.executable, "-m", "alloop", name, str(config), "--plain", *options]
+    return {"args": words, "cwd": config.parent, "env": environment() | {MARK: str(config.parent)}, "text": True}
+
+
+def do(name: str, config: Path, *options: str) -> tuple[int, str]:
+    """Run such a command to its end and return exit code and output."""
+    done = subprocess.run(**command(name, config, *options), capture_output=True, check=False, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
 def kill_when(driver: subprocess.Popen[str], happened: Callable[[], bool], patience_s: float = 300) -> None:
     """Kill a driver the hard way as soon as something has happened."""
     deadline = time.monotonic() + patience_s

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 from rich.console import Console
@@ -16,7 +15,7 @@ from alloop.commands.rehearse import run_rehearsal
 from alloop.commands.run import run_campaign
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
-from tests.support.campaigns import MARK, attempts, environment, folded, left_behind, write_config
+from tests.support.campaigns import attempts, command, do, folded, left_behind, write_config
 from tests.support.waiting import wait_for
 
 TEACHER = {
@@ -25,17 +24,6 @@ TEACHER = {
     "frames": 16,
     "steps": 20,
 }
-
-
-def command(config, *options):
-    words = [sys.executable, "-m", "alloop", "rehearse", str(config), "--plain", *options]
-    return {"args": words, "cwd": config.parent, "env": environment() | {MARK: str(config.parent)}, "text": True}
-
-
-def do(config, *options):
-    """Rehearse as a user would, below the folder of the config."""
-    done = subprocess.run(**command(config, *options), capture_output=True, check=False, timeout=300)
-    return done.returncode, done.stdout + done.stderr
 
 
 def called(config, **options):
@@ -131,13 +119,13 @@ class TestRehearsed:
         """A rehearsal that was stopped by Ctrl-C once, and went on: code and output."""
         folder = config.parent / "runs" / "tiny.rehearsal"
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        driver = subprocess.Popen(**command(config, "--taught-by", "same"), **pipes, start_new_session=True)
+        driver = subprocess.Popen(**command("rehearse", config, "--taught-by", "same"), **pipes, start_new_session=True)
         assert wait_for(lambda: attempts(folder, "teach"), 120)
         os.killpg(driver.pid, signal.SIGINT)
         output, _ = driver.communicate(timeout=60)
         assert driver.returncode == 130, output
         assert left_behind(config.parent) == []
-        return do(config, "--taught-by", "same")
+        return do("rehearse", config, "--taught-by", "same")
 
     def test_it_ends_with_a_forecast_in_words_and_in_files(self, done, home):
         code, output = done

@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,22 +20,11 @@ from alloop.decisions.fit_requests import pretrained
 from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.model_files import read_model
 from alloop.tasks.workspace import Workspace
-from tests.support.campaigns import MARK, TINY, attempts, environment, folded, left_behind, run, write_config
+from tests.support.campaigns import TINY, attempts, command, do, folded, left_behind, run, write_config
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 TEACHER = {"model": {"calculator": "ase.calculators.emt:EMT"}, "rounds": 2, "frames": 16, "steps": 20}
-
-
-def command(config, *options):
-    words = [sys.executable, "-m", "alloop", "teach", str(config), "--plain", *options]
-    return {"args": words, "cwd": config.parent, "env": environment() | {MARK: str(config.parent)}, "text": True}
-
-
-def do(config, *options):
-    """Teach as a user would, below the folder of the config."""
-    done = subprocess.run(**command(config, *options), capture_output=True, check=False, timeout=300)
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_without_a_teacher_the_mend_is_one_line_and_nothing_is_created(tmp_path):
@@ -99,7 +87,7 @@ def test_a_teacher_that_answers_nothing_ends_it_without_a_foundation(tmp_path, m
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     broken = {**TEACHER, "model": {"calculator": "tests.support.calculators:LogsAndFails"}}
     config = write_config(tmp_path, teacher=broken)
-    code, output = do(config, "--folder", str(tmp_path / "run"))
+    code, output = do("teach", config, "--folder", str(tmp_path / "run"))
     assert code == exit_codes.STOPPED, output
     assert "labels no frame of CuAl" in output
     assert "A config begins from it" not in output
@@ -120,14 +108,14 @@ class TestTaught:
     def done(self, config, folder):
         """A teaching that was stopped by Ctrl-C once, and went on: code and output."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        driver = subprocess.Popen(**command(config), **pipes, start_new_session=True)
+        driver = subprocess.Popen(**command("teach", config), **pipes, start_new_session=True)
         assert wait_for(lambda: attempts(folder, "teach"), 120)
         os.killpg(driver.pid, signal.SIGINT)
         output, _ = driver.communicate(timeout=60)
         assert driver.returncode == exit_codes.INTERRUPTED, output
         assert not (folder / "foundation.pt").exists()
         assert left_behind(config.parent) == []
-        return do(config)
+        return do("teach", config)
 
     def test_it_asks_for_no_label_and_no_isolated_atom_and_comes_to_no_verdict(self, done, folder):
         code, output = done
@@ -157,7 +145,7 @@ class TestTaught:
         self, done, config, folder
     ):
         before = attempts(folder, "teach") + attempts(folder, "fit")
-        code, output = do(config, "--output", "elsewhere/f.pt")
+        code, output = do("teach", config, "--output", "elsewhere/f.pt")
         assert code == exit_codes.OK, output
         assert attempts(folder, "teach") + attempts(folder, "fit") == before
         written = config.parent / "elsewhere" / "f.pt"
