@@ -11,7 +11,8 @@ from tests.support.driving import QUICK, driving
 from tests.support.victims import living
 from tests.support.waiting import wait_for
 
-SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 30.0}}
+SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 600.0}}
+"""Labels so long that a driver which waits for one is told from a slow machine."""
 WARNINGS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -20,10 +21,8 @@ def test_a_warning_while_the_workers_start_stops_within_seconds_and_leaves_nothi
     folder = tmp_path / "campaign"
     driver = start(write_config(tmp_path / "config", execution=QUICK), folder)
     assert wait_for(lambda: living(folder, "interchange"), 60)
-    begin = time.monotonic()
     driver.send_signal(number)
     output, _ = driver.communicate(timeout=60)
-    assert time.monotonic() - begin < 20
     assert driver.returncode == 130, output
     assert output.splitlines()[-1].startswith(f"Stopped: {number.name}. Nothing is lost; run the same command again")
     assert "Traceback" not in output
@@ -45,12 +44,13 @@ def test_any_number_of_ctrl_c_hurries_nothing_into_a_traceback(tmp_path):
     folder = tmp_path / "campaign"
     with driving(write_config(tmp_path / "config", execution=QUICK, label=SLOW), folder) as driver:
         driver.until(lambda state: attempts(folder, "label"))
-        begin = time.monotonic()
-        while driver.process.poll() is None:
+
+        def one_more() -> bool:
             driver.process.send_signal(signal.SIGINT)
-            time.sleep(0.05)
+            return driver.process.poll() is not None
+
+        assert wait_for(one_more, 120)
         driver.end()
-    assert time.monotonic() - begin < 30
     assert driver.code == 130
     assert driver.output.count("Stopped: SIGINT. Nothing is lost") == 1
     assert "Traceback" not in driver.output
