@@ -124,7 +124,7 @@ def rates(
     seed : int
         Seed of everything random.
     """
-    rng, policy = np.random.default_rng(seed), LadderStopping(resamples=100)
+    rng, policy = np.random.default_rng(seed), LadderStopping()
     steps = [move * step for step in (0, 1)]
     shelves = [heldout(size, rng, fits) for size in SIZES[:2]]
     once = last = 0

@@ -37,14 +37,15 @@ def judge_rungs(state: CampaignState, charter: Charter) -> list[Event]:
         return []
     frames = state.labelled_frames("heldout")[:heldout]
     evidence = [_evidence(rung, state, charter, heldout, frames) for rung in rungs]
-    answer = _ask(charter, evidence, charter.config.ladder.rungs)
+    ladder = charter.config.ladder.rungs
+    answer = _ask(charter, evidence, ladder)
     longer = _extension(rungs, charter, answer) if isinstance(answer, MeasureMore) else []
     events: list[Event] = [
         RungJudged(
             size=rung.size,
             heldout=heldout,
             table=_table(evidence[: place + 1], state, charter),
-            judgements=_changes(evidence[: place + 1], charter),
+            judgements=_changes(evidence[: place + 1], charter, ladder),
             production_ps=production_ps(rung, charter),
             final=not (longer and place == len(rungs) - 1),
         )
@@ -69,14 +70,15 @@ def judge_subsets(state: CampaignState, charter: Charter, *, idle: bool) -> list
     if not evidence:
         why = f"no rung could be fitted and measured ({state.last_problem or 'nothing was done'})"
         return [SubsetsJudged(number=drawn.number, table=(), judgements=(), converged=False, reason=why)]
-    answer = _ask(charter, evidence, tuple(record.size for record in drawn.rungs))
+    ladder = tuple(record.size for record in drawn.rungs)
+    answer = _ask(charter, evidence, ladder)
     longer = _extension(rungs, charter, answer) if isinstance(answer, MeasureMore) else []
     verdict = None if isinstance(answer, MeasureMore) else answer
     return longer or [
         SubsetsJudged(
             number=drawn.number,
             table=_table(evidence, state, charter),
-            judgements=_changes(evidence, charter),
+            judgements=_changes(evidence, charter, ladder),
             converged=verdict is not None and verdict.kind == "converged",
             reason=verdict.reason if verdict is not None else "not all rungs could be fitted and measured",
         )
@@ -129,12 +131,13 @@ def _narrow(state: CampaignState) -> dict[str, str]:
     return {system: known.narrow for (_, _, system, _), known in state.transports.items() if known is not None}
 
 
-def _changes(evidence: list[RungEvidence], charter: Charter) -> tuple[dict[str, Any], ...]:
-    """Compare the last two rungs, whatever the stopping policy looks at."""
+def _changes(evidence: list[RungEvidence], charter: Charter, ladder: tuple[int, ...]) -> tuple[dict[str, Any], ...]:
+    """Compare the last two rungs, at the level of their place on the ladder, whatever the stopping policy looks at."""
     labelled = [rung for rung in evidence if rung.size]
     if len(labelled) < 2 or any(rung.unmeasured() for rung in labelled[-2:]):
         return ()
-    judgements = charter.yardstick.compare(labelled[-2], labelled[-1], charter.seed("judge"))
+    level = charter.yardstick.level(labelled[-1].size, ladder)
+    judgements = charter.yardstick.compare(labelled[-2], labelled[-1], level=level)
     return tuple({**_plain(asdict(j)), "text": str(j)} for j in judgements)
 
 

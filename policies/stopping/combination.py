@@ -11,8 +11,11 @@ and a scatter that is by luck smaller than the dynamics alone is not believed. T
 
     SE(Δ)² = max( S₁²/F₁ + S₂²/F₂,  M₁²/F₁ + M₂²/F₂ )
 
-and, because S comes from a few fits, an error bar as wide as the 95 % point of Student's t distribution with
-F₁ + F₂ - 2 degrees of freedom says: 2.132 SE for three fits per rung, not 1.645. The maximum errs on the wide side.
+and, because S comes from a few fits, an error bar as wide as Student's t distribution says: at the 5 % level 2.132 SE
+for three fits per rung, not 1.645. The maximum errs on the wide side. With as many fits on both rungs the degrees of
+freedom are F₁ + F₂ - 2, which errs little where one rung's fits scatter twice as much as the other's; with different
+numbers they are Welch's of S₁²/F₁ and S₂²/F₂ (`policies.stopping.significance.welch`), because there a few noisy fits
+would borrow the certainty of many sharp ones.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from policies.stopping.significance import LEVEL, student, welch
 
 Array = NDArray[np.float64]
 
@@ -108,10 +113,11 @@ def combine(values: Array, md_errors: Array) -> Combined:
 
 @dataclass(frozen=True)
 class Change:
-    """How a number changed between two rungs, each of several fits."""
+    """How a number changed between two rungs, each of several fits, and the level at which that is judged."""
 
     previous: Combined
     last: Combined
+    level: float = LEVEL
 
     @property
     def delta(self) -> float:
@@ -130,14 +136,18 @@ class Change:
         return math.sqrt(self.previous.variance_md + self.last.variance_md)
 
     @property
-    def degrees(self) -> int:
-        """Degrees of freedom of the spread between fits."""
-        return max(1, self.previous.fits + self.last.fits - 2)
+    def degrees(self) -> float:
+        """Degrees of freedom of the spread between fits; 1 if a rung has one fit."""
+        rungs = (self.previous, self.last)
+        known = [rung.fits - 1 for rung in rungs]
+        if min(known) < 1 or known[0] == known[1]:
+            return float(max(1, sum(known)))
+        return float(welch([rung.variance_spread for rung in rungs], known))
 
     @property
     def critical(self) -> float:
-        """How many standard errors the error bar is wide: Student's t, 95 %, one-sided."""
-        return student_95(self.degrees)
+        """How many standard errors the error bar is wide: Student's t, one-sided."""
+        return float(student(self.degrees, self.level))
 
     def best_se(self, extend: tuple[bool, bool] = (True, True)) -> float:
         """Return the standard error that may be left if the dynamics of some rungs were as long as one likes.
@@ -180,20 +190,7 @@ class Change:
         return sum(rung.variance_md for rung, longer in zip((self.previous, self.last), extend, strict=True) if longer)
 
 
-def student_95(degrees: int) -> float:
-    """Return the 95 % point of Student's t distribution.
-
-    Examples
-    --------
-    >>> [round(student_95(degrees), 3) for degrees in (1, 2, 4, 1000)]
-    [6.314, 2.92, 2.132, 1.646]
-    """
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, 0.95))
-
-
-def _chi_square_84(degrees: int) -> float:
+def _chi_square_84(degrees: float) -> float:
     """Return the 84 % point of the χ² distribution."""
     from scipy.special import chdtri
 

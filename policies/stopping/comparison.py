@@ -1,15 +1,16 @@
 """Compare two rungs of the ladder, metric by metric: held-out errors, then transport.
 
 The error bar of a held-out error holds the spread between fits and between held-out walkers
-(`policies.stopping.resampling`), that of transport the spread between fits and the error of the dynamics
+(`policies.stopping.clustered`), that of transport the spread between fits and the error of the dynamics
 (`policies.stopping.combination`).
 """
 
 from __future__ import annotations
 
+from policies.stopping.clustered import paired_error_bar, rmse
 from policies.stopping.judgement import Judgement, judge_change
-from policies.stopping.resampling import paired_standard_error, rmse
 from policies.stopping.rungs import UNITS, RungEvidence, squared_errors
+from policies.stopping.significance import LEVEL, student
 from policies.stopping.transport import TransportEvidence, TransportTolerances, judge_transport
 
 
@@ -18,8 +19,8 @@ def compare_rungs(
     last: RungEvidence,
     tolerance_energy: float,
     tolerance_forces: float,
-    seed: int,
-    resamples: int = 1000,
+    *,
+    level: float = LEVEL,
     **tolerances: float,
 ) -> tuple[Judgement, ...]:
     """Judge how the held-out errors and the transport of two rungs differ.
@@ -33,10 +34,9 @@ def compare_rungs(
         Rungs evaluated on the same held-out frames, in the same order.
     tolerance_energy, tolerance_forces : float
         Change that does not matter, as a fraction of the previous rung's RMSE.
-    seed : int
-        Seed of the resampling.
-    resamples : int
-        Bootstrap resamples.
+    level : float
+        Probability with which a metric that moved by just its tolerance is found to agree; on a ladder that of
+        `policies.stopping.significance.level_of`.
     **tolerances : float
         Changes of the transport that do not matter, see `policies.stopping.transport.TransportTolerances`.
 
@@ -57,19 +57,22 @@ def compare_rungs(
         raise ValueError(f"rungs {previous.size} and {last.size}: no errors to compare")
     before, after = squared_errors(previous), squared_errors(last)
     relative = {"energy RMSE": tolerance_energy, "force RMSE": tolerance_forces}
+    bars = {metric: paired_error_bar(before[metric], after[metric], last.cluster) for metric in relative}
     held_out = tuple(
         judge_change(
             metric,
             UNITS[metric],
             rmse(before[metric]),
             rmse(after[metric]),
-            paired_standard_error(before[metric], after[metric], last.cluster, seed, resamples),
+            bars[metric].se,
             relative=tolerance,
+            critical=float(student(bars[metric].degrees, level)),
+            level=level,
         )
         for metric, tolerance in relative.items()
     )
     allowed = TransportTolerances(**tolerances)
-    systems = (judge_transport(*pair, allowed) for pair in _shared(previous, last))
+    systems = (judge_transport(*pair, allowed, level) for pair in _shared(previous, last))
     return held_out + tuple(judgement for system in systems for judgement in system)
 
 

@@ -4,15 +4,18 @@ Two rungs of the ladder agree on a metric when the difference, with its error ba
 
     |Δ| + c SE(Δ)  <=  tolerance
 
-with c = 1.645, or the 95 % point of Student's t distribution where SE(Δ) comes from a few fits. These are the two
-one-sided tests of equivalence at the 5 % level (Schuirmann, J. Pharmacokinet. Biopharm. 15, 657 (1987)): not seeing a
-difference is not enough, a wide error bar keeps a campaign going.
+with c from Student's t distribution, because SE(Δ) comes from a few fits and walkers, at the level of the comparison
+(`policies.stopping.significance`). These are two one-sided tests of equivalence (Schuirmann, J. Pharmacokinet.
+Biopharm. 15, 657 (1987)): not seeing a difference is not enough, a wide error bar keeps a campaign going.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+from policies.stopping.significance import LEVEL, power
 
 CRITICAL = 1.645
 """95 % point of the standard normal distribution, one-sided."""
@@ -56,6 +59,11 @@ class Judgement:
         What keeps a change of transport undecided: ``dynamics`` (longer runs may decide it), ``fits`` (their spread
         makes the error bar wider than the tolerance, however long the runs) or ``change`` (it is too close to the
         tolerance, or likely beyond it).
+    level : float
+        Probability with which a metric that moved by just the tolerance is found equivalent.
+    power : float or None
+        Probability with which a metric that did not move is found equivalent, with this error bar; NaN or None where
+        it is not known.
     """
 
     metric: str
@@ -71,6 +79,8 @@ class Judgement:
     system: str | None = None
     se_md: float | None = None
     limit: Limit | None = None
+    level: float = LEVEL
+    power: float | None = None
 
     @property
     def equivalent(self) -> bool:
@@ -89,8 +99,14 @@ class Judgement:
         return (
             f"{self.metric} {self.value_previous:.4g} → {self.value_last:.4g}{' ' * bool(self.unit)}{self.unit}, "
             f"Δ = {self.delta:+.3g} ± {self.se_delta:.2g}{dynamics}, |Δ| + {self.critical:.4g} SE = {self.bound:.3g} "
-            f"{'≤' if self.equivalent else '>'} {self.tolerance:.3g}{share}: {self.finding}{why}"
+            f"{'≤' if self.equivalent else '>'} {self.tolerance:.3g}{share}: {self.finding}{why} "
+            f"[{self._odds}]"
         )
+
+    @property
+    def _odds(self) -> str:
+        known = self.power is not None and math.isfinite(self.power)
+        return f"level {100 * self.level:.3g} %, power {100 * self.power:.0f} %" if known else "power unknown"
 
 
 def judge_change(
@@ -103,6 +119,7 @@ def judge_change(
     tolerance: float | None = None,
     relative: float | None = None,
     critical: float = CRITICAL,
+    level: float = LEVEL,
 ) -> Judgement:
     """Judge the change of one metric by two one-sided tests.
 
@@ -118,6 +135,8 @@ def judge_change(
         Change that does not matter, in `unit` or as a fraction of `value_previous`: exactly one of the two.
     critical : float
         How many standard errors the error bar is wide.
+    level : float
+        The level that `critical` belongs to.
 
     Returns
     -------
@@ -131,8 +150,8 @@ def judge_change(
 
     Examples
     --------
-    >>> print(judge_change("activation energy", "eV", 0.30, 0.29, 0.01, tolerance=0.03))
-    activation energy 0.3 → 0.29 eV, Δ = -0.01 ± 0.01, |Δ| + 1.645 SE = 0.0265 ≤ 0.03: equivalent
+    >>> print(judge_change("Ea of LiCl", "eV", 0.30, 0.29, 0.01, tolerance=0.03))
+    Ea of LiCl 0.3 → 0.29 eV, Δ = -0.01 ± 0.01, |Δ| + 1.645 SE = 0.0265 ≤ 0.03: equivalent [level 5 %, power 82 %]
     """
     if relative is not None and tolerance is None:
         limit = relative * abs(value_previous)
@@ -146,4 +165,17 @@ def judge_change(
         finding = "equivalent"
     elif abs(delta) - critical * se_delta > limit:
         finding = "different"
-    return Judgement(metric, unit, value_previous, value_last, delta, se_delta, limit, relative, finding, critical)
+    return Judgement(
+        metric,
+        unit,
+        value_previous,
+        value_last,
+        delta,
+        se_delta,
+        tolerance=limit,
+        relative=relative,
+        finding=finding,
+        critical=critical,
+        level=level,
+        power=power(limit, se_delta, critical),
+    )

@@ -1,19 +1,21 @@
 """The default stopping policy: it decides whether more data still changes the answer.
 
 The last two rungs of the ladder are compared by two one-sided tests of equivalence (`policies.stopping.judgement`) on
-the held-out errors and on the transport of every system that is measured. A list of judgements makes the verdict;
-where only the error of the dynamics prevents agreement, the policy asks for longer dynamics before more labels.
+the held-out errors and on the transport of every system that is measured, at a level that depends on their place on
+the ladder (`policies.stopping.significance`). A list of judgements makes the verdict; where only the error of the
+dynamics prevents agreement, the policy asks for longer dynamics before more labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from policies.stopping.comparison import compare_rungs
 from policies.stopping.judgement import CRITICAL, Judgement, judge_change
 from policies.stopping.rungs import RungEvidence, RungSummary, summarise, systems_of
+from policies.stopping.significance import LADDER_LEVEL, LEVEL, level_of
 from policies.stopping.transport import (
     QUANTITIES,
     TransportEvidence,
@@ -89,7 +91,7 @@ class StoppingPolicy(Protocol):
         ladder : sequence of int
             Sizes of all rungs of the campaign.
         seed : int
-            Seed of whatever is resampled.
+            Seed of whatever is random.
 
         Returns
         -------
@@ -113,27 +115,28 @@ class LadderStopping(TransportTolerances):
     transport, the policy asks for longer dynamics if the rungs may have them. When the largest rung of the ladder is
     judged and not converged, the ladder is exhausted.
 
+    Where every rung moves the truth by the tolerance or more, at most about 10 % of ladders stop at any rung
+    (`policies.stopping.significance.level_of`).
+
     Attributes
     ----------
     tolerance_energy, tolerance_forces : float
         Change of the RMSE that does not matter, as a fraction of the previous rung's.
-    resamples : int
-        Bootstrap resamples of an error bar.
+    resamples : int, optional
+        Without effect, because error bars are not resampled; a config may still name it.
 
     Raises
     ------
     ValueError
-        If a tolerance is not positive and finite, or there are fewer than 100 resamples.
+        If a tolerance is not positive and finite.
     """
 
     tolerance_energy: float = 0.10
     tolerance_forces: float = 0.10
-    resamples: int = 1000
+    resamples: InitVar[int | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, resamples: int | None) -> None:
         super().__post_init__()
-        if self.resamples < 100:
-            raise ValueError(f"resamples must be at least 100, got {self.resamples}")
 
     def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | MeasureMore | None:
         """Judge the rungs so far; see `StoppingPolicy.judge`.
@@ -158,23 +161,34 @@ class LadderStopping(TransportTolerances):
         if unmeasured:
             return _exhausted(last, "; ".join(unmeasured)) if at_end else None
         silences = _silences(pair, systems_of(rungs))
-        judgements = self.compare(*pair, seed)
+        judgements = self.compare(*pair, level=self.level(last, sizes))
         if not silences and all(judgement.equivalent for judgement in judgements):
-            return Verdict("converged", f"converged {_between(pair, judgements)}", judgements)
+            return Verdict("converged", f"converged {_between(pair, judgements)}; {_STATED}", judgements)
         more = self._measure_more(pair, silences, judgements)
         if more or not at_end:
             return more
         return _exhausted(last, "; ".join([*map(str, silences), _between(pair, judgements)]), judgements)
 
-    def compare(self, previous: RungEvidence, last: RungEvidence, seed: int) -> tuple[Judgement, ...]:
+    @staticmethod
+    def level(size: int, ladder: Sequence[int]) -> float:
+        """Return the level at which a rung of a ladder is compared with the one before it; see `level_of`.
+
+        Raises
+        ------
+        ValueError
+            If the rung is not on the ladder or has none before it.
+        """
+        sizes = sorted({rung for rung in ladder if rung > 0})
+        return level_of(sizes.index(size), len(sizes) - 1)
+
+    def compare(self, previous: RungEvidence, last: RungEvidence, *, level: float = LEVEL) -> tuple[Judgement, ...]:
         """Judge every metric of two rungs; see `compare_rungs`."""
         return compare_rungs(
             previous,
             last,
             self.tolerance_energy,
             self.tolerance_forces,
-            seed,
-            self.resamples,
+            level=level,
             **{quantity.tolerance_key: self.tolerance_of(quantity) for quantity in QUANTITIES},
         )
 
@@ -189,6 +203,9 @@ class LadderStopping(TransportTolerances):
         sizes = {size for some in wanted for size in some} | {silence.size for silence in silences}
         reason = "; ".join([*map(str, silences), *([_between(pair, tuple(open_ones))] if open_ones else [])])
         return MeasureMore(tuple(sorted(sizes)), f"longer dynamics may decide it: {reason}") if sizes else None
+
+
+_STATED = f"where every rung moves by the tolerance, at most about {100 * LADDER_LEVEL:g} % of ladders stop"
 
 
 @dataclass(frozen=True)
@@ -223,7 +240,7 @@ def _longer(pair: tuple[RungEvidence, RungEvidence], judgement: Judgement) -> li
     before, after = (rung.transport_of(judgement.system) for rung in pair)
     if before is None or after is None:
         return []
-    change = transport_changes(before, after)[judgement.metric]
+    change = transport_changes(before, after, judgement.level)[judgement.metric]
     extend = (pair[0].can_extend, pair[1].can_extend)
     if not change.within_reach(judgement.tolerance, extend):
         return []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.arrays import frozen_floats
-from policies.stopping.resampling import rmse, standard_error
+from policies.stopping.clustered import error_bar, rmse
 from policies.stopping.transport import TransportEvidence, TransportRow, transport_row
 
 UNITS = {"energy RMSE": "meV/atom", "force RMSE": "meV/Å"}
@@ -108,17 +108,13 @@ class RungSummary:
     transport: list[TransportRow] = field(default_factory=list)
 
 
-def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungSummary:
+def summarise(rung: RungEvidence) -> RungSummary:
     """Return a rung's row in a table: held-out errors and transport, with standard errors.
 
     Parameters
     ----------
     rung : RungEvidence
         The rung.
-    seed : int
-        Seed of the resampling.
-    resamples : int
-        Bootstrap resamples.
 
     Returns
     -------
@@ -130,7 +126,7 @@ def summarise(rung: RungEvidence, seed: int = 0, resamples: int = 1000) -> RungS
         if rung.size == 0 and rung.fits == 1:  # there is one foundation: twice the same, its fits have no spread
             squared = np.repeat(squared, 2, axis=0)
         nothing = squared.size == 0
-        error = float("nan") if nothing else standard_error(squared, rung.cluster, seed, resamples)
+        error = float("nan") if nothing else error_bar(squared, rung.cluster).se
         values[metric] = (float("nan") if nothing else rmse(squared), error)
     transport = [transport_row(evidence, alone=rung.size == 0) for evidence in rung.transport]
     return RungSummary(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from policies.arrays import frozen_floats
 from policies.stopping.combination import Change, Combined, combine
 from policies.stopping.judgement import Judgement, Limit, judge_change
+from policies.stopping.significance import LEVEL
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def transport_row(evidence: TransportEvidence, alone: bool = False) -> Transport
 
 
 def judge_transport(
-    previous: TransportEvidence, last: TransportEvidence, tolerances: TransportTolerances
+    previous: TransportEvidence, last: TransportEvidence, tolerances: TransportTolerances, level: float = LEVEL
 ) -> tuple[Judgement, ...]:
     """Judge how each of `QUANTITIES` of one system changed.
 
@@ -234,23 +235,25 @@ def judge_transport(
         The system on two rungs; both say something (`TransportEvidence.nothing` is None).
     tolerances : TransportTolerances
         Changes that do not matter.
+    level : float
+        Probability with which a quantity that moved by just its tolerance is found to agree.
 
     Returns
     -------
     tuple of Judgement
         In the order of `QUANTITIES`.
     """
-    changes = transport_changes(previous, last)
+    changes = transport_changes(previous, last, level)
     return tuple(
         _judge(quantity, last.system, changes[quantity.metric(last.system)], tolerances.tolerance_of(quantity))
         for quantity in QUANTITIES
     )
 
 
-def transport_changes(previous: TransportEvidence, last: TransportEvidence) -> dict[str, Change]:
+def transport_changes(previous: TransportEvidence, last: TransportEvidence, level: float = LEVEL) -> dict[str, Change]:
     """Return how each of `QUANTITIES` of one system changed, with its error bar, by the name of the metric."""
     return {
-        quantity.metric(last.system): Change(previous.combined(quantity), last.combined(quantity))
+        quantity.metric(last.system): Change(previous.combined(quantity), last.combined(quantity), level)
         for quantity in QUANTITIES
     }
 
@@ -264,6 +267,7 @@ def _judge(quantity: Quantity, system: str, change: Change, tolerance: float) ->
         change.se,
         tolerance=tolerance,
         critical=change.critical,
+        level=change.level,
     )
     limit = _limit(change, tolerance) if judgement.finding == "undecided" else None
     return replace(judgement, system=system, se_md=change.se_md, limit=limit)

@@ -81,7 +81,12 @@ def test_a_policy_of_ones_own():
         ("selection", "disagrement", {}, "unknown selection policy 'disagrement': did you mean 'disagreement'?"),
         ("stopping", "xyz", {}, "unknown stopping policy 'xyz': known: ladder or module:Class"),
         ("stopping", "ladder", {"tolerance_force": 1}, "option 'tolerance_force': did you mean 'tolerance_forces'?"),
-        ("stopping", "ladder", {"resamples": 1}, "stopping policy 'ladder': resamples must be at least 100, got 1"),
+        (
+            "stopping",
+            "ladder",
+            {"tolerance_energy": -1},
+            "stopping policy 'ladder': tolerance_energy must be positive and finite, got -1",
+        ),
         ("stopping", "ladder", {"tolerance_energy": "a"}, "stopping policy 'ladder': TypeError: must be real number"),
         ("selection", "random", {"bias": 1}, "unknown option 'bias': known: none"),
         (

@@ -40,6 +40,19 @@ def test_the_error_bar_of_three_fits_is_that_of_students_t():
     assert change_of([1, 2], [1, 2]).critical == pytest.approx(2.920, abs=5e-4)
 
 
+def test_a_smaller_level_makes_the_error_bar_wider():
+    change = change_of([1, 2, 3], [1, 2, 3])
+    assert Change(change.previous, change.last, level=0.01).critical == pytest.approx(3.747, abs=5e-4)
+
+
+def test_fits_of_different_number_have_welchs_degrees():
+    noisy, sharp = [0, 3], [0, 0.1, 0, 0.1, 0]
+    assert 1.0 <= change_of(noisy, sharp).degrees < 1.01, "the two noisy fits are all of the error"
+    assert change_of(noisy, sharp).degrees == change_of(sharp, noisy).degrees
+    assert change_of([0, 0.1], [0, 3, 0, 3, 0]).degrees == pytest.approx(4.0, abs=0.1)
+    assert change_of([1, 1], [1, 1, 1]).degrees == 3.0
+
+
 @given(before=fits, after=fits, md=errors, tolerance=st.floats(0.01, 2))
 def test_the_more_rungs_may_be_measured_for_longer_the_more_is_within_reach(before, after, md, tolerance):
     change = change_of(before, after, md)

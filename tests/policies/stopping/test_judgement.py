@@ -1,10 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.stopping.judgement import judge_change
+from policies.stopping.judgement import Judgement, judge_change
 
 
 @given(
@@ -34,6 +35,24 @@ def test_findings_tell_a_change_from_a_wide_error_bar():
         judge_change("Ea", "eV", 0.30, 0.29, 0.01)
     with pytest.raises(ValueError, match="either"):
         judge_change("Ea", "eV", 0.30, 0.29, 0.01, tolerance=0.1, relative=0.1)
+
+
+def test_the_odds_stand_beside_the_finding():
+    told = str(judge_change("Ea", "eV", 0.30, 0.29, 0.01, tolerance=0.03, critical=2.998, level=0.01))
+    assert "|Δ| + 2.998 SE = 0.04 > 0.03: undecided [level 1 %, power 0 %]" in told
+    sure = judge_change("Ea", "eV", 0.30, 0.29, 0.005, tolerance=0.03)
+    assert sure.power == pytest.approx(1.0, abs=1e-3)
+    assert "equivalent [level 5 %, power 100 %]" in str(sure)
+    blind = judge_change("Ea", "eV", 0.30, 0.29, math.nan, tolerance=0.03)
+    assert math.isnan(blind.power)
+    assert str(blind).endswith("undecided [power unknown]")
+
+
+def test_a_judgement_of_an_earlier_version_has_no_power():
+    now = dataclasses.asdict(judge_change("Ea", "eV", 0.30, 0.29, 0.01, tolerance=0.03))
+    former = Judgement(**{name: value for name, value in now.items() if name not in ("level", "power")})
+    assert (former.level, former.power) == (0.05, None)
+    assert str(former).endswith("equivalent [power unknown]")
 
 
 def test_a_metric_without_a_unit_reads_well():

@@ -74,6 +74,14 @@ def test_an_undecided_change_says_what_keeps_it_so(last, md, finding, limit):
     assert (energy.unit, energy.system, sigma.finding) == ("eV", "LiCl", "equivalent")
 
 
+def test_the_level_of_a_comparison_is_that_of_its_place_on_the_ladder():
+    before, after = licl([0.30, 0.301, 0.302]), licl([0.301, 0.302, 0.303])
+    for level, critical in ((0.05, 2.132), (0.01, 3.747)):
+        judgements = judge_transport(before, after, TransportTolerances(), level)
+        assert [judgement.level for judgement in judgements] == [level] * 2
+        assert [judgement.critical for judgement in judgements] == pytest.approx([critical] * 2, abs=1e-3)
+
+
 def test_a_change_beyond_the_tolerance_is_not_blamed_on_fits_that_scatter_as_their_dynamics_do():
     before, after = licl([0.168, 0.325, 0.293], md=0.11), licl([0.140, 0.123, 0.002], md=0.10)
     energy, *_ = judge_transport(before, after, TransportTolerances())
