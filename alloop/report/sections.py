@@ -33,9 +33,13 @@ HOW_ERRORS = (
     "from; no fit, early stopping or selection sees them. A rung is several fits on exactly that many training labels, "
     "in the order of their selection, different only in their seed. RMSE: root of the mean squared error over all "
     "fits, held-out frames and force components (or frames, for the energy per atom). Error bars are one standard "
-    "error: whole walkers and fits are resampled together. When the held-out set grows, earlier rungs are evaluated "
-    "again on it, so all rungs in the figure are judged on the same frames. Two rungs are equivalent when |Δ| + 1.645 "
-    "SE(Δ) is within the tolerance (two one-sided tests at 5 %)."
+    "error, from the spread between fits, between held-out walkers and of both together. When the held-out set grows, "
+    "earlier rungs are evaluated again on it, so all rungs in the figure are judged on the same frames. Two rungs are "
+    "equivalent when |Δ| + c SE(Δ) is within the tolerance (two one-sided tests, c from Student's t). Level: how often "
+    "a change of just the tolerance passes. It is 5 % for the largest rung, and 4 % shared by all rungs before it, so "
+    "that where every rung moves by the tolerance at most about 10 % of ladders stop. Power: how often rungs that do "
+    "not differ at all are found equivalent, with this error bar; where it is small, undecided says nothing. A look "
+    "after longer dynamics is one more chance, which the level does not count."
 )
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
@@ -177,14 +181,21 @@ def judgement_table(status: Status) -> str:
         delta = f"{_number(judgement, 'delta', '+.3g')} ± {_number(judgement, 'se_delta', '.2g')} {unit}"
         tolerance = f"{_number(judgement, 'tolerance', '.3g')} {unit}"
         found = f'<span class="{finding}">{finding}</span>'
-        rows.append((text(judgement.get("metric", "?")), change, delta, tolerance, found))
-    head = ("Last two rungs", "Change", "Δ ± SE", "Tolerance", "Finding")
-    return f"<h3>Comparison of the last two rungs</h3>{table(head, rows, numeric=(1, 2, 3))}"
+        critical, odds = _number(judgement, "critical"), [_per_cent(judgement, name) for name in ("level", "power")]
+        rows.append((text(judgement.get("metric", "?")), change, delta, critical, tolerance, *odds, found))
+    head = ("Last two rungs", "Change", "Δ ± SE", "c", "Tolerance", "Level", "Power", "Finding")
+    return f"<h3>Comparison of the last two rungs</h3>{table(head, rows, numeric=range(1, 7))}"
 
 
 def _number(values: dict[str, Any], name: str, spec: str = ".4g") -> str:
     value = finite(values.get(name))
     return "?" if value is None else format(value, spec)
+
+
+def _per_cent(values: dict[str, Any], name: str) -> str:
+    """Return a probability in per cent; judgements of earlier versions have none."""
+    value = finite(values.get(name))
+    return "–" if value is None else f"{100 * value:.3g} %"
 
 
 def time_table(status: Status) -> str:

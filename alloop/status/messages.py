@@ -117,7 +117,9 @@ def _judgement_text(judgement: Mapping[str, Any]) -> str:
 
     change = f"{show('value_previous')} → {show('value_last')} {judgement.get('unit', '')}"
     error = f"Δ = {show('delta', '+.3g')} ± {show('se_delta', '.2g')}, tolerance {show('tolerance', '.3g')}"
-    return f"  {judgement.get('metric', '?')} {change}, {error}: {judgement.get('finding', '?')}"
+    power = finite(judgement.get("power"))  # judgements of earlier versions have none
+    odds = "" if power is None else f" (power {100 * power:.0f} %)"
+    return f"  {judgement.get('metric', '?')} {change}, {error}: {judgement.get('finding', '?')}{odds}"
 
 
 # -- one function per kind of event ------------------------------------------------------------------------------

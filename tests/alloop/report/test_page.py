@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,7 @@ from alloop.journal.events import LabelsImported
 from alloop.journal.journal import Entry
 from alloop.report import build_report
 from alloop.report.page import page
+from alloop.report.sections import judgement_table
 from alloop.state.fold import fold
 from tests.support.journals import START_T, play, variant
 
@@ -53,11 +55,26 @@ def report(tmp_path_factory) -> Page:
     return Page((folder / "report.html").read_text())
 
 
+def test_every_comparison_shows_its_level_and_power(report):
+    words = " ".join(report.text.split())
+    assert "Tolerance Level Power Finding" in re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)
+    assert "at most about 10 % of ladders stop" in words
+    shown = judgement_table(SimpleNamespace(judgements=({"metric": "force RMSE", "level": 0.0125, "power": 0.4567},)))
+    assert '<td class="n">1.25 %</td><td class="n">45.7 %</td>' in shown
+
+
+def test_judgements_of_earlier_versions_have_no_odds():
+    earlier = {"metric": "force RMSE", "unit": "meV/Å", "delta": 1.0, "se_delta": 0.5, "critical": 1.645}
+    shown = judgement_table(SimpleNamespace(judgements=(earlier,)))
+    assert '<td class="n">1.645</td>' in shown
+    assert shown.count('<td class="n">–</td>') == 2
+
+
 def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
     words = " ".join(report.text.split())
     assert words.index("Converged") < words.index("Does more data still change the answer?")
-    assert "|Δ| + 1.645 SE = 5.36 ≤ 8.2" in words
-    assert "78.19 ± 0.52 meV/Å" in words
+    assert "|Δ| + 2.433 SE = 5.8 ≤ 8.2" in words
+    assert "78.19 ± 0.49 meV/Å" in words
     assert "48 + 12" in words
     assert "gpaw 26.7.0" in words
     assert "cutoff_eV: 340.0" in words
