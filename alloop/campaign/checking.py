@@ -8,6 +8,7 @@ from pathlib import Path
 from alloop.campaign.folders import campaign_folder
 from alloop.campaign.reuse import brought, checked
 from alloop.checks.cost import Projection, project
+from alloop.checks.decidability import decidable
 from alloop.checks.sanity import find_unjudgeable
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
@@ -27,11 +28,15 @@ class Check:
         times one.
     never_converges : tuple of str
         What keeps a campaign that can run from ever being converged.
+    ladder_decides : str
+        How likely the ladder sees that nothing changes any more, and what would be enough; empty if that is not known:
+        the config cannot run, its stopping policy is not the built-in one, or nothing can be compared.
     """
 
     problems: tuple[str, ...]
     cost: Projection | None = None
     never_converges: tuple[str, ...] = ()
+    ladder_decides: str = ""
 
 
 def check(path: Path | str) -> Check:
@@ -59,7 +64,8 @@ def check(path: Path | str) -> Check:
         cost = project(loaded, brought=brought(imports))
     except ConfigError as error:
         return Check(error.lines())
-    return Check((), cost, tuple(never_converging(loaded)))
+    known = decidable(loaded.config)
+    return Check((), cost, tuple(never_converging(loaded)), "" if known is None else str(known))
 
 
 def never_converging(loaded: LoadedConfig) -> list[str]:

@@ -18,6 +18,7 @@ from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
+from alloop.checks.decidability import decidable
 from alloop.checks.structures import read_systems
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.config.campaign import CampaignConfig
@@ -95,6 +96,7 @@ def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, fl
 
 
 def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
+    known = decidable(loaded.config)
     return {
         "config": str(loaded.path),
         "name": loaded.config.name,
@@ -105,6 +107,7 @@ def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
         "models": _models(loaded.config),
         "licences": _restrictions(loaded.config),
         "never_converges": never_converging(loaded),
+        "ladder_decides": None if known is None else {**asdict(known), "enough": known.enough, "text": str(known)},
     }
 
 
@@ -117,6 +120,9 @@ def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import
         console.print(told, markup=False, highlight=False, soft_wrap=True)
     for line in never_converging(loaded):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    known = decidable(loaded.config)
+    if known is not None and not known.enough:
+        console.print(f"[yellow]decides little:[/] {escape(str(known))}", highlight=False, soft_wrap=True)
     for line in _restrictions(loaded.config):
         console.print(f"[yellow]licence:[/] {escape(line)}", highlight=False, soft_wrap=True)
     for shortfall in projection.shortfalls:
@@ -159,6 +165,8 @@ def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str
         ("fits", f"about {projection.fits}"),
         ("MD segments", f"at least {projection.segments} of {config.explore.segment_fs:g} fs"),
     ]
+    known = decidable(config)
+    rows += [("ladder decides", str(known))] if known is not None and known.enough else []
     rows += [("transport", words) for words in _transport_words(config, projection)]
     if projection.dft_core_hours is not None and projection.dft_wall_h is not None:
         slots = f"{projection.label_slots} worker{'s' if projection.label_slots > 1 else ''}"

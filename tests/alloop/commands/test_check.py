@@ -69,6 +69,19 @@ def test_a_ladder_that_cannot_converge_is_told_before_it_is_climbed(folder, old,
     assert told in check(folder.config(BASE.replace(old, new)))
 
 
+def test_what_the_ladder_can_decide_is_told_as_a_warning_or_a_row(folder):
+    short = check(folder.config(BASE))
+    assert "decides little: two rungs that do not differ agree at the largest rung in about 0 %" in short
+    assert "; 80 % takes 3 fits on " in short
+    told = json.loads(check(folder.config(BASE), as_json=True))["ladder_decides"]
+    assert (told["enough"], told["fits"], told["walkers"], told["frames"]) == (False, 3, 2, 12)
+    assert told["at_end"] < 0.05
+    long = BASE.replace("temperatures_K: [600, 1000]", "temperatures_K: [600, 1000]\n  replicas: 12")
+    enough = check(folder.config(long.replace("minimum: 6", "minimum: 120").replace("labels: 64", "labels: 400")))
+    assert "decides little" not in enough
+    assert "ladder decides" in enough
+
+
 @pytest.mark.parametrize(
     ("foundation", "licence", "restricted"), [("medium-mpa-0", "MIT", False), ("medium-omat-0", "ASL", True)]
 )

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from alloop.checks.decidability import decidable
+from alloop.config import load_config
+from policies.stopping.forecast import agreement
+from tests.support.configs import BASE, Folder, make_folder
+
+QUICKSTART = Path(__file__).parents[3] / "configs" / "quickstart.yaml"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Folder:
+    return make_folder(tmp_path)
+
+
+def known(folder: Folder, *changes: tuple[str, str]):
+    text = BASE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return decidable(load_config(folder.config(text)).config)
+
+
+def test_the_quickstart_can_decide_nothing():
+    found = decidable(load_config(QUICKSTART).config)
+    assert (found.fits, found.walkers, found.frames) == (2, 4, 12)
+    assert max(found.at_end, found.before) < 0.01
+    assert not found.enough
+    for words in (
+        "in about 0 %, before it at most 0 %",
+        "2 fits, 12 held-out frames of 4 walkers",
+        "; 80 % takes 2 fits",
+    ):
+        assert words in str(found)
+
+
+def test_it_is_the_chance_of_the_largest_rung_and_what_would_be_enough(folder):
+    found = known(folder)
+    assert found.at_end == agreement(3, 2, 12, tolerance=0.1)
+    assert found.before <= found.at_end
+    assert [fits for fits, _ in found.mends] == [3, 4]
+    for fits, walkers in found.mends:
+        assert agreement(fits, walkers, 6 * walkers, tolerance=0.1) >= 0.8
+
+
+def test_a_large_held_out_set_decides_and_needs_no_mend(folder):
+    replicas = ("temperatures_K: [600, 1000]", "temperatures_K: [600, 1000]\n  replicas: 12")
+    found = known(folder, replicas, ("minimum: 6", "minimum: 120"))
+    assert found.enough
+    assert found.mends == ()
+    assert "takes" not in str(found)
+
+
+def test_two_rungs_have_no_comparison_before_the_last(folder):
+    found = known(folder, ("rungs: [12, 24, 48]", "rungs: [12, 24]"))
+    assert found.before is None
+    assert "before it" not in str(found)
+
+
+def test_a_tolerance_that_no_set_can_see_is_said(folder):
+    found = known(folder, ("rungs: [12, 24, 48]", "rungs: [12, 24, 48]\n  tolerance_forces: 0.001"))
+    assert str(found).endswith("; with 3 fits no held-out set is enough for the tolerance")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("rungs: [12, 24, 48]", "rungs: [12, 24, 48]\n  fits: 1"),
+        ("rungs: [12, 24, 48]", "rungs: [48]"),
+        ("temperatures_K: [600, 1000]", "temperatures_K: [600]"),
+        ("policy: ladder", "policy: own:Mine"),
+    ],
+)
+def test_what_compares_nothing_decides_nothing(folder, change):
+    assert known(folder, change) is None
