@@ -105,8 +105,9 @@ class Judgement:
 
     @property
     def _odds(self) -> str:
-        known = self.power is not None and math.isfinite(self.power)
-        return f"level {100 * self.level:.3g} %, power {100 * self.power:.0f} %" if known else "power unknown"
+        if self.power is None or not math.isfinite(self.power):
+            return "power unknown"
+        return f"level {100 * self.level:.3g} %, power {100 * self.power:.0f} %"
 
 
 def judge_change(

@@ -339,6 +339,7 @@ def test_a_config_that_can_run_has_a_cost_and_no_problem(home):
     assert found.problems == ()
     assert found.cost.labels > 0
     assert found.never_converges == ()
+    assert found.ladder_decides.startswith("two rungs that do not differ agree at the largest rung in about ")
     assert alloop.load_config(str(home / "tiny.yaml")).config.name == "tiny"
 
 
