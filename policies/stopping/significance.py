@@ -3,8 +3,8 @@
 One comparison errs with at most `LEVEL` where the truth moved by the tolerance or more. A ladder of K rungs makes K − 1
 comparisons and stops at the first that agrees, so each is a new chance to stop falsely. The comparisons before the last
 share `EARLY_LEVEL` equally (Bonferroni; Dunn, J. Am. Stat. Assoc. 56, 52 (1961)) and the last has `LEVEL` for itself,
-which makes 9 %, however long the ladder. It is stated as `LADDER_LEVEL`: error bars from a few fits that differ by much
-let a little more pass than their level (docs/decisions.md).
+which makes 7.5 %, however long the ladder. It is stated as `LADDER_LEVEL`: error bars from a few fits that differ by
+much let a little more pass than their level (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 LEVEL = 0.05
 """Probability with which one comparison finds agreement where the truth moved by just the tolerance."""
 
-EARLY_LEVEL = 0.04
+EARLY_LEVEL = 0.025
 """The same for all comparisons of a ladder before its last, together."""
 
 LADDER_LEVEL = 0.10
@@ -48,8 +48,8 @@ def level_of(comparison: int, comparisons: int) -> float:
 
     Examples
     --------
-    >>> [level_of(comparison, 5) for comparison in (1, 2, 3, 4, 5)]
-    [0.01, 0.01, 0.01, 0.01, 0.05]
+    >>> [level_of(comparison, 6) for comparison in (1, 2, 3, 4, 5, 6)]
+    [0.005, 0.005, 0.005, 0.005, 0.005, 0.05]
     >>> level_of(1, 1)
     0.05
     """

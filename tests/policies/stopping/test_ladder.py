@@ -153,9 +153,9 @@ def test_early_comparisons_have_a_smaller_level_than_the_last():
     rungs = ladder_of([1] * 5, np.random.default_rng(15))
     levels = {size: POLICY.level(size, LADDER) for size in LADDER[1:]}
     assert levels == {
-        100: pytest.approx(0.04 / 3),
-        500: pytest.approx(0.04 / 3),
-        1000: pytest.approx(0.04 / 3),
+        100: pytest.approx(0.025 / 3),
+        500: pytest.approx(0.025 / 3),
+        1000: pytest.approx(0.025 / 3),
         2500: 0.05,
     }
     early, last = (POLICY.judge(rungs[:n], LADDER, seed=1) for n in (2, 5))
@@ -168,7 +168,7 @@ def test_early_comparisons_have_a_smaller_level_than_the_last():
 
 def test_the_verdict_says_how_often_it_is_wrong_and_how_often_it_is_right():
     reason = POLICY.judge(ladder_of([1, 1], np.random.default_rng(16)), LADDER, seed=1).reason
-    assert "equivalent [level 1.33 %, power " in reason
+    assert "equivalent [level 0.833 %, power " in reason
     assert reason.endswith("where every rung moves by the tolerance, at most about 10 % of ladders stop")
 
 
@@ -179,9 +179,9 @@ def test_a_config_may_still_name_resamples():
 
 def test_a_verdict_repeats_and_survives_the_journal():
     rungs = ladder_of([1, 1], np.random.default_rng(13))
-    verdict = POLICY.judge(rungs, LADDER, seed=5)
-    assert verdict == POLICY.judge(rungs, LADDER, seed=5)
-    assert verdict == POLICY.judge(rungs, LADDER, seed=6), "nothing is drawn"
+    verdict = POLICY.judge(rungs, (50, 100), seed=5)
+    assert verdict == POLICY.judge(rungs, (50, 100), seed=5)
+    assert verdict == POLICY.judge(rungs, (50, 100), seed=6), "nothing is drawn"
     stored = json.loads(json.dumps(dataclasses.asdict(verdict)))
     assert stored["judgements"][1]["unit"] == "meV/Å"
     assert stored["judgements"][0]["finding"] == "equivalent"
