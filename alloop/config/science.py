@@ -208,6 +208,9 @@ class HeldoutConfig(Section):
     minimum: Annotated[int, Field(ge=2)] = Field(8, description="Held-out frames at least.")
     from_generation: Annotated[int, Field(ge=0)] = Field(1, description="First generation whose leader draws them.")
     segment_fs: Positive = Field(500.0, description="MD between two held-out frames.")
+    equilibration_fs: NonNegative = Field(
+        500.0, description="MD of a walker that begins at the resting lattice before its first held-out frame."
+    )
 
     def frames_for(self, rung: int) -> int:
         """Return how many held-out frames judge a rung of this size."""

@@ -22,12 +22,13 @@ random subsets, or a study.
 
 Only the first explores and labels."""
 
-RULES = 3
+RULES = 4
 """The rules of decisions that a new campaign begins with; an older one keeps its own.
 
 From 2 on, all fits to labels after a foundation or a teacher level their energies by element. From 3 on, fits after a
 foundation have the lower learning rate of those after a teacher, and the walks of a teaching phase that a foundation
-moves are long from the first."""
+moves are long from the first. From 4 on, held-out walkers that begin at the resting lattice equilibrate before they
+offer a frame."""
 
 
 @dataclass(frozen=True)

@@ -67,20 +67,18 @@ def explore(
     """Return the request for segments of walkers of one system; held-out ones ask for one frame at a random step."""
     settings, select = charter.config.explore, charter.config.select
     system, heldout = segments[0].walker.system, segments[0].walker.role == "heldout"
-    length_fs = charter.config.heldout.segment_fs if heldout else settings.segment_fs
-    steps = max(1, round(length_fs / settings.timestep_fs))
-    offers = 1 if heldout else min(settings.random_offers, steps)
+    walkers = tuple(_explore_walker(charter, segment) for segment in segments)
     models = generation.models
     return ExploreRequest(
         structure=charter.systems[system],
-        walkers=tuple(_explore_walker(segment, steps, offers) for segment in segments),
+        walkers=walkers,
         members=(models[0],) if heldout else tuple(models[member] for member in sorted(models)),
         dtype=charter.config.potential.dtype,
         ensemble=settings.ensemble,
         pressure_GPa=settings.pressure_GPa,
         timestep_fs=settings.timestep_fs,
         friction_per_fs=settings.friction_per_fs,
-        check_every_steps=min(settings.check_every_steps, steps),
+        check_every_steps=min(settings.check_every_steps, *(walker.steps for walker in walkers)),
         max_offers=settings.max_offers,
         lower_eV_per_A=None if heldout else select.lower_eV_per_A,
         upper_eV_per_A=select.upper_eV_per_A,
@@ -91,12 +89,18 @@ def explore(
     )
 
 
-def _explore_walker(segment: NextSegment, steps: int, offers: int) -> ExploreWalker:
-    random_steps = np.random.default_rng(segment.seed).choice(steps, size=offers, replace=False) + 1
+def _explore_walker(charter: Charter, segment: NextSegment) -> ExploreWalker:
+    explore, heldout = charter.config.explore, charter.config.heldout
+    held_out = segment.walker.role == "heldout"
+    steps = max(1, round((heldout.segment_fs if held_out else explore.segment_fs) / explore.timestep_fs))
+    cold = held_out and segment.start is None and charter.rules >= 4
+    before = round(heldout.equilibration_fs / explore.timestep_fs) if cold else 0
+    offers = 1 if held_out else min(explore.random_offers, steps)
+    random_steps = before + 1 + np.random.default_rng(segment.seed).choice(steps, size=offers, replace=False)
     return ExploreWalker(
         start=segment.start,
         temperature_K=segment.temperature_K,
-        steps=steps,
+        steps=before + steps,
         random_steps=tuple(sorted(int(step) for step in random_steps)),
         seed=segment.seed,
     )

@@ -1,5 +1,7 @@
 """What every request is made of; requests of fits are in `test_task_requests_of_fits`."""
 
+from dataclasses import replace
+
 import pytest
 from ase import Atoms
 from ase.build import bulk
@@ -8,6 +10,7 @@ from alloop.decisions import task_requests
 from alloop.decisions.production_runs import Measurement, next_segments
 from alloop.decisions.walkers import next_segment
 from alloop.journal.events import LabelsImported, SubsetRecord, SubsetsDrawn
+from alloop.tasks.contract.references import SegmentRef
 from tests.support.histories import FOUNDATION, HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
 from tests.support.summaries import calibration_summary
 
@@ -89,6 +92,19 @@ def test_a_held_out_walker_is_driven_by_the_leader_alone_and_offers_one_frame_fo
     assert request.lower_eV_per_A is None
     (walker,) = request.walkers
     assert (walker.steps, len(walker.random_steps)) == (25, 1)
+
+
+def test_a_held_out_walker_equilibrates_where_it_begins_at_the_resting_lattice_and_only_there():
+    settings = {"segment_fs": 50, "equilibration_fs": 200, "minimum": 4}
+    history = with_committee(heldout=settings, explore={"timestep_fs": 2}, rules=4)
+    (walker,) = explored(history, HELDOUT_WALKERS[0], role="heldout").walkers
+    assert walker.steps == 125
+    assert 100 < walker.random_steps[0] <= 125
+    charter = history.charter
+    mover = next(one for one in charter.walkers("heldout") if one.id == HELDOUT_WALKERS[0])
+    goes_on = replace(next_segment(history.state, charter, mover, restart=False), start=SegmentRef("0" * 64))
+    (walker,) = task_requests.explore(charter, history.state, history.state.generations[-1], [goes_on]).walkers
+    assert walker.steps == 25
 
 
 def test_frames_are_offered_at_different_random_steps_that_follow_from_the_seed_of_the_segment():
