@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import warnings
 from collections.abc import Iterator
 
 import torch
 
-_UNSAFE_LOADING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-
 
 @contextlib.contextmanager
-def _without_side_effects() -> Iterator[None]:
-    """Import MACE without its prints and without the switch that makes every ``torch.load`` of the process unpickle.
+def _quietly() -> Iterator[None]:
+    """Import MACE without its prints.
 
-    MACE sets that switch when it is imported, and e3nn needs it when it is: MACE comes first.
+    MACE sets ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD``, and its calculator needs it to load an exported model in the same
+    process. It rules only a ``torch.load`` that does not say `weights_only`; every one of alloop's does.
     """
-    before = os.environ.get(_UNSAFE_LOADING)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
-    if before is None:
-        os.environ.pop(_UNSAFE_LOADING, None)
 
 
-with _without_side_effects():
+with _quietly():
     from mace.calculators import MACECalculator
     from mace.calculators.foundations_models import mace_mp_urls
     from mace.data import AtomicData, KeySpecification, config_from_atoms

@@ -64,8 +64,7 @@ def test_after_kill_9_no_label_was_computed_twice_but_those_in_flight(finished):
     assert left_behind(folder) == []
 
 
-def test_the_exported_model_runs_2_ps_at_600_k_without_a_short_contact(finished, monkeypatch):
-    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # mace sets it for its users, alloop takes it back
+def test_the_exported_model_runs_2_ps_at_600_k_without_a_short_contact(finished):
     from alloop.potential.mace_api import MACECalculator
 
     folder, _, _ = finished

@@ -29,12 +29,6 @@ def campaign(tmp_path_factory):
     return entries, workspace
 
 
-@pytest.fixture
-def user(monkeypatch):
-    """A process of the user: there, importing MACE allows its pickles; here alloop took that back."""
-    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
-
-
 def energy(path) -> float:
     from alloop.potential.mace_api import MACECalculator
 
@@ -43,7 +37,7 @@ def energy(path) -> float:
     return atoms.get_potential_energy()
 
 
-def test_the_leader_of_the_last_rung_runs_in_maces_calculator(campaign, tmp_path, user):
+def test_the_leader_of_the_last_rung_runs_in_maces_calculator(campaign, tmp_path):
     entries, workspace = campaign
     model, about = export_models(workspace, fold(entries), tmp_path, committee=False)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["README.json", "leader.model"]
@@ -62,7 +56,7 @@ def test_the_leader_of_the_last_rung_runs_in_maces_calculator(campaign, tmp_path
     assert sorted(told["e0s_eV"]) == ["Cl", "In", "Li"]
 
 
-def test_the_committee_of_the_last_rung_is_several_different_models(campaign, tmp_path, user):
+def test_the_committee_of_the_last_rung_is_several_different_models(campaign, tmp_path):
     entries, workspace = campaign
     *models, about = export_models(workspace, fold(entries), tmp_path / "new" / "folder", committee=True)
     assert [path.name for path in models] == ["member-0.model", "member-1.model", "member-2.model"]

@@ -75,7 +75,7 @@ class Bomb:
 
 
 def test_reading_never_executes_what_a_file_says(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # as for all who import mace themselves
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # as importing mace does
     for name, content in (("zip", pickled(Bomb(tmp_path / "hit"))), ("raw", pickle.dumps(Bomb(tmp_path / "hit")))):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ModelFileError, match="not a model file of alloop"):
@@ -103,8 +103,7 @@ def test_a_hot_model_is_loaded_once_and_again_when_its_file_changes(tmp_path):
 
 
 @pytest.mark.parametrize("make", [small_model, lambda: reduced_to(small_foundation(), [3, 17])])
-def test_an_exported_model_gives_the_same_numbers_in_mace_itself(tmp_path, make, monkeypatch):
-    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # mace sets it for its users, alloop takes it back
+def test_an_exported_model_gives_the_same_numbers_in_mace_itself(tmp_path, make):
     model, atoms = make(), lithium_chloride()
     export_mace_model(model, tmp_path / "a.model")
     ours = Committee([model], device="cpu", dtype="float32").forces(atoms)
