@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from matscipy.neighbours import neighbour_list
+from numpy.typing import NDArray
 
 _FIRST_REACH = 1.2
+_PAIR_REACH_A = 6.0
+
+Pair = tuple[int, int]
+"""Atomic numbers of two elements, the smaller first."""
 
 
 def is_finite(atoms: Atoms) -> bool:
@@ -51,3 +57,45 @@ def min_contact(atoms: Atoms) -> float:
         if len(distances_A):
             return float((distances_A / (radii[i] + radii[j])).min())
         reach *= 2.0
+
+
+def closest_pairs(frames: Iterable[Atoms]) -> dict[Pair, float]:
+    """Return the shortest distance (Å) of every pair of elements in some frames, up to 6 Å.
+
+    Parameters
+    ----------
+    frames : iterable of ase.Atoms
+        Periodic along all three cell vectors.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> {pair: round(d, 2) for pair, d in closest_pairs([bulk("LiCl", "rocksalt", a=5.14)]).items()}
+    {(3, 3): 3.63, (3, 17): 2.57, (17, 17): 3.63}
+    """
+    closest: dict[Pair, float] = {}
+    for atoms in frames:
+        i, j, distances_A = _neighbours(atoms, _PAIR_REACH_A)
+        first, second = np.sort([atoms.numbers[i], atoms.numbers[j]], axis=0)
+        for pair in {(int(a), int(b)) for a, b in zip(first, second, strict=True)}:
+            shortest = float(distances_A[(first == pair[0]) & (second == pair[1])].min())
+            closest[pair] = min(shortest, closest.get(pair, math.inf))
+    return dict(sorted(closest.items()))
+
+
+def comes_closer(atoms: Atoms, limits_A: Mapping[Pair, float]) -> bool:
+    """Return whether two atoms are closer than the limit (Å) of their elements; pairs without a limit may be."""
+    if not limits_A or not is_finite(atoms):
+        return False
+    i, j, distances_A = _neighbours(atoms, max(limits_A.values()))
+    first, second = np.sort([atoms.numbers[i], atoms.numbers[j]], axis=0)
+    return any(
+        bool((distances_A[(first == one) & (second == other)] < limit).any())
+        for (one, other), limit in limits_A.items()
+    )
+
+
+def _neighbours(atoms: Atoms, reach_A: float) -> tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.float64]]:
+    """Return both atoms and the distance (Å) of all pairs within reach, images included."""
+    found = neighbour_list("ijd", positions=atoms.positions, cell=atoms.cell.array, pbc=[True] * 3, cutoff=reach_A)
+    return found[0], found[1], found[2]

@@ -103,8 +103,8 @@ def request(**fields):
     return ExploreRequest(**{**standard, **fields})
 
 
-def walk(toy, snapshot=None, **fields):
-    return alone(*Exploration(request(**fields), toy, [snapshot]).run())
+def walk(toy, snapshot=None, nearest_A=None, **fields):
+    return alone(*Exploration(request(**fields), toy, [snapshot], nearest_A or {}).run())
 
 
 def alone(summary, data):

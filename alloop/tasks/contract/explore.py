@@ -49,6 +49,8 @@ class ExploreRequest(Request):
         Window of the largest expected error over the atoms; `lower` None means that nothing is offered for it.
     calibration : Calibration or None
         What the committee's disagreement means; None takes it for the expected error.
+    nearby : tuple of str
+        Labels whose shortest distances bound, pair of elements by pair, how close atoms may come; none for no bound.
     """
 
     kind: ClassVar[str] = "explore"
@@ -71,6 +73,13 @@ class ExploreRequest(Request):
     min_contact: float
     stop_temperature_factor: float
     calibration: Calibration | None = None
+    nearby: tuple[str, ...] = ()
+
+    def _in_key(self) -> dict[str, Any]:
+        fields = super()._in_key()
+        if not self.nearby:
+            del fields["nearby"]
+        return fields
 
     @model_validator(mode="before")
     @classmethod

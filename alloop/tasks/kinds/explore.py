@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -12,9 +14,11 @@ from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.phase import Floats
 from alloop.dynamics.state import MDState
+from alloop.materials.contacts import Pair, closest_pairs
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
 from alloop.tasks.contract.explore import EXPLORE, ExploreRequest, ExploreSummary, ExploreWalker
+from alloop.tasks.contract.label import LABEL
 from alloop.tasks.contract.records import Answer, OffersData, OffersSummary, Snapshot
 from alloop.tasks.contract.references import SegmentRef
 from alloop.tasks.contract.teach import TEACH
@@ -22,6 +26,9 @@ from alloop.tasks.kinds.segment import Doubt, Frame, SegmentRecorder, fresh
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import DamagedResultError, Workspace
+
+CLOSER = 0.85
+"""How close two atoms may come, over the shortest distance of their elements in a label, where that is bounded."""
 
 
 def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> Answer:
@@ -43,7 +50,7 @@ def explore(request: ExploreRequest, workspace: Workspace, machine: Machine) -> 
     """
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
     snapshots = [snapshot_of(walker.start, workspace) for walker in request.walkers]
-    summary, data = Exploration(request, committee, snapshots).run()
+    summary, data = Exploration(request, committee, snapshots, nearest_allowed(request, workspace)).run()
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
@@ -59,6 +66,12 @@ def snapshot_of(start: SegmentRef | None, workspace: Workspace) -> Snapshot | No
     return data.last_good[place]
 
 
+def nearest_allowed(request: ExploreRequest, workspace: Workspace) -> dict[Pair, float]:
+    """Return how close (Å) two atoms may come by their elements: somewhat closer than in the labels of the request."""
+    labels = (workspace.data(LABEL, key).structure.to_atoms() for key in request.nearby)
+    return {pair: CLOSER * distance_A for pair, distance_A in closest_pairs(labels).items()}
+
+
 class Exploration:
     """The walkers of one task, evaluated at once; each is watched and stopped on its own. With ``npt`` each has a cell.
 
@@ -70,10 +83,18 @@ class Exploration:
         The committee: its leader gives the forces, its members the disagreement.
     snapshots : list of Snapshot or None
         MDState that each walker continues; None to start from the request's structure with new momenta.
+    nearest_A : mapping
+        How close two atoms may come by their elements (Å), see `nearest_allowed`; empty for no bound.
     """
 
-    def __init__(self, request: ExploreRequest, committee: Committee, snapshots: list[Snapshot | None]) -> None:
-        self._request, self._committee = request, committee
+    def __init__(
+        self,
+        request: ExploreRequest,
+        committee: Committee,
+        snapshots: list[Snapshot | None],
+        nearest_A: Mapping[Pair, float] = MappingProxyType({}),
+    ) -> None:
+        self._request, self._committee, self._nearest_A = request, committee, nearest_A
         self._calibration = request.calibration
         self._species = tuple(chemical_symbols[number] for number in request.structure.numbers)
         seeds = [np.random.SeedSequence(walker.seed).spawn(3) for walker in request.walkers]
@@ -104,7 +125,7 @@ class Exploration:
             return None if found is None else self._doubt(found)
 
         segments = [
-            SegmentRecorder(self._request, walker, start, ask)
+            SegmentRecorder(self._request, walker, start, ask, self._nearest_A)
             for walker, start in zip(self._request.walkers, self._starts, strict=True)
         ]
         steps = 0

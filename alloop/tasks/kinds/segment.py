@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from alloop.dynamics.explorers import Sight
 from alloop.dynamics.look_schedule import Glance, interval, next_look
 from alloop.dynamics.shortlist import Shortlist
 from alloop.dynamics.state import MDState, fresh_state
-from alloop.materials.contacts import min_contact
+from alloop.materials.contacts import Pair, comes_closer, min_contact
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
 from alloop.tasks.contract.records import Offer, OffersSummary, Snapshot
@@ -85,10 +86,12 @@ class SegmentRecorder:
         where it failed; beyond the window, the newest one still inside it. Never the first frame of the segment,
         nor one that is offered already. All steps since the committee last looked are searched.
 
-    The gate lets frames through that DFT can compute: finite, no contact below `min_contact`, no runaway cell.
+    The gate lets frames through that DFT can compute: finite, no contact below `min_contact`, no runaway cell. Where
+    `nearest_A` bounds how close atoms may come, it lets no closer ones through.
 
     The walker ends with ``nan``, ``contact`` (below `stop_contact`), ``temperature`` or ``volume`` (see `WalkerBatch`),
-    all checked at every step, or ``disagreement`` (expected error above `upper`).
+    all checked at every step, ``disagreement`` (expected error above `upper`), or ``contact`` where atoms are closer
+    than `nearest_A` allows at a visit.
 
     The next segment continues from the newest frame looked at that passed all checks, momenta included; if there is
     none, from the first frame with new momenta, or, if that fails the checks too, from nowhere.
@@ -103,6 +106,8 @@ class SegmentRecorder:
         Where it begins.
     ask : Ask
         The committee.
+    nearest_A : mapping
+        How close two atoms may come by their elements (Å); empty for no bound.
 
     Attributes
     ----------
@@ -110,8 +115,16 @@ class SegmentRecorder:
         The next step at which the walker has to be visited.
     """
 
-    def __init__(self, request: ExploreRequest, walker: ExploreWalker, start: MDState, ask: Ask) -> None:
+    def __init__(
+        self,
+        request: ExploreRequest,
+        walker: ExploreWalker,
+        start: MDState,
+        ask: Ask,
+        nearest_A: Mapping[Pair, float] = MappingProxyType({}),
+    ) -> None:
         self._request, self._walker, self._start, self._ask = request, walker, start, ask
+        self._nearest_A = nearest_A
         self._has_committee = len(request.members) > 1
         self._has_window = self._has_committee and request.lower_eV_per_A is not None
         self._spacing = math.ceil(OFFER_SPACING_FS / request.timestep_fs)
@@ -142,7 +155,7 @@ class SegmentRecorder:
         if frame.doubt is not None:
             self._note(frame, frame.doubt)
         is_random, gate = frame.step in self._walker.random_steps, self._gate(frame)
-        ended = frame.sight.fault or self._window_end(frame)
+        ended = frame.sight.fault or self._window_end(frame) or self._stray(frame)
         if is_random or self._is_candidate(frame):
             self._admit(frame, gate, is_random)
         if ended is None and gate is None:
@@ -203,7 +216,11 @@ class SegmentRecorder:
     def _gate(self, frame: Frame) -> str | None:
         if not frame.sight.state.is_finite():
             return "nonfinite"
-        return "contact" if not frame.sight.contact >= self._request.min_contact else frame.sight.fault
+        close = not frame.sight.contact >= self._request.min_contact or self._stray(frame) is not None
+        return "contact" if close else frame.sight.fault
+
+    def _stray(self, frame: Frame) -> Ended | None:
+        return "contact" if comes_closer(frame.sight.state.to_atoms(), self._nearest_A) else None
 
     def _window_end(self, frame: Frame) -> Ended | None:
         score = frame.score

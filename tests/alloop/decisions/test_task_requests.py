@@ -127,6 +127,26 @@ def test_a_short_segment_has_a_step_at_least_and_no_more_looks_and_offers_than_s
     assert len(request.walkers[0].random_steps) == min(4, steps)
 
 
+def test_walkers_of_a_young_cold_committee_stay_near_the_labels_and_held_out_ones_go_where_they_go():
+    history = with_committee(rules=4)
+    labels = tuple(frame.label for frame in history.state.labelled_frames("train"))
+    assert explored(history, WALKERS[0]).nearby == labels
+    assert explored(history, HELDOUT_WALKERS[0], role="heldout").nearby == ()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rules": 3}, {"rules": 4, "foundation": True}, {"rules": 4, "teacher": {"model": "chgnet"}}]
+)
+def test_walkers_of_committees_that_know_the_walls_go_where_they_go(settings):
+    assert explored(with_committee(**settings), WALKERS[0]).nearby == ()
+
+
+def test_walkers_go_where_they_go_once_expected_errors_are_trusted():
+    history = with_committee(rules=4)
+    history.do("calibrate/g0/6", {"generation": 0, "labels": 6}, calibration_summary())
+    assert explored(history, WALKERS[0]).nearby == ()
+
+
 @pytest.fixture
 def calibrated():
     history = with_committee()

@@ -8,7 +8,7 @@ from ase.data import covalent_radii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloop.materials.contacts import is_finite, min_contact
+from alloop.materials.contacts import closest_pairs, comes_closer, is_finite, min_contact
 
 
 def _random_cell(seed: int) -> Atoms:
@@ -74,3 +74,23 @@ def test_broken_geometry_is_not_finite(bad):
     for broken in (moved, strained, flat):
         assert not is_finite(broken)
         assert math.isnan(min_contact(broken))
+
+
+def test_the_closest_pairs_are_those_of_all_frames_by_element():
+    near, far = bulk("LiCl", "rocksalt", a=5.0), bulk("LiCl", "rocksalt", a=5.2)
+    closest = closest_pairs([far, near])
+    assert closest == pytest.approx({(3, 3): 5.0 / 2**0.5, (3, 17): 2.5, (17, 17): 5.0 / 2**0.5})
+    assert closest_pairs([]) == {}
+
+
+@pytest.mark.parametrize(("limit", "closer"), [({(3, 17): 2.49}, False), ({(3, 17): 2.51}, True), ({}, False)])
+def test_atoms_come_closer_than_a_limit_of_their_own_elements_alone(limit, closer):
+    atoms = bulk("LiCl", "rocksalt", a=5.0)
+    assert comes_closer(atoms, limit) is closer
+    assert comes_closer(atoms, {**limit, (49, 49): 9.0}) is closer
+
+
+def test_atoms_at_no_place_are_not_said_to_be_close():
+    atoms = bulk("LiCl", "rocksalt", a=5.0)
+    atoms.positions[0] = math.nan
+    assert comes_closer(atoms, {(3, 17): 3.0}) is False

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.dynamics import temperature_limit
-from alloop.materials.contacts import min_contact
-from alloop.tasks.kinds.explore import Exploration
+from alloop.materials.contacts import closest_pairs, comes_closer, min_contact
+from alloop.tasks.kinds.explore import Exploration, nearest_allowed
+from alloop.tasks.workspace import Workspace
 from policies.calibration.scales import Calibration, SpeciesMap
+from tests.support.models import labelled, put_labels
 from tests.support.toys import (
     ALL_ENDS,
     COPPER,
@@ -53,6 +55,36 @@ def test_disagreement_offers_are_few_spaced_and_away_from_random_frames():
     assert why(summary).count("disagreement") == 5
     assert steps == sorted(steps)
     assert all(later - earlier >= 50 / 4 for earlier, later in itertools.pairwise(steps))
+
+
+def test_a_walker_ends_where_atoms_come_closer_than_they_may_and_offers_the_last_frame_before():
+    free, _ = walk(Toy(), lower_eV_per_A=40.0)
+    nearest_A = {(29, 29): 2.45}
+    summary, data = walk(Toy(), lower_eV_per_A=40.0, nearest_A=nearest_A)
+    assert (free.ended, summary.ended) == ("length", "contact")
+    assert why(summary) == ["last_good"]
+    assert closest_pairs([data.structures[0].to_atoms()])[29, 29] >= 2.45
+    assert not comes_closer(data.last_good.structure.to_atoms(), nearest_A)
+
+
+def test_frames_at_random_steps_are_gated_where_atoms_come_too_close():
+    summary, _ = walk(Toy(), lower_eV_per_A=None, random_steps=(1,), nearest_A={(29, 29): 3.0})
+    assert why(summary) == []
+    assert summary.gated == {"contact": 1}
+
+
+def test_how_close_atoms_may_come_follows_from_the_labels_named(tmp_path):
+    workspace = Workspace(tmp_path)
+    near = COPPER.to_atoms()
+    near.positions[0] += 0.2
+    keys = put_labels(workspace, [labelled(near)])
+    allowed_A = nearest_allowed(request(nearby=keys), workspace)
+    assert allowed_A == {(29, 29): pytest.approx(0.85 * closest_pairs([near])[29, 29])}
+    assert nearest_allowed(request(), workspace) == {}
+
+
+def test_requests_without_labels_nearby_keep_their_key():
+    assert request().key() == request(nearby=()).key() != request(nearby=("a",)).key()
 
 
 def test_random_frames_are_offered_whatever_the_committee_says():
