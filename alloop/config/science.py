@@ -126,7 +126,9 @@ class FitConfig(Section):
         description="Optimiser steps between two checks (one row of metrics); a pass over the frames if that is more.",
     )
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="Decay of the averaged weights per step.")
-    warm_start: bool = Field(True, description="A refit starts from the member's previous generation.")
+    warm_start: bool = Field(
+        True, description="A refit after a foundation or a teacher starts from the previous generation."
+    )
     warm_start_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         0.25, description="Learning rate of a warm-started refit, as a fraction of `learning_rate`."
     )

@@ -28,7 +28,8 @@ RULES = 4
 From 2 on, all fits to labels after a foundation or a teacher level their energies by element. From 3 on, fits after a
 foundation have the lower learning rate of those after a teacher, and the walks of a teaching phase that a foundation
 moves are long from the first. From 4 on, held-out walkers that begin at the resting lattice equilibrate before they
-offer a frame, and walkers of a young committee, unless taught or tuned, stay near what is labelled."""
+offer a frame, walkers of a young committee, unless taught or tuned, stay near what is labelled, and refits of one that
+began with random weights begin with new ones."""
 
 
 @dataclass(frozen=True)

@@ -146,9 +146,12 @@ def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:
 def _predecessor(charter: Charter, state: CampaignState, generation: GenerationState, number: int) -> str | None:
     """Return the member's newest model of an earlier generation, if refits start from there.
 
-    Low-rank changes do not add up from refit to refit, and what is replayed is the foundation's: both begin there.
+    Low-rank changes do not add up from refit to refit, and what is replayed is the foundation's: both begin there. What
+    few labels made of random weights holds a refit back, so it begins with new ones.
     """
     if not charter.config.fit.warm_start or charter.config.fit.method in ("lora", "multihead"):
+        return None
+    if charter.rules >= 4 and _origin(charter, state, number) is None:
         return None
     earlier = (g for g in reversed(state.generations[: generation.number]) if not g.foundation)
     return next((g.models[number] for g in earlier if number in g.models), None)

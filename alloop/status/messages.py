@@ -188,7 +188,7 @@ def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
         return wrapped(f"calibrated on {calibration_text(CalibrationStatus.of(state.calibrations))}")
     number = task.context.get("generation") if task.task == "fit" else None
     if number is not None:
-        return _fitted(state, number)
+        return [*_kept_nothing(task), *_fitted(state, number)]
     kind = KINDS[task.task]
     words = kind.words(event.purpose, kind.summary.model_validate(event.summary))
     return [words] if words else []
@@ -203,6 +203,18 @@ def _pretrained(task: TaskState, state: CampaignState) -> list[str]:
         return [f"member {task.context['member']} pre-trained on {frames} of the teacher{error}"]
     labels = many(len(state.pretraining), "label")
     return [f"member {task.context['member']} pre-trained on the forces of {labels}{error}"]
+
+
+def _kept_nothing(task: TaskState) -> list[str]:
+    """Tell of a fit that no step made better: the member is what it began with."""
+    fit = task.finished.summary if task.finished else {}
+    history = fit.get("history")
+    if not history or fit.get("watched") != "valid":
+        return []
+    if min(history, key=lambda check: check["loss"])["step"] != 0:
+        return []
+    what = f"member {task.context.get('member')} of generation {task.context['generation']} kept none of its"
+    return [f"{what} {many(fit['steps'], 'step')}: on the labels out of its bag, the model it began with is better"]
 
 
 def _fitted(state: CampaignState, number: int) -> list[str]:

@@ -113,6 +113,17 @@ def test_without_a_warm_start_every_refit_begins_anew():
     assert (request.init, request.learning_rate) == (None, 0.01)
 
 
+def test_a_refit_of_a_committee_from_random_weights_begins_with_new_ones():
+    history = History(rules=4).atoms().labelled(6).fitted().labelled(6).opened()
+    request = refit(history, 1)
+    assert (request.init, request.learning_rate, request.max_steps) == (None, 0.01, history.config.fit.max_steps)
+
+
+def test_a_refit_after_a_foundation_goes_on_from_the_last_generation():
+    history = History(rules=4, foundation=True).atoms().labelled(6).fitted().labelled(6).opened()
+    assert str(refit(history, 1).init).startswith("fit:")
+
+
 def test_a_foundation_is_where_first_fits_start_and_no_predecessor():
     history = History(foundation=True).atoms().labelled(6).opened()
     request = refit(history, 0)

@@ -26,3 +26,19 @@ def test_a_judgement_has_its_power_beside_it_if_it_is_known(power, end):
     (line,) = judgement_lines(({**judgement, "power": power} if power else judgement,))
     assert line.startswith("  force RMSE ? → ? meV/Å")
     assert line.endswith(end)
+
+
+CHECK = {"rmse_energy_meV_per_atom": 1.0, "rmse_forces_meV_per_A": 50.0, "learning_rate": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("losses", "watched", "told"), [((1, 2), "valid", True), ((2, 1), "valid", False), ((1, 2), "train", False)]
+)
+def test_a_refit_that_kept_no_step_is_told_and_no_other(losses, watched, told):
+    history = History().atoms().labelled(6).opened()
+    checks = [{"step": 50 * place, "loss": loss, **CHECK} for place, loss in enumerate(losses)]
+    fit = {"model_sha256": "0" * 64, "steps": 50, "stopped": "patience", "watched": watched, "history": checks}
+    history.begin("fit/g0/m1", {"rung": None, "generation": 0, "member": 1})
+    history.end("fit/g0/m1", {**fit, "parameters": 1})
+    said = lines(history.entries[-1], history.state)
+    assert any(line.startswith("member 1 of generation 0 kept none of its 50 steps") for line in said) is told
