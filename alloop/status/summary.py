@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 from alloop.journal.verdicts import VerdictName
@@ -12,6 +13,9 @@ from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, newest
 from alloop.status.numbers import finite, plus_minus
+
+SHATTERED = 3.0
+"""Largest force of a label, over the median of those of all training labels, that thermal motion hardly explains."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class RungRow:
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels by their outcome."""
+    """Labels by their outcome; `shattered` counts those of the training set that are of broken structures."""
 
     train: int
     heldout: int
@@ -75,6 +79,7 @@ class Labels:
     waiting_train: int
     waiting_heldout: int
     imported: int
+    shattered: int = 0
 
 
 @dataclass(frozen=True)
@@ -284,7 +289,16 @@ def _labels(state: CampaignState, failed: int) -> Labels:
         waiting_train=state.pending("train"),
         waiting_heldout=state.pending("heldout"),
         imported=imported_labels(state),
+        shattered=_shattered(state),
     )
+
+
+def _shattered(state: CampaignState) -> int:
+    """Return how many training labels are of walls or debris, by their largest force (see `SHATTERED`)."""
+    tasks = (state.tasks.get(f"label/{frame.id}") for frame in state.labelled_frames("train"))
+    summaries = [task.finished.summary for task in tasks if task is not None and task.finished is not None]
+    forces = [force for one in summaries if (force := finite(one.get("max_force_eV_per_A"))) is not None]
+    return sum(force > SHATTERED * median(forces) for force in forces)
 
 
 def _generation(state: CampaignState) -> Generation | None:

@@ -107,3 +107,14 @@ def test_a_campaign_that_is_being_taught_says_how_many_frames_its_committee_lear
     status = summary(history.state, 0.0)
     assert status.taught_frames == 70
     assert progress_line(status).startswith("70 frames of the teacher | labels 0/")
+
+
+def test_labels_of_broken_structures_are_those_whose_forces_are_far_beyond_the_usual():
+    history, forces = History().atoms(), [1.5, 2.0, 2.5, 2.0, 7.0, 24.0]
+    names = history.rattled(6)
+    history.selected(names)
+    for name, force in zip(names, forces, strict=True):
+        history.do(f"label/{name}", {"frame": name}, {"energy_eV": -1.0, "atoms": 2, "max_force_eV_per_A": force})
+    status = summary(history.state, START_T)
+    assert status.labels.shattered == 2
+    assert "6 training, 0 held out, 0 failed, 2 of broken structures" in shown(status)
