@@ -137,6 +137,11 @@ class FitConfig(Section):
         description="Learning rate of a fit that starts from a taught model or a foundation, as a fraction of "
         "`learning_rate`; None: 0.25.",
     )
+    tuned_rung_steps: Count | None = Field(
+        None,
+        description="Steps of a rung's fit that starts from a taught model or a foundation, which need fewer; None: "
+        "`rung_steps`.",
+    )
     method: Literal["naive", "multihead", "frozen", "lora"] = Field(
         "naive",
         description="How a foundation is fitted. `naive`: all weights. `multihead`: all, while a second head replays "

@@ -40,13 +40,14 @@ def member(
 
 def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
+    origin, settings = _origin(charter, state, 0), charter.config.fit
     return _fit(
         charter,
         state,
         train=_labels(state, rung.frames),
         valid=(),
-        init=_origin(charter, state, 0),
-        max_steps=charter.config.fit.rung_steps,
+        init=origin,
+        max_steps=(origin and settings.tuned_rung_steps) or settings.rung_steps,
         patience=None,
         rate=_origin_rate(charter),
         level_energy=_levelled(charter, state, 0),

@@ -113,6 +113,13 @@ def test_without_a_warm_start_every_refit_begins_anew():
     assert (request.init, request.learning_rate) == (None, 0.01)
 
 
+@pytest.mark.parametrize(("foundation", "tuned", "steps"), [(True, 30, 30), (True, None, 90), (False, 30, 90)])
+def test_a_rungs_fit_after_a_foundation_may_have_fewer_steps(foundation, tuned, steps):
+    fit = {"rung_steps": 90, "tuned_rung_steps": tuned, "epochs": 1}
+    history = History(rules=4, foundation=foundation, fit=fit).atoms().labelled(6).opened(rung=6)
+    assert fit_of(history, 6).max_steps == steps
+
+
 def test_a_refit_of_a_committee_from_random_weights_begins_with_new_ones():
     history = History(rules=4).atoms().labelled(6).fitted().labelled(6).opened()
     request = refit(history, 1)
