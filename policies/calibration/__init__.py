@@ -2,9 +2,9 @@
 
 from policies.calibration.scales import (
     COVERAGE,
-    HALF_LIFE_FRAMES,
     LARGEST_WEIGHT,
     PRIOR,
+    SMALLEST_MEMORY,
     Calibration,
     Floats,
     Points,
@@ -17,9 +17,9 @@ from policies.calibration.scales import (
 
 __all__ = [
     "COVERAGE",
-    "HALF_LIFE_FRAMES",
     "LARGEST_WEIGHT",
     "PRIOR",
+    "SMALLEST_MEMORY",
     "Calibration",
     "Floats",
     "Points",

@@ -9,17 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.calibration.scales import COVERAGE, Calibration, Floats, Points, fit_calibration, frame_weights
+from policies.calibration.scales import Calibration, Floats, Points, fit_calibration, frame_weights
+from policies.calibration.trust import doubt
 
 FOLDS = 5
 BINS = 5
-FEWEST_FRAMES = 20
-"""Labelled frames of a species below which its expected errors are not trusted."""
-FEWEST_PROBES = 5
-"""Random probes of a species below which nothing can be said of frames that nobody selected."""
-COVERAGE_RANGE = (0.80, 0.97)
-LARGEST_RATIO = 1.5
-_SURE = 2.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,11 @@ def calibrate(points: Points) -> CalibrationReport:
             rows = mask & (np.array(points.species) == species)
             if rows.any():
                 overall.append(_row(points, expected, bound, rows, among, species))
-    doubts = {name: doubt for name in calibration.maps if (doubt := _doubt(name, calibration, overall))}
+    doubts = {}
+    for name in calibration.maps:
+        own = np.array(points.species) == name
+        if why := doubt(points.take(own), expected[own], bound[own]):
+            doubts[name] = why
     return CalibrationReport(calibration, reliability(points, expected, bound), tuple(overall), doubts)
 
 
@@ -174,34 +172,3 @@ def _clustered(values: Floats, weight: Floats, frame: tuple[str, ...]) -> tuple[
     if n < 2:
         return mean, None
     return mean, float(math.sqrt(n / (n - 1) * (of_frame**2).sum()) / weight.sum())
-
-
-def _doubt(species: str, calibration: Calibration, overall: list[ReliabilityRow]) -> str:
-    """Return why the expected errors of a species cannot be trusted; empty if they can."""
-    fitted = calibration.of(species)
-    if fitted.frames < FEWEST_FRAMES:
-        return f"{fitted.frames} labelled frames, {FEWEST_FRAMES} are needed"
-    rows = {row.among: row for row in overall if row.species == species}
-    probes = rows["probe"].frames if "probe" in rows else 0
-    if probes < FEWEST_PROBES:
-        return f"{probes} random probes, {FEWEST_PROBES} are needed"
-    return _off(rows["probe"]) or (_off(rows["selected"]) if "selected" in rows else "")
-
-
-def _off(row: ReliabilityRow) -> str:
-    """Return how held-back labels contradict their predictions beyond their own error bars; empty if they do not."""
-    low, high = COVERAGE_RANGE
-    # With few frames the scatter of the coverage does not show: it is at least what independent frames would have.
-    chance = math.sqrt(COVERAGE * (1 - COVERAGE) / row.frames)
-    margin = _SURE * max(row.se_coverage or 0.0, chance)
-    what = f"{row.frames} held-back {'random probes' if row.among == 'probe' else 'selected frames'}"
-    if row.coverage < low - margin or row.coverage > high + margin:
-        return f"on {what} the 90 % bound held for {100 * row.coverage:.0f} ± {50 * margin:.0f} %"
-    spread = _SURE * (row.se_observed_eV_per_A or row.observed_eV_per_A)
-    least, most = row.predicted_eV_per_A / LARGEST_RATIO, row.predicted_eV_per_A * LARGEST_RATIO
-    if row.observed_eV_per_A + spread < least or row.observed_eV_per_A - spread > most:
-        return (
-            f"on {what} the mean error is {row.observed_eV_per_A:.3g} ± {spread / _SURE:.2g} eV/Å, "
-            f"{row.predicted_eV_per_A:.3g} was expected"
-        )
-    return ""

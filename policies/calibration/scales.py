@@ -35,8 +35,10 @@ Floats = NDArray[np.float64]
 LARGEST_WEIGHT = 20.0
 """Weight beyond which a rarely chosen frame counts no more, against that of a frame chosen for certain."""
 COVERAGE = 0.90
-HALF_LIFE_FRAMES = 20
-"""Labelled frames after which one counts half: a committee of few labels errs more for what it disagrees."""
+FORGETTING = 6
+"""Power of the share of labels that a committee had, with which its labelled frames count; see `memory`."""
+SMALLEST_MEMORY = 1e-4
+"""What a frame counts at least, against one of the present committee."""
 _PRIOR_LOG_SLOPE_SD = math.log(4.0)
 _SPECIES_LOG_SCALE_SD = 0.7
 _SHARE_LOGIT, _SHARE_LOGIT_SD = 2.0, 1.5
@@ -214,15 +216,20 @@ class Calibration:
         return answer
 
 
-def memory(frames: int) -> Floats:
-    """Return what frames count for their age, shape (frames,), the newest last: 1, and half as much at the half-life.
+def memory(labels: ArrayLike, now: int) -> Floats:
+    """Return what frames count whose disagreement a committee of so many labels stated, (labels / now)⁶.
 
-    That is `HALF_LIFE_FRAMES`, or a quarter of all frames if that is more, for what a committee has yet to learn from
-    further labels falls with their share of all.
+    A committee learns and its disagreement changes its meaning; that of a tenth fewer labels counts about half.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (frames,)
+        Labels that the committee had been fitted on.
+    now : int
+        Labels of the present committee.
     """
-    age = np.arange(frames, dtype=np.float64)[::-1]
-    counted: Floats = 0.5 ** (age / max(HALF_LIFE_FRAMES, frames / 4))
-    return counted
+    share = np.maximum(np.asarray(labels, dtype=np.float64), 1.0) / max(now, 1)
+    return np.clip(share**FORGETTING, SMALLEST_MEMORY, 1.0)
 
 
 def frame_weights(points: Points) -> Floats:

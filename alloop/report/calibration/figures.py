@@ -11,8 +11,9 @@ from alloop.report.panels import place_axes
 from alloop.status.calibration import Fared
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
-from policies.calibration.reliability import COVERAGE_RANGE, LARGEST_RATIO, ReliabilityRow
+from policies.calibration.reliability import ReliabilityRow
 from policies.calibration.scales import COVERAGE
+from policies.calibration.trust import COVERAGE_RANGE, LARGEST_RATIO
 
 FEW_FRAMES = 20
 """Frames of a bin below which its point is hollow."""
