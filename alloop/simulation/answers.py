@@ -232,5 +232,5 @@ def select(request: SelectRequest, workspace: Workspace) -> Answer:
 
 
 def calibrate(request: CalibrateRequest, workspace: Workspace) -> Answer:
-    """Calibrate in earnest."""
-    return learn(request, workspace, Machine())
+    """Calibrate in earnest, but without held-out frames: stand-ins of models cannot look at them."""
+    return learn(request.model_copy(update={"heldout": (), "members": ()}), workspace, Machine())

@@ -168,9 +168,12 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
     ),
     "calibrate": (
         CalibrateRequest(
-            frames=(CalibrationFrame(id="w/0/0", selection="s0", label="a0", probability=1.0, probe=True),)
+            frames=(CalibrationFrame(id="w/0/0", selection="s0", label="a0", probability=1.0, probe=True),),
+            labels=12,
+            heldout=("h0",),
+            members=("fit:m0", "fit:m1"),
         ),
-        {"select/s0", "label/a0"},
+        {"select/s0", "label/a0", "label/h0", "fit/m0", "fit/m1"},
     ),
     "relax": (
         RelaxRequest(model="fit:m0", dtype="float64", **RELAXATION),

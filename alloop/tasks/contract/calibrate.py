@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alloop.tasks.contract.kind import NoData, TaskKind
+from alloop.tasks.contract.kind import NoData, TaskKind, labels
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.references import ResultRef
 from alloop.tasks.contract.request import Request
@@ -27,9 +27,9 @@ class CalibrateSummary(Record):
         Bins of the expected errors as they were when the frames were chosen, of those chosen under a calibration that
         was trusted then.
     doubts : dict
-        By species: why its expected errors cannot be trusted. Without a doubt all can be.
-    frames, probes : int
-        Labelled frames it was made from, and how many of them were drawn at random.
+        By species: why its expected errors cannot be trusted. Those of all others can be.
+    frames, probes, heldout : int
+        Labelled frames it was made from, how many of them are random probes, and how many others are held-out frames.
     """
 
     calibration: Calibration
@@ -39,15 +39,21 @@ class CalibrateSummary(Record):
     doubts: dict[str, str]
     frames: int
     probes: int
+    heldout: int = 0
 
     @property
     def trusted(self) -> bool:
         """Whether the expected errors of all species can be trusted."""
         return bool(self.calibration.maps) and not self.doubts
 
+    def in_use(self) -> Calibration | None:
+        """Return the calibration of the species that can be trusted; None if there is none."""
+        maps = {name: one for name, one in self.calibration.maps.items() if name not in self.doubts}
+        return Calibration(maps, self.calibration.dof) if maps else None
+
     @classmethod
     def of(
-        cls, report: CalibrationReport, made: tuple[ReliabilityRow, ...], frames: int, probes: int
+        cls, report: CalibrationReport, made: tuple[ReliabilityRow, ...], frames: int, probes: int, heldout: int = 0
     ) -> CalibrateSummary:
         """Summarise a report."""
         return cls(
@@ -58,31 +64,66 @@ class CalibrateSummary(Record):
             doubts=dict(report.doubts),
             frames=frames,
             probes=probes,
+            heldout=heldout,
         )
 
 
 class CalibrationFrame(Record):
-    """One labelled frame: the selection that chose it, with which probability, and whether that was at random."""
+    """One labelled frame: the selection that chose it, with which probability, and whether that was at random.
+
+    Attributes
+    ----------
+    labels : int or None
+        Labels of the committee that looked at it in the selection; None counts the frame whatever its age.
+    """
 
     id: str
     selection: str
     label: str
     probability: float = Field(gt=0, le=1)
     probe: bool
+    labels: int | None = None
 
 
 class CalibrateRequest(Request):
-    """Ask for the map from disagreement to error, fitted to labels of frames that a committee had looked at before."""
+    """Ask for the map from disagreement to error, fitted to labels of frames that a committee had not been fitted on.
+
+    Attributes
+    ----------
+    frames : tuple of CalibrationFrame
+        Training frames, which committees had looked at before they were labelled.
+    labels : int or None
+        Labels of the present committee.
+    heldout : tuple of str
+        Keys of the labels of held-out frames …
+    members : tuple of str
+        … at which the present committee looks, the leader first.
+    """
 
     kind: ClassVar[str] = "calibrate"
     slot_kind: ClassVar[str] = "measure"
 
     frames: tuple[CalibrationFrame, ...]
+    labels: int | None = None
+    heldout: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def _in_key(self) -> dict[str, Any]:
+        fields = super()._in_key()
+        for frame in fields["frames"]:
+            if frame["labels"] is None:
+                del frame["labels"]
+        if self.labels is None:
+            del fields["labels"]
+        if not self.heldout:
+            del fields["heldout"], fields["members"], fields["dtype"]
+        return fields
 
 
 def _inputs(request: CalibrateRequest) -> Iterator[ResultRef]:
     yield from {ResultRef("select", frame.selection) for frame in request.frames}
-    yield from (ResultRef("label", frame.label) for frame in request.frames)
+    yield from labels((*(frame.label for frame in request.frames), *request.heldout))
 
 
 CALIBRATE = TaskKind(
@@ -92,5 +133,6 @@ CALIBRATE = TaskKind(
     run="alloop.tasks.kinds.calibrate:calibrate",
     simulated="alloop.simulation.answers:calibrate",
     work="evaluating",
+    models=lambda request: request.members,
     inputs=_inputs,
 )

@@ -132,12 +132,16 @@ class FrameView(Record):
         The leader's forces (eV/Å).
     expected_error_eV_per_A, bound_eV_per_A : tuple of float
         Expected error of every force, and the bound that 90 % stay below (eV/Å); empty before there was a calibration.
+    trusted : tuple of str
+        Elements whose expected errors they are; those of other elements are disagreements. Empty in older results,
+        which have expected errors of all elements or of none.
     """
 
     disagreement_eV_per_A: tuple[float, ...]
     forces_eV_per_A: tuple[Vector, ...]
     expected_error_eV_per_A: tuple[float, ...] = ()
     bound_eV_per_A: tuple[float, ...] = ()
+    trusted: tuple[str, ...] = ()
 
 
 class SelectSummary(Record):

@@ -1,7 +1,8 @@
-"""Fit a calibration: compare labels with the disagreements that committees had on the same frames before."""
+"""Fit a calibration: compare labels with the disagreements of committees that had not been fitted on them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,16 @@ from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, 
 from alloop.tasks.contract.label import LABEL
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.select import SELECT, FrameView
+from alloop.tasks.kinds.viewing import frame_view
 from alloop.tasks.machine import Machine
+from alloop.tasks.models import load_committee
 from alloop.tasks.workspace import Workspace
+from policies.calibration.reliability import ReliabilityRow, reliability
 from policies.calibration.reliability import calibrate as fitted_and_tried
-from policies.calibration.reliability import reliability
 from policies.calibration.scales import Floats, Points, memory
+
+HELDOUT_PROBABILITY = 0.1
+"""A held-out frame counts like a probe that was drawn with this probability, as most are."""
 
 
 def calibrate(request: CalibrateRequest, workspace: Workspace, machine: Machine) -> Answer:
@@ -23,11 +29,11 @@ def calibrate(request: CalibrateRequest, workspace: Workspace, machine: Machine)
     Parameters
     ----------
     request : CalibrateRequest
-        The labelled frames, and the selections that chose them.
+        The labelled frames, the selections that chose them, and who looks at held-out frames.
     workspace : Workspace
-        Holds labels and selections.
+        Holds labels, selections and models.
     machine : Machine
-        Not used.
+        Where to compute.
 
     Returns
     -------
@@ -35,16 +41,50 @@ def calibrate(request: CalibrateRequest, workspace: Workspace, machine: Machine)
         A dumped `CalibrateSummary`, and no data.
     """
     usable = labelled_frames(request, workspace)
-    predicted = [one for one in usable if one.view.expected_error_eV_per_A]
-    made = reliability(
-        points_of(predicted),
-        _joined([one.view.expected_error_eV_per_A for one in predicted]),
-        _joined([one.view.bound_eV_per_A for one in predicted]),
-    )
+    made = as_predicted([one for one in usable if one.view.expected_error_eV_per_A])
+    heldout = heldout_frames(request, workspace, machine)
+    everything = [*usable, *heldout]
+    report = fitted_and_tried(points_of(everything, counted(request, everything)))
     probes = sum(one.frame.probe for one in usable)
-    report = fitted_and_tried(points_of(usable, memory(len(usable))))
-    summary = CalibrateSummary.of(report, made, frames=len(usable), probes=probes)
+    summary = CalibrateSummary.of(report, made, frames=len(everything), probes=probes, heldout=len(heldout))
     return summary.model_dump(mode="json"), {}
+
+
+def as_predicted(frames: list[Labelled]) -> tuple[ReliabilityRow, ...]:
+    """Return how the expected errors fared that frames were chosen by, of the elements that were trusted then."""
+    known = [element in one.view.trusted or not one.view.trusted for one in frames for element in one.elements]
+    points, mask = points_of(frames), np.array(known, dtype=bool)
+    expected = _joined([one.view.expected_error_eV_per_A for one in frames])
+    bound = _joined([one.view.bound_eV_per_A for one in frames])
+    return reliability(points.take(mask), expected[mask], bound[mask])
+
+
+def counted(request: CalibrateRequest, frames: Sequence[Labelled]) -> Floats:
+    """Return what frames count for the labels that their committee had, against those of the present one."""
+    if request.labels is None:
+        return np.ones(len(frames))
+    labels = [request.labels if one.frame.labels is None else one.frame.labels for one in frames]
+    return memory(labels, request.labels)
+
+
+def heldout_frames(request: CalibrateRequest, workspace: Workspace, machine: Machine) -> list[Labelled]:
+    """Return the held-out frames of a request as the present committee sees them; it was fitted on none of them."""
+    if not request.heldout:
+        return []
+    committee = load_committee(workspace, request.members, machine.device, request.dtype)
+    looked = []
+    for key in request.heldout:
+        frame = CalibrationFrame(
+            id=f"heldout/{key}",
+            selection="",
+            label=key,
+            probability=HELDOUT_PROBABILITY,
+            probe=True,
+            labels=request.labels,
+        )
+        atoms = workspace.data(LABEL, key).structure.to_atoms()
+        looked.append(Labelled(frame, frame_view(committee, atoms, None), workspace))
+    return [one for one in looked if one.is_finite()]
 
 
 def labelled_frames(request: CalibrateRequest, workspace: Workspace) -> list[Labelled]:

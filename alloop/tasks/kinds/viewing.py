@@ -67,10 +67,9 @@ def view(request: SelectRequest, workspace: Workspace, machine: Machine, frames:
     atoms = {frame.id: found for frame in frames if (found := _structure(frame.source, workspace)) is not None}
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
     calibration = Calibration({}) if request.calibration is None else request.calibration
-    calibrated = request.calibration is not None
     # A foundation alone has nobody to disagree with.
     looked_at = atoms if len(committee) > 1 else {}
-    views = {name: _view(committee, one, calibration, calibrated) for name, one in looked_at.items()}
+    views = {name: frame_view(committee, one, request.calibration) for name, one in looked_at.items()}
     worst = {name: _worst(views[name], one, calibration) for name, one in looked_at.items()}
     novelty, separation = _distances(request, workspace, machine, list(atoms.values()))
     return Viewed(
@@ -92,18 +91,20 @@ def _structure(source: OfferRef | None, workspace: Workspace) -> Atoms | None:
         return None
 
 
-def _view(committee: Committee, atoms: Atoms, calibration: Calibration, calibrated: bool) -> FrameView:
+def frame_view(committee: Committee, atoms: Atoms, calibration: Calibration | None) -> FrameView:
+    """Return what a committee of several members says of a frame, with expected errors if there is a calibration."""
     look: Look = committee.look(atoms)
     disagreement = look.disagreement_eV_per_A
     assert disagreement is not None
     elements = atoms.get_chemical_symbols()
-    expected = calibration.expected_error(elements, disagreement) if calibrated else ()
-    bound = calibration.bound(elements, disagreement) if calibrated else ()
+    expected = () if calibration is None else calibration.expected_error(elements, disagreement)
+    bound = () if calibration is None else calibration.bound(elements, disagreement)
     return FrameView(
         disagreement_eV_per_A=tuple(float(value) for value in disagreement),
         forces_eV_per_A=tuple((float(x), float(y), float(z)) for x, y, z in look.leader.forces_eV_per_A),
         expected_error_eV_per_A=tuple(float(value) for value in expected),
         bound_eV_per_A=tuple(float(value) for value in bound),
+        trusted=() if calibration is None else tuple(sorted(calibration.maps)),
     )
 
 
