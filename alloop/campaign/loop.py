@@ -16,6 +16,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
 from alloop.decisions.refits import worth_waiting_for
+from alloop.decisions.selection_needs import calibration_open
 from alloop.decisions.stages import Stage, Wanted
 from alloop.failures import OutOfTimeError, PolicyError
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
@@ -145,10 +146,13 @@ class Campaign:
         self.record([started])
         if self.state.drift is not None:
             self.settle_code()
-        self.work(lambda: self.state.verdict is None or worth_waiting_for(self.state))
+        self.work(lambda: self.state.verdict is None or self._ends_later())
         self.record([DriverStopped(reason="verdict")])
         assert self.state.verdict is not None
         return self.state.verdict
+
+    def _ends_later(self) -> bool:
+        return worth_waiting_for(self.state) or calibration_open(self.state, self.charter)
 
     def measure(self, started: DriverStarted) -> None:
         """Compute what is asked for and not there yet: random subsets, transport of the fitted rungs, or a study.

@@ -14,7 +14,7 @@ from alloop.decisions.evaluations import evaluations_wanted, fitted_subsets, lad
 from alloop.decisions.fit_tasks import fits, is_pretraining, pretraining, pretraining_over, subset_fits
 from alloop.decisions.label_budget import hours_spent, label_order
 from alloop.decisions.production_runs import measurements, next_segments
-from alloop.decisions.selection_needs import calibration_due
+from alloop.decisions.selection_needs import calibration_wanted, heldout_looks
 from alloop.decisions.stages import Stage, Wanted
 from alloop.decisions.teaching import is_teaching, taught_sources, teaching
 from alloop.decisions.walker_tasks import heldout_walkers_wanted, walkers_wanted
@@ -67,7 +67,8 @@ def plan(state: CampaignState, charter: Charter, free: Mapping[str, int], study:
 def _open_stages(state: CampaignState, charter: Charter, study: Stage | None) -> tuple[Stage, ...]:
     """Return the stages that may submit: all of them, or in lockstep the first that is not finished.
 
-    While the code of the labels is in question, only probes run.
+    While the code of the labels is in question, only probes run; after the verdict, only the calibration of the last
+    committee.
     """
     if state.drift is not None:
         return (RELABELS,)
@@ -77,8 +78,10 @@ def _open_stages(state: CampaignState, charter: Charter, study: Stage | None) ->
         return SUBSET_STAGES
     if charter.goal == "transport":
         return MEASURING_STAGES
-    if charter.goal == "subsets" or state.verdict is not None:
+    if charter.goal == "subsets":
         return ()
+    if state.verdict is not None:
+        return (CALIBRATIONS,) if charter.goal == "verdict" else ()
     if charter.goal == "taught":
         return TAUGHT_STAGES
     if charter.config.overlap:
@@ -148,13 +151,11 @@ def _labels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wante
 
 
 def _calibrations(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
-    active = state.active()
-    if active is None or not calibration_due(state, charter):
+    active, purpose = state.active(), calibration_wanted(state, charter)
+    if active is None or purpose is None:
         return
-    purpose = f"calibrate/g{active.number}/{state.labelled('train')}"
-    if purpose not in state.tasks:
-        context = {"generation": active.number, "labels": state.labelled("train")}
-        yield Wanted(purpose, "measure", partial(task_requests.calibrate, state), context)
+    context = {"generation": active.number, "labels": state.labelled("train"), "heldout": len(heldout_looks(state))}
+    yield Wanted(purpose, "measure", partial(task_requests.calibrate, state), context)
 
 
 def _selections(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:

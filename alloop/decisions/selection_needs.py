@@ -10,13 +10,15 @@ from alloop.decisions.label_budget import training_need
 from alloop.decisions.refits import under_way
 from alloop.state.records import FrameState, GenerationState
 from alloop.state.state import CampaignState
+from policies.calibration.trust import FEWEST_PROBES
 from policies.selection.probing import probes_due
 
 STALLED_SEGMENTS_PER_WALKER = 20
 
-
 CALIBRATION_FRAMES = 500
 """Most labels that a calibration is made from: older ones come from committees that knew much less."""
+CALIBRATION_LOOKS = 200
+"""Most held-out frames that a committee looks at for a calibration."""
 
 
 def oldest_fresh(state: CampaignState, charter: Charter) -> int:
@@ -65,12 +67,43 @@ def calibration_frames(state: CampaignState) -> list[FrameState]:
     return list(islice(labelled, CALIBRATION_FRAMES))[::-1]
 
 
+def heldout_looks(state: CampaignState) -> list[FrameState]:
+    """Return the newest labelled held-out frames, at which the present committee looks for a calibration."""
+    active = state.active()
+    if active is None or len(active.models) < 2:
+        return []
+    return state.labelled_frames("heldout")[-CALIBRATION_LOOKS:]
+
+
 def calibration_due(state: CampaignState, charter: Charter) -> bool:
-    """Return whether a batch of labels came since the last calibration, and none is under way."""
-    if any(task.task == "calibrate" for task in state.running.values()):
+    """Return whether there is something new to calibrate with, and no calibration is under way.
+
+    That is a batch of labels since the last calibration, or a new committee that can look at held-out frames.
+    """
+    active = state.active()
+    if active is None or any(task.task == "calibrate" for task in state.running.values()):
         return False
-    news = state.labelled("train") - state.calibrated
-    return news >= charter.config.select.batch and bool(calibration_frames(state))
+    looks = len(heldout_looks(state))
+    if looks >= FEWEST_PROBES and active.number not in state.calibrations:
+        return True
+    news = state.labelled("train") - state.calibrated + looks - state.calibrated_heldout
+    return news >= charter.config.select.batch and bool(looks >= FEWEST_PROBES or calibration_frames(state))
+
+
+def calibration_wanted(state: CampaignState, charter: Charter) -> str | None:
+    """Return the purpose of the calibration that is due and was not tried yet, or None."""
+    active = state.active()
+    if active is None or not calibration_due(state, charter):
+        return None
+    looks = len(heldout_looks(state))
+    purpose = f"calibrate/g{active.number}/{state.labelled('train')}" + (f"/h{looks}" if looks else "")
+    return None if purpose in state.tasks else purpose
+
+
+def calibration_open(state: CampaignState, charter: Charter) -> bool:
+    """Return whether a calibration is being computed or to be: the last committee's is made after the verdict too."""
+    running = any(task.task == "calibrate" and not task.of_study for task in state.running.values())
+    return running or calibration_wanted(state, charter) is not None
 
 
 def starving(state: CampaignState, charter: Charter) -> bool:

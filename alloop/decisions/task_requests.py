@@ -9,7 +9,7 @@ import numpy as np
 
 from alloop.decisions.charter import Charter
 from alloop.decisions.production_runs import Measurement, ProductionSegment, ProductionWalkerId, batches
-from alloop.decisions.selection_needs import calibration_frames, probes_wanted
+from alloop.decisions.selection_needs import calibration_frames, heldout_looks, probes_wanted
 from alloop.decisions.walkers import NextSegment
 from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
@@ -160,8 +160,10 @@ def _ordered(state: CampaignState) -> Iterator[FrameState]:
 
 
 def calibrate(state: CampaignState) -> CalibrateRequest:
-    """Return the request for a calibration of the disagreements, from the newest labels."""
-    frames = calibration_frames(state)
+    """Return the request for a calibration of the disagreements, from the newest labels and held-out frames."""
+    frames, active, looks = calibration_frames(state), state.active(), heldout_looks(state)
+    assert active is not None
+    labels = _labels_of_committees(state)
     return CalibrateRequest(
         frames=tuple(
             CalibrationFrame(
@@ -170,10 +172,23 @@ def calibrate(state: CampaignState) -> CalibrateRequest:
                 label=str(frame.label),
                 probability=frame.probability,
                 probe=frame.reason in AT_RANDOM,
+                labels=labels.get(str(frame.selection)),
             )
             for frame in frames
-        )
+        ),
+        labels=len(active.frames),
+        heldout=tuple(str(frame.label) for frame in looks),
+        members=tuple(active.models[member] for member in sorted(active.models)) if looks else (),
+        dtype=state.config["potential"]["dtype"],
     )
+
+
+def _labels_of_committees(state: CampaignState) -> dict[str, int]:
+    """Return, by key of a selection, how many labels the committee had been fitted on that looked at its frames."""
+    sizes = {generation.number: len(generation.frames) for generation in state.generations}
+    selections = (task for task in state.tasks.values() if task.task == "select")
+    found = {task.key: sizes.get(task.context.get("generation", -1)) for task in selections}
+    return {key: size for key, size in found.items() if size is not None}
 
 
 def evaluate(charter: Charter, state: CampaignState, model: str, heldout: int) -> EvaluateRequest:

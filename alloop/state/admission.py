@@ -149,6 +149,7 @@ class _OfRound(_Part):
 class _OfGeneration(_Part):
     generation: int
     labels: int = 0
+    heldout: int = 0
 
 
 class _OfRun(_Part):

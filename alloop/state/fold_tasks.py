@@ -177,6 +177,7 @@ def _calibrate_finished(state: CampaignState, task: TaskState, event: TaskFinish
     if event.status == "ok":
         state.calibrations[int(task.context["generation"])] = CalibrateSummary.model_validate(event.summary)
         state.calibrated = int(task.context.get("labels", state.calibrated))
+        state.calibrated_heldout = int(task.context.get("heldout", 0))
 
 
 def _select_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:

@@ -42,9 +42,10 @@ def test_without_a_share_nothing_is_probed_and_where_all_is_chance_there_is_noth
 def test_every_batch_of_labels_is_calibrated_with_on_frames_that_committees_had_looked_at(tmp_path):
     campaign = run(tmp_path)
     asked = planned(campaign, "calibrate")
-    labels = [event.context["labels"] for event in asked]
-    assert len(labels) > 2
-    assert all(later - earlier >= 6 for earlier, later in itertools.pairwise(labels))
+    assert len(asked) > 2
+    for earlier, later in itertools.pairwise(event.context for event in asked):
+        news = sum(later[name] - earlier[name] for name in ("labels", "heldout"))
+        assert news >= 6 or later["generation"] > earlier["generation"]
     for event in asked:
         names = [frame["id"] for frame in event.request["frames"]]
         assert all(campaign.state.frames[name].selection is not None for name in names)
@@ -52,15 +53,25 @@ def test_every_batch_of_labels_is_calibrated_with_on_frames_that_committees_had_
         assert [name for name in campaign.state.train_order if name in set(names)] == names
 
 
+def test_the_last_committee_is_calibrated_on_all_held_out_frames_before_the_driver_leaves(tmp_path):
+    campaign = run(tmp_path)
+    state, last = campaign.state, planned(campaign, "calibrate")[-1]
+    assert last.context["generation"] == state.active().number
+    assert last.context["heldout"] == len(last.request["heldout"]) > 0
+    assert last.request["labels"] == len(state.active().frames)
+    assert state.tasks[last.purpose].status == "ok"
+
+
 def test_what_is_trusted_is_used_by_walkers_and_selections_and_what_is_not_is_not():
     state = CampaignState()
     assert state.calibration() is None
-    good, doubtful = calibrated(), calibrated().model_copy(update={"doubts": {"Li": "3 random probes, 5 are needed"}})
+    good, doubtful = calibrated(), calibrated().model_copy(update={"doubts": {"Li": "3 random frames, 5 are needed"}})
     state.calibrations[1] = good
-    state.calibrations[2] = doubtful
     assert state.calibration() == good.calibration
-    state.calibrations = {2: doubtful}
-    assert state.calibration() is None
+    state.calibrations[2] = doubtful
+    used = state.calibration()
+    assert used.maps == {name: one for name, one in doubtful.calibration.maps.items() if name != "Li"}
+    assert used.expected_error(["Li"], [0.3]) == [0.3]
 
 
 def test_a_trusted_calibration_reaches_the_walkers_of_the_next_segments(tmp_path):

@@ -47,13 +47,23 @@ def test_a_calibration_is_made_after_a_batch_of_labels_and_named_by_their_number
     assert purposes(history, "calibrate") == []
     (task,) = wanted(history.labelled(1), "calibrate")
     assert (task.purpose, task.slot_kind) == ("calibrate/g0/12", "measure")
-    assert task.context == {"generation": 0, "labels": 12}
+    assert task.context == {"generation": 0, "labels": 12, "heldout": 0}
 
 
 def test_a_calibration_that_failed_waits_for_another_label():
     history = with_committee().labelled(6).do("calibrate/g0/12", {"generation": 0, "labels": 12}, reason="error")
     assert purposes(history, "calibrate") == []
     assert purposes(history.labelled(1), "calibrate") == ["calibrate/g0/13"]
+
+
+def test_a_new_committee_is_calibrated_on_the_held_out_frames_there_are_and_so_is_the_last_after_the_verdict():
+    history = with_committee(heldout={"minimum": 8, "from_generation": 0}).heldout(6)
+    (task,) = wanted(history, "calibrate")
+    assert (task.purpose, task.context) == ("calibrate/g0/6/h6", {"generation": 0, "labels": 6, "heldout": 6})
+    history.say(VerdictReached(verdict="converged", reason="why"))
+    assert purposes(history) == ["calibrate/g0/6/h6"]
+    history.do(task.purpose, task.context, reason="error")
+    assert purposes(history) == []
 
 
 def test_a_selection_that_was_asked_for_is_made_once():

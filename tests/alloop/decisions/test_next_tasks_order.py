@@ -131,7 +131,7 @@ def test_in_lockstep_every_walker_explores_once_in_a_round():
     history.selected(list(history.state.pool)[:2])
     assert kinds(history) == ["label"]
     history.label(history.state.train_order[-2:])
-    history.do("calibrate/g0/8", {"generation": 0, "labels": 8}, reason="error")
+    history.do("calibrate/g0/8/h4", {"generation": 0, "labels": 8}, reason="error")
     assert {own["walker"] for task in planned(history) for own in task.context["walkers"]} == set(WALKERS)
 
 
@@ -139,7 +139,7 @@ def test_in_lockstep_nobody_explores_when_a_generation_is_due():
     history = lockstep_round()
     assert kinds(history) == ["explore"]
     history.say().labelled(6)
-    history.do("calibrate/g0/12", {"generation": 0, "labels": 12}, reason="error")
+    history.do("calibrate/g0/12/h4", {"generation": 0, "labels": 12}, reason="error")
     assert kinds(history) == []
 
 

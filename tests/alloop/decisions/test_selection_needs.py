@@ -8,8 +8,10 @@ from alloop.decisions import selection_needs
 from alloop.decisions.selection_needs import (
     calibration_due,
     calibration_frames,
+    calibration_open,
     fresh_candidates,
     heldout_leader,
+    heldout_looks,
     heldout_pool,
     heldout_walkers,
     oldest_fresh,
@@ -137,6 +139,41 @@ def test_a_calibration_is_due_after_a_batch_of_labels(labels, due):
 def test_labels_that_no_committee_looked_at_call_for_no_calibration():
     history = with_committee().labelled(0)
     assert not calibration_due(history.state, history.charter)
+
+
+@pytest.mark.parametrize(("looks", "due"), [(4, False), (5, True), (6, True)])
+def test_a_new_committee_is_calibrated_as_soon_as_it_has_enough_held_out_frames_to_look_at(looks, due):
+    history = with_committee(heldout={"minimum": 8, "from_generation": 0}, select={"batch": 24}).heldout(looks)
+    assert calibration_due(history.state, history.charter) is due
+    if due:
+        summary, context = calibration_summary(), {"generation": 0, "labels": 6, "heldout": looks}
+        history.do("calibrate/g0/6", context, summary)
+        assert not calibration_due(history.state, history.charter)
+        history.fitted()
+        assert calibration_due(history.state, history.charter)
+
+
+def test_a_calibration_is_open_while_it_is_due_or_runs():
+    history = with_committee(heldout={"minimum": 8, "from_generation": 0}, select={"batch": 24})
+    assert not calibration_open(history.state, history.charter)
+    assert calibration_open(history.heldout(6).state, history.charter)
+    context = {"generation": 0, "labels": 6, "heldout": 6}
+    assert calibration_open(history.begin("calibrate/g0/6/h6", context).state, history.charter)
+    assert not calibration_open(history.end("calibrate/g0/6/h6", reason="error").state, history.charter)
+
+
+def test_held_out_frames_count_among_the_news():
+    history = with_committee(heldout={"minimum": 8, "from_generation": 0}, select={"batch": 6}).heldout(4)
+    assert not calibration_due(history.state, history.charter)
+    assert calibration_due(history.labelled(2).state, history.charter)
+
+
+def test_only_the_newest_held_out_frames_are_looked_at_and_only_by_a_committee(monkeypatch):
+    monkeypatch.setattr(selection_needs, "CALIBRATION_LOOKS", 3)
+    history = with_committee(heldout={"minimum": 8, "from_generation": 0}).heldout(4)
+    assert [frame.id for frame in heldout_looks(history.state)] == history.state.heldout_order[1:]
+    history.state.generations[-1].models = {0: "fit:alone"}
+    assert heldout_looks(history.state) == []
 
 
 def test_no_calibration_is_due_while_one_is_under_way_and_then_only_after_another_batch():

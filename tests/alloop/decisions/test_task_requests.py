@@ -225,6 +225,20 @@ def test_a_calibration_is_made_from_the_chosen_frames_with_their_probabilities_a
     assert [frame.selection for frame in request.frames] == [
         history.state.tasks[f"select/{number}"].key for number in (1, 2, 3)
     ]
+    assert [frame.labels for frame in request.frames] == [None] * 3
+    assert (request.labels, request.heldout, request.members) == (6, (), ())
+
+
+def test_a_calibration_says_how_many_labels_the_committee_had_that_looked_and_who_looks_at_held_out_frames():
+    history = with_committee(heldout={"minimum": 8, "from_generation": 0}).labelled(2).heldout(2)
+    for task in history.state.tasks.values():
+        if task.task == "select":
+            task.context = {"generation": 0}
+    history.fitted()
+    request = task_requests.calibrate(history.state)
+    assert ([frame.labels for frame in request.frames], request.labels) == ([6, 6], 8)
+    assert request.heldout == tuple(frame.label for frame in history.state.labelled_frames("heldout"))
+    assert request.members == tuple(history.state.generations[1].models[member] for member in (0, 1, 2))
 
 
 # -- evaluations -------------------------------------------------------------------------------------------------

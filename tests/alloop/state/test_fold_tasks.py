@@ -281,6 +281,9 @@ def test_a_calibration_is_kept_with_the_number_of_labels_it_is_from():
     assert (list(history.state.calibrations), history.state.calibrated) == ([0], 9)
     history.do("calibrate/g0/10", {"generation": 0, "labels": 10}, reason="error")
     assert history.state.calibrated == 9
+    assert history.state.calibrated_heldout == 0
+    history.do("calibrate/g0/10/h4", {"generation": 0, "labels": 10, "heldout": 4}, calibration_summary())
+    assert (history.state.calibrated, history.state.calibrated_heldout) == (10, 4)
 
 
 def test_a_selection_that_failed_stays_asked_for_and_one_that_was_made_is_the_last_one():
