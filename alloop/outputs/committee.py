@@ -36,8 +36,8 @@ class CommitteeLook:
     disagreement_eV_per_A : numpy.ndarray, shape (atoms,), or None
         Length of the vector of the members' standard deviations of x, y and z force (eV/Å); None for one member.
     expected_error_eV_per_A : numpy.ndarray, shape (atoms,), or None
-        Expected length of the error of the leader's force (eV/Å), by the newest calibration that can be trusted; None
-        before there is one. See `policies.calibration.scales`.
+        Expected length of the error of the leader's force (eV/Å), by the newest calibration, NaN for atoms of elements
+        for which it cannot be trusted; None if it can for no element. See `policies.calibration.scales`.
     """
 
     energy_eV: float
@@ -93,7 +93,9 @@ class FittedCommittee:
         found = self._committee.look(atoms)
         disagreement, expected = found.disagreement_eV_per_A, None
         if disagreement is not None and self._calibration is not None:
-            expected = self._calibration.expected_error(atoms.get_chemical_symbols(), disagreement)
+            elements = atoms.get_chemical_symbols()
+            trusted = [element in self._calibration.maps for element in elements]
+            expected = np.where(trusted, self._calibration.expected_error(elements, disagreement), np.nan)
         return CommitteeLook(found.leader.energy_eV, found.leader.forces_eV_per_A, disagreement, expected)
 
     def calculator(self) -> CommitteeCalculator:

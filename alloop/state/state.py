@@ -80,6 +80,7 @@ class CampaignState:
     e0s_eV: dict[str, float] = field(default_factory=dict)
     evaluations: dict[tuple[str, int], EvaluateSummary] = field(default_factory=dict)
     calibrated: int = 0
+    calibrated_heldout: int = 0
     studies: dict[str, dict[str, StudyResult]] = field(default_factory=dict)
     calibrations: dict[int, CalibrateSummary] = field(default_factory=dict)
     judged: list[RungJudged] = field(default_factory=list)
@@ -173,9 +174,8 @@ class CampaignState:
         raise KeyError(name)
 
     def calibration(self) -> Calibration | None:
-        """Return the newest calibration that could be trusted, or None."""
-        trusted = [summary.calibration for summary in self.calibrations.values() if summary.trusted]
-        return trusted[-1] if trusted else None
+        """Return what the newest calibration says of the elements that can be trusted; None if that is nothing."""
+        return self.calibrations[max(self.calibrations)].in_use() if self.calibrations else None
 
     def members(self) -> int:
         """Return the size of a committee."""

@@ -65,13 +65,14 @@ class CalibrationStatus:
     ----------
     generation : int
         Generation it was made for.
-    frames, probes : int
-        Labelled frames behind it, and how many of them were drawn at random.
+    frames, probes, heldout : int
+        Labelled frames behind it, how many of them are random probes, and how many others are held-out frames.
     doubts : dict
         Why the expected errors of a species cannot be trusted.
     in_use : int or None
-        Generation of the newest calibration that could be trusted, whose expected errors are used; None: disagreements
-        are taken as expected errors.
+        Its generation, if expected errors of some species are used; None: disagreements are taken as expected errors.
+    elements_in_use : tuple of str
+        These species.
     at_disagreement_eV_per_A : float
         A disagreement that is usual (eV/Å).
     expected_error_eV_per_A : dict
@@ -83,9 +84,11 @@ class CalibrationStatus:
     generation: int
     frames: int
     probes: int
+    heldout: int
     trusted: bool
     doubts: dict[str, str]
     in_use: int | None
+    elements_in_use: tuple[str, ...]
     at_disagreement_eV_per_A: float
     expected_error_eV_per_A: dict[str, float]
     fared: tuple[Fared, ...]
@@ -101,15 +104,17 @@ class CalibrationStatus:
         """
         generation = max(calibrations)
         summary = calibrations[generation]
-        calibration = summary.calibration
+        calibration, used = summary.calibration, summary.in_use()
         at = usual(one.typical_eV_per_A for one in calibration.maps.values())
         return cls(
             generation=generation,
             frames=summary.frames,
             probes=summary.probes,
+            heldout=summary.heldout,
             trusted=summary.trusted,
             doubts=summary.doubts,
-            in_use=max((number for number, one in calibrations.items() if one.trusted), default=None),
+            in_use=None if used is None else generation,
+            elements_in_use=() if used is None else tuple(used.maps),
             at_disagreement_eV_per_A=at,
             expected_error_eV_per_A={name: float(one.expected_error(at)) for name, one in calibration.maps.items()},
             fared=tuple(Fared.of(row) for row in summary.overall),
@@ -140,22 +145,25 @@ def usual(values: Iterable[float]) -> float:
 
 def calibration_text(status: CalibrationStatus) -> str:
     """Return what a disagreement means, or why that cannot be said."""
-    made = f"{many(status.frames, 'label')} ({many(status.probes, 'probe')})"
-    if not status.trusted:
-        return f"{made}, not trusted: {'; '.join(grouped(status.doubts))}; {instead(status)} until then"
-    return f"{made}: {meaning_text(status)}"
+    heldout = f", {status.heldout} held out" if status.heldout else ""
+    made = f"{many(status.frames, 'label')} ({many(status.probes, 'probe')}{heldout})"
+    if status.trusted:
+        return f"{made}: {meaning_text(status)}"
+    known = f"; {meaning_text(status)}" if status.elements_in_use else ""
+    return f"{made}, not trusted: {'; '.join(grouped(status.doubts))}; {instead(status)} until then{known}"
 
 
 def instead(status: CalibrationStatus) -> str:
-    """Return what is used in place of a calibration that cannot be trusted."""
-    if status.in_use is None:
+    """Return what is used in place of expected errors that cannot be trusted."""
+    if not status.elements_in_use:
         return "disagreements are taken as expected errors"
-    return f"the calibration of generation {status.in_use} stays in use"
+    return f"disagreements of {', '.join(status.doubts)} are taken as expected errors"
 
 
 def meaning_text(status: CalibrationStatus) -> str:
-    """Return which errors a usual disagreement means."""
-    means = ", ".join(f"{name} {error:.2g}" for name, error in status.expected_error_eV_per_A.items())
+    """Return which errors a usual disagreement means, of the species that can be trusted."""
+    errors = status.expected_error_eV_per_A
+    means = ", ".join(f"{name} {errors[name]:.2g}" for name in status.elements_in_use)
     return f"a disagreement of {status.at_disagreement_eV_per_A:g} eV/Å means an expected error of {means} eV/Å"
 
 

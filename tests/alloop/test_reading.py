@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,11 @@ def test_expected_errors_are_those_of_the_calibration_and_unknown_without_one(ca
     assert look.expected_error_eV_per_A == pytest.approx(
         newest.expected_error(atoms.get_chemical_symbols(), look.disagreement_eV_per_A)
     )
+    (left, *_) = newest.maps
+    committee._calibration = replace(newest, maps={name: one for name, one in newest.maps.items() if name != left})
+    unknown = np.isnan(committee.look(atoms).expected_error_eV_per_A)
+    assert unknown.tolist() == [symbol == left for symbol in atoms.symbols]
+    committee._calibration = newest
     atoms.calc = committee.calculator()
     atoms.get_forces()
     assert atoms.calc.results["expected_error_eV_per_A"] == pytest.approx(look.expected_error_eV_per_A)

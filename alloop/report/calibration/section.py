@@ -9,21 +9,25 @@ from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
 from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
-from policies.calibration.reliability import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, FOLDS, LARGEST_RATIO
-from policies.calibration.scales import COVERAGE, LARGEST_WEIGHT
+from policies.calibration.reliability import FOLDS
+from policies.calibration.scales import COVERAGE, FORGETTING, LARGEST_WEIGHT
+from policies.calibration.trust import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, LARGEST_RATIO, LEVEL
 
 HOW_CALIBRATION = (
-    "Every label came with a disagreement that was known before it. For each species the scale of the error of a force "
-    "vector is fitted to them, σ(d) = s (1 − f + f d/d₀), with f the share that grows with the disagreement d, and "
-    "with the heavy tails of a t distribution. A frame counts 1/probability of its selection, at most "
+    "Every label comes with the disagreement of a committee that was not fitted on it: of training frames that of the "
+    "committee that looked before they were chosen, of held-out frames, which set thresholds here and enter no fit, "
+    "that of the present one. For each species the scale of the error of a force vector is fitted to them, "
+    "σ(d) = s (1 − f + f d/d₀), with f the share that grows with the disagreement d, and with the heavy tails of a t "
+    "distribution. A frame counts 1/probability of its selection, at most "
     f"{LARGEST_WEIGHT:g}; the atoms of one frame and species share one weight. Points: every frame is predicted by a "
     f"calibration that did not see its label ({FOLDS} folds), and bins hold about the same number of atoms. Error bars "
     "are one standard error over whole frames, for the atoms of a frame are not independent; a hollow point has fewer "
     f"than {FEW_FRAMES} frames, and one frame alone has no error bar. As predicted when chosen: the expected errors "
-    f"that frames were chosen by. A species is not trusted with fewer than {FEWEST_FRAMES} labelled frames or "
-    f"{FEWEST_PROBES} random probes, nor where its mean error is beyond a factor of {LARGEST_RATIO:g} "
-    f"or its coverage outside of {100 * COVERAGE_RANGE[0]:.0f} to {100 * COVERAGE_RANGE[1]:.0f} %, by more than "
-    "two standard errors."
+    "that frames were chosen by. Frames of a committee of fewer labels count (its labels / those of the present "
+    f"one)^{FORGETTING}. A species is trusted once held-back labels show that its true errors are within a factor of "
+    f"{LARGEST_RATIO:g} of the expected ones, in two one-sided tests at {100 * LEVEL:.0f} %, and do not contradict a "
+    f"coverage of {100 * COVERAGE_RANGE[0]:.0f} to {100 * COVERAGE_RANGE[1]:.0f} % by more than a standard error. That "
+    f"takes labels worth {FEWEST_FRAMES} frames of the present committee and {FEWEST_PROBES} random frames."
 )
 BOUND = f"{100 * COVERAGE:.0f} % bound"
 
@@ -32,7 +36,7 @@ def calibration_words(state: CampaignState, status: CalibrationStatus) -> str:
     """Return whether the newest calibration can be trusted, with the numbers that say so."""
     made = (
         f"Made for generation {status.generation} from {many(status.frames, 'labelled frame')}, "
-        f"{status.probes} of them drawn at random."
+        f"{status.probes} of them drawn at random, {status.heldout} held out."
     )
     if status.trusted:
         words = f"<p><b>Trusted:</b> {text(meaning_text(status), 600)}. {text(made)}</p>"
@@ -40,6 +44,8 @@ def calibration_words(state: CampaignState, status: CalibrationStatus) -> str:
         so = text(f"As long as there is a doubt, {instead(status)}:")
         doubts = "".join(f"<li>{text(doubt, 600)}</li>" for doubt in grouped(status.doubts))
         words = f'<div class="verdict bad"><b>Not trusted</b>{text(made)} {so}<ul>{doubts}</ul></div>'
+        if status.elements_in_use:
+            words += f"<p><b>Trusted:</b> {text(meaning_text(status), 600)}.</p>"
     return words + _beyond(state, status)
 
 
@@ -58,7 +64,7 @@ def _beyond(state: CampaignState, status: CalibrationStatus) -> str:
     if not offered:
         return ""
     beyond = sum(value > highest for value in offered)
-    so = "; their expected errors are extrapolated" if beyond and status.trusted else ""
+    so = "; their expected errors are extrapolated" if beyond and status.elements_in_use else ""
     words = f"{beyond} of {many(len(offered), 'frame')} offered since disagree by more than {highest:.3g} eV/Å"
     return f"<p>{text(f'Out of its range: {words}, the most it was fitted on{so}.', 300)}</p>"
 

@@ -47,15 +47,17 @@ def test_labelled_frames_are_in_the_order_of_their_selection_and_not_of_their_la
     assert [frame.id for frame in history.state.labelled_frames("train")] == [first, second, third]
 
 
-def test_only_a_calibration_that_can_be_trusted_is_used_and_of_these_the_newest():
+def test_only_the_newest_calibration_is_used_and_only_where_it_can_be_trusted():
     history = History().atoms().labelled(6).fitted()
     used = []
     for number, trusted in enumerate((False, True, True, False)):
         summary = calibration_summary(trusted=trusted, dof=5.0 + number)
+        if number == 3:
+            summary["doubts"] = dict.fromkeys(summary["calibration"]["maps"], "why")
         history.do(f"calibrate/g{number}/6", {"generation": number, "labels": 6}, summary)
         calibration = history.state.calibration()
-        used.append(calibration.dof if calibration else None)
-    assert used == [None, 6.0, 7.0, 7.0]
+        used.append((calibration.dof, *calibration.maps) if calibration else None)
+    assert used == [(5.0, "Cl"), (6.0, "Na", "Cl"), (7.0, "Na", "Cl"), None]
 
 
 @pytest.mark.parametrize(("oldest", "count"), [(-1, 3), (0, 3), (1, 1), (2, 0)])

@@ -42,18 +42,33 @@ def test_a_person_is_told_what_a_disagreement_means(entries):
 def test_a_person_is_told_why_it_cannot_be_trusted_and_what_is_done_instead(entries):
     line = " ".join(told(entries, {1: calibrated(frames=12, probes=2)}).split())
     assert line == (
-        "calibrated on 12 labels (2 probes), not trusted: Cl, In, Li: 12 labelled frames, 20 are needed; "
+        "calibrated on 12 labels (2 probes), not trusted: Cl, In, Li: 2 random frames, 5 are needed; "
         "disagreements are taken as expected errors until then"
     )
 
 
-def test_a_calibration_that_could_be_trusted_stays_in_use(entries):
+def test_a_person_is_told_of_held_out_frames():
+    summary = calibrated(frames=60, probes=12).model_copy(update={"heldout": 6})
+    assert calibration_text(CalibrationStatus.of({3: summary})).startswith("60 labels (12 probes, 6 held out): ")
+
+
+def test_a_calibration_of_an_older_committee_is_not_used_where_the_newest_cannot_be_trusted(entries):
     good, doubtful = calibrated(frames=60, probes=12), calibrated(frames=12, probes=2)
     line = " ".join(told(entries, {3: good, 4: doubtful}).split())
-    assert line.endswith("the calibration of generation 3 stays in use until then")
+    assert line.endswith("disagreements are taken as expected errors until then")
     state = fold(after(entries, {3: good, 4: doubtful}))
-    assert state.calibration() == good.calibration
-    assert newest(state.calibrations).in_use == 3
+    assert state.calibration() is None
+    assert newest(state.calibrations).in_use is None
+
+
+def test_an_element_that_cannot_be_trusted_leaves_the_others_in_use(entries):
+    doubtful = calibrated(frames=60, probes=12).model_copy(update={"doubts": {"In": "why"}})
+    line = " ".join(told(entries, {3: doubtful}).split())
+    assert "not trusted: In: why; disagreements of In are taken as expected errors until then; a disagreement" in line
+    assert "Cl 0." in line
+    assert "In 0." not in line
+    status = CalibrationStatus.of({3: doubtful})
+    assert (status.trusted, status.in_use, status.elements_in_use) == (False, 3, ("Cl", "Li"))
 
 
 def test_a_calibration_without_any_label_is_not_trusted():

@@ -53,9 +53,17 @@ def test_doubts_are_shown_with_their_numbers(entries):
     found = after(entries, {1: calibrated(frames=12, probes=2), 2: calibrated(frames=16, probes=3)})
     html = section(fold(found), found)
     assert "Not trusted Made for generation 2" in words(html)
-    assert "Cl, In, Li: 16 labelled frames, 20 are needed" in words(html)
+    assert "Cl, In, Li: 3 random frames, 5 are needed" in words(html)
     assert "As long as there is a doubt, disagreements are taken as expected errors:" in words(html)
     assert 'id="calibration-history"' in html
+
+
+def test_what_the_elements_that_can_be_trusted_mean_is_said_beside_the_doubt(entries):
+    summary = calibrated(frames=60, probes=12).model_copy(update={"doubts": {"In": "why"}})
+    state = fold(after(entries, {9: summary}))
+    said = words(calibration_words(state, newest(state.calibrations)))
+    assert "As long as there is a doubt, disagreements of In are taken as expected errors: In: why" in said
+    assert "Trusted: a disagreement of 0.1 eV/Å means an expected error of Cl" in said
 
 
 def test_frames_beyond_everything_it_was_fitted_on_are_counted(entries):
