@@ -3,8 +3,9 @@
     python -m benchmarks.calibration runs/CAMPAIGN                     the tables of docs/calibration.md
     python -m benchmarks.calibration runs/CAMPAIGN --figure plot.svg   and its reliability plot
 
-All labels that a committee had looked at before count. Held back: each frame is predicted by a calibration that did not
-see its label. Walking forward: by a calibration on the labels of all selections before its own, from the twentieth on.
+All labels that a committee had looked at before count, and the held-out frames as the last committee sees them. Held
+back: each frame is predicted by a calibration that did not see its label. Walking forward: by a calibration on the
+labels of all selections before its own, from the twentieth on.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ import numpy as np
 
 from alloop.decisions import task_requests
 from alloop.reading import read
-from alloop.tasks.kinds.calibrate import Labelled, labelled_frames, points_of
+from alloop.tasks.kinds.calibrate import Labelled, counted, heldout_frames, labelled_frames, points_of
+from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import Workspace
-from policies.calibration.reliability import (
-    COVERAGE_RANGE,
-    FEWEST_FRAMES,
-    LARGEST_RATIO,
-    ReliabilityRow,
-    calibrate,
-    reliability,
-)
-from policies.calibration.scales import fit_calibration, memory
+from policies.calibration.reliability import ReliabilityRow, calibrate, reliability
+from policies.calibration.scales import Points, fit_calibration, memory
+from policies.calibration.trust import COVERAGE_RANGE, LARGEST_RATIO
 
+FEWEST_BEFORE = 20
 LOOKS = {"probe": ("o", "#1f77b4", "random probes"), "selected": ("s", "#d62728", "selected frames")}
+
+
+def forward(frames: Sequence[Labelled], now: int) -> Points:
+    """Return the points of frames for a committee of so many labels."""
+    return points_of(list(frames), memory([frame.frame.labels or 0 for frame in frames], now))
 
 
 def walking_forward(frames: Sequence[Labelled]) -> tuple[ReliabilityRow, ...]:
@@ -44,8 +46,9 @@ def walking_forward(frames: Sequence[Labelled]) -> tuple[ReliabilityRow, ...]:
     for place, selection in enumerate(order):
         before = [frame for frame in frames if frame.frame.selection in order[:place]]
         now = [frame for frame in frames if frame.frame.selection == selection]
-        if len(before) >= FEWEST_FRAMES:
-            known, points = fit_calibration(points_of(before, memory(len(before)))), points_of(now)
+        if len(before) >= FEWEST_BEFORE:
+            labels = max(frame.frame.labels or 0 for frame in now)
+            known, points = fit_calibration(forward(before, labels)), points_of(now)
             asked += now
             expected.append(known.expected_error(points.species, points.disagreement_eV_per_A))
             bound.append(known.bound(points.species, points.disagreement_eV_per_A))
@@ -111,9 +114,11 @@ def main() -> None:
     parser.add_argument("campaign", type=Path, help="its folder")
     parser.add_argument("--figure", type=Path, help="an SVG file to write")
     asked = parser.parse_args()
-    frames = labelled_frames(task_requests.calibrate(read(asked.campaign).state), Workspace(asked.campaign))
-    report = calibrate(points_of(frames, memory(len(frames))))
-    print(f"{len(frames)} labels, {sum(frame.frame.probe for frame in frames)} of them random probes")
+    request, workspace = task_requests.calibrate(read(asked.campaign).state), Workspace(asked.campaign)
+    frames = labelled_frames(request, workspace)
+    everything = [*frames, *heldout_frames(request, workspace, Machine())]
+    report = calibrate(points_of(everything, counted(request, everything)))
+    print(f"{len(everything)} labels, {sum(frame.frame.probe for frame in everything)} of random frames")
     print("trusted" if report.trusted else f"not trusted: {dict(report.doubts)}")
     tables = {"held back": report.table, "walking forward": walking_forward(frames)}
     for title, rows in (*tables.items(), ("held back, by element", report.overall)):

@@ -73,9 +73,16 @@ def calibration_lines(state: CampaignState, frames: Sequence[Atoms], workspace: 
     expected, bound = calibration.expected_error(species, disagreement), calibration.bound(species, disagreement)
     for element in sorted(set(species)):
         own = np.array([one == element for one in species])
-        ratio = np.sqrt(np.mean(error[own] ** 2) / np.mean(expected[own] ** 2))
+        if element not in calibration.maps:
+            yield f"{element}: not trusted"
+            continue
+        ratio = np.mean(error[own]) / np.mean(expected[own])
+        squares = np.sqrt(np.mean(error[own] ** 2) / np.mean(expected[own] ** 2))
         below = 100 * np.mean(error[own] <= bound[own])
-        yield f"{element}: true/expected {ratio:.2f}, below the 90 % bound {below:.0f} %"
+        yield (
+            f"{element}: true/expected {ratio:.2f} (root mean squares {squares:.2f}), "
+            f"below the 90 % bound {below:.0f} %"
+        )
 
 
 def main() -> None:
