@@ -185,7 +185,8 @@ def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
     if event.purpose.startswith("fit/pretrain/"):
         return _pretrained(task, state)
     if task.task == "calibrate":
-        return wrapped(f"calibrated on {calibration_text(CalibrationStatus.of(state.calibrations))}")
+        said = calibration_text(CalibrationStatus.of(state.calibrations))
+        return wrapped(f"calibrated on {said}", WIDTH - len(STAMP.format("")))
     number = task.context.get("generation") if task.task == "fit" else None
     if number is not None:
         return [*_kept_nothing(task), *_fitted(state, number)]

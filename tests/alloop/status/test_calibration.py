@@ -9,7 +9,7 @@ from rich.console import Console
 
 from alloop.state.fold import fold
 from alloop.status.calibration import CalibrationStatus, Fared, calibration_text, newest, usual
-from alloop.status.messages import lines
+from alloop.status.messages import lines, stamped
 from alloop.status.summary import summary
 from alloop.status.table import render
 from alloop.tasks.contract.calibrate import CalibrateSummary
@@ -50,6 +50,12 @@ def test_a_person_is_told_why_it_cannot_be_trusted_and_what_is_done_instead(entr
 def test_a_person_is_told_of_held_out_frames():
     summary = calibrated(frames=60, probes=12).model_copy(update={"heldout": 6})
     assert calibration_text(CalibrationStatus.of({3: summary})).startswith("60 labels (12 probes, 6 held out): ")
+
+
+def test_a_line_about_a_calibration_is_whole_behind_its_time(entries):
+    found = after(entries, {3: calibrated(frames=60, probes=12).model_copy(update={"heldout": 6})})
+    said = [stamped(line, 793.0) for line in lines(found[-1], fold(found))]
+    assert not any(line.endswith("…") for line in said)
 
 
 def test_a_calibration_of_an_older_committee_is_not_used_where_the_newest_cannot_be_trusted(entries):
