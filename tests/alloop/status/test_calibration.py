@@ -31,7 +31,7 @@ def told(entries, summaries) -> str:
 
 def test_a_person_is_told_what_a_disagreement_means(entries):
     summary = calibrated(frames=60, probes=12)
-    line = told(entries, {3: summary})
+    line = " ".join(told(entries, {3: summary}).split())
     assert line.startswith("calibrated on 60 labels (12 probes): a disagreement of 0.1 eV/Å means an expected error of")
     status = CalibrationStatus.of({3: summary})
     for name, factor in FACTORS.items():
