@@ -33,6 +33,7 @@ def entries(earlier):
 def test_its_status_is_the_same(entries):
     told = json.loads(json.dumps(summary(fold(entries), time.time(), time_split(entries)).to_json()))
     assert told["core_seconds"].pop("teaching") == 0.0
+    assert [told["calibration"].pop(name) for name in ("heldout", "elements_in_use")] == [0, []]
     assert {name: told[name] for name in STATUS if name != "driver"} == {
         name: value for name, value in STATUS.items() if name != "driver"
     }
