@@ -26,4 +26,4 @@ def test_what_is_off_by_more_than_the_factor_is_trusted_in_at_most_a_twentieth(r
 @pytest.mark.parametrize("debris", [False, True])
 def test_what_is_true_is_trusted_after_twelve_held_out_frames(debris):
     made = outcomes(Case(labels=48, heldout=12, ratio=1.0, debris=debris), repeats=40)
-    assert share(made, lambda one: one.trusted) >= 0.8
+    assert share(made, lambda one: one.trusted) >= 0.65
