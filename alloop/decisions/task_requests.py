@@ -100,8 +100,9 @@ def _nearby(charter: Charter, state: CampaignState) -> tuple[str, ...]:
     any label, it is wrong by ten times what it disagrees. A teacher or foundation knows the walls.
     """
     knows_walls = charter.foundation is not None or charter.config.teacher is not None
-    frames = state.labelled_frames("train")
-    if charter.rules < 4 or knows_walls or len(frames) > YOUNG_LABELS or state.calibration() is not None:
+    calibration, frames = state.calibration(), state.labelled_frames("train")
+    trusted = calibration is not None and set(charter.elements) <= set(calibration.maps)
+    if charter.rules < 4 or knows_walls or len(frames) > YOUNG_LABELS or trusted:
         return ()
     return tuple(str(frame.label) for frame in frames)
 
