@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stopping import Production
-from policies.stopping.forecast import CORRELATION, FIT_SPREAD, agreement
+from policies.stopping.forecast import CORRELATION, FORCES, agreement
 from policies.stopping.ladder import LadderStopping, Verdict, compare_rungs
 from policies.stopping.rungs import RungEvidence
 from policies.stopping.transport import TransportTolerances, judge_transport
@@ -29,7 +29,7 @@ TOLERANCE = 0.10
 HARD_WALKER, HARD_FRAME = 0.10, 0.30
 """Standard deviation of ln(error) between walkers and between frames of one walker, the same for all fits."""
 TOGETHER = 0.195
-"""Standard deviation of ln(error) of one frame between fits, beyond `FIT_SPREAD`.
+"""Standard deviation of ln(error) of one frame between fits, beyond `FORCES.fits` of the forecast.
 
 With these the bars of the resampling that alloop had before were as wide on synthetic fits as on the demo's (fits,
 walkers × frames: 0.143 for 2, 4 × 3; 0.047 for 3, 12 × 10; 0.037 for 5, 12 × 10), and agreed as often."""
@@ -54,7 +54,7 @@ class Shape:
     fits: int = 3
     walkers: int = 12
     frames: int = 10
-    fit_spread: float = FIT_SPREAD
+    fit_spread: float = FORCES.fits
 
 
 def rungs_of(scales: Sequence[float], shapes: Sequence[Shape], rng: np.random.Generator) -> list[RungEvidence]:
@@ -204,7 +204,7 @@ def tables(repeats: int) -> Iterator[str]:
     yield "| fits, walkers × frames | fit spread | stated SE | true scatter | agree: 0 | half | −1 | +1 | forecast |"
     yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     for fits, walkers, frames in CELLS:
-        for spread in (FIT_SPREAD, 0.03, 0.05):
+        for spread in (FORCES.fits, 0.03, 0.05):
             yield _row((Shape(fits, walkers, frames, spread),) * 2, repeats)
     for before, after in ((2, 4), (4, 2)):
         yield _row((Shape(before), Shape(after)), repeats)
@@ -212,7 +212,7 @@ def tables(repeats: int) -> Iterator[str]:
     yield "| six rungs, each moved by | fits, walkers × frames | fit spread | stop at each comparison | anywhere |"
     yield "|---|---|--:|---|--:|"
     for move in (-1.0, 1.0, -2.0, 0.0):
-        for fits, spread in ((3, FIT_SPREAD), (3, 0.05), (5, 0.05)):
+        for fits, spread in ((3, FORCES.fits), (3, 0.05), (5, 0.05)):
             stops = ladder_stops(move, Shape(fits, fit_spread=spread), repeats=repeats)
             cells = ", ".join(f"{100 * stop:.1f}" for stop in stops)
             yield f"| {move:+g} tolerances | {fits}, 12 × 10 | {spread:g} | {cells} | {100 * stops.sum():.1f} |"
@@ -232,7 +232,7 @@ def _row(shapes: tuple[Shape, Shape], repeats: int) -> str:
     still, *moved = (heldout_rates(move, shapes, repeats=repeats) for move in (0.0, 0.5, -1.0, 1.0))
     first, last = shapes
     fits = f"{first.fits}" if first.fits == last.fits else f"{first.fits} + {last.fits}"
-    alike = first.fits == last.fits and first.fit_spread == FIT_SPREAD
+    alike = first.fits == last.fits and first.fit_spread == FORCES.fits
     chance = agreement(first.fits, first.walkers, first.walkers * first.frames, tolerance=TOLERANCE) if alike else None
     cells = " | ".join(f"{100 * rates.agree:.1f}" for rates in (still, *moved))
     told = "" if chance is None else f"{100 * chance:.0f}"

@@ -1,6 +1,6 @@
 """What the ladder of a config can decide at all, told before anything is labelled. Pure.
 
-Counted is the force RMSE alone: the other metrics that have to agree make the chance smaller.
+Counted is the held-out error that agrees least often; the others, and transport, make the chance smaller.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alloop.config.campaign import CampaignConfig
-from policies.stopping.forecast import agreement, walkers_for
+from policies.stopping.forecast import ENERGY, FORCES, TUNED_FORCES, Scatter, agreement, walkers_for
 from policies.stopping.ladder import LadderStopping
 
 ENOUGH = 0.8
@@ -21,22 +21,28 @@ class Decidable:
 
     Attributes
     ----------
-    at_end : float
-        The chance where the largest rung is compared.
+    forces, energy : float
+        The chance of the force RMSE and of the energy RMSE where the largest rung is compared.
     before : float or None
-        The largest chance of any comparison before; None if there is none.
+        The largest chance of any comparison before, of both together; None if there is none.
     fits, walkers, frames : int
         Fits of each rung, and the held-out walkers and frames that the largest rung is judged on.
     mends : tuple of (int, int)
         Fits and held-out walkers, of as many frames each, with which the chance at the end is `ENOUGH`.
     """
 
-    at_end: float
+    forces: float
+    energy: float
     before: float | None
     fits: int
     walkers: int
     frames: int
     mends: tuple[tuple[int, int], ...]
+
+    @property
+    def at_end(self) -> float:
+        """The chance where the largest rung is compared: that of the error which agrees less often."""
+        return min(self.forces, self.energy)
 
     @property
     def enough(self) -> bool:
@@ -46,15 +52,16 @@ class Decidable:
     def __str__(self) -> str:
         sample = f"{self.fits} fits, {self.frames} held-out frames of {self.walkers} walkers"
         before = "" if self.before is None else f", before it at most {100 * self.before:.0f} %"
-        words = f"two rungs that do not differ agree at the largest rung in about {100 * self.at_end:.0f} %{before}"
-        return f"{words} ({sample}, force RMSE alone){self._mend_words()}"
+        each = f"force RMSE {100 * self.forces:.0f} %, energy RMSE {100 * self.energy:.0f} %"
+        words = f"two rungs that do not differ agree at the largest rung in about {100 * self.at_end:.0f} % ({each})"
+        return f"{words}{before}; {sample}{self._mend_words()}"
 
     def _mend_words(self) -> str:
         if self.enough:
             return ""
         each = max(1, round(self.frames / self.walkers))
         if not self.mends:
-            return f"; with {self.fits} fits no held-out set is enough for the tolerance"
+            return f"; with {self.fits} fits no held-out set is enough for the tolerances"
         ways = [f"{fits} fits on {walkers * each} frames of {walkers} walkers" for fits, walkers in self.mends]
         return f"; {100 * ENOUGH:.0f} % takes {', or '.join(ways)}"
 
@@ -76,27 +83,43 @@ def decidable(config: CampaignConfig) -> Decidable | None:
     walkers = len(config.systems) * len(explore.temperatures_K) * explore.replicas
     if ladder.policy != "ladder" or min(len(ladder.rungs), ladder.fits, walkers) < 2:
         return None
-    tolerance = float(ladder.policy_options()["tolerance_forces"])
+    errors = _errors(config)
 
-    def chance(rung: int) -> float:
-        level = LadderStopping.level(rung, ladder.rungs)
-        frames = config.heldout.frames_for(rung)
-        return agreement(ladder.fits, walkers, frames, tolerance=tolerance, level=level)
+    def chances(rung: int) -> tuple[float, ...]:
+        level, frames = LadderStopping.level(rung, ladder.rungs), config.heldout.frames_for(rung)
+        return tuple(
+            agreement(ladder.fits, walkers, frames, tolerance=tolerance, level=level, scatter=scatter)
+            for tolerance, scatter in errors
+        )
 
     _, *middle, largest = ladder.rungs
-    at_end, frames = chance(largest), config.heldout.frames_for(largest)
+    (forces, energy), frames = chances(largest), config.heldout.frames_for(largest)
     met = min(walkers, frames)
     return Decidable(
-        at_end=at_end,
-        before=max(map(chance, middle), default=None),
+        forces=forces,
+        energy=energy,
+        before=max((min(chances(rung)) for rung in middle), default=None),
         fits=ladder.fits,
         walkers=met,
         frames=frames,
-        mends=() if at_end >= ENOUGH else _mends(ladder.fits, max(1, round(frames / met)), tolerance),
+        mends=() if min(forces, energy) >= ENOUGH else _mends(ladder.fits, max(1, round(frames / met)), errors),
     )
 
 
-def _mends(fits: int, per_walker: int, tolerance: float) -> tuple[tuple[int, int], ...]:
+def _errors(config: CampaignConfig) -> tuple[tuple[float, Scatter], ...]:
+    """Return tolerance and scatter of the force RMSE and of the energy RMSE."""
+    options = config.ladder.policy_options()
+    tuned = config.teacher is not None or config.potential.foundation is not None
+    forces = TUNED_FORCES if tuned else FORCES
+    return (float(options["tolerance_forces"]), forces), (float(options["tolerance_energy"]), ENERGY)
+
+
+def _mends(fits: int, per_walker: int, errors: tuple[tuple[float, Scatter], ...]) -> tuple[tuple[int, int], ...]:
     """Return the walkers that are enough for as many fits as there are, and for half as many more."""
-    found = ((n, walkers_for(ENOUGH, n, per_walker, tolerance=tolerance)) for n in (fits, fits + max(1, fits // 2)))
-    return tuple((n, walkers) for n, walkers in found if walkers is not None)
+    mends = []
+    for n in (fits, fits + max(1, fits // 2)):
+        wanted = [walkers_for(ENOUGH, n, per_walker, tolerance=one, scatter=scatter) for one, scatter in errors]
+        known = [walkers for walkers in wanted if walkers is not None]
+        if len(known) == len(wanted):
+            mends.append((n, max(known)))
+    return tuple(mends)

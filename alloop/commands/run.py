@@ -35,7 +35,6 @@ from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import changed
 from alloop.decisions.charter import Charter, Goal
 from alloop.decisions.refits import worth_waiting_for
-from alloop.decisions.selection_needs import calibration_open
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
 from alloop.journal.verdicts import LIFTABLE_VERDICTS, VERDICTS
@@ -147,8 +146,7 @@ def _drive(
 ) -> int:
     """Drive a campaign under the config the user gave; the config in the journal does not decide what runs."""
     charter = _set_up(journal, state, config, workspace, goal)
-    over = state.verdict is not None and not (worth_waiting_for(state) or calibration_open(state, charter))
-    if goal == "verdict" and over:
+    if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         _say(console, closing_lines(summary(state, time.time())))
     else:
         stopped, note = _work(journal, state, charter, workspace, console, plain, study)

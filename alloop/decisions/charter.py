@@ -25,6 +25,8 @@ Only the first explores and labels."""
 RULES = 4
 """The rules of decisions that a new campaign begins with; an older one keeps its own.
 
+What makes an expected error trusted and two rungs alike is no such rule: it is the same for all campaigns.
+
 From 2 on, all fits to labels after a foundation or a teacher level their energies by element. From 3 on, fits after a
 foundation have the lower learning rate of those after a teacher, and the walks of a teaching phase that a foundation
 moves are long from the first. From 4 on, held-out walkers that begin at the resting lattice equilibrate before they

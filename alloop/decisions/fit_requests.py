@@ -40,14 +40,15 @@ def member(
 
 def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
-    origin, settings = _origin(charter, state, 0), charter.config.fit
+    settings = charter.config.fit
+    tunes = charter.config.teacher is not None or charter.foundation is not None
     return _fit(
         charter,
         state,
         train=_labels(state, rung.frames),
         valid=(),
-        init=origin,
-        max_steps=(origin and settings.tuned_rung_steps) or settings.rung_steps,
+        init=_origin(charter, state, 0),
+        max_steps=(tunes and settings.tuned_rung_steps) or settings.rung_steps,
         patience=None,
         rate=_origin_rate(charter),
         level_energy=_levelled(charter, state, 0),

@@ -11,8 +11,9 @@ FIT_ATTEMPTS = 3
 
 
 def worth_waiting_for(state: CampaignState) -> bool:
-    """Return whether a paid label or a member of the last committee is still being computed."""
-    return any(task.slot_kind in ("label", "fit") and not task.of_study for task in state.running.values())
+    """Return whether a paid label, a member of the last committee or its calibration is still being computed."""
+    tasks = (task for task in state.running.values() if not task.of_study)
+    return any(task.slot_kind in ("label", "fit") or task.task == "calibrate" for task in tasks)
 
 
 def attempts(purpose: str) -> list[str]:

@@ -86,8 +86,11 @@ def calibration_due(state: CampaignState, charter: Charter) -> bool:
     looks = len(heldout_looks(state))
     if looks >= FEWEST_PROBES and active.number not in state.calibrations:
         return True
-    news = state.labelled("train") - state.calibrated + looks - state.calibrated_heldout
-    return news >= charter.config.select.batch and bool(looks >= FEWEST_PROBES or calibration_frames(state))
+    labels = state.labelled("train")
+    news = labels - state.calibrated + looks - state.calibrated_heldout
+    # The committee looks at all held-out frames again, which takes long where there are many.
+    enough = max(charter.config.select.batch, labels // 10)
+    return news >= enough and bool(looks >= FEWEST_PROBES or calibration_frames(state))
 
 
 def calibration_wanted(state: CampaignState, charter: Charter) -> str | None:

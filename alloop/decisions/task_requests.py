@@ -89,7 +89,7 @@ def explore(
         min_contact=charter.config.label.min_contact,
         stop_temperature_factor=settings.stop_temperature_factor,
         calibration=None if heldout else state.calibration(),
-        nearby=() if heldout else _nearby(charter, state),
+        nearby=_nearby(charter, state),
     )
 
 
@@ -188,8 +188,8 @@ def _labels_of_committees(state: CampaignState) -> dict[str, int]:
     """Return, by key of a selection, how many labels the committee had been fitted on that looked at its frames."""
     sizes = {generation.number: len(generation.frames) for generation in state.generations}
     selections = (task for task in state.tasks.values() if task.task == "select")
-    found = {task.key: sizes.get(task.context.get("generation", -1)) for task in selections}
-    return {key: size for key, size in found.items() if size is not None}
+    looked = {task.key: task.context.get("generation") for task in selections}
+    return {key: sizes[number] for key, number in looked.items() if isinstance(number, int) and number in sizes}
 
 
 def evaluate(charter: Charter, state: CampaignState, model: str, heldout: int) -> EvaluateRequest:

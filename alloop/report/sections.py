@@ -27,18 +27,21 @@ from alloop.status.numbers import counted, duration, finite, many
 from alloop.status.summary import Status
 from alloop.status.teacher import teacher_facts
 from alloop.studies.study import Table
+from policies.stopping.significance import EARLY_LEVEL, LADDER_LEVEL, LEVEL
 
 HOW_ERRORS = (
     "Held-out frames are drawn at random, without regard to disagreement, from walkers that no training frame comes "
-    "from; no fit, early stopping or selection sees them. A rung is several fits on exactly that many training labels, "
-    "in the order of their selection, different only in their seed. RMSE: root of the mean squared error over all "
-    "fits, held-out frames and force components (or frames, for the energy per atom). Error bars are one standard "
-    "error, from the spread between fits, between held-out walkers and of both together. When the held-out set grows, "
-    "earlier rungs are evaluated again on it, so all rungs in the figure are judged on the same frames. Two rungs are "
-    "equivalent when |Δ| + c SE(Δ) is within the tolerance (two one-sided tests, c from Student's t). Level: how often "
-    "a change of just the tolerance passes. It is 5 % for the largest rung, and 4 % shared by all rungs before it, so "
-    "that where every rung moves by the tolerance at most about 10 % of ladders stop. Power: how often rungs that do "
-    "not differ at all are found equivalent, with this error bar; where it is small, undecided says nothing. A look "
+    "from; no fit and no early stopping sees them, and beside judging they only tell what disagreements mean. A rung "
+    "is several fits on exactly that many training labels, in the order of their selection, different only in their "
+    "seed. RMSE: root of the mean squared error over all fits, held-out frames and force components (or frames, for "
+    "the energy per atom). Error bars are one standard error, from the spread between fits, between held-out walkers "
+    "and of both together. When the held-out set grows, earlier rungs are evaluated again on it, so all rungs in the "
+    "figure are judged on the same frames. Two rungs are equivalent when |Δ| + c SE(Δ) is within the tolerance (two "
+    "one-sided tests, c from Student's t). Level: how often a change of just the tolerance passes. "
+    f"It is {100 * LEVEL:g} % for the largest rung, and {100 * EARLY_LEVEL:g} % shared by all rungs before it, so that "
+    f"where every rung moves by the tolerance at most about {100 * LADDER_LEVEL:g} % of ladders stop. Power: how often "
+    "rungs that do not differ at all are found equivalent, with this error bar; where it is small, undecided says "
+    "nothing. A look "
     "after longer dynamics is one more chance, which the level does not count."
 )
 HOW_FRAMES = (

@@ -174,8 +174,15 @@ class CampaignState:
         raise KeyError(name)
 
     def calibration(self) -> Calibration | None:
-        """Return what the newest calibration says of the elements that can be trusted; None if that is nothing."""
-        return self.calibrations[max(self.calibrations)].in_use() if self.calibrations else None
+        """Return what a calibration says of the elements that can be trusted; None if that is nothing.
+
+        It is the present committee's, or the newest until that has one.
+        """
+        if not self.calibrations:
+            return None
+        active = self.active()
+        own = self.calibrations.get(active.number) if active is not None else None
+        return (own or self.calibrations[max(self.calibrations)]).in_use()
 
     def members(self) -> int:
         """Return the size of a committee."""

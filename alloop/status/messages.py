@@ -36,6 +36,7 @@ from alloop.status.numbers import clipped, counted, duration, finite, many
 from alloop.status.summary import RungRow, Status, imported_labels, last_metrics, leader_fit
 from alloop.status.table import verdict_text
 from alloop.status.transport import rung_name, transport_text
+from alloop.tasks.contract.fit import FitSummary
 from alloop.tasks.registry import KINDS
 
 WIDTH = 120
@@ -208,14 +209,13 @@ def _pretrained(task: TaskState, state: CampaignState) -> list[str]:
 
 def _kept_nothing(task: TaskState) -> list[str]:
     """Tell of a fit that no step made better: the member is what it began with."""
-    fit = task.finished.summary if task.finished else {}
-    history = fit.get("history")
-    if not history or fit.get("watched") != "valid":
+    fit = None if task.finished is None else FitSummary.model_validate(task.finished.summary)
+    if fit is None or not fit.history or fit.watched != "valid":
         return []
-    if min(history, key=lambda check: check["loss"])["step"] != 0:
+    if min(fit.history, key=lambda check: check.loss).step != 0:
         return []
     what = f"member {task.context.get('member')} of generation {task.context['generation']} kept none of its"
-    return [f"{what} {many(fit['steps'], 'step')}: on the labels out of its bag, the model it began with is better"]
+    return [f"{what} {many(fit.steps, 'step')}: on the labels out of its bag, the model it began with is better"]
 
 
 def _fitted(state: CampaignState, number: int) -> list[str]:

@@ -15,7 +15,7 @@ from alloop.status.calibration import CalibrationStatus, newest
 from alloop.status.numbers import finite, plus_minus
 
 SHATTERED = 3.0
-"""Largest force of a label, over the median of those of all training labels, that thermal motion hardly explains."""
+"""Largest force of a label, over the median of its system's, that thermal motion hardly explains."""
 
 
 @dataclass(frozen=True)
@@ -295,10 +295,14 @@ def _labels(state: CampaignState, failed: int) -> Labels:
 
 def _shattered(state: CampaignState) -> int:
     """Return how many training labels are of walls or debris, by their largest force (see `SHATTERED`)."""
-    tasks = (state.tasks.get(f"label/{frame.id}") for frame in state.labelled_frames("train"))
-    summaries = [task.finished.summary for task in tasks if task is not None and task.finished is not None]
-    forces = [force for one in summaries if (force := finite(one.get("max_force_eV_per_A"))) is not None]
-    return sum(force > SHATTERED * median(forces) for force in forces)
+    forces: dict[str, list[float]] = {}
+    for frame in state.labelled_frames("train"):
+        task = state.tasks.get(f"label/{frame.id}")
+        label = task.finished.summary if task is not None and task.finished is not None else {}
+        if (force := finite(label.get("max_force_eV_per_A"))) is not None:
+            forces.setdefault(frame.system, []).append(force)
+    limits = {system: SHATTERED * median(own) for system, own in forces.items()}
+    return sum(force > limits[system] for system, own in forces.items() for force in own)
 
 
 def _generation(state: CampaignState) -> Generation | None:

@@ -1,11 +1,11 @@
 """What a comparison of two rungs can decide, before anything is labelled.
 
-The variance of the change of the force RMSE, in units of the RMSE, is expected from three numbers that were measured on
-fits of a demo campaign (Li3InCl6, DFT labels; docs/decisions.md). For two rungs of F fits on n frames of each of W
-walkers its parts are::
+The variance of the change of an RMSE, in units of the RMSE, is expected from three numbers that were measured on fits
+of demo campaigns (Li3InCl6, DFT labels; docs/decisions.md). For two rungs of F fits on n frames of each of W walkers
+its parts are::
 
-    fits     2 s² / F                s = `FIT_SPREAD`
-    crossed  2 d² v(n) / (F W n)     d = `FRAME_SCATTER`
+    fits     2 s² / F                s = `Scatter.fits`
+    crossed  2 d² v(n) / (F W n)     d = `Scatter.frames`
 
     v(n) = 1 + 2 sum_k<n (1 - k/n) ρ^k        ρ = `CORRELATION`: correlated frames count for fewer
 
@@ -13,6 +13,8 @@ and what the comparison makes of it is drawn: the parts of the variance as they 
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +24,31 @@ from policies.stopping.significance import LEVEL, student, welch
 
 Array = NDArray[np.float64]
 
-FIT_SPREAD = 0.012
-"""Standard deviation of the force RMSE between fits of one rung, as a fraction of it."""
 
-FRAME_SCATTER = 0.23
-"""Standard deviation, from fit to fit, of what a held-out frame adds to the force RMSE, as a fraction of the RMSE."""
+@dataclass(frozen=True)
+class Scatter:
+    """How an RMSE scatters, as a fraction of it.
+
+    Attributes
+    ----------
+    fits : float
+        Standard deviation between the fits of one rung.
+    frames : float
+        Standard deviation, from fit to fit and from rung to rung, of what one held-out frame adds.
+    """
+
+    fits: float
+    frames: float
+
+
+FORCES = Scatter(fits=0.012, frames=0.23)
+"""Of the force RMSE of fits from random weights."""
+
+TUNED_FORCES = Scatter(fits=0.005, frames=0.095)
+"""Of the force RMSE of fits after a teacher or a foundation, which all begin with the same weights."""
+
+ENERGY = Scatter(fits=0.012, frames=0.43)
+"""Of the energy RMSE, which has one number for every frame."""
 
 CORRELATION = 0.5
 """Correlation of that from one held-out frame of a walker to its next."""
@@ -35,8 +57,10 @@ DRAWS = 4000
 """Comparisons that are drawn: a chance of 80 % is known to 0.6 %."""
 
 
-def agreement(fits: int, walkers: int, frames: int, *, tolerance: float, level: float = LEVEL) -> float:
-    """Return the chance that two rungs between which nothing changes are found to agree on the force RMSE.
+def agreement(
+    fits: int, walkers: int, frames: int, *, tolerance: float, level: float = LEVEL, scatter: Scatter = FORCES
+) -> float:
+    """Return the chance that two rungs between which nothing changes are found to agree on an RMSE.
 
     Parameters
     ----------
@@ -50,6 +74,8 @@ def agreement(fits: int, walkers: int, frames: int, *, tolerance: float, level: 
         Change that does not matter, as a fraction of the RMSE.
     level : float
         Level of the comparison.
+    scatter : Scatter
+        How the RMSE scatters.
 
     Returns
     -------
@@ -64,8 +90,8 @@ def agreement(fits: int, walkers: int, frames: int, *, tolerance: float, level: 
     walkers = min(walkers, frames)
     if fits < 2 or walkers < 2:
         return 0.0
-    crossed = FRAME_SCATTER**2 * _inflation(max(1, round(frames / walkers))) / (fits * frames)
-    between = FIT_SPREAD**2 / fits
+    crossed = scatter.frames**2 * _inflation(max(1, round(frames / walkers))) / (fits * frames)
+    between = scatter.fits**2 / fits
     rng = np.random.default_rng(0)
     crossed_each = crossed * _chi_square(rng, (fits - 1) * (walkers - 1), 2)
     fits_each = (between + crossed) * _chi_square(rng, fits - 1, 2)
@@ -83,7 +109,14 @@ def agreement(fits: int, walkers: int, frames: int, *, tolerance: float, level: 
 
 
 def walkers_for(
-    chance: float, fits: int, per_walker: int, *, tolerance: float, level: float = LEVEL, most: int = 500
+    chance: float,
+    fits: int,
+    per_walker: int,
+    *,
+    tolerance: float,
+    level: float = LEVEL,
+    scatter: Scatter = FORCES,
+    most: int = 500,
 ) -> int | None:
     """Return the fewest held-out walkers with which the chance of `agreement` is as large as asked for.
 
@@ -91,7 +124,7 @@ def walkers_for(
     ----------
     chance : float
         The chance that is asked for.
-    fits, tolerance, level
+    fits, tolerance, level, scatter
         As of `agreement`.
     per_walker : int
         Held-out frames of each walker.
@@ -110,7 +143,8 @@ def walkers_for(
     """
 
     def reaches(walkers: int) -> bool:
-        return agreement(fits, walkers, walkers * per_walker, tolerance=tolerance, level=level) >= chance
+        frames = walkers * per_walker
+        return agreement(fits, walkers, frames, tolerance=tolerance, level=level, scatter=scatter) >= chance
 
     few, many = 1, most
     if not reaches(many):

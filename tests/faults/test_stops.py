@@ -17,7 +17,7 @@ WARNINGS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @pytest.mark.parametrize("number", WARNINGS)
-def test_a_warning_while_the_workers_start_stops_within_seconds_and_leaves_nothing(tmp_path, number):
+def test_a_warning_while_the_workers_start_stops_them_and_leaves_nothing(tmp_path, number):
     folder = tmp_path / "campaign"
     driver = start(write_config(tmp_path / "config", execution=QUICK), folder)
     assert wait_for(lambda: living(folder, "interchange"), 60)

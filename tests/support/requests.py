@@ -76,9 +76,10 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
             max_offers=4,
             lower_eV_per_A=0.05,
             upper_eV_per_A=1.5,
+            nearby=("a0",),
             **CONTACTS,
         ),
-        {"explore/e0", "fit/m0", "fit/m1"},
+        {"explore/e0", "fit/m0", "fit/m1", "label/a0"},
     ),
     "atom": (AtomRequest(element="Li", **CODE), set()),
     "label": (

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from alloop.materials.structure import Structure
-from alloop.tasks.contract.kind import TaskKind
+from alloop.tasks.contract.kind import TaskKind, labels
 from alloop.tasks.contract.records import OffersData, OffersSummary, Record, are_numbered_through
 from alloop.tasks.contract.references import ResultRef, SegmentRef
 from alloop.tasks.contract.request import Request
@@ -107,7 +107,8 @@ class ExploreSummary(Record):
 
 
 def _inputs(request: ExploreRequest) -> Iterator[ResultRef]:
-    return (walker.start.result for walker in request.walkers if walker.start is not None)
+    yield from (walker.start.result for walker in request.walkers if walker.start is not None)
+    yield from labels(request.nearby)
 
 
 def _answers(asked: Mapping[str, Any], context: Mapping[str, Any], summary: ExploreSummary) -> bool:

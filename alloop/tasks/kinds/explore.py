@@ -67,9 +67,14 @@ def snapshot_of(start: SegmentRef | None, workspace: Workspace) -> Snapshot | No
 
 
 def nearest_allowed(request: ExploreRequest, workspace: Workspace) -> dict[Pair, float]:
-    """Return how close (Å) two atoms may come by their elements: somewhat closer than in the labels of the request."""
-    labels = (workspace.data(LABEL, key).structure.to_atoms() for key in request.nearby)
-    return {pair: CLOSER * distance_A for pair, distance_A in closest_pairs(labels).items()}
+    """Return how close (Å) two atoms may come by their elements: somewhat closer than in the labels of the request.
+
+    Where walkers begin counts like a label, so that none ends at its first step.
+    """
+    if not request.nearby:
+        return {}
+    known = [request.structure, *(workspace.data(LABEL, key).structure for key in request.nearby)]
+    return {pair: CLOSER * distance_A for pair, distance_A in closest_pairs(one.to_atoms() for one in known).items()}
 
 
 class Exploration:

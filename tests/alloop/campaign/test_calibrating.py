@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 from alloop.journal.events import TaskFinished, TaskPlanned
-from alloop.state.state import CampaignState
 from tests.support.calibrations import calibrated
+from tests.support.histories import History
 from tests.support.loops import STARTED, config, loop
 
 
@@ -63,7 +63,7 @@ def test_the_last_committee_is_calibrated_on_all_held_out_frames_before_the_driv
 
 
 def test_what_is_trusted_is_used_by_walkers_and_selections_and_what_is_not_is_not():
-    state = CampaignState()
+    state = History().state
     assert state.calibration() is None
     good, doubtful = calibrated(), calibrated().model_copy(update={"doubts": {"Li": "3 random frames, 5 are needed"}})
     state.calibrations[1] = good

@@ -34,6 +34,7 @@ def test_its_status_is_the_same(entries):
     told = json.loads(json.dumps(summary(fold(entries), time.time(), time_split(entries)).to_json()))
     assert told["core_seconds"].pop("teaching") == 0.0
     assert [told["calibration"].pop(name) for name in ("heldout", "elements_in_use")] == [0, []]
+    assert told["labels"].pop("shattered") == 1
     assert {name: told[name] for name in STATUS if name != "driver"} == {
         name: value for name, value in STATUS.items() if name != "driver"
     }

@@ -4,7 +4,7 @@ import pytest
 
 from alloop.checks.decidability import decidable
 from alloop.config import load_config
-from policies.stopping.forecast import agreement
+from policies.stopping.forecast import ENERGY, FORCES, agreement
 from tests.support.configs import BASE, Folder, make_folder
 
 QUICKSTART = Path(__file__).parents[3] / "configs" / "quickstart.yaml"
@@ -29,25 +29,26 @@ def test_the_quickstart_can_decide_nothing():
     assert max(found.at_end, found.before) < 0.01
     assert not found.enough
     for words in (
-        "in about 0 %, before it at most 0 %",
-        "2 fits, 12 held-out frames of 4 walkers",
-        "; 80 % takes 2 fits",
+        "in about 0 % (force RMSE ",
+        "energy RMSE 0 %), before it at most 0 %; 2 fits, 12 held-out frames of 4 walkers",
+        "; 80 % takes 2 fits on ",
     ):
         assert words in str(found)
 
 
 def test_it_is_the_chance_of_the_largest_rung_and_what_would_be_enough(folder):
     found = known(folder)
-    assert found.at_end == agreement(3, 2, 12, tolerance=0.1)
-    assert found.before <= found.at_end
+    assert found.forces == agreement(3, 2, 12, tolerance=0.1, scatter=FORCES)
+    assert found.energy == agreement(3, 2, 12, tolerance=0.1, scatter=ENERGY)
+    assert found.before <= found.at_end == min(found.forces, found.energy)
     assert [fits for fits, _ in found.mends] == [3, 4]
     for fits, walkers in found.mends:
-        assert agreement(fits, walkers, 6 * walkers, tolerance=0.1) >= 0.8
+        assert agreement(fits, walkers, 6 * walkers, tolerance=0.1, scatter=ENERGY) >= 0.8
 
 
 def test_a_large_held_out_set_decides_and_needs_no_mend(folder):
-    replicas = ("temperatures_K: [600, 1000]", "temperatures_K: [600, 1000]\n  replicas: 12")
-    found = known(folder, replicas, ("minimum: 6", "minimum: 120"))
+    replicas = ("temperatures_K: [600, 1000]", "temperatures_K: [600, 1000]\n  replicas: 60")
+    found = known(folder, replicas, ("minimum: 6", "minimum: 600"))
     assert found.enough
     assert found.mends == ()
     assert "takes" not in str(found)
@@ -61,7 +62,7 @@ def test_two_rungs_have_no_comparison_before_the_last(folder):
 
 def test_a_tolerance_that_no_set_can_see_is_said(folder):
     found = known(folder, ("rungs: [12, 24, 48]", "rungs: [12, 24, 48]\n  tolerance_forces: 0.001"))
-    assert str(found).endswith("; with 3 fits no held-out set is enough for the tolerance")
+    assert str(found).endswith("; with 3 fits no held-out set is enough for the tolerances")
 
 
 @pytest.mark.parametrize(

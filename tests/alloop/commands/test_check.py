@@ -75,9 +75,9 @@ def test_what_the_ladder_can_decide_is_told_as_a_warning_or_a_row(folder):
     assert "; 80 % takes 3 fits on " in short
     told = json.loads(check(folder.config(BASE), as_json=True))["ladder_decides"]
     assert (told["enough"], told["fits"], told["walkers"], told["frames"]) == (False, 3, 2, 12)
-    assert told["at_end"] < 0.05
-    long = BASE.replace("temperatures_K: [600, 1000]", "temperatures_K: [600, 1000]\n  replicas: 12")
-    enough = check(folder.config(long.replace("minimum: 6", "minimum: 120").replace("labels: 64", "labels: 400")))
+    assert told["energy"] < 0.05
+    long = BASE.replace("temperatures_K: [600, 1000]", "temperatures_K: [600, 1000]\n  replicas: 60")
+    enough = check(folder.config(long.replace("minimum: 6", "minimum: 600").replace("labels: 64", "labels: 900")))
     assert "decides little" not in enough
     assert "ladder decides" in enough
 

@@ -197,10 +197,10 @@ def test_a_foundation_is_never_under_way():
         ("fit/g0/m1", True),
         ("evaluate/g0/h4", False),
         ("select/0", False),
-        ("calibrate/g0/6", False),
+        ("calibrate/g0/6", True),
     ],
 )
-def test_only_paid_labels_and_members_of_committees_are_worth_waiting_for_after_the_verdict(purpose, worth):
+def test_only_labels_members_and_their_calibration_are_worth_waiting_for_after_the_verdict(purpose, worth):
     history = History().pending(1)
     history.begin(purpose, {"frame": history.state.train_order[0]})
     assert worth_waiting_for(history.state) is worth

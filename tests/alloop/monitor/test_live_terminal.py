@@ -41,7 +41,7 @@ def test_a_log_tells_the_story(plain_log):
     for told in (
         "campaign quickstart: Li3InCl6",
         "generation 3 fitted on 20 labels; leader's watched RMSE",
-        "rung 24: force RMSE 82.0 ± 1.2 meV/Å, energy RMSE 4.077 ± 0.035 meV/atom",
+        "rung 24: force RMSE 82.0 ± 1.1 meV/Å, energy RMSE 4.077 ± 0.034 meV/atom",
         "failed (scf): SCF not converged",
         "an attempt is lost and made again (worker died (signal 9))",
         "selected 6 frames by disagreement, rejected 14 (7 known, 7 walker_cap)",
@@ -82,7 +82,7 @@ def test_a_log_tells_what_labels_a_campaign_brought_along(entries):
 
 def test_a_log_ends_with_the_verdict_and_its_numbers(plain_log):
     end = plain_log[plain_log.index("Verdict: converged") :]
-    assert "|Δ| + 1.645 SE = 5.36 ≤ 8.2" in " ".join(end.split())
+    assert "|Δ| + 2.433 SE = 5.8 ≤ 8.2" in " ".join(end.split())
     for size in (12, 24, 48):
         assert f"rung {size}: force RMSE" in end
     assert "48 training and 12 held-out labels, 2 failed" in end

@@ -48,9 +48,10 @@ def test_labelled_frames_are_in_the_order_of_their_selection_and_not_of_their_la
 
 
 def test_only_the_newest_calibration_is_used_and_only_where_it_can_be_trusted():
-    history = History().atoms().labelled(6).fitted()
+    history = History().atoms()
     used = []
     for number, trusted in enumerate((False, True, True, False)):
+        history.labelled(6).fitted()
         summary = calibration_summary(trusted=trusted, dof=5.0 + number)
         if number == 3:
             summary["doubts"] = dict.fromkeys(summary["calibration"]["maps"], "why")
@@ -58,6 +59,16 @@ def test_only_the_newest_calibration_is_used_and_only_where_it_can_be_trusted():
         calibration = history.state.calibration()
         used.append((calibration.dof, *calibration.maps) if calibration else None)
     assert used == [(5.0, "Cl"), (6.0, "Na", "Cl"), (7.0, "Na", "Cl"), None]
+
+
+def test_the_calibration_of_the_present_committee_counts_though_a_later_one_of_fewer_labels_has_one():
+    history = History().atoms().labelled(6).opened().labelled(6).opened()
+    for generation, dof in ((1, 7.0), (0, 5.0)):
+        for member in range(3):
+            history.member(generation, member)
+        history.do(f"calibrate/g{generation}/6", {"generation": generation, "labels": 6}, calibration_summary(dof=dof))
+    assert history.state.active().number == 1
+    assert history.state.calibration().dof == 7.0
 
 
 @pytest.mark.parametrize(("oldest", "count"), [(-1, 3), (0, 3), (1, 1), (2, 0)])
