@@ -89,7 +89,7 @@ def explore(
         min_contact=charter.config.label.min_contact,
         stop_temperature_factor=settings.stop_temperature_factor,
         calibration=None if heldout else state.calibration(),
-        nearby=_nearby(charter, state),
+        nearby=() if heldout else _nearby(charter, state),
     )
 
 

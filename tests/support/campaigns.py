@@ -57,7 +57,7 @@ TINY: dict[str, Any] = {
         "timestep_fs": 2.0,
     },
     "select": {"lower_eV_per_A": 0.0, "upper_eV_per_A": 100.0, "batch": 3, "pool_factor": 2, "per_walker": 3},
-    "heldout": {"minimum": 3, "fraction": 0.3, "segment_fs": 20},
+    "heldout": {"minimum": 3, "fraction": 0.3, "segment_fs": 20, "equilibration_fs": 0},
     "ladder": {"rungs": [4, 8], "fits": 2},
     "execution": {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 2, "heartbeat_limit_s": 6},
     "monitor": {"wandb": {"enabled": False}},
