@@ -16,7 +16,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
 from alloop.decisions.refits import worth_waiting_for
-from alloop.decisions.selection_needs import calibration_open
+from alloop.decisions.selection_needs import calibration_wanted
 from alloop.decisions.stages import Stage, Wanted
 from alloop.failures import OutOfTimeError, PolicyError
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
@@ -152,7 +152,7 @@ class Campaign:
         return self.state.verdict
 
     def _ends_later(self) -> bool:
-        return worth_waiting_for(self.state) or calibration_open(self.state, self.charter)
+        return worth_waiting_for(self.state) or calibration_wanted(self.state, self.charter) is not None
 
     def measure(self, started: DriverStarted) -> None:
         """Compute what is asked for and not there yet: random subsets, transport of the fitted rungs, or a study.

@@ -103,12 +103,6 @@ def calibration_wanted(state: CampaignState, charter: Charter) -> str | None:
     return None if purpose in state.tasks else purpose
 
 
-def calibration_open(state: CampaignState, charter: Charter) -> bool:
-    """Return whether a calibration is being computed or to be: the last committee's is made after the verdict too."""
-    running = any(task.task == "calibrate" and not task.of_study for task in state.running.values())
-    return running or calibration_wanted(state, charter) is not None
-
-
 def starving(state: CampaignState, charter: Charter) -> bool:
     """Return whether so few frames wait for their label that label slots could run dry."""
     enough = charter.config.select.batch

@@ -128,7 +128,6 @@ def _cards(status: Status) -> str:
     labels, last = status.labels, status.rungs[-1] if status.rungs else None
     at = f"on held-out frames, rung {last.size}" if last else "no rung judged"
     imported = f", {labels.imported} imported" if labels.imported else ""
-    shattered = f", {labels.shattered} of broken structures" if labels.shattered else ""
     generations = status.generation.number + 1 if status.generation else 0
     cards = [
         ("Force RMSE", last.forces() if last else "–", at),
@@ -136,7 +135,7 @@ def _cards(status: Status) -> str:
         (
             "Labels",
             f"{labels.train} + {labels.heldout}",
-            f"training + held out, {labels.failed} failed{imported}{shattered}",
+            f"training + held out, {labels.failures()}{imported}",
         ),
         ("DFT", f"{status.dft_core_hours:.3g} core-h", f"{status.budget_labels} labels of the budget"),
         ("Time", duration(status.wall_s), "with a driver"),

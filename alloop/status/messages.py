@@ -323,9 +323,8 @@ def closing_lines(status: Status) -> list[str]:
     if status.verdict is None:
         return [f"no verdict yet; {progress_line(status)}"]
     labels = status.labels
-    shattered = f", {labels.shattered} of broken structures" if labels.shattered else ""
     spent = (
-        f"{labels.train} training and {labels.heldout} held-out labels, {labels.failed} failed{shattered}; "
+        f"{labels.train} training and {labels.heldout} held-out labels, {labels.failures()}; "
         f"{status.dft_core_hours:.3g} DFT core-hours, {duration(status.wall_s)}"
     )
     return [

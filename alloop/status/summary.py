@@ -81,6 +81,11 @@ class Labels:
     imported: int
     shattered: int = 0
 
+    def failures(self) -> str:
+        """Return in words what labels were bought in vain."""
+        shattered = f", {self.shattered} of broken structures" if self.shattered else ""
+        return f"{self.failed} failed{shattered}"
+
 
 @dataclass(frozen=True)
 class Spent:

@@ -49,8 +49,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
     labels, walkers = status.labels, status.walkers
     waiting = f", waiting {labels.waiting_train} + {labels.waiting_heldout}"
     imported = f", {labels.imported} of them imported" if labels.imported else ""
-    shattered = f", {labels.shattered} of broken structures" if labels.shattered else ""
-    bought = f"{labels.train} training{imported}, {labels.heldout} held out, {labels.failed} failed{shattered}"
+    bought = f"{labels.train} training{imported}, {labels.heldout} held out, {labels.failures()}"
     facts = [
         ("campaign", status.name),
         ("verdict", verdict_text(status.verdict, status.reason) if status.verdict else _pending(status)),

@@ -8,7 +8,7 @@ from alloop.decisions import selection_needs
 from alloop.decisions.selection_needs import (
     calibration_due,
     calibration_frames,
-    calibration_open,
+    calibration_wanted,
     fresh_candidates,
     heldout_leader,
     heldout_looks,
@@ -153,13 +153,13 @@ def test_a_new_committee_is_calibrated_as_soon_as_it_has_enough_held_out_frames_
         assert calibration_due(history.state, history.charter)
 
 
-def test_a_calibration_is_open_while_it_is_due_or_runs():
+def test_a_calibration_is_wanted_once_it_is_due_and_not_again_while_it_runs_or_after_it_failed():
     history = with_committee(heldout={"minimum": 8, "from_generation": 0}, select={"batch": 24})
-    assert not calibration_open(history.state, history.charter)
-    assert calibration_open(history.heldout(6).state, history.charter)
+    assert calibration_wanted(history.state, history.charter) is None
+    assert calibration_wanted(history.heldout(6).state, history.charter) == "calibrate/g0/6/h6"
     context = {"generation": 0, "labels": 6, "heldout": 6}
-    assert calibration_open(history.begin("calibrate/g0/6/h6", context).state, history.charter)
-    assert not calibration_open(history.end("calibrate/g0/6/h6", reason="error").state, history.charter)
+    assert calibration_wanted(history.begin("calibrate/g0/6/h6", context).state, history.charter) is None
+    assert calibration_wanted(history.end("calibrate/g0/6/h6", reason="error").state, history.charter) is None
 
 
 def test_held_out_frames_count_among_the_news():
