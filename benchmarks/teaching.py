@@ -3,7 +3,8 @@
     python -m benchmarks.teaching runs/CAMPAIGN FRAMES.extxyz --seeds 3 --labels 6 12 24 48
 
 Fits on the first labels of a campaign with a teacher: from random weights, from its taught members, and with
-`--foundation NAME` from the members of that, with mean squares and with the loss that is linear for large deviations.
+`--foundations` from the members of those, names or files that `alloop teach` wrote, so that several teachers can be
+compared on the same labels; with mean squares and with the loss that is linear for large deviations.
 Each is judged on frames with the campaign's label settings that it never saw (``REF_forces`` in eV/Å). Fits from random
 weights have the whole learning rate and `--cold-steps`, the others the campaign's own recipe of a rung; seed n starts
 from member n.
@@ -12,6 +13,7 @@ from member n.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,7 @@ import torch
 from ase.io import read as read_frames
 
 from alloop.config.campaign import CampaignConfig
+from alloop.config.science import FoundationFile
 from alloop.decisions.charter import Charter
 from alloop.decisions.fit_requests import pretrained, rung_fit
 from alloop.potential.models.foundation import fetch_foundation, resolve_foundation
@@ -75,8 +78,21 @@ def request_of(case: Case, root: Path, cold_steps: int) -> FitRequest:
     elif case.start == "taught":
         changes["init"] = pretrained(state, case.seed % state.members())
     else:
-        changes["init"] = str(ModelRef("foundation", fetch_foundation(case.start)[1], member=case.seed))
+        changes["init"] = str(ModelRef("foundation", sha256_of(case.start), member=case.seed))
     return own.model_copy(update=changes)
+
+
+def sha256_of(foundation: str) -> str:
+    """Return the checksum of a foundation, by its name or its file."""
+    file = Path(foundation)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else fetch_foundation(foundation)[1]
+
+
+def place(foundation: str, root: Path) -> None:
+    """Copy a foundation into a campaign, by its name or its file."""
+    file = Path(foundation)
+    named = FoundationFile(path=str(file.resolve()), sha256=sha256_of(foundation)) if file.is_file() else foundation
+    resolve_foundation(named, config_folder=Path(), campaign_root=root)
 
 
 def error_of(case: Case, root: Path, frames: Path, cold_steps: int) -> float:
@@ -92,7 +108,7 @@ def error_of(case: Case, root: Path, frames: Path, cold_steps: int) -> float:
 def rows(labels: Sequence[int], found: dict[Case, float]) -> Iterator[str]:
     """Yield a table in Markdown: means and, in brackets, the least and the largest of all seeds."""
     names = [(start, loss) for start in dict.fromkeys(case.start for case in found) for loss in LOSSES]
-    yield "| labels | " + " | ".join(f"{start}, {loss}" for start, loss in names) + " |"
+    yield "| labels | " + " | ".join(f"{Path(start).stem}, {loss}" for start, loss in names) + " |"
     yield "|--:|" + "--:|" * len(names)
     for size in labels:
         cells = []
@@ -109,17 +125,16 @@ def main() -> None:
     parser.add_argument("frames", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labels", type=int, nargs="+", default=[6, 12, 24, 48])
-    parser.add_argument("--foundation")
+    parser.add_argument("--foundations", nargs="*", default=[], help="names or files")
     parser.add_argument("--cold-steps", type=int, default=1500)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "campaign"
         shutil.copytree(arguments.campaign, root)
-        starts = STARTS if arguments.foundation is None else (*STARTS, arguments.foundation)
-        if arguments.foundation is not None:
-            resolve_foundation(arguments.foundation, config_folder=Path(), campaign_root=root)
-        asked = list(cases(arguments.labels, arguments.seeds, starts))
+        for foundation in arguments.foundations:
+            place(foundation, root)
+        asked = list(cases(arguments.labels, arguments.seeds, (*STARTS, *arguments.foundations)))
         with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
             futures = {
                 case: pool.submit(error_of, case, root, arguments.frames, arguments.cold_steps) for case in asked

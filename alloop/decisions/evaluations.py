@@ -52,5 +52,12 @@ def _named(rungs: list[RungState]) -> list[tuple[str, str]]:
     return [(f"{rung.name}/f{fit}", rung.models[fit]) for rung in rungs for fit in sorted(rung.models)]
 
 
+def leader_of(state: CampaignState, generation: GenerationState) -> str | None:
+    """Return the model that drives the dynamics of a generation, or None before it is fitted."""
+    if generation.foundation:
+        return state.foundation_rung.models.get(0) if state.foundation_rung is not None else None
+    return generation.models.get(0)
+
+
 def _leaders(state: CampaignState) -> list[GenerationState]:
     return [g for g in state.generations if g.rung is None and not g.foundation and 0 in g.models]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from alloop.decisions.charter import Charter
 from alloop.decisions.label_budget import heldout_need, label_allowance, labels_left, training_need
 from alloop.decisions.refits import generation_due
+from alloop.decisions.retirement import retire
 from alloop.decisions.rung_judgement import judge_rungs, judge_subsets
 from alloop.decisions.selection_needs import (
     fresh_candidates,
@@ -159,4 +160,4 @@ def _open_generation(state: CampaignState, charter: Charter) -> list[Event]:
     return [due] if due else []
 
 
-_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, _draw_heldout, judge_rungs, _ask_for_selection)
+_RULES: tuple[Rule, ...] = (_select_initial, _open_generation, retire, _draw_heldout, judge_rungs, _ask_for_selection)

@@ -169,9 +169,9 @@ def _selections(state: CampaignState, charter: Charter, room: int) -> Iterator[W
 
 def _evaluations(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     for name, model, heldout in evaluations_wanted(state, charter):
-        purpose = f"evaluate/{name}/h{heldout}"
+        purpose = f"evaluate/{name}/h{heldout}" + (f"/retired{state.retirements}" if state.retirements else "")
         if purpose not in state.tasks:
-            context = {"model": model, "heldout": heldout, "of": name}
+            context = {"model": model, "heldout": heldout, "of": name, "retirements": state.retirements}
             yield Wanted(purpose, "measure", partial(task_requests.evaluate, charter, state, model, heldout), context)
 
 

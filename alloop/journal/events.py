@@ -240,10 +240,11 @@ class FramesSelected(Event):
 
 
 class HeldoutDrawn(Event):
-    """Frames drawn at random for the held-out set."""
+    """Frames drawn at random for the held-out set; `retired` ones leave it and are trained on."""
 
     kind: Literal["heldout_drawn"] = "heldout_drawn"
     frames: tuple[str, ...]
+    retired: tuple[str, ...] = ()
 
 
 class GenerationOpened(Event):

@@ -54,7 +54,10 @@ SELECT e.seq, r.key, 'rejected', NULL, r.value, e.body ->> 'generation'
 FROM event AS e, json_each(e.body, '$.rejected') AS r WHERE e.kind = 'frames_selected'
 UNION ALL
 SELECT e.seq, h.value, 'heldout', NULL, 'heldout', NULL
-FROM event AS e, json_each(e.body, '$.frames') AS h WHERE e.kind = 'heldout_drawn';
+FROM event AS e, json_each(e.body, '$.frames') AS h WHERE e.kind = 'heldout_drawn'
+UNION ALL
+SELECT e.seq, h.value, 'retired', NULL, 'retired', NULL
+FROM event AS e, json_each(e.body, '$.retired') AS h WHERE e.kind = 'heldout_drawn';
 
 CREATE VIEW IF NOT EXISTS generation AS
 SELECT e.body ->> 'number' AS number, e.body ->> 'labels' AS labels, e.body ->> 'rung' AS rung, e.t AS opened_t

@@ -279,7 +279,8 @@ def _selected(state: CampaignState, event: FramesSelected) -> None:
 
 def _drawn(state: CampaignState, event: HeldoutDrawn) -> None:
     _known("frame offered for the held-out set", event.frames, state.pool_heldout)
-    _once(event.frames)
+    _known("held-out frame", event.retired, set(state.heldout_order))
+    _once([*event.frames, *event.retired])
 
 
 def _opened(state: CampaignState, event: GenerationOpened) -> None:

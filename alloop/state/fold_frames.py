@@ -28,8 +28,14 @@ def offered(state: CampaignState, task: TaskState, segment: SegmentState, offer:
     elif segment.role == "train":
         state.pool[frame.id] = frame
         state.offered[int(segment.generation or 0)] += 1
-    elif offer.why == "random" and offer.structure_sha256 not in state.imported_structures:
+    elif _may_be_held_out(state, frame):
         state.pool_heldout[frame.id] = frame
+
+
+def _may_be_held_out(state: CampaignState, frame: FrameState) -> bool:
+    """Return whether a frame was taken at random, has no label yet, and is of a leader that was not too far off."""
+    imported = frame.offer.structure_sha256 in state.imported_structures
+    return frame.offer.why == "random" and not imported and int(frame.generation or 0) >= state.heldout_from
 
 
 def label_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
@@ -102,12 +108,39 @@ def _of_a_selection(state: CampaignState, frame: FrameState) -> None:
 
 
 def heldout_drawn(state: CampaignState, event: HeldoutDrawn) -> None:
-    """Frames are drawn for the held-out set."""
+    """Frames are drawn for the held-out set, or leave it."""
     for frame_id in event.frames:
         frame = state.pool_heldout.pop(frame_id)
         frame.reason = "heldout"
         _use(state, frame, "heldout")
         state.heldout_order.append(frame_id)
+    if event.retired:
+        _retire(state, event.retired)
+
+
+def _retire(state: CampaignState, names: tuple[str, ...]) -> None:
+    """Train on held-out frames, and forget what models were found to be on a set that held them."""
+    for name in names:
+        frame = state.frames[name]
+        counts = state.labels if frame.status == "labelled" else state.waiting_labels
+        counts.update({"heldout": -1, "train": 1})
+        if frame.status != "labelled":
+            frame.status = "selected"
+        waiting = state.to_label["heldout"].pop(name, None)
+        if waiting is not None:
+            state.to_label["train"][name] = waiting
+        frame.use, frame.reason = "train", "retired"
+        state.train_order.append(name)
+    state.heldout_order = [name for name in state.heldout_order if name not in set(names)]
+    state.settled_frames = state.settled_labels = state.calibrated_heldout = 0
+    settle(state)
+    state.retirements += 1
+    state.heldout_from = 1 + max(int(state.frames[name].generation or 0) for name in names)
+    state.pool_heldout = {name: frame for name, frame in state.pool_heldout.items() if _may_be_held_out(state, frame)}
+    for walker in {state.frames[name].walker for name in names}:
+        state.walkers[walker].continue_from = None
+    state.evaluations.clear()
+    state.judged.clear()
 
 
 def _leave_pool(state: CampaignState, frame_id: str) -> FrameState:

@@ -130,7 +130,8 @@ def _count_segment(
     walker = _walker(state, segment.walker)
     walker.last_generation = int(segment.generation or 0)
     walker.round = segment.round
-    if summary is not None:
+    outgrown = segment.role == "heldout" and int(segment.generation or 0) < state.heldout_from
+    if summary is not None and not outgrown:
         walker.continue_from = SegmentRef(task.key, place)
     fruitful = summary is not None and any(offer.why == "random" for offer in summary.offers)
     walker.fruitless = 0 if fruitful else walker.fruitless + 1
@@ -168,7 +169,8 @@ def _fit_finished(state: CampaignState, task: TaskState, event: TaskFinished) ->
 
 
 def _evaluate_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
-    if event.status == "ok":
+    of_present_set = task.context.get("retirements", 0) == state.retirements or int(task.context["heldout"]) < 0
+    if event.status == "ok" and of_present_set:
         key = (task.context["model"], int(task.context["heldout"]))
         state.evaluations[key] = EvaluateSummary.model_validate(event.summary)
 

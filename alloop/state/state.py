@@ -59,6 +59,8 @@ class CampaignState:
     to_label: dict[str, dict[str, FrameState]] = field(default_factory=lambda: {"train": {}, "heldout": {}})
     train_order: list[str] = field(default_factory=list)
     heldout_order: list[str] = field(default_factory=list)
+    retirements: int = 0
+    heldout_from: int = 0
     pretraining: list[str] = field(default_factory=list)
     of_teacher: list[str] = field(default_factory=list)
     taught: list[TaughtState] = field(default_factory=list)

@@ -255,6 +255,9 @@ def _whys(event: FramesSelected) -> str:
 
 
 def _drawn(event: HeldoutDrawn, state: CampaignState) -> list[str]:
+    if event.retired:
+        what = f"{many(len(event.retired), 'held-out frame')} will be trained on, and others drawn in their place"
+        return wrapped(f"{what}: the leader that drew them was more than twice as far off as the present one")
     return [f"drew {many(len(event.frames), 'held-out frame')}"]
 
 

@@ -316,15 +316,18 @@ class History:
 
     # -- the ladder ------------------------------------------------------------------------------------------
 
-    def evaluated(self, rung: str | int, heldout: int, *, error: float = 0.1, frames: int | None = None) -> History:
+    def evaluated(
+        self, rung: str | int, heldout: int, *, error: float = 0.1, frames: int | None = None, retirements: int = 0
+    ) -> History:
         """Evaluate all fits of a rung on some held-out frames, with the same errors on each of them."""
         state = self.state
         known = state.rung(rung if isinstance(rung, str) else f"r{rung}")
         count = heldout if frames is None else frames
         errors = {"energy_error_eV_per_atom": [error] * count, "forces_squared_error": [error**2] * count}
         for fit, model in known.models.items():
-            name = f"{known.name}/f{fit}"
-            self.do(f"evaluate/{name}/h{heldout}", {"model": model, "heldout": heldout, "of": name}, errors)
+            name, again = f"{known.name}/f{fit}", f"/retired{retirements}" if retirements else ""
+            context = {"model": model, "heldout": heldout, "of": name, "retirements": retirements}
+            self.do(f"evaluate/{name}/h{heldout}{again}", context, errors)
         return self
 
     def produced(self, rung: str, fit: int = 0, *, batch: int = 0, ended: str = "length", **outcome: Any) -> History:

@@ -75,7 +75,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
             model,
             [*fitted, *replayed(request, workspace, model)],
             [graphs[key] for key in watched_keys(request)],
-            _recipe(request),
+            recipe_of(request),
             device=machine.device,
         )
         model = plain(model)
@@ -199,7 +199,8 @@ def _random_model(request: FitRequest, training: list[Atoms], e0s_eV: dict[int, 
     )
 
 
-def _recipe(request: FitRequest) -> Recipe:
+def recipe_of(request: FitRequest) -> Recipe:
+    """Return the schedule and the weights of the loss that a request asks for."""
     return Recipe(
         max_steps=request.max_steps,
         batch_size=request.batch_size,

@@ -112,7 +112,8 @@ def test_every_model_of_a_rung_is_evaluated_on_the_complete_held_out_set_once():
     history = with_committee().heldout(4)
     task = wanted(history, "evaluate")[0]
     assert (task.purpose, task.slot_kind) == ("evaluate/r6/f0/h4", "measure")
-    assert task.context == {"model": history.state.rungs[6].models[0], "heldout": 4, "of": "r6/f0"}
+    model = history.state.rungs[6].models[0]
+    assert task.context == {"model": model, "heldout": 4, "of": "r6/f0", "retirements": 0}
     history.do(task.purpose, task.context, reason="error")
     assert purposes(history, "evaluate") == ["evaluate/r6/f1/h4"]
 
