@@ -169,13 +169,13 @@ def _installed_code(loaded: LoadedConfig, state: CampaignState) -> dict[str, str
 
 
 def _config_changes(loaded: LoadedConfig, state: CampaignState, root: Path) -> tuple[str, ...]:
-    """Return the changes of machines, budgets and monitoring; all others are refused."""
+    """Return the changes of machines, budgets and monitoring, and what is added; all others are refused."""
     created = state.created
     assert created is not None
     found = differences(_as_read_now(state.config), loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
     science += [f"data.campaigns: `{name}` is not where labels were taken from" for name in _strangers(loaded, state)]
-    if not science and not is_science_of(loaded, created.science_sha256):
+    if not science and not is_science_of(loaded, created.science_sha256, created.config):
         science = ["the content of a file that the config names (a structure, data or the foundation)"]
     if science:
         what = (

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from alloop.checks.crosscheck import policies_of
-from alloop.config.campaign import FREE_SECTIONS
+from alloop.config.campaign import FREE_SECTIONS, CampaignConfig
 from alloop.config.errors import KeyPath, dotted
+from alloop.config.extensions import EXTENDABLE, as_before, refusal
 from alloop.config.loading import LoadedConfig
 from alloop.files.canonical_json import canonical_json, sha256_text
 
@@ -43,16 +44,21 @@ class Difference:
     old, new : object
         The two values as JSON; None also where the key is absent.
     kind : str
-        ``science``, or ``machine`` for what may change when a campaign resumes, ``measure`` included.
+        ``science``, ``extension`` of science that is only added to, or ``machine`` for what may change when a campaign
+        resumes, ``measure`` included.
+    why : str
+        Why a change of a key that can be extended is no extension.
     """
 
     key: str
     old: Any
     new: Any
-    kind: Literal["science", "machine"]
+    kind: Literal["science", "extension", "machine"]
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
+        why = f" ({self.why})" if self.why else ""
+        return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}{why}"
 
 
 def science_digest(loaded: LoadedConfig) -> str:
@@ -77,7 +83,7 @@ def science_digest(loaded: LoadedConfig) -> str:
     return sha256_text(canonical_json({"keys": _science(loaded), "contents": _contents(loaded)}))
 
 
-def is_science_of(loaded: LoadedConfig, digest: str) -> bool:
+def is_science_of(loaded: LoadedConfig, digest: str, founded: Mapping[str, Any] | None = None) -> bool:
     """Return whether a digest is that of a config, as it is made now or was made by an older alloop.
 
     Parameters
@@ -86,12 +92,17 @@ def is_science_of(loaded: LoadedConfig, digest: str) -> bool:
         A config whose files can be read.
     digest : str
         What `science_digest` gave when a campaign began.
+    founded : mapping or None
+        The dumped config that the campaign began with: what may be added to counts as it was then.
 
     Raises
     ------
     OSError
         If a file that the config names cannot be read.
     """
+    if founded is not None:
+        former = as_before(loaded.config.model_dump(mode="json"), founded)
+        loaded = replace(loaded, config=CampaignConfig.model_validate(former))
     if digest == science_digest(loaded):
         return True
     values = {dotted(path): value for path, value in _leaves(loaded.config.model_dump(mode="json"))}
@@ -129,11 +140,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
     whole = {key for key in (*old, *new) if _appears(old.get(key), new.get(key))}
     before, after = dict(_leaves(old, whole=whole)), dict(_leaves(new, whole=whole))
     paths = [*after, *(path for path in before if path not in after)]
-    return [
-        Difference(dotted(path), before.get(path), after.get(path), _kind(path, before, after))
-        for path in paths
-        if not _same(before.get(path, _ABSENT), after.get(path, _ABSENT))
-    ]
+    changed = [path for path in paths if not _same(before.get(path, _ABSENT), after.get(path, _ABSENT))]
+    return [_difference(path, before, after) for path in changed]
 
 
 def _appears(old: Any, new: Any) -> bool:
@@ -166,9 +174,15 @@ def _same(old: Any, new: Any) -> bool:
     return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
 
 
-def _kind(path: KeyPath, before: Mapping[KeyPath, Any], after: Mapping[KeyPath, Any]) -> Literal["science", "machine"]:
+def _difference(path: KeyPath, before: Mapping[KeyPath, Any], after: Mapping[KeyPath, Any]) -> Difference:
+    key, old, new = dotted(path), before.get(path), after.get(path)
     moved = _is_place(path) and path in before and path in after
-    return "machine" if path[0] in _NOT_SCIENCE or path in _FREE_KEYS or moved else "science"
+    if path[0] in _NOT_SCIENCE or path in _FREE_KEYS or moved:
+        return Difference(key, old, new, "machine")
+    if key not in EXTENDABLE or old is None or new is None:
+        return Difference(key, old, new, "science")
+    why = refusal(key, old, new)
+    return Difference(key, old, new, "science", why) if why else Difference(key, old, new, "extension")
 
 
 def _is_place(path: KeyPath) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alloop.config.extensions import JUDGED_AGAIN, changed, gives_more_to_judge
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import (
     CampaignCreated,
@@ -34,18 +35,23 @@ def created(state: CampaignState, event: CampaignCreated) -> None:
 
 
 def config_changed(state: CampaignState, event: ConfigChanged) -> None:
-    """Machines, budgets, monitoring or measuring changed: tasks that failed for their sake are tried again.
+    """Machines, budgets, monitoring or measuring changed, or there is more to do.
 
-    Settings of studies decide nothing.
+    Tasks that failed for the sake of machines are tried again. Settings of studies decide nothing.
     """
     remeasured = state.config.get("measure") != event.config.get("measure")
     others_changed = _without_studies(state.config) != _without_studies(event.config)
     studies_changed = state.config.get("studies") != event.config.get("studies")
+    extended = changed(state.config, event.config)
     state.config = event.config
     if studies_changed and not others_changed:
         return
     if remeasured:
         measure_anew(state)
+    if any(key in JUDGED_AGAIN for key in extended):
+        state.judged.clear()
+    if gives_more_to_judge(extended):
+        state.verdict = None
     _give_walkers_another_chance(state)
     _lift_verdict(state)
     newest = {task.purpose.partition("/again")[0]: task for task in state.tasks.values()}

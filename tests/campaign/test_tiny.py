@@ -1,6 +1,7 @@
 """A whole tiny campaign through the command line: real Parsl processes, real MACE, EMT labels."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -84,6 +85,28 @@ def test_a_change_of_the_science_is_refused_and_a_change_of_the_machine_is_shown
     shown = alloop("run", machine, "--folder", folder)
     assert shown.returncode == 0
     assert "budget.failed_labels" in shown.stdout
+
+
+def test_a_finished_campaign_gets_another_rung_and_buys_only_the_labels_that_it_lacks(finished, tmp_path):
+    _, folder, _ = finished
+    longer = tmp_path / "longer"
+    shutil.copytree(folder, longer)
+    before = folded(longer)
+    config = write_config(tmp_path / "config", ladder={**TINY["ladder"], "rungs": [4, 8, 10]})
+    code, output = run(config, longer)
+    assert code == 0, output
+    assert "ladder.rungs: [4, 8] -> [4, 8, 10]" in output
+    after = folded(longer)
+    assert sorted(after.rungs) == [4, 8, 10]
+    assert after.train_order[: len(before.train_order)] == before.train_order
+    assert after.heldout_order[: len(before.heldout_order)] == before.heldout_order
+    assert after.rungs[8].models == before.rungs[8].models
+    assert set(attempts(longer, "label").values()) == {1}
+    assert after.verdict is not None
+    assert after.verdict.reason != before.verdict.reason
+    code, output = run(write_config(tmp_path / "less"), longer)
+    assert code == 2
+    assert "rungs can be added to a campaign, not taken away" in output
 
 
 def test_the_committee_can_be_exported(finished, tmp_path):

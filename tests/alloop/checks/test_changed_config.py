@@ -30,7 +30,11 @@ def digest(folder: Folder, old: str = "", new: str = "") -> str:
         ("kpts: [2, 2, 2]", "kpts: [3, 3, 3]", "label.kpts: [2, 2, 2] -> [3, 3, 3]"),
         ("foundation: null", "foundation: medium-mpa-0", "potential.foundation: not set -> medium-mpa-0"),
         ("repeat: [1, 1, 1]", "repeat: [2, 1, 1]", "systems[0].repeat: [1, 1, 1] -> [2, 1, 1]"),
-        ("rungs: [12, 24, 48]", "rungs: [12, 24]", "ladder.rungs: [12, 24, 48] -> [12, 24]"),
+        (
+            "rungs: [12, 24, 48]",
+            "rungs: [12, 24]",
+            "ladder.rungs: [12, 24, 48] -> [12, 24] (rungs can be added to a campaign, not taken away)",
+        ),
         ("initial: []", "initial: [a.xyz]", "data.initial[0]: not set -> a.xyz"),
         ("seed: 7", "seed: 8", "seed: 7 -> 8"),
         ("xc: PBE", "xc: PBE\n  magmoms: {Cl: 1.0}", "label.magmoms.Cl: not set -> 1.0"),
@@ -56,6 +60,17 @@ def test_machines_budgets_and_monitoring_may_change(folder, old, new, shown):
     (found,) = differences(dump(folder), dump(folder, old, new))
     assert (str(found), found.kind) == (shown, "machine")
     assert digest(folder) == digest(folder, old, new)
+
+
+def test_what_only_adds_to_a_campaign_is_shown_and_leaves_its_science_what_it_was(folder):
+    old, new = "rungs: [12, 24, 48]", "rungs: [12, 24, 48, 96]"
+    before, founded = digest(folder), dump(folder)
+    extended = load_config(folder.broken(old, new))
+    (found,) = differences(founded, extended.config.model_dump(mode="json"))
+    assert (str(found), found.kind) == ("ladder.rungs: [12, 24, 48] -> [12, 24, 48, 96]", "extension")
+    assert is_science_of(extended, before, founded)
+    other = load_config(folder.broken("seed: 7", "seed: 8"))
+    assert not is_science_of(other, before, founded)
 
 
 @pytest.mark.parametrize("steps", [10, 50])
