@@ -23,7 +23,8 @@ Written by `docs/make_config_reference.py` from the models; do not edit. The uni
 key: `_K`, `_fs`, `_eV`, `_A` (Å), `_eV_per_A` (eV/Å), `_GPa`, `_h`, `_s`. An unknown key is an error. Relative paths
 start at the folder of the config.
 
-Sections marked *free* may change when a campaign resumes; a change anywhere else is a new campaign.
+Sections marked *free* may change when a campaign resumes. Rungs, fits, held-out frames and walkers can be added, and
+tolerances tightened; any other change is a new campaign.
 """
 
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "anything"}
