@@ -117,11 +117,16 @@ def _verdict(status: Status) -> str:
     first, *rest = (part.strip() for part in reason.split("; "))
     opening, colon, metric = first.partition(": ")
     items = [part for part in (metric, *rest) if part] if colon else rest
-    listed = f"<ul>{''.join(f'<li>{text(part, 600)}</li>' for part in items)}</ul>" if items else ""
+    listed = _listed(items)
+    following = f"<b>What next</b>{_listed([str(one) for one in status.advice])}" if status.advice else ""
     return (
         f'<div class="verdict {VERDICTS[status.verdict].look}"><b>{text(head.capitalize())}</b>'
-        f"{text(opening + (':' if items else ''), 600)}{listed}</div>"
+        f"{text(opening + (':' if items else ''), 600)}{listed}{following}</div>"
     )
+
+
+def _listed(items: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{text(part, 600)}</li>' for part in items)}</ul>" if items else ""
 
 
 def _cards(status: Status) -> str:

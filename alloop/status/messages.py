@@ -334,4 +334,5 @@ def closing_lines(status: Status) -> list[str]:
         *wrapped(f"Verdict: {verdict_text(status.verdict, status.reason)}", WIDTH),
         *(f"  {text}" for text in rung_lines(status.rungs)),
         clipped(f"  {spent}", WIDTH),
+        *(line for one in status.advice for line in wrapped(f"Next: {one}", WIDTH)),
     ]

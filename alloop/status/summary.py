@@ -11,8 +11,10 @@ from typing import Any
 from alloop.journal.verdicts import VerdictName
 from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import CampaignState
+from alloop.status.advice import advice
 from alloop.status.calibration import CalibrationStatus, newest
 from alloop.status.numbers import finite, plus_minus
+from policies.advice import Advice
 
 SHATTERED = 3.0
 """Largest force of a label, over the median of its system's, that thermal motion hardly explains."""
@@ -152,6 +154,8 @@ class Status:
         Rejected frames by reason.
     core_seconds : dict or None
         Core-seconds by kind of work, see `alloop.report.core_time.time_split`.
+    advice : tuple of Advice
+        What limits a campaign that has its verdict, and what to change.
     """
 
     name: str
@@ -183,6 +187,7 @@ class Status:
     dft_core_hours: float
     wall_s: float
     core_seconds: dict[str, float] | None = None
+    advice: tuple[Advice, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as one JSON object; numbers that are not known are None."""
@@ -234,6 +239,7 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
         dft_core_hours=state.dft_core_s / 3600,
         wall_s=state.wall_s,
         core_seconds=core_seconds,
+        advice=advice(state),
     )
 
 

@@ -67,6 +67,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
     reasons = [("last segments", walkers.ended), ("labels for", status.labels_by_why), ("rejected", status.rejected)]
     reasons += [("failed", status.failures), ("broken", status.broken)]
     facts += [(name, counted(counts, MOST_REASONS)) for name, counts in reasons if counts]
+    facts += [("next", str(one)) for one in status.advice]
     if status.core_seconds:
         facts.append(("core time", core_time_text(status.core_seconds)))
     return facts

@@ -1,0 +1,89 @@
+"""Ask the rules of `policies.advice` about a campaign that has its verdict. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from alloop.config.campaign import CampaignConfig
+from alloop.state.state import CampaignState
+from alloop.status.numbers import finite
+from policies.advice import Advice, Change, Rung, Situation, advise, another_rung
+
+_UNPHYSICAL = ("contact", "temperature", "volume", "nan")
+
+
+def advice(state: CampaignState) -> tuple[Advice, ...]:
+    """Return what limits a campaign and what to change, the most limiting first; nothing before its verdict."""
+    try:
+        config = CampaignConfig.model_validate(state.config)
+    except ValidationError:
+        return ()
+    return advise(_situation(state, config)) if state.verdict is not None else ()
+
+
+def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
+    assert state.verdict is not None
+    ladder, measure = config.ladder, config.measure
+    sizes = (*ladder.rungs, another_rung(ladder.rungs))
+    frames = state.labelled_frames("heldout")
+    walkers = [walker for walker in state.walkers.values() if ".heldout" not in walker.id and walker.ended]
+    return Situation(
+        verdict=state.verdict.verdict,
+        rungs=_rungs(state),
+        changes=_changes(state),
+        ladder=ladder.rungs,
+        heldout={size: config.heldout.frames_for(size) for size in sizes},
+        fits=ladder.fits,
+        heldout_frames=len(frames),
+        heldout_walkers=max(1, len({frame.walker for frame in frames})),
+        kinds=len(config.systems) * len(config.explore.temperatures_K),
+        labels=state.labels_spent(),
+        label_core_s=state.dft_core_s / max(state.labels_spent(), 1),
+        label_budget=config.budget.labels,
+        failures=dict(state.failures),
+        walkers=len(walkers),
+        broken=sum(walker.ended in _UNPHYSICAL for walker in walkers),
+        doubted=_doubted(state),
+        production_ps=None if measure is None else max((event.production_ps for event in state.judged), default=0.0),
+        longest_ps=None if measure is None else measure.max_ps,
+    )
+
+
+def _rungs(state: CampaignState) -> tuple[Rung, ...]:
+    rows = {int(row["size"]): row for event in state.judged for row in event.table if row["size"]}
+    known = []
+    for size in sorted(rows):
+        errors = [finite(rows[size].get(name)) for name in ("rmse_forces_meV_per_A", "rmse_energy_meV_per_atom")]
+        known.append(Rung(size, *(math.nan if error is None else error for error in errors)))
+    return tuple(known)
+
+
+def _changes(state: CampaignState) -> tuple[Change, ...]:
+    judgements = state.judged[-1].judgements if state.judged else ()
+    return tuple(
+        Change(
+            metric=str(one.get("metric", "")),
+            finding=str(one.get("finding", "")),
+            power=finite(one.get("power")),
+            wide=_wide(one),
+            limit=one.get("limit"),
+            system=one.get("system"),
+        )
+        for one in judgements
+    )
+
+
+def _wide(judgement: Mapping[str, Any]) -> float | None:
+    """Return the standard error of a change, in tolerances."""
+    se, tolerance = finite(judgement.get("se_delta")), finite(judgement.get("tolerance"))
+    return se / tolerance if se is not None and tolerance else None
+
+
+def _doubted(state: CampaignState) -> tuple[str, ...]:
+    if not state.calibrations:
+        return ()
+    return tuple(sorted(state.calibrations[max(state.calibrations)].doubts))

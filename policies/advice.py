@@ -1,0 +1,276 @@
+"""What limits a campaign that has its verdict, and which key to change for it to go on. A table of rules.
+
+Each rule looks at a `Situation` and gives an `Advice` or nothing; all that apply are given, the most limiting first.
+The keys are those that can be changed without a new campaign, where there are any.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from policies.stopping.learning_curve import Forecast, forecast
+from policies.stopping.significance import power
+
+MANY_FAILURES = 0.1
+"""Share of labels that failed from which on it is worth a word."""
+MANY_BROKEN = 0.2
+"""Share of walkers that ended unphysical from which on it is worth a word."""
+ENOUGH, FEWEST_FITS = 0.8, 3
+"""Power that a comparison should have, and fits whose spread can be known."""
+# Student's t at 5 % for about 15 degrees of freedom, as more frames and fits give them.
+_CRITICAL = 1.8
+TRUSTED_FROM = 20
+"""Held-out frames with which expected errors that are right are nearly always trusted (docs/calibration.md)."""
+WEAK = 0.5
+"""Power below which a comparison that found nothing says little about the labels."""
+_FAILURES: Mapping[str, tuple[str, str]] = {
+    "scf": ("label.maxiter", "more iterations, or a larger label.smearing_eV"),
+    "forces": ("explore.temperatures_K", "lower temperatures, or a larger label.max_force_eV_per_A"),
+    "contact": ("explore.temperatures_K", "lower temperatures, or a smaller label.min_contact"),
+    "timeout": ("execution.label_timeout_min", "a longer time, or more ranks for a label"),
+    "lost": ("execution.executors", "more memory or time for a worker"),
+}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A judged rung: training labels and held-out errors (meV/Å, meV/atom)."""
+
+    size: int
+    forces_meV_per_A: float
+    energy_meV_per_atom: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the comparison of the last two rungs found for one metric.
+
+    Attributes
+    ----------
+    metric, finding, limit, system
+        As of a `policies.stopping.judgement.Judgement`.
+    power : float or None
+        The chance with which it would have agreed if nothing had changed.
+    wide : float or None
+        The standard error of the change, in tolerances.
+    """
+
+    metric: str
+    finding: str
+    power: float | None = None
+    wide: float | None = None
+    limit: str | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A campaign as the rules see it.
+
+    Attributes
+    ----------
+    rungs : tuple of Rung
+        The judged rungs, smallest first.
+    changes : tuple of Change
+        The comparison of the last two.
+    ladder : tuple of int
+        Rungs of the config.
+    heldout : mapping of int to int
+        Held-out frames that judge a rung of a size; of one more than the ladder too.
+    fits : int
+        Fits of every rung.
+    heldout_frames, heldout_walkers, kinds : int
+        Held-out frames behind the comparison, the walkers they come from, and how many temperatures of systems these
+        have.
+    labels, label_core_s
+        Labels bought and ordered, and core-seconds of one.
+    label_budget : int or None
+        Labels that the budget allows.
+    failures : mapping of str to int
+        Failed labels by reason.
+    walkers, broken : int
+        Walkers, and those whose last segment ended unphysical.
+    doubted : tuple of str
+        Elements whose expected errors are not trusted.
+    production_ps, longest_ps : float or None
+        Length of the production runs, and the longest that the config allows.
+    """
+
+    verdict: str
+    rungs: tuple[Rung, ...] = ()
+    changes: tuple[Change, ...] = ()
+    ladder: tuple[int, ...] = ()
+    heldout: Mapping[int, int] = field(default_factory=dict)
+    fits: int = 1
+    heldout_frames: int = 0
+    heldout_walkers: int = 1
+    kinds: int = 1
+    labels: int = 0
+    label_core_s: float = 0.0
+    label_budget: int | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+    walkers: int = 0
+    broken: int = 0
+    doubted: tuple[str, ...] = ()
+    production_ps: float | None = None
+    longest_ps: float | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What limits a campaign, the keys to change with their values, and what that gives and costs."""
+
+    limit: str
+    keys: Mapping[str, str]
+    gain: str = ""
+    cost: str = ""
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{key}: {value}" for key, value in self.keys.items())
+        after = "; ".join(part for part in (self.gain, self.cost) if part)
+        return f"{self.limit}: {settings}" + (f" ({after})" if after else "")
+
+
+def advise(situation: Situation) -> tuple[Advice, ...]:
+    """Return what to do next, the most limiting first; nothing for a campaign without a verdict."""
+    found = [rule(situation) for rule in RULES]
+    return tuple(advice for advice in found if advice is not None)
+
+
+def another_rung(ladder: tuple[int, ...]) -> int:
+    """Return the size of the rung after the last: twice as large."""
+    return 2 * ladder[-1]
+
+
+# -- rules -------------------------------------------------------------------------------------------------------
+
+
+def _budget(one: Situation) -> Advice | None:
+    """The labels ran out before the ladder ended."""
+    if one.verdict != "budget_spent" or one.label_budget is None or not one.ladder:
+        return None
+    done = one.rungs[-1].size if one.rungs else 0
+    following = next((size for size in one.ladder if size > done), None)
+    if following is None:
+        return None
+    wanted = following + one.heldout.get(following, 0) + sum(one.failures.values())
+    if wanted <= one.label_budget:
+        return None
+    return Advice(
+        f"the budget ends before the rung of {following}", {"budget.labels": str(wanted)}, cost=_cost(one, wanted)
+    )
+
+
+def _failures(one: Situation) -> Advice | None:
+    """Many labels fail for one reason."""
+    reason, count = max(one.failures.items(), key=lambda item: item[1], default=("", 0))
+    if reason not in _FAILURES or count < MANY_FAILURES * max(one.labels, 1):
+        return None
+    key, what = _FAILURES[reason]
+    return Advice(f"{count} of {one.labels} labels failed ({reason})", {key: what})
+
+
+def _broken_walkers(one: Situation) -> Advice | None:
+    """Many walkers break."""
+    if not one.walkers or one.broken < MANY_BROKEN * one.walkers:
+        return None
+    what = f"{one.broken} of {one.walkers} walkers broke in their last segment"
+    return Advice(what, {"explore.temperatures_K": "lower ones, or name a teacher, in a new campaign"})
+
+
+def _dynamics(one: Situation) -> Advice | None:
+    """Transport could not be told apart because the runs are short."""
+    short = [change for change in one.changes if change.limit == "dynamics"]
+    if not short or one.production_ps is None:
+        return None
+    longer = 2 * max(one.production_ps, one.longest_ps or 0.0)
+    names = ", ".join(dict.fromkeys(change.metric for change in short))
+    return Advice(f"the dynamics are too short to tell ({names})", {"measure.max_ps": f"{longer:g}"})
+
+
+def _power(one: Situation) -> Advice | None:
+    """The comparison could hardly have agreed, whatever the labels."""
+    weak = [change for change in _undecided(one) if change.power is not None and change.power < WEAK]
+    if not weak:
+        return None
+    words = ", ".join(f"{change.metric} {100 * (change.power or 0.0):.0f} %" for change in weak)
+    limit = f"fits and held-out frames are too few to see that nothing changes (power: {words})"
+    widest = max(change.wide or 0.0 for change in weak)
+    frames = math.ceil(one.heldout_frames * max(1.0, widest / _narrow_enough()) ** 2)
+    replicas = math.ceil(frames * one.heldout_walkers / max(one.heldout_frames, 1) / one.kinds)
+    keys = {"ladder.fits": str(FEWEST_FITS)} if one.fits < FEWEST_FITS else {}
+    keys |= {"heldout.minimum": str(frames), "explore.replicas": str(replicas)}
+    labels = one.labels + max(0, frames - one.heldout_frames)
+    keys |= _budget_for(one, labels)
+    return Advice(limit, keys, f"power about {100 * ENOUGH:.0f} %", _cost(one, labels))
+
+
+def _more_labels(one: Situation) -> Advice | None:
+    """The errors still fall, or may."""
+    if one.verdict != "ladder_exhausted" or not one.rungs or not one.ladder:
+        return None
+    falling = [change for change in one.changes if change.finding == "different"]
+    told = [change for change in _undecided(one) if change.power is None or change.power >= WEAK]
+    if not falling and not told:
+        return None
+    size = another_rung(one.ladder)
+    labels = size + one.heldout.get(size, 0) + sum(one.failures.values())
+    keys = {"ladder.rungs": f"[{', '.join(str(n) for n in (*one.ladder, size))}]"} | _budget_for(one, labels)
+    names = ", ".join(change.metric for change in falling or told)
+    limit = f"the last labels still changed it ({names})" if falling else f"it may still change ({names})"
+    return Advice(limit, keys, _gain(one, size), _cost(one, labels))
+
+
+def _trust(one: Situation) -> Advice | None:
+    """Thresholds are disagreements because nothing shows that expected errors are true."""
+    if not one.doubted or one.heldout_frames >= TRUSTED_FROM:
+        return None
+    what = f"expected errors are not trusted ({', '.join(one.doubted)})"
+    labels = one.labels + TRUSTED_FROM - one.heldout_frames
+    return Advice(what, {"heldout.minimum": str(TRUSTED_FROM)} | _budget_for(one, labels), cost=_cost(one, labels))
+
+
+def _narrow_enough() -> float:
+    """Return the standard error, in tolerances, with which a comparison has enough power."""
+    widths = np.linspace(1.0, 0.05, 96)
+    return float(next((width for width in widths if power(1.0, float(width), _CRITICAL) >= ENOUGH), widths[-1]))
+
+
+Rule = Callable[[Situation], Advice | None]
+RULES: tuple[Rule, ...] = (_budget, _failures, _broken_walkers, _dynamics, _power, _more_labels, _trust)
+
+
+def _undecided(one: Situation) -> list[Change]:
+    return [change for change in one.changes if change.finding == "undecided" and change.system is None]
+
+
+def _budget_for(one: Situation, labels: int) -> dict[str, str]:
+    short = one.label_budget is not None and one.label_budget < labels
+    return {"budget.labels": str(labels)} if short else {}
+
+
+def _gain(one: Situation, size: int) -> str:
+    sizes = [rung.size for rung in one.rungs]
+    forces = forecast(sizes, [rung.forces_meV_per_A for rung in one.rungs], size)
+    energy = forecast(sizes, [rung.energy_meV_per_atom for rung in one.rungs], size)
+    parts = [("force RMSE", forces, "meV/Å"), ("energy RMSE", energy, "meV/atom")]
+    return ", ".join(f"{name} about {_shown(found)} {unit}" for name, found, unit in parts if found is not None)
+
+
+def _shown(found: Forecast) -> str:
+    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
+
+
+def _cost(one: Situation, labels: int) -> str:
+    """Return in words what it costs to have so many labels."""
+    more = labels - one.labels
+    if more <= 0:
+        return ""
+    if not one.label_core_s or not math.isfinite(one.label_core_s):
+        return f"{more} more labels"
+    hours = more * one.label_core_s / 3600
+    return f"{more} more labels, about {hours:.2g} DFT core-hours"
