@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alloop.campaign.folders import campaign_folder
-from alloop.campaign.reuse import brought, checked
+from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.cost import Projection, project
 from alloop.checks.decidability import decidable
+from alloop.checks.initial_data import notes_on_data
 from alloop.checks.sanity import find_unjudgeable
+from alloop.checks.structures import notes_on_systems
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 
@@ -28,6 +31,8 @@ class Check:
         times one.
     never_converges : tuple of str
         What keeps a campaign that can run from ever being converged.
+    notes : tuple of str
+        What of the structure files and labelled frames is left out, read otherwise than written, or not used.
     ladder_decides : str
         How likely the ladder sees that nothing changes any more, and what would be enough; empty if that is not known:
         the config cannot run, its stopping policy is not the built-in one, or nothing can be compared.
@@ -36,6 +41,7 @@ class Check:
     problems: tuple[str, ...]
     cost: Projection | None = None
     never_converges: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     ladder_decides: str = ""
 
 
@@ -65,9 +71,16 @@ def check(path: Path | str) -> Check:
     except ConfigError as error:
         return Check(error.lines())
     known = decidable(loaded.config)
-    return Check((), cost, tuple(never_converging(loaded)), "" if known is None else str(known))
+    decides = "" if known is None else str(known)
+    return Check((), cost, tuple(never_converging(loaded)), tuple(notes_of(loaded, imports)), decides)
 
 
 def never_converging(loaded: LoadedConfig) -> list[str]:
     """Return what keeps a campaign from ever being converged, though it can run: a line each."""
     return [f"Never converges: {loaded.error(key, what)}" for key, what in find_unjudgeable(loaded.config)]
+
+
+def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = ()) -> list[str]:
+    """Return what of the structures and labels a new campaign leaves out or does not use: a line each."""
+    of_campaigns = [taken.left_out for taken in imports if taken.left_out]
+    return [*notes_on_systems(loaded), *of_campaigns, *notes_on_data(loaded, brought(imports))]

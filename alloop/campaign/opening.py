@@ -7,7 +7,7 @@ import platform
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from alloop import __version__
+from alloop.campaign.data_files import changed_files, labels_of_files
 from alloop.campaign.harvest import restore_labels
-from alloop.campaign.imported_labels import ImportedBatch, imported_label, take_over
+from alloop.campaign.imported_labels import ImportedBatch, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
-from alloop.checks.structures import read_frames, read_systems
+from alloop.checks.structures import read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import PlacedFoundation
@@ -72,7 +73,7 @@ def create(
         What it takes from other campaigns.
     """
     systems = read_systems(loaded)
-    batches = [*(batch for taken in imports for batch in taken.batches()), *_files(loaded)]
+    batches = [*(batch for taken in imports for batch in taken.batches()), *labels_of_files(loaded, imports)]
     elements = symbols_of({*_numbers(systems.values()), *_numbers_of_labels(batches)})
     created = CampaignCreated(
         name=loaded.config.name,
@@ -176,7 +177,7 @@ def _config_changes(loaded: LoadedConfig, state: CampaignState, root: Path) -> t
     science = [str(difference) for difference in found if difference.kind == "science"]
     science += [f"data.campaigns: `{name}` is not where labels were taken from" for name in _strangers(loaded, state)]
     if not science and not is_science_of(loaded, created.science_sha256, created.config):
-        science = ["the content of a file that the config names (a structure, data or the foundation)"]
+        science = changed_files(loaded, state)
     if science:
         what = (
             f"this would change the science of campaign `{created.name}`: {'; '.join(science)}; "
@@ -236,14 +237,6 @@ def _append(journal: Journal, state: CampaignState, events: list[Event]) -> list
     for entry in entries:
         apply(state, entry)
     return entries
-
-
-def _files(loaded: LoadedConfig) -> Iterator[ImportedBatch]:
-    data = loaded.config.data
-    for i, name in enumerate(data.initial):
-        frames = read_frames(loaded, ("data", "initial", i), loaded.resolve(name), name, "extxyz")
-        results = (imported_label(atoms, data.energy_key, data.forces_key, data.stress_key) for atoms in frames)
-        yield ImportedBatch(data.reference, name, tuple(results))
 
 
 def _numbers(structures: Iterable[Structure]) -> set[int]:

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from ase.data import atomic_numbers
 from pydantic import ValidationError
 
 from alloop.campaign.imported_labels import ImportedBatch
 from alloop.checks.changed_config import differences
-from alloop.checks.crosscheck import check_budget, cross_check
+from alloop.checks.crosscheck import Held, check_budget, cross_check
 from alloop.checks.initial_data import Brought
+from alloop.checks.labelled_frames import LabelledFrame, limits_of, place_of, why_left_out
 from alloop.checks.structures import read_systems
 from alloop.config.label import same_science
 from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
 from alloop.failures import first_line
-from alloop.journal.events import GenerationOpened, LabelsImported, TaskPlanned
+from alloop.journal.events import CampaignCreated, GenerationOpened, LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of, label_settings
@@ -59,6 +62,8 @@ class Import:
         Energies of isolated atoms that need not be computed again.
     numbers : frozenset of int
         Atomic numbers in all labels.
+    left_out : str
+        Which labels must not be trained on, and why; empty if all may.
     """
 
     source: str
@@ -69,6 +74,7 @@ class Import:
     why: str
     atoms: tuple[Result, ...]
     numbers: frozenset[int]
+    left_out: str = ""
 
     def batches(self) -> Iterator[ImportedBatch]:
         """Yield the labels by what they are for."""
@@ -90,19 +96,20 @@ def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
         If the config cannot be used, or a campaign it names cannot be read.
     """
     if not loaded.config.data.campaigns:
-        cross_check(loaded, begun=has_begun(root), taught=loaded.config.teacher is not None and was_taught(root))
+        held, taught = held_by(root), loaded.config.teacher is not None and was_taught(root)
+        cross_check(loaded, begun=held is not None, taught=taught, held=held)
         return ()
     events = [entry.event for entry in read_entries(root)] if (root / JOURNAL_FILE).exists() else []
     if events:
         taken = [event for event in events if isinstance(event, LabelsImported) and event.campaign]
         labels = sum(len(event.keys) for event in taken if event.reference == "same")
-        cross_check(loaded, Brought(labels=labels), begun=True, taught=was_taught(root))
+        cross_check(loaded, Brought(labels=labels), begun=True, taught=was_taught(root), held=held_by(root))
         return ()
     campaigns = [_read(loaded, i, name) for i, name in enumerate(loaded.config.data.campaigns)]
     numbers = frozenset(z for campaign in campaigns for z in campaign.numbers())
     cross_check(loaded, Brought(sum(len(campaign.labels) for campaign in campaigns), numbers))
     imports = tuple(_sorted_out(campaign, loaded, numbers) for campaign in campaigns)
-    check_budget(loaded, brought(imports).labels)
+    check_budget(loaded, brought(imports))
     _check_replay(loaded, imports)
     return imports
 
@@ -119,13 +126,31 @@ def _check_replay(loaded: LoadedConfig, imports: Iterable[Import]) -> None:
 def brought(imports: Iterable[Import]) -> Brought:
     """Return how many imported labels count as training labels, and the elements of all."""
     imports = tuple(imports)
-    keys = {result.key for taken in imports for result in taken.same}
-    return Brought(len(keys), frozenset(z for taken in imports for z in taken.numbers))
+    labels = (LabelData.model_validate(result.data) for taken in imports for result in taken.same)
+    places = frozenset(place_of(label.structure.to_atoms()) for label in labels)
+    return Brought(len(places), frozenset(z for taken in imports for z in taken.numbers), places)
 
 
 def has_begun(root: Path) -> bool:
     """Return whether there is a campaign in a folder whose journal can be read."""
     return run_id_of(root) is not None
+
+
+def held_by(root: Path) -> Held | None:
+    """Return what the campaign in a folder holds, or None if there is none that can be read."""
+    try:
+        events = [entry.event for entry in read_entries(root)]
+    except JournalError:
+        return None
+    created = next((event for event in events if isinstance(event, CampaignCreated)), None)
+    if created is None:
+        return None
+    imported = (event for event in events if isinstance(event, LabelsImported) and event.reference == "same")
+    return Held(
+        systems={system.name: system.structure for system in created.systems},
+        numbers=frozenset(atomic_numbers[symbol] for symbol in created.elements),
+        labels=sum(len(event.keys) for event in imported),
+    )
 
 
 def was_taught(root: Path) -> bool:
@@ -246,9 +271,10 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
     mine = {z for structure in read_systems(loaded).values() for z in structure.numbers}
     elements = symbols_of(mine | set(numbers))
     code = code_identity(loaded.config.label, elements)
-    use = [_use(label, loaded, code, state.codes) for label in campaign.labels]
+    labels, left_out = _usable(campaign, loaded)
+    use = [_use(label, loaded, code, state.codes) for label in labels]
     kept = {
-        name: tuple(label.result for label, own in zip(campaign.labels, use, strict=True) if own == name)
+        name: tuple(label.result for label, own in zip(labels, use, strict=True) if own == name)
         for name in ("same", "teacher", "other")
     }
     differ = kept["teacher"] or kept["other"]
@@ -261,7 +287,21 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
         why=(_why(state, loaded, code) or "it took them from a file") if differ else "",
         atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
         numbers=frozenset(campaign.numbers()),
+        left_out=left_out,
     )
+
+
+def _usable(campaign: _Campaign, loaded: LoadedConfig) -> tuple[list[KnownLabel], str]:
+    """Return the labels that may be trained on, and in words which may not."""
+    limits, kept, faults = limits_of(loaded.config), [], []
+    for place, label in enumerate(campaign.labels, start=1):
+        data = LabelData.model_validate(label.result.data)
+        frame = LabelledFrame(place, label.structure.to_atoms(), data.energy_eV, np.array(data.forces_eV_per_A))
+        why = why_left_out(frame, limits)
+        kept += [label] if why is None else []
+        faults += [] if why is None else [f"label {label.result.key[:12]} {why}"]
+    many = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return kept, f"{campaign.source}: left out: {faults[0]}{many}" if faults else ""
 
 
 def _use(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted: list[dict[str, str]]) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alloop.checks.initial_data import Brought, read_initial_data
+from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
 from alloop.checks.structures import read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
@@ -126,16 +126,15 @@ def project(
     """
     config, structures, data = loaded.config, read_systems(loaded), read_initial_data(loaded)
     top = config.ladder.rungs[-1]
-    brought = brought or Brought()
-    imported = sum(len(frames) for frames in data.values()) if config.data.reference == "same" else 0
-    imported += brought.labels
+    brought = brought or NOTHING
+    imported = labels_brought(loaded, brought)
     training, heldout = max(0, top - imported), config.heldout.frames_for(top)
     systems = tuple(
         _system(config, name, structure, (training + heldout) / len(structures), _seconds(label_s, name))
         for name, structure in structures.items()
     )
     numbers = {z for structure in structures.values() for z in structure.numbers}
-    numbers |= {int(z) for frames in data.values() for atoms in frames for z in atoms.numbers} | brought.numbers
+    numbers |= {int(z) for file in data.values() for atoms in file.frames for z in atoms.numbers} | brought.numbers
     slots, core_hours = config.label_slots, _core_hours(systems)
     wall_h = None if core_hours is None else core_hours / slots
     return Projection(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ase import Atoms
-
 from alloop.checks.foundations import find_in_foundation_file, problems_of_foundation
-from alloop.checks.initial_data import NOTHING, Brought, read_initial_data
+from alloop.checks.initial_data import NOTHING, Brought, find_in_data, labels_brought, read_initial_data
 from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_shortage
 from alloop.checks.secrecy import secrets_in
-from alloop.checks.structures import read_systems
+from alloop.checks.structures import file_problem, find_in_systems, read_systems
 from alloop.checks.teachers import COLD, COLD_ELSEWHERE, find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
@@ -29,7 +28,36 @@ T = TypeVar("T")
 _REHEARSAL_S = 120.0
 
 
-def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool = False, taught: bool = False) -> None:
+@dataclass(frozen=True)
+class Held:
+    """What a campaign holds.
+
+    Attributes
+    ----------
+    systems : mapping
+        Its structures by the names of the systems.
+    numbers : frozenset of int
+        All atomic numbers.
+    labels : int
+        Labels that it need not buy.
+    left_out : str
+        Which labelled frames of its files do not count, and why.
+    """
+
+    systems: Mapping[str, Structure]
+    numbers: frozenset[int]
+    labels: int
+    left_out: str = ""
+
+
+def cross_check(
+    loaded: LoadedConfig,
+    brought: Brought = NOTHING,
+    *,
+    begun: bool = False,
+    taught: bool = False,
+    held: Held | None = None,
+) -> None:
     """Refuse a config that could not run to its end.
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
@@ -46,6 +74,9 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool
         Whether the campaign exists already.
     taught : bool
         Whether its committee has learnt from the teacher, which is not needed any more.
+    held : Held or None
+        What the campaign holds, if it exists and its journal can be read: its files were judged when it began, and are
+        only looked for.
 
     Raises
     ------
@@ -53,10 +84,10 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool
         With every problem found, in the order of the file.
     """
     problems: list[Problem] = []
-    structures = _kept(read_systems, loaded, problems)
-    data = _kept(read_initial_data, loaded, problems)
-    elements = _elements(structures, data, brought)
-    problems += _told(loaded, find(loaded.config, _labels_brought(loaded, data) + brought.labels))
+    held = _read_files(loaded, brought, problems) if held is None else held
+    problems += _told(loaded, _lost(loaded) if begun else ())
+    structures, elements = held.systems, symbols_of(held.numbers)
+    problems += _told(loaded, find(loaded.config, held.labels, held.left_out))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
     problems += _told(loaded, find_in_structures(loaded.config, structures))
@@ -73,25 +104,37 @@ def cross_check(loaded: LoadedConfig, brought: Brought = NOTHING, *, begun: bool
         raise ConfigError(loaded.path, sorted(problems, key=lambda problem: problem.line or 0))
 
 
-def check_budget(loaded: LoadedConfig, labels: int) -> None:
+def check_budget(loaded: LoadedConfig, brought: Brought) -> None:
     """Refuse a config whose ladder takes more labels than its budget.
 
     Parameters
     ----------
     loaded : LoadedConfig
         A config that passed its cross-check.
-    labels : int
-        Labels of other campaigns that count as training labels.
+    brought : Brought
+        The labels of other campaigns.
 
     Raises
     ------
     ConfigError
         Naming the rung.
     """
-    count = _labels_brought(loaded, read_initial_data(loaded)) + labels
-    problems = _told(loaded, find_shortage(loaded.config, count))
+    problems = _told(loaded, find_shortage(loaded.config, labels_brought(loaded, brought)))
     if problems:
         raise ConfigError(loaded.path, problems)
+
+
+def _read_files(loaded: LoadedConfig, brought: Brought, problems: list[Problem]) -> Held:
+    """Read and judge the structures and labelled frames; their problems are kept instead of raised."""
+    systems = _kept(read_systems, loaded, problems)
+    data = _kept(read_initial_data, loaded, problems)
+    if not problems:
+        problems += _told(loaded, [*find_in_systems(loaded), *find_in_data(loaded)])
+    of_systems = {z for structure in systems.values() for z in structure.numbers}
+    of_data = {int(z) for file in data.values() for atoms in file.frames for z in atoms.numbers}
+    labels = labels_brought(loaded, brought) if data else brought.labels
+    left_out = "; ".join(f"{name}: {file.left_out}" for name, file in data.items() if file.left_out)
+    return Held(systems, frozenset(of_systems | of_data | brought.numbers), labels, left_out)
 
 
 def _kept(
@@ -109,16 +152,14 @@ def _told(loaded: LoadedConfig, findings: Iterable[Finding]) -> list[Problem]:
     return [loaded.problem(key, what) for key, what in findings]
 
 
-def _labels_brought(loaded: LoadedConfig, data: Mapping[str, list[Atoms]]) -> int:
-    return sum(len(frames) for frames in data.values()) if loaded.config.data.reference == "same" else 0
-
-
-def _elements(
-    structures: Mapping[str, Structure], data: Mapping[str, list[Atoms]], brought: Brought
-) -> tuple[str, ...]:
-    of_systems = {z for structure in structures.values() for z in structure.numbers}
-    of_data = {z for frames in data.values() for atoms in frames for z in atoms.numbers}
-    return symbols_of(of_systems | of_data | brought.numbers)
+def _lost(loaded: LoadedConfig) -> Iterator[Finding]:
+    """Yield files of a campaign that exists which are not there any more."""
+    for i, system in enumerate(loaded.config.systems):
+        if what := file_problem(loaded.resolve(system.structure), system.structure):
+            yield ("systems", i, "structure"), what
+    for i, name in enumerate(loaded.config.data.initial):
+        if what := file_problem(loaded.resolve(name), name):
+            yield ("data", "initial", i), what
 
 
 # -- policies and calculators ------------------------------------------------------------------------------------

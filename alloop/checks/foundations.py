@@ -124,8 +124,8 @@ def check_elements(loaded: LoadedConfig, known_elements: Iterable[str], brought:
             what = f"the foundation does not know {_listed(strange)} of `{name}`"
             mend = "choose another foundation, or `foundation: null` to train from scratch"
             problems.append(loaded.problem(("systems", i, "structure"), f"{what}; {mend}"))
-    for i, (name, frames) in enumerate(read_initial_data(loaded).items()):
-        strange = [s for s in symbols_of(z for atoms in frames for z in atoms.numbers) if s not in known]
+    for i, (name, file) in enumerate(read_initial_data(loaded).items()):
+        strange = [s for s in symbols_of(z for atoms in file.frames for z in atoms.numbers) if s not in known]
         if strange:
             what = f"the foundation does not know {_listed(strange)} in `{name}`; remove those frames"
             problems.append(loaded.problem(("data", "initial", i), what))

@@ -17,7 +17,7 @@ from alloop.tasks.contract.request import SLOT_KINDS
 Finding = tuple[KeyPath, str]
 
 
-def find(config: CampaignConfig, imported_labels: int = 0) -> Iterator[Finding]:
+def find(config: CampaignConfig, imported_labels: int = 0, left_out: str = "") -> Iterator[Finding]:
     """Yield the key and the problem of everything that does not fit together.
 
     Parameters
@@ -26,10 +26,12 @@ def find(config: CampaignConfig, imported_labels: int = 0) -> Iterator[Finding]:
         A config whose keys are each valid.
     imported_labels : int
         Labelled frames of the same reference that count as training labels.
+    left_out : str
+        Which labelled frames do not count, and why.
     """
     for check in _CHECKS:
         yield from check(config)
-    yield from find_shortage(config, imported_labels)
+    yield from find_shortage(config, imported_labels, left_out)
 
 
 def labels_needed(config: CampaignConfig, rung: int, imported_labels: int = 0) -> int:
@@ -37,7 +39,7 @@ def labels_needed(config: CampaignConfig, rung: int, imported_labels: int = 0) -
     return max(0, rung - imported_labels) + config.heldout.frames_for(rung)
 
 
-def find_shortage(config: CampaignConfig, imported: int) -> Iterator[Finding]:
+def find_shortage(config: CampaignConfig, imported: int, left_out: str = "") -> Iterator[Finding]:
     """Yield the largest rung if its labels are more than the budget."""
     top, budget = max(config.ladder.rungs), config.budget.labels
     if budget is None or labels_needed(config, top, imported) <= budget:
@@ -46,7 +48,8 @@ def find_shortage(config: CampaignConfig, imported: int) -> Iterator[Finding]:
     mend = f"lower the rung to {fits} or raise budget.labels" if fits else "raise budget.labels"
     needed, heldout = labels_needed(config, top, imported), config.heldout.frames_for(top)
     what = f"the rung of {top} takes {needed} labels with its {heldout} held-out ones, and budget.labels is {budget}"
-    yield ("ladder", "rungs", config.ladder.rungs.index(top)), f"{what}; {mend}"
+    why = f" ({imported} imported; {left_out})" if left_out else ""
+    yield ("ladder", "rungs", config.ladder.rungs.index(top)), f"{what}{why}; {mend}"
 
 
 def find_unjudgeable(config: CampaignConfig) -> Iterator[Finding]:

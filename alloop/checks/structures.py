@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,21 @@ from ase import Atoms
 
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
-from alloop.failures import first_line
-from alloop.materials.contacts import min_contact
+from alloop.config.science import SystemConfig
+from alloop.materials.contacts import closest_contact, min_contact, widest_gap
+from alloop.materials.reading import Reading
 from alloop.materials.structure import Structure
+from alloop.materials.structure_files import (
+    LONGEST_A,
+    MOST_ATOMS,
+    StructureFileError,
+    partly_occupied,
+    read_structures,
+)
 
 _SMALLEST_VOLUME_A3 = 1.0
+_SUSPICIOUS_CONTACT = 0.7
+Finding = tuple[KeyPath, str]
 
 
 def read_systems(loaded: LoadedConfig) -> dict[str, Structure]:
@@ -23,13 +35,48 @@ def read_systems(loaded: LoadedConfig) -> dict[str, Structure]:
     Raises
     ------
     ConfigError
-        If a structure file is missing, cannot be read, or is not an ordered three-dimensional crystal.
+        If a structure file is missing, cannot be read, or is not an ordered three-dimensional crystal, or if the
+        repeated cell is too large.
     """
-    systems = {}
+    return {system.name: read_system(loaded, i) for i, system in enumerate(loaded.config.systems)}
+
+
+def read_system(loaded: LoadedConfig, i: int) -> Structure:
+    """Return the structure of one system by its place in the config; see `read_systems`."""
+    system = loaded.config.systems[i]
+    atoms = _read(loaded, ("systems", i, "structure"), system.structure).atoms
+    _refuse_large(loaded, i, system, len(atoms))
+    return Structure.from_atoms(atoms.repeat(system.repeat))
+
+
+def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
+    """Yield what keeps structures that can be read from being used: a doubt about the crystal, too few atoms."""
     for i, system in enumerate(loaded.config.systems):
-        atoms = _read(loaded, ("systems", i, "structure"), system.structure)
-        systems[system.name] = Structure.from_atoms(atoms.repeat(system.repeat))
-    return systems
+        key: KeyPath = ("systems", i, "structure")
+        reading = _read(loaded, key, system.structure)
+        for doubt in reading.doubts:
+            yield key, f"`{system.structure}` {doubt}"
+        atoms = reading.atoms.repeat(system.repeat)
+        if len(atoms) < 2:
+            what = f"`{system.name}` has one atom, and molecular dynamics need at least two"
+            yield (
+                (("systems", i, "repeat") if system.repeat != (1, 1, 1) else key),
+                f"{what}; repeat the cell, for instance `repeat: [2, 2, 2]`",
+            )
+        elif not reading.doubts:
+            yield from _short_cutoff(loaded, system.name, atoms)
+
+
+def notes_on_systems(loaded: LoadedConfig) -> Iterator[str]:
+    """Yield what of the structure files is not used, and contacts that are unusually short."""
+    for i, system in enumerate(loaded.config.systems):
+        reading = _read(loaded, ("systems", i, "structure"), system.structure)
+        for note in reading.notes:
+            yield f"{system.name} (`{system.structure}`): {note}"
+        contact, one, other, distance_A = closest_contact(reading.atoms)
+        if contact < _SUSPICIOUS_CONTACT:
+            what = f"{one} and {other} are {distance_A:.2f} Å apart, {contact:.2f} of the sum of their covalent radii"
+            yield f"{system.name} (`{system.structure}`): {what}; were partial occupancies lost, or sites doubled?"
 
 
 def file_problem(path: Path, name: str) -> str | None:
@@ -47,65 +94,45 @@ def file_problem(path: Path, name: str) -> str | None:
         return f"`{name}` cannot be read ({error.strerror}); check its permissions"
 
 
-def _read(loaded: LoadedConfig, key: KeyPath, name: str) -> Atoms:
+def signature(path: Path) -> tuple[Path, int, int, int]:
+    """Return what changes when a file does."""
+    found = path.stat()
+    return path, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read(loaded: LoadedConfig, key: KeyPath, name: str) -> Reading:
     path = loaded.resolve(name)
     problem = file_problem(path, name)
     if problem:
         raise loaded.error(key, problem)
-    atoms = _only_frame(loaded, key, path, name)
+    try:
+        readings = _readings(signature(path))
+    except StructureFileError as error:
+        raise loaded.error(key, f"`{name}` {error}") from error
+    if len(readings) != 1:
+        raise loaded.error(key, f"`{name}` holds {len(readings)} frames; name a file with exactly one")
+    atoms = readings[0].atoms
     for problem in _problems(atoms):
         raise loaded.error(key, f"`{name}` {problem}")
     contact = min_contact(atoms)
     if contact < loaded.config.label.min_contact:
         raise loaded.error(key, f"`{name}` {_overlap(contact, loaded.config.label.min_contact)}")
-    return atoms
+    return readings[0]
 
 
-def _only_frame(loaded: LoadedConfig, key: KeyPath, path: Path, name: str) -> Atoms:
-    frames = read_frames(loaded, key, path, name)
-    if len(frames) != 1:
-        raise loaded.error(key, f"`{name}` holds {len(frames)} frames; name a file with exactly one")
-    return frames[0]
+@lru_cache(maxsize=64)
+def _readings(file: tuple[Path, int, int, int]) -> tuple[Reading, ...]:
+    return tuple(read_structures(file[0]))
 
 
-def read_frames(loaded: LoadedConfig, key: KeyPath, path: Path, name: str, form: str | None = None) -> list[Atoms]:
-    """Return every frame of a file, whatever ASE attached to a calculator back in `info` and `arrays`.
-
-    Parameters
-    ----------
-    loaded : LoadedConfig
-        The config that names the file.
-    key : tuple
-        Where it names it.
-    path : pathlib.Path
-        The file.
-    name : str
-        How the config writes it.
-    form : str or None
-        ASE's name of the format; None to find it out.
-
-    Raises
-    ------
-    ConfigError
-        If ASE cannot read it.
-    """
-    from ase.io import read
-
-    try:
-        frames = read(str(path), index=":", format=form, do_not_split_by_at_sign=True)
-    except Exception as error:  # a reader of ASE may raise anything
-        what = f"`{name}` cannot be read as {form or 'a structure'} ({type(error).__name__}: {first_line(error)})"
-        raise loaded.error(key, f"{what}; convert it to extxyz or CIF") from error
-    return [_with_results(atoms) for atoms in frames]
-
-
-def _with_results(atoms: Atoms) -> Atoms:
-    """ASE takes keys such as ``energy`` and ``forces`` out of a frame and into a calculator; put them back."""
-    for key, value in (atoms.calc.results if atoms.calc is not None else {}).items():
-        per_atom = np.shape(value)[:1] == (len(atoms),) and key not in ("energy", "free_energy", "stress")
-        home = atoms.arrays if per_atom else atoms.info
-        home.setdefault(key, value)
-    return atoms
+def _refuse_large(loaded: LoadedConfig, i: int, system: SystemConfig, atoms: int) -> None:
+    many = atoms * math.prod(system.repeat)
+    if many <= MOST_ATOMS:
+        return
+    key: KeyPath = ("systems", i, "repeat" if atoms <= MOST_ATOMS else "structure")
+    cell = " × ".join(str(n) for n in system.repeat)
+    what = f"{cell} cells of {atoms} atoms are {many} atoms"
+    raise loaded.error(key, f"{what}; alloop takes up to {MOST_ATOMS}, and DFT a few hundred")
 
 
 def _problems(atoms: Atoms) -> Iterator[str]:
@@ -114,9 +141,11 @@ def _problems(atoms: Atoms) -> Iterator[str]:
         yield "holds no atoms"
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         yield "holds positions or cell vectors that are not finite numbers"
+    if max(np.abs(atoms.cell.array).max(), np.abs(atoms.positions).max() / 1e3) > LONGEST_A:
+        yield f"has a cell or positions of more than {LONGEST_A:g} Å; are the units Å?"
     if (atoms.numbers < 1).any():
         yield "holds atoms without an element (`X`); name every element"
-    if _partially_occupied(atoms):
+    if partly_occupied(atoms):
         yield "has partially occupied sites; order them first, so that every site holds one atom"
     if atoms.cell.rank == 0:
         yield 'has no unit cell; give a periodic structure (in extxyz: Lattice="…")'
@@ -127,13 +156,21 @@ def _problems(atoms: Atoms) -> Iterator[str]:
         yield f"is not periodic along {axes}; alloop needs a crystal, periodic along a, b and c"
 
 
-def _partially_occupied(atoms: Atoms) -> bool:
-    sites = atoms.info.get("occupancy") or {}
-    return any(len(site) > 1 or abs(sum(site.values()) - 1.0) > 1e-3 for site in sites.values())
-
-
 def _overlap(contact: float, least: float) -> str:
     return (
         f"has atoms {contact:.2f} covalent-radius sums apart, and label.min_contact refuses below {least:g}; "
         "are the units Å and no site doubled?"
     )
+
+
+def _short_cutoff(loaded: LoadedConfig, name: str, atoms: Atoms) -> Iterator[Finding]:
+    """Yield a cutoff of a model from scratch within which some atom of a system sees no other."""
+    potential = loaded.config.potential
+    cutoff_A = potential.architecture.cutoff_A
+    if potential.foundation is not None or (gap_A := widest_gap(atoms, max(cutoff_A, 12.0))) < cutoff_A:
+        return
+    apart = f"the nearest neighbour of an atom of `{name}` is {gap_A:.3g} Å away"
+    if math.isinf(gap_A):
+        apart = f"an atom of `{name}` has no neighbour within 12 Å"
+    what = f"{apart}, and models of this cutoff ({cutoff_A:g} Å) do not see it"
+    yield ("potential", "architecture", "cutoff_A"), f"{what}; 5 to 6 Å is usual (1 nm is 10 Å)"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from alloop.campaign.checking import never_converging
+from alloop.campaign.checking import never_converging, notes_of
 from alloop.campaign.folders import campaign_folder
 from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
@@ -59,7 +59,7 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     label_s = _timed_labels(loaded, None if as_json else console) if probe else None
     projection = project(loaded, label_s=label_s, brought=brought(imports))
     if as_json:
-        told = {**_as_json(loaded, projection), "resume": _resume(loaded, root)}
+        told = {**_as_json(loaded, projection), "notes": notes_of(loaded, imports), "resume": _resume(loaded, root)}
         console.print(json.dumps(told), soft_wrap=True, markup=False, highlight=False)
     else:
         _show(loaded, projection, imports, console)
@@ -118,6 +118,8 @@ def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import
     for batch in (batch for taken in imports for batch in taken.batches() if batch.results):
         told = imported_text(len(batch.results), batch.source, batch.reference, batch.why)
         console.print(told, markup=False, highlight=False, soft_wrap=True)
+    for line in notes_of(loaded, imports):
+        console.print(f"[yellow]note:[/] {escape(line)}", highlight=False, soft_wrap=True)
     for line in never_converging(loaded):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     known = decidable(loaded.config)

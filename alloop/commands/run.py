@@ -15,7 +15,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from alloop.campaign.checking import never_converging
+from alloop.campaign.checking import never_converging, notes_of
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.loop import Campaign, CodeRefusedError, Listener, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
@@ -116,7 +116,7 @@ def run_loaded(
     with _open_journal(root, loaded, console) as journal:
         workspace = Workspace(root)
         if not any(True for _ in journal.entries()):
-            _say(console, never_converging(loaded))
+            _say(console, [*(f"note: {line}" for line in notes_of(loaded, imports)), *never_converging(loaded)])
             state = create(loaded, journal, workspace, foundation, imports)
             _tell(console, state, (entry for entry in journal.entries() if isinstance(entry.event, LabelsImported)))
         else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
+from ase.data import chemical_symbols, covalent_radii
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
@@ -57,6 +57,49 @@ def min_contact(atoms: Atoms) -> float:
         if len(distances_A):
             return float((distances_A / (radii[i] + radii[j])).min())
         reach *= 2.0
+
+
+def closest_contact(atoms: Atoms) -> tuple[float, str, str, float]:
+    """Return the shortest contact in sums of covalent radii, the symbols of its two atoms, and their distance (Å).
+
+    The structure must be finite and hold atoms, see `is_finite`.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> contact, one, other, distance_A = closest_contact(bulk("LiCl", "rocksalt", a=5.14))
+    >>> one, other, round(contact, 2), round(distance_A, 2)
+    ('Li', 'Cl', 1.12, 2.57)
+    """
+    radii = covalent_radii[atoms.numbers]
+    reach = 1.01 * min_contact(atoms)
+    i, j, distances_A = neighbour_list(
+        "ijd", positions=atoms.positions, cell=atoms.cell.array, pbc=[True] * 3, cutoff=reach * radii
+    )
+    contacts = distances_A / (radii[i] + radii[j])
+    k = int(contacts.argmin())
+    one, other = sorted((int(atoms.numbers[i[k]]), int(atoms.numbers[j[k]])))
+    return float(contacts[k]), chemical_symbols[one], chemical_symbols[other], float(distances_A[k])
+
+
+def has_neighbours(atoms: Atoms, cutoff_A: float) -> bool:
+    """Return whether two atoms, images included, are closer than a cutoff (Å)."""
+    return bool(len(_neighbours(atoms, cutoff_A)[0]))
+
+
+def widest_gap(atoms: Atoms, reach_A: float) -> float:
+    """Return the distance (Å) from the loneliest atom to its nearest neighbour; infinite if that is beyond the reach.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> round(widest_gap(bulk("LiCl", "rocksalt", a=5.14), 6.0), 2)
+    2.57
+    """
+    i, _, distances_A = _neighbours(atoms, reach_A)
+    nearest = np.full(len(atoms), math.inf)
+    np.minimum.at(nearest, i, distances_A)
+    return float(nearest.max())
 
 
 def closest_pairs(frames: Iterable[Atoms]) -> dict[Pair, float]:

@@ -105,6 +105,8 @@ def labels_imported(state: CampaignState, event: LabelsImported) -> None:
     state.brought = content_key([state.brought, event.keys])
     if event.campaign is not None:
         state.imported_from.add(event.campaign)
+    else:
+        state.imported_from_files.update(event.keys)
     if event.reference != "same":
         (state.pretraining if event.reference == "other" else state.of_teacher).extend(event.keys)
         return

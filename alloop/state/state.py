@@ -67,6 +67,7 @@ class CampaignState:
     imported: int = 0
     imported_structures: set[str] = field(default_factory=set)
     imported_from: set[str] = field(default_factory=set)
+    imported_from_files: set[str] = field(default_factory=set)
     brought: str = ""
     walkers: dict[str, WalkerState] = field(default_factory=dict)
     generations: list[GenerationState] = field(default_factory=list)

@@ -60,21 +60,21 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     Raises
     ------
     TaskFailure
-        With reason ``diverged`` or ``elements``.
+        With reason ``diverged``, ``elements`` or ``neighbours``.
     """
     frames = read_frames(workspace, request.train + request.valid)
     training = [frames[key] for key in request.train]
     try:
         model = adapted(initial_model(request, workspace, training), request)
         graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
-        fitted = [graphs[key] for key in request.train]
+        fitted = _with_edges([graphs[key] for key in request.train])
         if request.level_energy:
             by_element = request.level_energy == "elements"
             set_energy_offset(model, fitted, by_element=by_element, device=machine.device)
         outcome = train(
             model,
             [*fitted, *replayed(request, workspace, model)],
-            [graphs[key] for key in watched_keys(request)],
+            _with_edges([graphs[key] for key in watched_keys(request)]),
             recipe_of(request),
             device=machine.device,
         )
@@ -96,6 +96,20 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
     return summary.model_dump(mode="json"), {}
+
+
+def _with_edges(graphs: list[AtomicData]) -> list[AtomicData]:
+    """Return the graphs in which a model sees something: the others say nothing of how atoms act on each other.
+
+    Raises
+    ------
+    TaskFailure
+        ``neighbours``, if there is none.
+    """
+    kept = [graph for graph in graphs if graph.edge_index.shape[1]]
+    if not kept:
+        raise TaskFailure("neighbours", "no atom of any frame has a neighbour within the cutoff of the model: raise it")
+    return kept
 
 
 def initial_model(request: FitRequest, workspace: Workspace, training: list[Atoms]) -> torch.nn.Module:
@@ -143,7 +157,7 @@ def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) 
     frames = [frame for frame in frames if known.issuperset(frame.numbers)]
     if not frames:
         raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
-    graphs = labelled_graphs(frames, model, head=HEADS[1])
+    graphs = _with_edges(labelled_graphs(frames, model, head=HEADS[1]))
     return [graphs[index] for index in order_of_frames(len(graphs), len(request.train), request.seed)]
 
 

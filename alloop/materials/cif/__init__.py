@@ -1,0 +1,1 @@
+"""Read crystals from CIFs as databases and programs write them."""

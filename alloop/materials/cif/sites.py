@@ -1,0 +1,159 @@
+"""The sites of a CIF: their elements, coordinates and occupancies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from ase.cell import Cell
+from numpy.typing import NDArray
+
+from alloop.materials.cif.claims import FORMULA
+from alloop.materials.cif.tags import UNKNOWN, Block, CifError, element_of, element_of_label, formula_of, number
+
+LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
+ANGLES = ("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
+FRACTIONAL = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
+CARTESIAN = ("_atom_site_cartn_x", "_atom_site_cartn_y", "_atom_site_cartn_z")
+HYDROGEN, FLAG = "_atom_site_attached_hydrogens", "_atom_site_calc_flag"
+LABEL, TYPE, OCCUPANCY = "_atom_site_label", "_atom_site_type_symbol", "_atom_site_occupancy"
+_REFUSED = {
+    "_space_group_symop_magn": "gives a magnetic space group (`{tag}`); list the operations of the crystal alone",
+    "_cell_modulation": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
+    "_cell_wave_vector": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
+    "_cell_subsystem": "is a composite of several lattices (`{tag}`); give a commensurate supercell",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The sites that a block lists.
+
+    Attributes
+    ----------
+    labels, symbols : tuple of str
+        What the file calls them, and their elements; isotopes are hydrogen.
+    fractional : ndarray, shape (sites, 3)
+        Coordinates.
+    cell : ase.cell.Cell
+        Unit cell (Å).
+    notes : tuple of str
+        What was read otherwise than it is written.
+    """
+
+    labels: tuple[str, ...]
+    symbols: tuple[str, ...]
+    fractional: NDArray[np.float64]
+    cell: Cell
+    notes: tuple[str, ...]
+
+
+def sites_of(block: Block) -> Sites:
+    """Return the sites of a block.
+
+    Raises
+    ------
+    CifError
+        If it is no ordered crystal, or one of its values cannot be read.
+    """
+    _refuse_others(block)
+    cell = _cell(block)
+    labels, symbols = _elements(block)
+    notes = [*_isotopes(labels, symbols), *_occupancies(block, labels)]
+    return Sites(
+        labels=labels,
+        symbols=tuple("H" if symbol in ("D", "T") else symbol for symbol in symbols),
+        fractional=_coordinates(block, labels, cell),
+        cell=cell,
+        notes=tuple(notes),
+    )
+
+
+def _refuse_others(block: Block) -> None:
+    for start, words in _REFUSED.items():
+        if tag := block.has(start):
+            raise CifError(words.format(tag=block.written(tag)))
+    labels = block.column(LABEL, TYPE) or []
+    for label, value in zip(labels, block.column(HYDROGEN) or [], strict=False):
+        if value not in (*UNKNOWN, "0"):
+            raise CifError(f"has {value} hydrogen at `{label}` without a position (`{HYDROGEN}`); list its sites")
+    for label, value in zip(labels, block.column(FLAG) or [], strict=False):
+        if value.lower() == "dum":
+            raise CifError(f"has a dummy site `{label}` (`{FLAG}` is `dum`); delete it")
+    groups = {value for value in block.column("_atom_site_disorder_group") or [] if value not in (*UNKNOWN, "0")}
+    if len(groups) > 1:
+        raise CifError("has sites that exclude each other (`_atom_site_disorder_group`); keep one group of them")
+
+
+def _cell(block: Block) -> Cell:
+    missing = next((tag for tag in (*LENGTHS, *ANGLES) if not block.text(tag)), "")
+    if missing:
+        raise CifError(f"has no unit cell: it gives no `{missing}`")
+    values = [number(block.text(tag), f"`{tag}`") for tag in (*LENGTHS, *ANGLES)]
+    if max(values[3:]) < 4.0:
+        raise CifError(f"gives `{ANGLES[0]}` as {values[3]:g}; angles are in degrees")
+    with np.errstate(all="ignore"):
+        cell = Cell.new(values)
+    if not np.isfinite(cell.array).all() or min(values[:3]) <= 0:
+        raise CifError(f"gives lengths and angles that make no cell ({', '.join(f'{value:g}' for value in values)})")
+    return cell
+
+
+def _elements(block: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    labels, types = block.column(LABEL), block.column(TYPE)
+    names = labels if labels is not None else types
+    if not names:
+        raise CifError(f"lists no sites (`{LABEL}` or `{TYPE}`)")
+    present = list(formula_of(block.text(FORMULA)))
+    symbols = []
+    for i, label in enumerate(names):
+        typed = types[i].strip() if types is not None and i < len(types) else "?"
+        symbol = element_of(typed) if typed not in UNKNOWN else element_of_label(label, present)
+        if symbol is None:
+            raise CifError(_nameless(label, typed))
+        symbols.append(symbol)
+    return tuple(names), tuple(symbols)
+
+
+def _nameless(label: str, typed: str) -> str:
+    if typed not in UNKNOWN:
+        return f"gives the site `{label}` the type `{typed}` (`{TYPE}`), which is not an element; name one"
+    return f"has a site `{label}` whose label does not say which element it is; add a column `{TYPE}`"
+
+
+def _isotopes(labels: tuple[str, ...], symbols: tuple[str, ...]) -> Iterator[str]:
+    found = {symbol for symbol in symbols if symbol in ("D", "T")}
+    if found:
+        names = ", ".join(f"`{label}`" for label, symbol in zip(labels, symbols, strict=True) if symbol in found)
+        yield f"{' and '.join(sorted(found))} ({names}) is read as H and moves with the mass of H"
+
+
+def _occupancies(block: Block, labels: tuple[str, ...]) -> Iterator[str]:
+    """Yield which occupancies count as full; refuse partial ones."""
+    texts = block.column(OCCUPANCY) or ["1"] * len(labels)
+    unknown = [label for label, text in zip(labels, texts, strict=False) if text.strip() in UNKNOWN]
+    for label, text in zip(labels, texts, strict=False):
+        if text.strip() in UNKNOWN:
+            continue
+        value = number(text, f"the occupancy of `{label}` (`{OCCUPANCY}`)")
+        if value > 1.05 or value < 0:
+            raise CifError(f"gives `{label}` the occupancy {value:g} (`{OCCUPANCY}`); it is between 0 and 1")
+        if abs(value - 1.0) > 1e-3:
+            raise CifError("has partially occupied sites; order them first, so that every site holds one atom")
+    if unknown:
+        yield f"the occupancy of {', '.join(f'`{label}`' for label in unknown)} is not given and counts as full"
+
+
+def _coordinates(block: Block, labels: tuple[str, ...], cell: Cell) -> NDArray[np.float64]:
+    tags = FRACTIONAL if all(tag in block.tags for tag in FRACTIONAL) else CARTESIAN
+    columns = [block.column(tag) for tag in tags]
+    if any(column is None or len(column) != len(labels) for column in columns):
+        raise CifError(f"gives no coordinates (`{FRACTIONAL[0]}` …) for its sites")
+    values = np.array(
+        [
+            [number(text, f"`{tag}` of `{label}`") for label, text in zip(labels, column or [], strict=True)]
+            for tag, column in zip(tags, columns, strict=True)
+        ]
+    ).T
+    return values if tags is FRACTIONAL else np.asarray(cell.scaled_positions(values), dtype=float)
