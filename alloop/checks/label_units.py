@@ -18,7 +18,7 @@ from alloop.checks.labelled_frames import LabelledFrame
 
 _PAIRS, _FEWEST = 200, 4
 _CLEAR, _AGREES = 0.95, 1.4
-_LARGEST_MOVE_A = 1.0
+_LARGEST_MOVE_A, _NEAR = 1.0, 0.4
 _STRESS_EV_PER_A3 = 0.3
 EV_PER_A3_IN_GPA = 160.21766
 
@@ -154,4 +154,4 @@ def _nearest(slope: float, ratios: Mapping[str, float]) -> str:
     """Return what would give a slope, if one of the ratios is near."""
     near = {words: abs(np.log(slope / ratio)) for words, ratio in ratios.items() if slope * ratio > 0}
     best = min(near, key=lambda words: near[words], default="")
-    return f"it looks as if {best}" if best and near[best] < 0.2 else ""
+    return f"it looks as if {best}" if best and near[best] < _NEAR else ""

@@ -30,11 +30,11 @@ def extxyz_frames(lines: Sequence[str]) -> list[int]:
             raise FrameError(f"has an empty line {place + 1}, after which no frame is read; delete it")
         if len(words) != 1 or not words[0].isdigit():
             begin = lines[place].strip()[:40]
-            raise FrameError(f"cannot be read: {which} begins with `{begin}`, not with a number of atoms")
+            raise FrameError(f"cannot be read as extxyz: {which} begins with `{begin}`, not with a number of atoms")
         atoms = int(words[0]) if len(words[0]) < 20 else 10**20
         if place + 2 + atoms > last:
             there = max(0, last - place - 2)
-            raise FrameError(f"cannot be read: {which} says {atoms} atoms, and the file holds {there} of them")
+            raise FrameError(f"cannot be read as extxyz: {which} says {atoms} atoms, and the file holds {there} of them")
         place += 2 + atoms
         while place < last and lines[place].lstrip().startswith("VEC"):
             place += 1

@@ -200,14 +200,15 @@ def test_partially_occupied_crystal_is_told(folder: Folder):
 
 
 def test_odd_electrons_are_counted_in_the_repeated_cell(folder: Folder):
-    folder.frames("structures/LiCl.extxyz", bulk("Li", "bcc", a=3.5))
-    assert "has 3 electrons" in refuse(folder, "repeat: [1, 1, 1]", "repeat: [1, 1, 1] #")
+    folder.frames("structures/LiCl.extxyz", bulk("LiO", "rocksalt", a=4.5))
+    assert "has 11 electrons" in refuse(folder, "repeat: [1, 1, 1]", "repeat: [1, 1, 1] #")
     cross_check(load_config(folder.broken("repeat: [1, 1, 1]", "repeat: [2, 1, 1]")))
     cross_check(load_config(folder.broken("kpts: [2, 2, 2]", "spin: true\n  magmoms: {Li: 0.5}")))
 
 
-def labelled(**changes: object) -> Atoms:
+def labelled(shift_A: float = 0.0, **changes: object) -> Atoms:
     atoms = bulk("LiCl", "rocksalt", a=5.14)
+    atoms.positions[0, 0] += shift_A
     atoms.info["REF_energy"] = -3.0
     atoms.arrays["REF_forces"] = np.zeros((2, 3))
     for key, value in changes.items():
@@ -253,7 +254,7 @@ def test_plain_keys_of_extxyz_work_as_keys(folder: Folder):
 
 
 def test_labels_brought_along_do_not_count_against_the_budget(folder: Folder):
-    folder.frames("known.extxyz", *[labelled() for _ in range(20)])
+    folder.frames("known.extxyz", *[labelled(REF_energy=-3.0 + 1e-3 * k, shift_A=1e-3 * k) for k in range(20)])
     tight = BASE.replace("labels: 64", "labels: 40").replace("initial: []", "initial: [known.extxyz]\n  reference: REF")
     cross_check(load_config(folder.config(tight.replace("REF", "same"))))
     with pytest.raises(ConfigError, match="the rung of 48 takes 60 labels"):
