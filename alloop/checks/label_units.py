@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from alloop.checks.labelled_frames import LabelledFrame
 
 _PAIRS, _FEWEST = 200, 4
-_CLEAR, _AGREES = 0.95, 1.4
-_LARGEST_MOVE_A, _NEAR = 1.0, 0.4
+_CLEAR, _AGREES = 10.0, 1.4
+_SURE, _AGREES_ROUGHLY = 5.0, 8.0
+"""How many standard errors a slope must have, and how far from 1 it may be, for forces and for stresses."""
+_LARGEST_MOVE_A, _LARGEST_STRAIN, _NEAR = 1.0, 0.06, 0.4
 _STRESS_EV_PER_A3 = 0.3
 EV_PER_A3_IN_GPA = 160.21766
 
@@ -59,7 +61,7 @@ def force_unit_fault(frames: Sequence[LabelledFrame]) -> str | None:
         work.append(_work_of_forces(first, second))
         change.append(second.energy_eV - first.energy_eV)
         atoms.append(len(first.atoms))
-    slope = _slope(np.array(work), np.array(change))
+    slope = _slope(np.array(work), np.array(change), _CLEAR)
     if slope is None or 1 / _AGREES < slope < _AGREES:
         return None
     per_atom = {"the energies are per atom": 1 / float(np.mean(atoms))} if len(set(atoms)) == 1 else {}
@@ -82,17 +84,15 @@ def stress_unit_fault(frames: Sequence[LabelledFrame], pressure_GPa: float = 0.0
         if first.stress_eV_per_A3 is None or second.stress_eV_per_A3 is None:
             continue
         strain, volume = _strain(first, second), (first.atoms.cell.volume + second.atoms.cell.volume) / 2
-        if np.abs(strain).max() < 1e-4:
+        if not 1e-4 < np.abs(strain).max() < _LARGEST_STRAIN:
             continue
         mean = (first.stress_eV_per_A3 + second.stress_eV_per_A3) / 2
         work.append(float(volume * (mean * strain).sum()))
         change.append(second.energy_eV - first.energy_eV - _work_of_forces(first, second))
         volumes.append(float(volume))
-    slope = _slope(np.array(work), np.array(change))
-    if slope is None:
+    slope = _slope(np.array(work), np.array(change), _SURE)
+    if slope is None or 1 / _AGREES_ROUGHLY < slope < _AGREES_ROUGHLY:
         return _too_large(frames, pressure_GPa)
-    if 1 / 2 < slope < 2:
-        return None
     per_volume = 1 / float(np.mean(volumes))
     virial = {"it is a virial (eV)": -per_volume, "it is a stress times volume (eV)": per_volume}
     meant = _nearest(slope, _STRESS_RATIOS | virial)
@@ -140,14 +140,13 @@ def _strain(first: LabelledFrame, second: LabelledFrame) -> NDArray[np.float64]:
     return np.asarray((change + change.T) / 2)
 
 
-def _slope(work: NDArray[np.float64], change: NDArray[np.float64]) -> float | None:
-    """Return how the change follows the work, or None where it does not follow clearly."""
+def _slope(work: NDArray[np.float64], change: NDArray[np.float64], clear: float) -> float | None:
+    """Return how the change follows the work, or None where it does not follow as clearly as asked."""
     if len(work) < _FEWEST or not (work**2).sum() > 1e-10 or not (change**2).sum() > 0:
         return None
-    together = float((work * change).sum())
-    if abs(together) < _CLEAR * float(np.sqrt((work**2).sum() * (change**2).sum())):
-        return None
-    return together / float((work**2).sum())
+    slope = float((work * change).sum() / (work**2).sum())
+    error = float(np.sqrt(((change - slope * work) ** 2).sum() / (len(work) - 1) / (work**2).sum()))
+    return slope if abs(slope) > clear * error else None
 
 
 def _nearest(slope: float, ratios: Mapping[str, float]) -> str:

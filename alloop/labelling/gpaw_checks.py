@@ -114,23 +114,9 @@ def _dataset_problems(label: GpawLabel, symbols: list[str], setup: str) -> list[
         return []
     if setups is not None:
         return [f"label.gpaw.setups: {', '.join(missing)}; check the names, or set GPAW_SETUP_PATH to their folder"]
-    elements = [name.split()[-1].partition(".")[0] for name in missing]
-    unknown = [element for element in elements if not _has_any_dataset(element)]
-    mend = f"make it with `gpaw-setup -f {setup} {' '.join(elements)}` and set GPAW_SETUP_PATH to its folder"
-    if unknown:
-        what = f"GPAW has none of {' '.join(unknown)} for any functional, and its generator makes none"
-        mend = f"{what}; set GPAW_SETUP_PATH to the folder of one from elsewhere, or label with another engine"
+    elements = " ".join(name.split()[-1].partition(".")[0] for name in missing)
+    mend = f"make it with `gpaw-setup -f {setup} {elements}` and set GPAW_SETUP_PATH to its folder"
     return [f"label.xc: {', '.join(missing)}; {mend}"]
-
-
-def _has_any_dataset(element: str) -> bool:
-    """Return whether GPAW ships a dataset of an element, which its generator can then make for other functionals."""
-    for setup in ("PBE", "LDA"):
-        try:
-            return bool(dataset_sha256(element, "paw", setup))
-        except FileNotFoundError:
-            continue
-    return False
 
 
 def _refusals_of_gpaw(label: GpawLabel, symbols: list[str]) -> list[str]:

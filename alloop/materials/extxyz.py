@@ -34,7 +34,9 @@ def extxyz_frames(lines: Sequence[str]) -> list[int]:
         atoms = int(words[0]) if len(words[0]) < 20 else 10**20
         if place + 2 + atoms > last:
             there = max(0, last - place - 2)
-            raise FrameError(f"cannot be read as extxyz: {which} says {atoms} atoms, and the file holds {there} of them")
+            raise FrameError(
+                f"cannot be read as extxyz: {which} says {atoms} atoms, and the file holds {there} of them"
+            )
         place += 2 + atoms
         while place < last and lines[place].lstrip().startswith("VEC"):
             place += 1

@@ -103,7 +103,7 @@ def test_config_that_cannot_run_is_refused(folder):
 
 
 def test_probe_times_a_real_label_of_every_system_and_leaves_nothing(folder):
-    folder.frames("structures/LiCl.extxyz", bulk("Al", a=4.05))
+    folder.frames("structures/LiCl.extxyz", bulk("Al", a=4.05, cubic=True))
     folder.frames("structures/Cu.extxyz", bulk("Cu", a=3.6, cubic=True))
     second = "  - {name: Cu, structure: structures/Cu.extxyz}\ndata:"
     path = folder.config(BASE.replace(GPAW, EMT).replace("data:", second).replace("frames: 8", "frames: 4"))

@@ -374,3 +374,20 @@ def test_a_fit_of_all_weights_to_mean_squares_has_the_key_it_always_had(labels):
     del fields["finetuning"], fields["level_energy"], fields["huber_eV_per_A"]
     assert request.key() == content_key({"kind": "fit", "physics_version": 1, "request": fields})
     assert fit_request(labels, finetuning=FineTuning(method="lora", rank=2)).key() != request.key()
+
+
+def alone():
+    """Return a labelled frame in which no atom has a neighbour."""
+    apart = lithium_chloride()
+    apart.set_cell(12 * apart.cell, scale_atoms=True)
+    return labelled(apart)
+
+
+def test_frames_in_which_no_atom_has_a_neighbour_are_not_fitted(workspace):
+    crystals = frames(4)
+    (key,) = put_labels(workspace, [alone()])
+    keys = put_labels(workspace, crystals)
+    summary, _ = fit(fit_request((key, *keys), max_steps=2), workspace, Machine())
+    assert FitSummary.model_validate(summary).steps == 2
+    with pytest.raises(TaskFailure, match="neighbours: no atom of any frame has a neighbour within the cutoff"):
+        fit(fit_request((key,), max_steps=2), workspace, Machine())
