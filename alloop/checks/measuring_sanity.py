@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from ase.data import atomic_numbers
@@ -11,8 +12,10 @@ from alloop.config.errors import KeyPath
 from alloop.config.measuring import MeasureConfig
 from alloop.config.suggestions import hint
 from alloop.materials.structure import Structure
+from alloop.materials.supercell import repeats_for
 
 Finding = tuple[KeyPath, str]
+_MOST_ATOMS = 100_000
 
 
 def find_in_measure(config: CampaignConfig) -> Iterator[Finding]:
@@ -35,9 +38,16 @@ def find_in_structures(config: CampaignConfig, structures: Mapping[str, Structur
     named = config.ladder.measure_on
     for name, structure in structures.items():
         mobile = config.measure.mobile_elements
-        if (named is None or name in named) and not set(mobile) & set(structure.elements()):
+        if named is not None and name not in named:
+            continue
+        if not set(mobile) & set(structure.elements()):
             what = f"`{name}` ({structure.formula()}) holds no {' or '.join(mobile)}"
             yield ("measure", "mobile"), f"{what}; name its mobile ion, or leave it out with ladder.measure_on"
+        repeat = config.measure.repeat or repeats_for(structure, config.measure.min_width_A)
+        if (atoms := len(structure.numbers) * math.prod(repeat)) > _MOST_ATOMS:
+            key = "repeat" if config.measure.repeat else "min_width_A"
+            what = f"{' × '.join(map(str, repeat))} cells of `{name}` are {atoms} atoms"
+            yield ("measure", key), f"{what}; production runs take up to {_MOST_ATOMS}"
 
 
 def _ions(measure: MeasureConfig) -> Iterator[Finding]:

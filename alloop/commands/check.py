@@ -20,6 +20,7 @@ from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
 from alloop.checks.decidability import decidable
 from alloop.checks.structures import read_systems
+from alloop.commands.label_comparison import find_other_labels
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError
@@ -41,7 +42,8 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     path : pathlib.Path
         The config.
     probe : bool
-        Compute and time one label of every system, in a temporary folder.
+        Compute and time one label of every system, in a temporary folder, and compare a label of each file of
+        ``data.initial`` with one made here.
     as_json : bool
         Print one JSON object instead of tables.
     console : rich.console.Console or None
@@ -57,6 +59,8 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     root = campaign_folder(loaded.config.name)
     imports = checked(loaded, root)
     label_s = _timed_labels(loaded, None if as_json else console) if probe else None
+    if probe and (other := [loaded.problem(key, what) for key, what in find_other_labels(loaded)]):
+        raise ConfigError(loaded.path, other)
     projection = project(loaded, label_s=label_s, brought=brought(imports))
     if as_json:
         told = {**_as_json(loaded, projection), "notes": notes_of(loaded, imports), "resume": _resume(loaded, root)}
