@@ -31,18 +31,18 @@ class Check:
         times one.
     never_converges : tuple of str
         What keeps a campaign that can run from ever being converged.
-    notes : tuple of str
-        What of the structure files and labelled frames is left out, read otherwise than written, or not used.
     ladder_decides : str
         How likely the ladder sees that nothing changes any more, and what would be enough; empty if that is not known:
         the config cannot run, its stopping policy is not the built-in one, or nothing can be compared.
+    notes : tuple of str
+        What of the structure files and labelled frames is left out, read otherwise than written, or not used.
     """
 
     problems: tuple[str, ...]
     cost: Projection | None = None
     never_converges: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     ladder_decides: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def check(path: Path | str) -> Check:
@@ -72,7 +72,7 @@ def check(path: Path | str) -> Check:
         return Check(error.lines())
     known = decidable(loaded.config)
     decides = "" if known is None else str(known)
-    return Check((), cost, tuple(never_converging(loaded)), tuple(notes_of(loaded, imports)), decides)
+    return Check((), cost, tuple(never_converging(loaded)), decides, tuple(notes_of(loaded, imports)))
 
 
 def never_converging(loaded: LoadedConfig) -> list[str]:

@@ -18,6 +18,7 @@ from alloop.config.science import DataConfig
 from alloop.config.suggestions import did_you_mean
 from alloop.failures import first_line
 from alloop.materials.extxyz import FrameError, check_rows, extxyz_frames
+from alloop.materials.structure_files import no_element
 
 
 class _NoLabelError(Exception):
@@ -115,6 +116,8 @@ def _blame(lines: Sequence[str], begins: Sequence[int], error: Exception) -> str
         try:
             read(io.StringIO("\n".join(lines[begin - 1 : end - 1])), index=0, format="extxyz")
         except Exception as fault:
+            if why := no_element(fault):
+                return f"cannot be used: frame {number} (line {begin}) {why}"
             why = check_rows(lines, begin) or f"{type(fault).__name__}: {first_line(fault)}"
             what = f"cannot be read: frame {number} (line {begin}) is not whole or not extxyz ({why})"
             return f"{what}; mend or delete it"

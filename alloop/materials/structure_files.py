@@ -115,15 +115,22 @@ def _by_ase(path: Path, content: str | None, form: str | None) -> Sequence[Atoms
             warnings.simplefilter("ignore")
             return list(read(source, index=":", format=form, do_not_split_by_at_sign=True))
     except Exception as error:  # a reader of ASE may raise anything
-        raise StructureFileError(_words(error, form)) from error
+        raise StructureFileError(_words(error)) from error
 
 
-def _words(error: Exception, form: str | None) -> str:
+def no_element(error: Exception) -> str:
+    """Return which name is not that of an element, if that is why ASE cannot read a file; empty if it is not."""
     symbol = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
-    if re.fullmatch(r"[A-Za-z]{1,4}\d*", symbol) and symbol not in atomic_numbers:
-        if symbol in ("D", "T"):
-            return f"names the isotope `{symbol}`; write H (alloop moves it with the mass of H)"
-        return f"names `{symbol}`, which is not an element; write its symbol"
+    if not re.fullmatch(r"[A-Za-z]{1,4}\d*", symbol) or symbol in atomic_numbers:
+        return ""
+    if symbol in ("D", "T"):
+        return f"names the isotope `{symbol}`; write H (alloop moves it with the mass of H)"
+    return f"names `{symbol}`, which is not an element; write its symbol"
+
+
+def _words(error: Exception) -> str:
+    if why := no_element(error):
+        return why
     what = f"cannot be read as a structure ({type(error).__name__}: {first_line(error)})"
     return f"{what}; is it cut off? Otherwise convert it to extxyz or CIF"
 

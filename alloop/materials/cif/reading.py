@@ -18,6 +18,7 @@ from alloop.materials.cif.symmetry import (
     listed_operations,
     named_operations,
     standard,
+    usual_axes,
 )
 from alloop.materials.cif.tags import Block, CifError, blocks_of
 from alloop.materials.reading import Reading
@@ -81,7 +82,7 @@ def _options(block: Block, sites: Sites) -> tuple[list[Operations], tuple[str, .
         if not fitting:
             shape = ", ".join(f"{value:g}" for value in sites.cell.cellpar())
             raise CifError(f"names the space group {named[0].words}, which its cell ({shape}) cannot have")
-        return (fitting if block.text(*NAME, *HALL) else standard(fitting)), (), ()
+        return (usual_axes(fitting) if block.text(*NAME, *HALL) else standard(fitting)), (), ()
     return [listed], tuple(_against_the_list(block, listed, cell_A, sites)), ()
 
 

@@ -136,6 +136,13 @@ def standard(options: list[Operations]) -> list[Operations]:
     return options if any(option.choice in ("1", "2") for option in options) else options[:1]
 
 
+def usual_axes(options: list[Operations]) -> list[Operations]:
+    """Return those with the unique axis b, where monoclinic settings of one name all fit a cell with right angles."""
+    if not all(re.fullmatch(r"-?[abc][123]?", option.choice) for option in options):
+        return options
+    return [option for option in options if "b" in option.choice] or options
+
+
 # -- the groups that spglib knows --------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ _SPELLED = {
     "_space_group_it_number": "_space_group_IT_number",
 }
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d+\)?)?$")
+_RATIO = re.compile(r"([+-]?\d+)/([1-9]\d*)")
 
 
 class CifError(ValueError):
@@ -108,15 +109,17 @@ def number(text: str, what: str) -> float:
 
     Examples
     --------
-    >>> number("5.14(2)", "`_cell_length_a`")
-    5.14
+    >>> number("5.14(2)", "`_cell_length_a`"), number("1/4", "`_atom_site_fract_x`")
+    (5.14, 0.25)
 
     Raises
     ------
     CifError
         If it is none.
     """
-    found = _NUMBER.match(text.strip())
+    found, ratio = _NUMBER.match(text.strip()), _RATIO.fullmatch(text.strip())
+    if ratio:
+        return int(ratio.group(1)) / int(ratio.group(2))
     if not found:
         raise CifError(f"gives {what} as `{text}`, which is not a number")
     return float(found.group(1))

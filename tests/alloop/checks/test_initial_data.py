@@ -131,6 +131,7 @@ def test_a_file_of_isolated_atoms_alone_is_refused(loaded):
     [
         (lambda text: text[:-60], r"frame 3 \(line 13\) is not whole"),
         (lambda text: text.replace("\n4\n", "\n\n4\n", 1), "an empty line 7, after which no frame is read"),
+        (lambda text: text.replace("Al ", "D  "), r"frame 1 \(line 1\) names the isotope `D`; write H"),
         (lambda text: text.replace("4\n", "999999999\n", 1), "says 999999999 atoms, and the file holds 16"),
     ],
 )

@@ -51,7 +51,9 @@ RIGHT = {
     ),
     "cell choice": (cif(name("P 21/n"), GENERAL, MONOCLINIC), "Li4Cl4"),
     "standard axes of a number": (cif("_symmetry_Int_Tables_number 14\n", GENERAL, MONOCLINIC), "Li4Cl4"),
+    "monoclinic with right angles": (cif(name("C 2/m"), GENERAL, (6, 7, 8, 90, 90, 90)), "Li8Cl8"),
     "rounded coordinates": (cif(name("P 63/m m c"), ["Mg Mg .333 .667 .25"], (3.21, 3.21, 5.21, 90, 90, 120)), "Mg2"),
+    "ratios": (cif(sites=["Li1 Li 0 0 0", "Cl1 Cl 1/2 1/2 1/2"]), "Li4Cl4"),
     "symbols in capitals": (cif(sites=["LI1 LI1+ 0 0 0", "CL1 CL1- .5 .5 .5"]), "Li4Cl4"),
     "label in capitals, told by the formula": (
         cif(NAMED + "_chemical_formula_sum 'Li Cl'\n", ["LI1 0 0 0", "CL1 .5 .5 .5"], columns=UNTYPED),
