@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ class Import:
         Atomic numbers in all labels.
     left_out : str
         Which labels must not be trained on, and why; empty if all may.
+    places : frozenset of bytes
+        The structures of those like any other, see `place_of`.
     """
 
     source: str
@@ -75,6 +77,7 @@ class Import:
     atoms: tuple[Result, ...]
     numbers: frozenset[int]
     left_out: str = ""
+    places: frozenset[bytes] = field(default=frozenset(), repr=False)
 
     def batches(self) -> Iterator[ImportedBatch]:
         """Yield the labels by what they are for."""
@@ -126,8 +129,7 @@ def _check_replay(loaded: LoadedConfig, imports: Iterable[Import]) -> None:
 def brought(imports: Iterable[Import]) -> Brought:
     """Return how many imported labels count as training labels, and the elements of all."""
     imports = tuple(imports)
-    labels = (LabelData.model_validate(result.data) for taken in imports for result in taken.same)
-    places = frozenset(place_of(label.structure.to_atoms()) for label in labels)
+    places = frozenset(place for taken in imports for place in taken.places)
     return Brought(len(places), frozenset(z for taken in imports for z in taken.numbers), places)
 
 
@@ -288,6 +290,7 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
         atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
         numbers=frozenset(campaign.numbers()),
         left_out=left_out,
+        places=frozenset(place_of(k.structure.to_atoms()) for k, own in zip(labels, use, strict=True) if own == "same"),
     )
 
 
@@ -295,8 +298,8 @@ def _usable(campaign: _Campaign, loaded: LoadedConfig) -> tuple[list[KnownLabel]
     """Return the labels that may be trained on, and in words which may not."""
     limits, kept, faults = limits_of(loaded.config), [], []
     for place, label in enumerate(campaign.labels, start=1):
-        data = LabelData.model_validate(label.result.data)
-        frame = LabelledFrame(place, label.structure.to_atoms(), data.energy_eV, np.array(data.forces_eV_per_A))
+        energy_eV, forces = label.result.data["energy_eV"], np.array(label.result.data["forces_eV_per_A"])
+        frame = LabelledFrame(place, label.structure.to_atoms(), energy_eV, forces)
         why = why_left_out(frame, limits)
         kept += [label] if why is None else []
         faults += [] if why is None else [f"label {label.result.key[:12]} {why}"]

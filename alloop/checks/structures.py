@@ -26,6 +26,7 @@ from alloop.materials.structure_files import (
 
 _SMALLEST_VOLUME_A3 = 1.0
 _SUSPICIOUS_CONTACT = 0.7
+_FAR_A = 12.0
 Finding = tuple[KeyPath, str]
 
 
@@ -167,10 +168,11 @@ def _short_cutoff(loaded: LoadedConfig, name: str, atoms: Atoms) -> Iterator[Fin
     """Yield a cutoff of a model from scratch within which some atom of a system sees no other."""
     potential = loaded.config.potential
     cutoff_A = potential.architecture.cutoff_A
-    if potential.foundation is not None or (gap_A := widest_gap(atoms, max(cutoff_A, 12.0))) < cutoff_A:
+    if potential.foundation is not None or math.isfinite(widest_gap(atoms, cutoff_A)):
         return
+    gap_A = widest_gap(atoms, _FAR_A)
     apart = f"the nearest neighbour of an atom of `{name}` is {gap_A:.3g} Å away"
     if math.isinf(gap_A):
-        apart = f"an atom of `{name}` has no neighbour within 12 Å"
+        apart = f"an atom of `{name}` has no neighbour within {_FAR_A:g} Å"
     what = f"{apart}, and models of this cutoff ({cutoff_A:g} Å) do not see it"
     yield ("potential", "architecture", "cutoff_A"), f"{what}; 5 to 6 Å is usual (1 nm is 10 Å)"
