@@ -160,6 +160,7 @@ def _type(hall: int) -> _Type:
     import spglib
 
     found = spglib.get_spacegroup_type(hall)
+    assert found is not None
     full, short = found.international_full, found.international.split(" = ")[0]
     names = {_bare(full)}
     if 3 <= found.number <= 15:
@@ -178,6 +179,7 @@ def _of_hall(hall: int) -> Operations:
     import spglib
 
     found, kind = spglib.get_symmetry_from_database(hall), _type(hall)
+    assert found is not None
     words = f"`{kind.shown}`" + (f" in setting {kind.choice}" if kind.choice else "")
     return Operations(found["rotations"].astype(int), found["translations"].astype(float), words, kind.choice)
 

@@ -1,13 +1,20 @@
 """What labels of other campaigns are for."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from alloop.campaign.reuse import Import, _check_replay
+from alloop.campaign.checking import notes_of
+from alloop.campaign.imported_labels import ImportedBatch, imported_label, take_over
+from alloop.campaign.opening import create
+from alloop.campaign.reuse import Import, _check_replay, checked
 from alloop.config import ConfigError, load_config
+from alloop.journal.journal import Journal
 from alloop.tasks.contract.records import Result
+from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import TINY, write_config
+from tests.support.labelled_frames import emt_frames, isolated
 
 LABEL = Result.model_construct(key="a1")
 NONE = Import(source="x", run_id="x", same=(), teacher=(), other=(), why="", atoms=(), numbers=frozenset())
@@ -28,3 +35,27 @@ def test_labels_of_another_reference_are_replayed(tmp_path):
     _check_replay(config(tmp_path / "a"), [NONE, replace(NONE, other=(LABEL,))])
     _check_replay(config(tmp_path / "b", initial=["old.extxyz"]), [NONE])
     _check_replay(config(tmp_path / "c", method="naive"), [NONE])
+
+
+def campaign_with(folder, frames):
+    """Return the folder of a campaign that has labels of frames, as one from before labelled frames were judged."""
+    loaded = load_config(write_config(folder / "config"))
+    workspace = Workspace(folder / "campaign")
+    results = tuple(imported_label(atoms, "REF_energy", "REF_forces", "REF_stress") for atoms in frames)
+    with Journal(workspace.root) as journal:
+        create(loaded, journal, workspace, None)
+        journal.append(*take_over([ImportedBatch("same", "old.xyz", results)], workspace))
+    return workspace.root
+
+
+def test_labels_that_must_not_be_trained_on_are_left_out_and_said(tmp_path):
+    frames = emt_frames(4)
+    frames[1].positions[1] = frames[1].positions[2]
+    earlier = campaign_with(tmp_path / "earlier", [isolated("Cu"), *frames])
+    loaded = load_config(write_config(tmp_path / "config", data={"campaigns": [str(earlier)]}))
+    (taken,) = checked(loaded, tmp_path / "campaign")
+    assert len(taken.same) + len(taken.other) == 3
+    assert re.search(
+        r"left out: label [0-9a-f]{12} has no atom with a neighbour within .* \(and 1 more\)", taken.left_out
+    )
+    assert taken.left_out in notes_of(loaded, [taken])
