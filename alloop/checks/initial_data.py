@@ -92,7 +92,8 @@ def read_initial_data(loaded: LoadedConfig, known: Iterable[bytes] = ()) -> dict
     files = {}
     for i, name in enumerate(loaded.config.data.initial):
         labels, alone = read_labels(loaded, i)
-        taken, doubles = [], []
+        taken: list[LabelledFrame] = []
+        doubles: list[LabelledFrame] = []
         for label in labels:
             identity = _identity(label, same)
             (doubles if identity in seen else taken).append(label)

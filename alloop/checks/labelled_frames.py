@@ -19,7 +19,7 @@ FOUNDATION_CUTOFF_A = 4.5
 """Shorter than the cutoff of every foundation that is known."""
 _ABSURD_EV_PER_ATOM = 1e6
 _SPREAD, _LEAST_EV_PER_ATOM, _GROUP = 30.0, 3.0, 4
-_HELD = 1e-12
+_HELD, _NET_EV_PER_A = 1e-12, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +146,9 @@ def place_of(atoms: Atoms) -> bytes:
 
 def zeroed(frame: LabelledFrame) -> int:
     """Return how many atoms have a force of exactly 0 while the others' do not add up to 0: constraints leave such."""
-    held = (np.abs(frame.forces_eV_per_A) < _HELD).all(axis=1)
+    held = int((np.abs(frame.forces_eV_per_A) < _HELD).all(axis=1).sum())
     net = float(np.abs(frame.forces_eV_per_A.sum(axis=0)).max())
-    return int(held.sum()) if 0 < held.sum() < len(held) and net > 0.02 else 0
+    return held if 0 < held < len(frame.atoms) and net > _NET_EV_PER_A else 0
 
 
 def _by_composition(frames: Sequence[LabelledFrame]) -> dict[tuple[tuple[int, float], ...], list[LabelledFrame]]:

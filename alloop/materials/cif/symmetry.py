@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +155,7 @@ class _Type:
     shown: str
 
 
-@lru_cache
+@cache
 def _type(hall: int) -> _Type:
     import spglib
 
@@ -174,7 +174,7 @@ def _type(hall: int) -> _Type:
     return _Type(found.number, _hall(found.hall_symbol), frozenset(names), found.choice, short)
 
 
-@lru_cache
+@cache
 def _of_hall(hall: int) -> Operations:
     import spglib
 
