@@ -19,6 +19,9 @@ from alloop.config.suggestions import did_you_mean
 from alloop.failures import first_line
 from alloop.materials.extxyz import FrameError, check_rows, extxyz_frames
 from alloop.materials.structure_files import no_element
+from alloop.materials.text_files import read_text
+
+_MOST_BYTES = 4_000_000_000
 
 
 class _NoLabelError(Exception):
@@ -99,8 +102,13 @@ def _frames_of(path: Path) -> list[Atoms]:
     """Return the frames of an extxyz file, whatever ASE attached to a calculator back in `info` and `arrays`."""
     from ase.io import read
 
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    lines = text.splitlines()
+    try:
+        text = read_text(path, _MOST_BYTES)
+    except (OSError, EOFError, ValueError, OverflowError) as error:
+        raise FrameError(f"cannot be read as extxyz ({first_line(error)})") from error
+    if text is None:
+        raise FrameError("cannot be read as extxyz: it is no text")
+    lines = text.split("\n")
     begins = extxyz_frames(lines)
     try:
         return [_with_results(atoms) for atoms in read(io.StringIO(text), index=":", format="extxyz")]

@@ -17,6 +17,7 @@ from alloop.materials.cif.reading import read_cif
 from alloop.materials.cif.tags import CifError
 from alloop.materials.extxyz import FrameError, extxyz_frames
 from alloop.materials.reading import Reading
+from alloop.materials.text_files import has_mark, plain_suffix, read_text
 
 MOST_ATOMS = 20_000
 """Atoms of the largest cell that is taken."""
@@ -24,7 +25,6 @@ LONGEST_A = 2_000.0
 """Longest cell vector that is taken."""
 MOST_BYTES = 50_000_000
 _FULL = 1e-3
-_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 class StructureFileError(ValueError):
@@ -60,25 +60,19 @@ def read_structures(path: Path) -> list[Reading]:
 
 
 def _content(path: Path) -> str | None:
-    """Return the text of a file with plain ends of lines and without a byte-order mark; None if it is no text."""
-    if path.stat().st_size > MOST_BYTES:
-        raise StructureFileError(f"is larger than {MOST_BYTES // 1_000_000} MB; is it one structure?")
-    raw = path.read_bytes()
-    encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and b"\0" in raw:
-        return None
     try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        return read_text(path, MOST_BYTES)
+    except OverflowError as error:
+        raise StructureFileError(f"{error}; is it one structure?") from error
+    except (OSError, EOFError, ValueError) as error:
+        raise StructureFileError(f"cannot be unpacked ({first_line(error)}); is it whole?") from error
 
 
 def _format(path: Path) -> str | None:
     """Return ASE's name of a file's format, or None if ASE does not know it."""
     from ase.io.formats import UnknownFileTypeError, filetype
 
-    if path.suffix.lower() in (".cif", ".mcif"):
+    if plain_suffix(path) in (".cif", ".mcif"):
         return "cif"
     try:
         return str(filetype(str(path)))
@@ -108,8 +102,7 @@ def _whole_frames(content: str) -> None:
 def _by_ase(path: Path, content: str | None, form: str | None) -> Sequence[Atoms]:
     from ase.io import read
 
-    marked = content is not None and path.read_bytes()[:3].startswith(tuple(_MARKS))
-    source = io.StringIO(content) if marked else str(path)
+    source = io.StringIO(content) if content is not None and has_mark(path) else str(path)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

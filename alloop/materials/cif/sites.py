@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ def sites_of(block: Block) -> Sites:
     _refuse_others(block)
     cell = _cell(block)
     labels, symbols = _elements(block)
-    notes = [*_isotopes(labels, symbols), *_occupancies(block, labels)]
+    notes = [*_isotopes(labels, symbols), *_guesses(block, labels, symbols), *_occupancies(block, labels)]
     return Sites(
         labels=labels,
         symbols=tuple("H" if symbol in ("D", "T") else symbol for symbol in symbols),
@@ -127,6 +128,14 @@ def _isotopes(labels: tuple[str, ...], symbols: tuple[str, ...]) -> Iterator[str
     if found:
         names = ", ".join(f"`{label}`" for label, symbol in zip(labels, symbols, strict=True) if symbol in found)
         yield f"{' and '.join(sorted(found))} ({names}) is read as H and moves with the mass of H"
+
+
+def _guesses(block: Block, labels: tuple[str, ...], symbols: tuple[str, ...]) -> Iterator[str]:
+    """Yield labels with more letters than the element that they are read as, where no column gives the elements."""
+    if block.column(TYPE) is None:
+        for label, symbol in zip(labels, symbols, strict=True):
+            if re.match(r"[A-Za-z]*", label).group().capitalize() != symbol:  # type: ignore[union-attr]
+                yield f"the site `{label}` is read as {symbol}; a column `{TYPE}` would say it"
 
 
 def _occupancies(block: Block, labels: tuple[str, ...]) -> Iterator[str]:

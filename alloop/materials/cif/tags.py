@@ -130,15 +130,20 @@ def element_of(symbol: str) -> str | None:
 
     Examples
     --------
-    >>> element_of("Li1+"), element_of("CL"), element_of("D"), element_of("Wat")
-    ('Li', 'Cl', 'D', None)
+    >>> [element_of(symbol) for symbol in ("Li1+", "CL", "D", "2H", "Wat")]
+    ['Li', 'Cl', 'D', 'D', None]
     """
-    found = re.match(r"(?:\d+)?([A-Za-z]+)(?:\d*\.?\d*[+-]?\d*)$", symbol.strip())
-    return _known(found.group(1)) if found else None
+    found = re.fullmatch(r"(\d*)([A-Za-z]+)[\d.]*[+-]?[\d.]*", symbol.strip())
+    if not found:
+        return None
+    isotope = {"2H": "D", "3H": "T"}.get(found.group(1) + found.group(2))
+    return isotope or (_known(found.group(2)) if not found.group(1) else None)
 
 
 def element_of_label(label: str, present: Sequence[str]) -> str | None:
     """Return the element that a site's label begins with; None if it is none, or may be one of two.
+
+    A label ``T1`` is a tetrahedral site in most files, and never tritium; ``H2O`` is water.
 
     Parameters
     ----------
@@ -149,12 +154,14 @@ def element_of_label(label: str, present: Sequence[str]) -> str | None:
 
     Examples
     --------
-    >>> [element_of_label(label, []) for label in ("OW1", "Wat2", "CL1", "Li1")]
-    ['O', None, None, 'Li']
+    >>> [element_of_label(label, []) for label in ("OW1", "Wat2", "CL1", "Li1", "H2O1")]
+    ['O', None, None, 'Li', None]
     >>> element_of_label("CL1", ["Na", "Cl"])
     'Cl'
     """
     letters = re.match(r"[A-Za-z]*", label.strip()).group()  # type: ignore[union-attr]
+    if letters == "T" or re.match(r"H[23]O", label.strip()):
+        return None
     whole, first = _known(letters), _known(letters[:1])
     if len(letters) == 2 and letters.isupper() and whole and first:
         meant = [symbol for symbol in (whole, first) if symbol in present]

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -34,6 +36,13 @@ def extxyz(tmp_path, atoms=LITHIUM_CHLORIDE, **options):
 def test_marks_and_ends_of_lines_change_no_cif(tmp_path, mark, end):
     content = mark + cif().encode().replace(b"\n", end)
     assert len(one(tmp_path, "a.cif", content).atoms) == 8
+
+
+def test_a_compressed_cif_is_read_as_any_other(tmp_path):
+    text = cif("_space_group_name_Hall '-F 4 2 3'\n")
+    assert len(one(tmp_path, "a.cif.gz", gzip.compress(text.encode())).atoms) == 8
+    with pytest.raises(StructureFileError, match="cannot be unpacked"):
+        one(tmp_path, "a.cif.gz", gzip.compress(text.encode())[:-20])
 
 
 def test_marks_change_no_other_format(tmp_path):

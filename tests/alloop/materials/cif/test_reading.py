@@ -99,6 +99,9 @@ def test_what_the_file_says_of_its_crystal_is_held_against_it(what):
 REFUSED = {
     "label of water": (cif(sites=["Li1 0 0 0", "Wat2 .5 .5 .5"], columns=UNTYPED), "`Wat2`"),
     "carbon or chlorine": (cif(sites=["Li1 0 0 0", "CL1 .5 .5 .5"], columns=UNTYPED), "`CL1`"),
+    "water": (cif(sites=["Li1 0 0 0", "H2O1 .5 .5 .5"], columns=UNTYPED), "`H2O1`"),
+    "tetrahedral site": (cif(sites=["T1 0 0 0", "O1 .5 .5 .5"], columns=UNTYPED), "`T1`"),
+    "isotope of lithium": (cif(sites=["Li1 7Li 0 0 0", "Cl1 Cl .5 .5 .5"]), "`7Li`"),
     "vacancy": (cif(sites=["Li1 Li 0 0 0", "V1 Vac .5 .5 .5"]), "`Vac`"),
     "unknown coordinate": (cif(sites=["Li1 Li 0 0 0", "Cl1 Cl ? ? ?"]), "`_atom_site_fract_x` of `Cl1`"),
     "decimal comma": (cif(cell=("5,14", 5.14, 5.14, 90, 90, 90)), "`_cell_length_a` as `5,14`"),
@@ -146,6 +149,8 @@ def test_what_is_no_ordered_crystal_is_refused_with_its_tag(what):
             "the occupancy of `Li1`, `Cl1` is not given and counts as full",
         ),
         (cif(""), "names no symmetry"),
+        (cif(sites=["Li1 Li 0 0 0", "D1 2H .5 .5 .5"]), "is read as H"),
+        (cif(sites=["Li1 0 0 0", "OW1 .5 .5 .5"], columns=UNTYPED), "`OW1` is read as O"),
     ],
 )
 def test_what_is_read_otherwise_than_it_is_written_is_noted(text, words):
