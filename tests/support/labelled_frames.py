@@ -1,5 +1,7 @@
 """Frames with labels of a potential that costs nothing, and what spoils them."""
 
+from functools import cache
+
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
@@ -8,6 +10,11 @@ from ase.calculators.emt import EMT
 
 def emt_frames(count: int, strain: float = 0.0, rattle_A: float = 0.08) -> list[Atoms]:
     """Return rattled copies of AlCu3 with energy, forces and stress of EMT under MACE's names."""
+    return [atoms.copy() for atoms in _emt_frames(count, strain, rattle_A)]
+
+
+@cache
+def _emt_frames(count: int, strain: float, rattle_A: float) -> list[Atoms]:
     random, frames = np.random.default_rng(1), []
     for _ in range(count):
         atoms = bulk("Cu", "fcc", a=3.8, cubic=True)

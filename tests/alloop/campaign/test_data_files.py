@@ -2,6 +2,7 @@ import pytest
 from ase.io import read, write
 
 from alloop.campaign.opening import create, foresee, open_state
+from alloop.campaign.reuse import checked
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
 from alloop.journal.journal import Journal
@@ -62,3 +63,16 @@ def test_labels_that_changed_are_named(begun, change):
         known.write_text("4\n")
     with pytest.raises(ConfigError, match=r"the labels in `known.xyz` \(data\.initial\)"):
         foresee(load_config(path), state, folder)
+
+
+def test_a_campaign_whose_files_would_now_be_refused_goes_on(tmp_path):
+    path = write_config(tmp_path / "config", data={"initial": ["known.xyz"], "reference": "same"})
+    frames = emt_frames(3)
+    frames[1].positions[1] = frames[1].positions[2]
+    write(path.parent / "known.xyz", frames, format="extxyz")
+    loaded = load_config(path)
+    with pytest.raises(ConfigError, match=r"frame 2 of `known.xyz` has atoms 0\.00"):
+        checked(loaded, tmp_path / "campaign")
+    with Journal(tmp_path / "campaign") as journal:
+        create(loaded, journal, Workspace(tmp_path / "campaign"), None)
+    assert checked(loaded, tmp_path / "campaign") == ()
