@@ -54,10 +54,17 @@ def _formula(block: Block, crystal: Crystal) -> Iterator[str]:
     if not _proportional(stated, found):
         what = f"says the formula `{block.text(FORMULA)}` under `{block.written(FORMULA)}`, and its sites give {shown}"
         yield f"{what}; add the sites that are missing, or correct that line"
-    elif units and abs(units * sum(stated.values()) - len(crystal.atoms)) > _SHARE * len(crystal.atoms):
+    elif units and not _in_cell(units, stated, len(crystal.atoms)):
         many = len(crystal.atoms) / sum(stated.values())
         what = f"says Z = {units:g} formula units of `{block.text(FORMULA)}`, and {crystal.words} gives {many:g}"
         yield f"{what} ({len(crystal.atoms)} atoms); correct `{block.written(UNITS)}` or the symmetry"
+
+
+def _in_cell(units: float, stated: Mapping[str, float], atoms: int) -> bool:
+    """Return whether a cell holds so many atoms by Z and the formula; some programs write the formula of the cell."""
+    of_units, of_cell = units * sum(stated.values()), sum(stated.values())
+    whole = all(count % units == 0 for count in stated.values())
+    return abs(of_units - atoms) <= _SHARE * atoms or (whole and abs(of_cell - atoms) <= _SHARE * atoms)
 
 
 def _proportional(stated: Mapping[str, float], found: Mapping[str, float]) -> bool:

@@ -85,11 +85,11 @@ def listed_operations(block: Block) -> Operations | None:
     from ase.spacegroup.spacegroup import parse_sitesym
 
     tag = next((name for name in LISTED if name in block.tags), "")
-    words = [word.strip().strip("'\"").lower() for word in (block.column(tag) or []) if word.strip() not in ("?", ".")]
+    words = _triples([word.strip().strip("'\"") for word in block.column(tag) or [] if word.strip() not in ("?", ".")])
     if not words:
         return None
     try:
-        rotations, translations = parse_sitesym([re.sub(r"\s", "", word) for word in words])
+        rotations, translations = parse_sitesym(words)
     except Exception as error:  # ASE raises what it meets
         raise CifError(
             f"lists a symmetry operation under `{block.written(tag)}` that cannot be read ({error})"
@@ -97,6 +97,23 @@ def listed_operations(block: Block) -> Operations | None:
     return Operations(
         np.asarray(rotations, dtype=int), np.asarray(translations, dtype=float), f"`{block.written(tag)}`"
     )
+
+
+def _triples(words: list[str]) -> list[str]:
+    """Return operations, each in one word: some files write them with spaces and without quotes.
+
+    Examples
+    --------
+    >>> _triples(["x,y,z", "-x,", "Y", ",z"])
+    ['x,y,z', '-x,y,z']
+    """
+    found, begun = [], ""
+    for word in words:
+        begun += re.sub(r"\s", "", word).lower()
+        if begun.count(",") == 2 and not begun.endswith(","):
+            found.append(begun)
+            begun = ""
+    return [*found, begun] if begun else found
 
 
 def named_operations(block: Block) -> list[Operations]:
@@ -114,6 +131,8 @@ def named_operations(block: Block) -> list[Operations]:
             continue
         name, where = block.text(tag), f"under `{block.written(tag)}`"
         fitting = matches(name)
+        if not fitting and tags is HALL and block.text(*NAME):
+            continue
         if not fitting:
             raise CifError(f"names the space group `{name}` {where}, which is not known; write it as in 'F m -3 m'")
         both = fitting if found is None else [hall for hall in found if hall in fitting]
