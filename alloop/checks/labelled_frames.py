@@ -18,7 +18,7 @@ from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS
 FOUNDATION_CUTOFF_A = 4.5
 """Shorter than the cutoff of every foundation that is known."""
 _ABSURD_EV_PER_ATOM = 1e6
-_SPREAD, _LEAST_EV_PER_ATOM, _GROUP = 30.0, 3.0, 4
+_SPREAD, _LEAST_EV_PER_ATOM, _GROUP = 30.0, 10.0, 4
 _HELD, _NET_EV_PER_A = 1e-12, 0.02
 
 
