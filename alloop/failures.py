@@ -9,6 +9,35 @@ from typing import Any
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of the errors of a disk, or a quota, that has no room."""
+LONGEST_MESSAGE = 10_000
+"""Characters of an error's message that are looked at."""
+LONGEST_TOLD = 1_000
+"""Characters of it that a line for the user holds."""
+
+
+def message(error: BaseException) -> str:
+    r"""Return the beginning of an error's message as plain text, whatever the code of its class does.
+
+    Examples
+    --------
+    >>> message(ValueError("no \ud800 bands"))
+    'no ? bands'
+    >>> class Mute(Exception):
+    ...     def __str__(self):
+    ...         raise RuntimeError
+    >>> message(Mute())
+    'it cannot say what'
+    """
+    try:
+        said = str.__getitem__(str(error), slice(LONGEST_MESSAGE))
+    except BaseException:
+        return "it cannot say what"
+    return plain_text(said)
+
+
+def plain_text(text: str) -> str:
+    """Return a text without what no file can hold: halves of surrogate pairs become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def one_line(text: str) -> str:
@@ -26,7 +55,7 @@ def first_line(error: BaseException) -> str:
     >>> first_line(KeyError())
     'KeyError'
     """
-    lines = str(error).strip().splitlines()
+    lines = message(error).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
 
 
@@ -39,8 +68,8 @@ def blaming(key: str, policy: str) -> Iterator[None]:
     """Turn any exception of a policy into one line that names the config key and the policy."""
     try:
         yield
-    except Exception as error:
-        what = one_line(f"{type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:
+        what = one_line(f"{type(error).__name__}: {message(error)}")[:LONGEST_TOLD]
         mend = "mend it and go on: `alloop run CONFIG --accept-policy`"
         raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 

@@ -22,6 +22,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "stopping": {"ladder": "policies.stopping:LadderStopping"},
 }
 
+_LONGEST_TEXT = 1000
 _METHODS: dict[str, Callable[..., object]] = {
     "selection": SelectionPolicy.select,
     "exploration": ExplorationPolicy.next_segments,
@@ -83,7 +84,7 @@ def _find(role: str, name: str, label: str) -> type[Any]:
     module_name, _, class_name = BUILT_IN[role].get(name, name).partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a foreign module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a foreign module may raise anything while it is imported
         missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
         mend = "; put the folder of the module into PYTHONPATH" if missing else ""
         raise ValueError(f"{label}: cannot import {module_name!r} ({_one_line(error)}){mend}") from error
@@ -101,7 +102,7 @@ def _construct(cls: type[Any], options: Mapping[str, object], label: str) -> obj
         raise ValueError(f"{label}: unknown option {unknown[0]!r}: {_hint(unknown[0], known)}")
     try:
         return cls(**options)
-    except Exception as error:  # a foreign constructor may raise anything
+    except (Exception, SystemExit) as error:  # a foreign constructor may raise anything
         raise ValueError(f"{label}: {_one_line(error)}") from error
 
 
@@ -137,6 +138,9 @@ def _hint(name: str, known: list[str], more: str = "") -> str:
     return f"known: {choices}{' ' + more if more else ''}"
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _one_line(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error)[:_LONGEST_TEXT].split())
+    except Exception:  # what an error says of itself is foreign code too
+        text = "it cannot say what"
     return text if text and isinstance(error, ValueError) else f"{type(error).__name__}: {text}".rstrip(": ")

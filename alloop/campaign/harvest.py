@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Callable, Container
 
 from pydantic import ValidationError
 
-from alloop.failures import OutOfTimeError
 from alloop.files.durable import write_durably
 from alloop.files.plain_files import put_aside
-from alloop.files.redaction import redacted
 from alloop.journal.events import AttemptLost, Event, FramesSelected, TaskFinished
 from alloop.journal.journal import Entry, Journal, JournalError
 from alloop.state.records import TaskState
 from alloop.state.state import LOST, TIMEOUT
+from alloop.tasks.attempts import BrokenAttempt
+from alloop.tasks.contract.label import LabelData, LabelSummary
 from alloop.tasks.contract.records import Result
 from alloop.tasks.contract.result_files import result_from_bytes
 from alloop.tasks.contract.select import SELECT, SelectRequest
@@ -21,8 +22,18 @@ from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
 from alloop.workers.machine_faults import Fault
 
+_RAISED = re.compile(r"(\w+): .*?(\([^()]+, line \d+\))")
+REFUSED = "dft"
+"""Reason of a label that its engine does not give."""
 
-def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates: Container[str]) -> list[Entry]:
+
+def harvest(
+    journal: Journal,
+    workspace: Workspace,
+    task: TaskState,
+    candidates: Container[str],
+    judge: Callable[[LabelSummary], str | None] | None = None,
+) -> list[Entry]:
     """Journal the verified result of a task, if there is one; a damaged file is put aside and computed again.
 
     Parameters
@@ -35,6 +46,8 @@ def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates:
         The task.
     candidates : container of str
         Names of the frames that a selection may name.
+    judge : callable or None
+        Says of a label why it must not be trained on, or None.
     """
     try:
         found = _found(workspace, task)
@@ -45,6 +58,10 @@ def harvest(journal: Journal, workspace: Workspace, task: TaskState, candidates:
     if found is None:
         return []
     result, content = found
+    why = judge(LabelSummary.model_validate(result.summary)) if judge and result.status == "ok" else None
+    if why is not None:
+        refused = {"status": "failed", "reason": REFUSED, "detail": why, "timing": result.timing}
+        return journal.append([TaskFinished(purpose=task.purpose, key=task.key, **refused)])
     event = TaskFinished(
         purpose=task.purpose,
         key=task.key,
@@ -67,6 +84,8 @@ def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None
     if result is None or result.status != "ok":
         return None if result is None else (result, b"")
     _check_summary(task, result)
+    if task.task == "label":
+        _check_label(result)
     workspace.check_files(result)
     return result, content
 
@@ -80,6 +99,14 @@ def _check_summary(task: TaskState, result: Result) -> None:
         raise DamagedResultError(f"the summary of {task.task}/{task.key} does not fit") from error
     if kind is None or not kind.answers(task.request, task.context, summary):
         raise DamagedResultError(f"the summary of {task.task}/{task.key} is not what was asked for")
+
+
+def _check_label(result: Result) -> None:
+    """Refuse a label that no fit could read."""
+    try:
+        LabelData.model_validate(result.data)
+    except ValidationError as error:
+        raise DamagedResultError(f"the label {result.key} does not fit") from error
 
 
 def _decision(workspace: Workspace, task: TaskState, result: Result, candidates: Container[str]) -> list[Event]:
@@ -106,16 +133,30 @@ def _decision(workspace: Workspace, task: TaskState, result: Result, candidates:
 
 
 def give_up_or_retry(task: TaskState, fault: Fault, retries: int) -> Event:
-    """Return the event that follows a broken attempt: another attempt, or the end of the task."""
-    if task.attempts - 1.0 + fault.cost < retries + 1.0:
+    """Return the event that follows a broken attempt: another attempt, or the end of the task.
+
+    An error that the code of a task raises twice is no fault of the machine, which more attempts would cure.
+    """
+    if fault.repeats and any(_is_same(error, fault.text) for error in task.errors):
+        reason, detail = (REFUSED if fault.of_engine else LOST), f"twice the same error: {fault.text}"
+    elif task.attempts - 1.0 + fault.cost < retries + 1.0:
         return AttemptLost(purpose=task.purpose, key=task.key, error=fault.text, cost=fault.cost)
-    detail = f"given up after {retries + 1} attempts; the last: {fault.text}"
-    return TaskFinished(purpose=task.purpose, key=task.key, status="failed", reason=LOST, detail=detail)
+    else:
+        reason, detail = LOST, f"given up after {retries + 1} attempts; the last: {fault.text}"
+    return TaskFinished(purpose=task.purpose, key=task.key, status="failed", reason=reason, detail=detail)
 
 
-def out_of_time(task: TaskState, error: OutOfTimeError) -> Event:
+def _is_same(one: str, other: str) -> bool:
+    """Return whether two texts are of one error: of the same class and raised at the same line, if they say where."""
+    places = [_RAISED.match(text) for text in (one, other)]
+    if None in places:
+        return one == other
+    return len({place.groups() for place in places if place is not None}) == 1
+
+
+def out_of_time(task: TaskState, broken: BrokenAttempt) -> Event:
     """Return the end of a task that reached its time limit; it is not tried again, which would cost the same."""
-    end = {"status": "failed", "reason": TIMEOUT, "detail": redacted(error.detail), "timing": error.timing}
+    end = {"status": "failed", "reason": TIMEOUT, "detail": broken.text, "timing": broken.timing}
     return TaskFinished(purpose=task.purpose, key=task.key, **end)
 
 

@@ -6,6 +6,7 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from alloop.campaign.harvest import give_up_or_retry, harvest, out_of_time
@@ -13,17 +14,19 @@ from alloop.campaign.repair import Repairer
 from alloop.campaign.trusted_requests import trusted_request
 from alloop.decisions.changed_code import answer, relabelling
 from alloop.decisions.charter import Charter
+from alloop.decisions.label_sanity import absurd_label
 from alloop.decisions.next_events import decide
 from alloop.decisions.next_tasks import plan
-from alloop.decisions.refits import worth_waiting_for
+from alloop.decisions.refits import waited_in_vain, worth_waiting_for
 from alloop.decisions.selection_needs import calibration_wanted
 from alloop.decisions.stages import Stage, Wanted
-from alloop.failures import OutOfTimeError, PolicyError
+from alloop.failures import PolicyError
 from alloop.journal.events import CodeRefused, DriverStarted, DriverStopped, Event, TaskPlanned, Tick, VerdictReached
 from alloop.journal.journal import Entry, Journal
 from alloop.state.fold import apply
 from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
+from alloop.tasks.attempts import BrokenAttempt
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Completion, wait
@@ -83,8 +86,11 @@ class CodeRefusedError(Exception):
     """Changed code does not give the labels that are there; `refusal` says how far it is from them."""
 
     def __init__(self, refusal: CodeRefused) -> None:
-        super().__init__(refusal.reason)
+        super().__init__(refusal)
         self.refusal = refusal
+
+    def __str__(self) -> str:
+        return self.refusal.reason
 
 
 class Campaign:
@@ -147,11 +153,14 @@ class Campaign:
         if self.state.drift is not None:
             self.settle_code()
         self.work(lambda: self.state.verdict is None or self._ends_later())
-        self.record([DriverStopped(reason="verdict")])
+        left = [purpose for purpose, task in self.state.running.items() if task.slot_kind in ("label", "fit")]
+        self.record([DriverStopped(reason=f"verdict; not waited for: {', '.join(left)}" if left else "verdict")])
         assert self.state.verdict is not None
         return self.state.verdict
 
     def _ends_later(self) -> bool:
+        if waited_in_vain(self.state):
+            return False
         return worth_waiting_for(self.state) or calibration_wanted(self.state, self.charter) is not None
 
     def measure(self, started: DriverStarted) -> None:
@@ -263,19 +272,20 @@ class Campaign:
         for listener in self.listeners:
             listener.tick(self.state, time.time())
 
-    def finish(self, task: TaskState, error: BaseException | None, losses: Counter[bytes]) -> None:
+    def finish(self, task: TaskState, error: BrokenAttempt | BaseException | None, losses: Counter[bytes]) -> None:
         """Record the end of a task: its result if there is one, even of a broken attempt; else what the break cost."""
         if self.harvest(task):
             return
-        if isinstance(error, PolicyError):
-            raise error
+        broken = error if isinstance(error, BrokenAttempt) else None
+        if broken is not None and broken.kind == "policy":
+            raise PolicyError(broken.text)
         dead = self.workers.broken()
         if dead is not None:
             self.leave(dead)
-        if isinstance(error, OutOfTimeError):
-            self.record([out_of_time(task, error)])
+        if broken is not None and broken.kind == "time":
+            self.record([out_of_time(task, broken)])
             return
-        fault = find_fault(error or RuntimeError("the worker left no result, or a damaged one"), losses)
+        fault = find_fault(error, losses)
         waited = self._waited[task.purpose]
         if fault.disk_full and waited >= DISK_FULL_TRIES - 1:
             self.leave(f"the disk is full where {task.purpose} is computed ({fault.text}); make room")
@@ -299,7 +309,8 @@ class Campaign:
 
     def harvest(self, task: TaskState) -> bool:
         """Record the result of a task, if there is one."""
-        entries = harvest(self.journal, self.workspace, task, self.state.pool)
+        judge = partial(absurd_label, self.state, task) if task.task == "label" else None
+        entries = harvest(self.journal, self.workspace, task, self.state.pool, judge)
         self._publish(entries)
         return bool(entries)
 

@@ -19,7 +19,7 @@ from alloop.checks.teachers import COLD, COLD_ELSEWHERE, find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import KUBERNETES_MISSING
-from alloop.failures import first_line
+from alloop.failures import first_line, message
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure, symbols_of
@@ -182,7 +182,7 @@ def _policies(loaded: LoadedConfig) -> Iterator[Finding]:
         try:
             load_policy(role, name, options)
         except ValueError as error:
-            key = "options" if "option" in str(error) and (section, "options") in loaded.lines else "policy"
+            key = "options" if "option" in message(error) and (section, "options") in loaded.lines else "policy"
             yield (section, key), first_line(error)
 
 

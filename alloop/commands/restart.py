@@ -25,8 +25,11 @@ class RestartWanted(Exception):
     """
 
     def __init__(self, message: str, finished: int) -> None:
-        super().__init__(message)
-        self.finished = finished
+        super().__init__(message, finished)
+        self.message, self.finished = message, finished
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def restarts(finished: int, environ: Mapping[str, str]) -> int:

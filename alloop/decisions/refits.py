@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from alloop.decisions.charter import Charter
 from alloop.journal.events import GenerationOpened
-from alloop.state.records import GenerationState
+from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import CampaignState
 
 FIT_ATTEMPTS = 3
+PATIENCE, LEAST_PATIENCE = 2.0, 0.05
+"""Time waited for what runs when `budget.wall_h` is spent: as a multiple of the longest such task so far, and as a
+part of the budget, whichever is longer."""
 
 
 def worth_waiting_for(state: CampaignState) -> bool:
-    """Return whether a paid label, a member of the last committee or its calibration is still being computed."""
-    tasks = (task for task in state.running.values() if not task.of_study)
-    return any(task.slot_kind in ("label", "fit") or task.task == "calibrate" for task in tasks)
+    """Return whether a paid label, a member of the last committee or its calibration is still being computed.
+
+    Where the hours of the budget are spent, they are waited for as long as they may take, and not for ever.
+    """
+    return any(_is_paid(task) for task in state.running.values()) and not waited_in_vain(state)
+
+
+def _is_paid(task: TaskState) -> bool:
+    return not task.of_study and (task.slot_kind in ("label", "fit") or task.task == "calibrate")
+
+
+def waited_in_vain(state: CampaignState) -> bool:
+    """Return whether the hours of the budget are spent, and what still ran then has had the time that it may take."""
+    wall_h = (state.config.get("budget") or {}).get("wall_h")
+    if state.verdict is None or wall_h is None or state.wall_s <= 3600.0 * wall_h:
+        return False
+    timings = (task.finished.timing for task in state.tasks.values() if task.finished and _is_paid(task))
+    longest_s = max((timing.finished_t - timing.started_t for timing in timings if timing is not None), default=0.0)
+    waited_s = state.wall_s - state.verdict_wall_s
+    return bool(waited_s > max(PATIENCE * longest_s, LEAST_PATIENCE * 3600.0 * wall_h))
 
 
 def attempts(purpose: str) -> list[str]:

@@ -15,7 +15,11 @@ class NotPlainError(OSError):
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path}: {what}")
+        self.path, self.what = path, what
         self.strerror = what
+
+    def __reduce__(self) -> tuple[type[NotPlainError], tuple[Path, str]]:
+        return type(self), (self.path, self.what)
 
 
 @contextmanager

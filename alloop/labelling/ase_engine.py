@@ -11,12 +11,13 @@ from ase import Atoms
 from alloop.config.label import AseLabel
 from alloop.failures import first_line
 from alloop.labelling import calculator_process, calculator_server
+from alloop.labelling.answers import from_answer
 from alloop.labelling.calculator_process import START_S
 from alloop.labelling.calculator_server import CalculatorError
 from alloop.labelling.engine import PythonEngine
 from alloop.labelling.errors import FORESEEN, CodeMismatchError, RanksError, check_code
 from alloop.labelling.ranks import Launch
-from alloop.labelling.singlepoint import SinglePoint, from_answer
+from alloop.labelling.singlepoint import SinglePoint
 
 
 class AseEngine(PythonEngine[AseLabel]):
@@ -63,7 +64,7 @@ class AseEngine(PythonEngine[AseLabel]):
             "cell": atoms.cell.array.tolist(),
             "pbc": atoms.pbc.tolist(),
         }
-        return from_answer(calculator_process.single_point(label, frame, folder, limit_s))
+        return from_answer(calculator_process.single_point(label, frame, folder, limit_s), len(atoms))
 
     def compute(self, atoms: Atoms, label: AseLabel, folder: Path) -> SinglePoint:
         """Return the single point of a frame, in this Python.
@@ -82,9 +83,10 @@ class AseEngine(PythonEngine[AseLabel]):
             calculator = calculator_server.make_calculator(label.calculator, label.arguments)
             if hasattr(calculator, "directory") and "directory" not in label.arguments:
                 calculator.directory = folder
-            return from_answer(calculator_server.single_point(atoms.copy(), calculator, label.calculator))
+            answer = calculator_server.single_point(atoms.copy(), calculator, label.calculator)
         except CalculatorError as error:
             raise FORESEEN[error.kind](first_line(error)) from error
+        return from_answer(answer, len(atoms))
 
     def ranks_problem(self, ranks: int) -> str:
         """Return that the calculator starts its own ranks."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -23,14 +24,15 @@ from typing import Any
 
 from alloop.config.label import AseLabel
 from alloop.failures import OutOfTimeError, TaskFailure
+from alloop.files.long_files import keep_end
 from alloop.labelling import calculator_server
 from alloop.labelling.calculator_server import CalculatorError
-from alloop.labelling.errors import FORESEEN, RanksError
+from alloop.labelling.errors import FORESEEN, EngineError, RanksError
 from alloop.labelling.ranks import OUTPUT, environment, last_words
 
 START_S = 300.0
 """Time (s) in which a calculator must be imported."""
-_END_S = 10.0
+_END_S, _LOOK_S = 10.0, 1.0
 _KEPT_LOG_BYTES = 100_000
 _MARK = calculator_server.ANSWER.encode()
 _BY_ITSELF = 0
@@ -189,9 +191,10 @@ class CalculatorProcess:
         source, target = self._leash.stdout.fileno(), self._leash.stdin.fileno()
         message, self._greeting = self._greeting + message, b""
         while (answer := self._received()) is None:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            readable, writable, _ = select.select([source], [target] if message else [], [], left)
-            if not (readable or writable):
+            left = math.inf if deadline is None else max(0.0, deadline - time.monotonic())
+            readable, writable, _ = select.select([source], [target] if message else [], [], min(left, _LOOK_S))
+            keep_end(self._log.fileno())
+            if not (readable or writable) and left <= _LOOK_S:
                 raise TimeoutError
             if readable:
                 piece = os.read(source, 1 << 16)
@@ -273,7 +276,7 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
         raise TaskFailure("dft", detail)
     if kind:
         raise CalculatorError(kind, detail)
-    raise RanksError(detail)
+    raise EngineError(**answer["raised"])
 
 
 def _how(status: int) -> str:

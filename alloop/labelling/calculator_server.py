@@ -6,6 +6,8 @@ line of JSON. This file imports nothing of alloop, so any Python that has ASE an
 
 from __future__ import annotations
 
+import ast
+import difflib
 import hashlib
 import inspect
 import json
@@ -19,10 +21,10 @@ if __name__ == "__main__":  # the modules beside this file must not hide others 
 import select
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module, metadata
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -33,10 +35,13 @@ ANSWER = "alloop-answer:"
 IDLE_S = 600.0
 """A server that is asked nothing for this time (s) ends, so that it holds no memory."""
 LONGEST_TEXT = 500
+LARGEST_ANSWER = 3_000_000
+"""Numbers in the largest answer that is looked at: more are no forces of a frame."""
 NOT_CONVERGED, OTHER_CODE, FAILED = "NotConvergedError", "CodeMismatchError", "TaskFailure"
 SCIENTIFIC_ERRORS = (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError)
 """What a calculator raises on a frame that it cannot label; any other error is a fault of the machine."""
 
+_KINDS = {MemoryError: "memory", OSError: "system", ImportError: "import", CalledProcessError: "machine"}
 _LAST_OWN_STATUS = 125
 """A shell uses larger exit statuses for a program that is missing or that a signal ended."""
 
@@ -54,14 +59,33 @@ class CalculatorError(Exception):
     """
 
     def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, of limited length, or the name of its class if it has none."""
-    lines = str(error).strip()[: 10 * LONGEST_TEXT].splitlines()
+    try:
+        said = str.__getitem__(str(error), slice(10 * LONGEST_TEXT)).encode("utf-8", "replace").decode("utf-8")
+    except BaseException:
+        return "it cannot say what"
+    lines = said.strip().splitlines()
     return lines[0].strip()[:LONGEST_TEXT] if lines else type(error).__name__
+
+
+def told(error: BaseException) -> dict[str, Any]:
+    """Return an error that is no answer about a frame as plain data, see `alloop.labelling.errors.EngineError`."""
+    number = error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None
+    raised = traceback.extract_tb(error.__traceback__, -1)
+    where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in raised)
+    return {
+        "kind": next((kind for of, kind in _KINDS.items() if isinstance(error, of)), "raised"),
+        "detail": f"{type(error).__name__[:LONGEST_TEXT]}: {first_line(error)}{where}",
+        "number": number,
+    }
 
 
 # -- what a calculator is ----------------------------------------------------------------------------------------
@@ -84,6 +108,8 @@ def calculator_class(path: str) -> Any:
         raise CalculatorError("missing" if missing else "class", what) from error
     except AttributeError as error:
         raise CalculatorError("class", f"`{module}` has no `{name}`") from error
+    except (Exception, SystemExit) as error:
+        raise CalculatorError("class", f"cannot import `{module}`: {told(error)['detail']}") from error
     if not callable(found):
         raise CalculatorError("class", f"`{path}` is not a class")
     return found
@@ -103,6 +129,27 @@ def check_arguments(path: str, arguments: dict[str, Any]) -> None:
             inspect.signature(found).bind(**arguments)
         except TypeError as error:
             raise CalculatorError("arguments", f"{path}: {first_line(error)}") from error
+    defaults = getattr(found, "default_parameters", None)
+    if isinstance(defaults, dict) and defaults and inspect.isclass(found):
+        with suppress(OSError, TypeError):  # a class without source
+            _refuse_unknown(path, found, list(arguments), list(defaults))
+
+
+def _refuse_unknown(path: str, found: Any, keys: list[str], defaults: list[str]) -> None:
+    """Refuse arguments that a class takes without a word, and that the code of its modules names nowhere.
+
+    A class that writes them into the input of a program may know more of them: it is told what looks like a slip.
+    """
+    classes = [one for one in inspect.getmro(found) if one is not object]
+    source = "".join(inspect.getsource(sys.modules[one.__module__]) for one in classes)
+    values = (value for node in ast.walk(ast.parse(source)) for value in vars(node).values())
+    known = {value for value in values if isinstance(value, str)}.union(defaults)
+    writes_input = any("FileIO" in one.__name__ for one in classes)
+    for key in keys:
+        nearest = difflib.get_close_matches(key, defaults, 1, 0.8)
+        if key not in known and (nearest or not writes_input):
+            mend = f"did you mean `{nearest[0]}`?" if nearest else "correct or delete it"
+            raise CalculatorError("arguments", f"{path} knows no `{key}` and would compute without it; {mend}")
 
 
 def properties(path: str) -> list[str] | None:
@@ -188,13 +235,18 @@ def single_point(frame: Any, calculator: Any, path: str) -> dict[str, Any]:
         If self-consistency was not reached, or the calculator cannot start on this machine.
     """
     from ase.calculators.calculator import CalculatorSetupError, SCFError
+    from ase.stress import full_3x3_to_voigt_6_stress
 
     frame.calc = calculator
     try:
+        energy = _given(partial(frame.get_potential_energy, force_consistent=True))
+        energy = frame.get_potential_energy() if energy is None else energy
+        forces, stress = frame.get_forces(), _given(partial(calculator.get_stress, frame))
+        stress = full_3x3_to_voigt_6_stress(stress) if getattr(stress, "shape", None) == (3, 3) else stress
         answer = {
-            "energy_eV": _free_energy(frame),
-            "forces_eV_per_A": _floats(frame.get_forces()),
-            "stress_eV_per_A3": _stress(frame),
+            "energy_eV": plain(energy),
+            "forces_eV_per_A": plain(forces),
+            "stress_eV_per_A3": plain(stress),
         }
     except SCFError as error:
         raise CalculatorError(NOT_CONVERGED, first_line(error)) from error
@@ -213,44 +265,39 @@ def _cannot_start(path: str, error: Exception) -> CalculatorError:
     return CalculatorError(OTHER_CODE, f"`{path}` cannot start on this machine: {first_line(error)}")
 
 
-def _free_energy(frame: Any) -> float:
+def _given(ask: Callable[[], Any]) -> Any:
+    """Return what a calculator answers; None if it does not know the property."""
     from ase.calculators.calculator import PropertyNotImplementedError
 
     try:
-        return float(frame.get_potential_energy(force_consistent=True))
-    except PropertyNotImplementedError:
-        return float(frame.get_potential_energy())
-
-
-def _stress(frame: Any) -> list[float] | None:
-    from ase.calculators.calculator import PropertyNotImplementedError
-
-    try:
-        stress: list[float] = _floats(frame.get_stress())
+        return ask()
     except PropertyNotImplementedError:
         return None
-    return stress
 
 
-def _floats(values: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return real numbers as a list or a float, and None as it is; anything else as words that say what it is.
+
+    A masked number becomes one that is not finite.
+    """
     import numpy as np
 
-    return np.asarray(values, dtype=float).tolist()
+    if value is None:
+        return None
+    try:
+        array = np.ma.filled(np.ma.asarray(value, float), np.nan) if np.ma.isMA(value) else np.asarray(value)
+    except Exception as error:
+        return f"{type(value).__name__}: {first_line(error)}"
+    if array.dtype.kind not in "fiu" or array.size > LARGEST_ANSWER:
+        return f"{array.dtype} of shape {array.shape}"
+    return array.astype(float).tolist()
 
 
 # -- the program -------------------------------------------------------------------------------------------------
 
 
 class Server:
-    """Answers questions on one calculator, which is made at the first single point and kept.
-
-    Parameters
-    ----------
-    calculator : str
-        Its class, as ``module:Class``.
-    arguments : dict
-        Its keyword arguments.
-    """
+    """Answers questions on one calculator of a class ``module:Class``, made at the first single point and kept."""
 
     def __init__(self, calculator: str, arguments: dict[str, Any]) -> None:
         self._path, self._arguments = calculator, arguments
@@ -264,12 +311,13 @@ class Server:
             return self._failed(error.kind, first_line(error))
         except SCIENTIFIC_ERRORS as error:
             return self._failed(FAILED, f"{type(error).__name__}: {first_line(error)}")
-        except Exception as error:
-            return self._failed("", f"{type(error).__name__}: {first_line(error)}")
+        except BaseException as error:
+            return self._failed("", first_line(error)) | {"raised": told(error)}
         return answer
 
     def _failed(self, kind: str, detail: str) -> dict[str, Any]:
-        traceback.print_exc(limit=-20)
+        with suppress(BaseException):  # what an error says of itself is code of others
+            traceback.print_exc(limit=-20)
         self._kept = None
         return {"error": kind, "detail": detail}
 

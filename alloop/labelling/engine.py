@@ -16,9 +16,10 @@ from typing import ClassVar, Generic, TypeVar
 from ase import Atoms
 
 from alloop.config.label import LabelCommon
+from alloop.labelling.answers import from_answer
 from alloop.labelling.errors import SCIENTIFIC_ERRORS, check_code
 from alloop.labelling.ranks import Launch, run
-from alloop.labelling.singlepoint import AtomPoint, SinglePoint, from_answer
+from alloop.labelling.singlepoint import AtomPoint, SinglePoint
 from alloop.materials.structure import Structure
 
 S = TypeVar("S", bound=LabelCommon)
@@ -160,7 +161,7 @@ class PythonEngine(LabelEngine[S]):
             "path": [str(Path(place).resolve()) for place in sys.path],
         }
         words = launch.words("-P", "-m", "alloop.labelling.engine_job", str(folder))
-        return from_answer(run(job, folder, words, launch))
+        return from_answer(run(job, folder, words, launch), len(atoms))
 
 
 def isolated_atom(element: str, box_A: float) -> Atoms:

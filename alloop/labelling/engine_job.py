@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from alloop.failures import first_line
+from alloop.failures import TaskFailure, first_line
+from alloop.labelling.calculator_server import FAILED, plain, told
 from alloop.labelling.engine import PythonEngine
 from alloop.labelling.errors import FORESEEN
 from alloop.labelling.gpaw_job import ANSWER, JOB
@@ -28,19 +27,22 @@ def main(folder: Path) -> None:
     answer: dict[str, Any]
     try:
         answer = _dumped(engine.compute(atoms, label, folder))
+    except TaskFailure as failure:
+        answer = {"error": FAILED, "detail": failure.detail, "reason": failure.reason}
     except (*FORESEEN.values(), *engine.answers) as error:
         answer = {"error": type(error).__name__, "detail": first_line(error)}
+    except BaseException as error:
+        answer = {"error": type(error).__name__, "detail": first_line(error), "raised": told(error)}
     draft = folder / f"{ANSWER}.new"
     draft.write_text(json.dumps(answer), encoding="utf-8")
     draft.replace(folder / ANSWER)
 
 
 def _dumped(point: SinglePoint) -> dict[str, Any]:
-    stress = point.stress_eV_per_A3
     return {
-        "energy_eV": point.energy_eV,
-        "forces_eV_per_A": np.asarray(point.forces_eV_per_A).tolist(),
-        "stress_eV_per_A3": None if stress is None else np.asarray(stress).tolist(),
+        "energy_eV": plain(point.energy_eV),
+        "forces_eV_per_A": plain(point.forces_eV_per_A),
+        "stress_eV_per_A3": plain(point.stress_eV_per_A3),
         "scf_iterations": point.scf_iterations,
         "scf_attempt": point.scf_attempt,
     }

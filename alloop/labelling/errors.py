@@ -20,6 +20,28 @@ class RanksError(Exception):
     """The program of a calculation, or its ranks, did not start or left no answer."""
 
 
+class EngineError(RanksError):
+    """The code of an engine raised an error that is no answer about the frame.
+
+    Parameters
+    ----------
+    kind : str
+        ``memory``, ``system`` (an error of the system, such as a file that cannot be written), ``import``,
+        ``machine`` (a program that is missing or was killed) or ``raised`` (any other).
+    detail : str
+        One line: the class of the error, its message, and where it was raised.
+    number : int or None
+        The `errno` of an error of the system.
+    """
+
+    def __init__(self, kind: str, detail: str, number: int | None = None) -> None:
+        super().__init__(kind, detail, number)
+        self.kind, self.detail, self.number = kind, detail, number
+
+    def __str__(self) -> str:
+        return self.detail
+
+
 FORESEEN: dict[str, type[Exception]] = {
     kind.__name__: kind for kind in (NotConvergedError, CodeMismatchError, RanksError)
 }

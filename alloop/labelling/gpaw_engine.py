@@ -12,6 +12,7 @@ from ase import Atoms
 from alloop.config.label import GpawLabel
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as job_script
+from alloop.labelling.answers import from_answer
 from alloop.labelling.engine import Finding, LabelEngine, isolated_atom
 from alloop.labelling.errors import FORESEEN, CodeMismatchError, NotConvergedError, RanksError, check_code
 from alloop.labelling.gpaw_checks import check_gpaw_settings
@@ -20,7 +21,7 @@ from alloop.labelling.gpaw_dispersion import dispersion_version, with_dispersion
 from alloop.labelling.gpaw_job import LOG, JobError, calculate
 from alloop.labelling.gpaw_keywords import gpaw_job
 from alloop.labelling.ranks import Launch, program_problem, run
-from alloop.labelling.singlepoint import AtomPoint, SinglePoint, from_answer
+from alloop.labelling.singlepoint import AtomPoint, SinglePoint
 from alloop.materials.electrons import is_odd
 from alloop.materials.structure import Structure
 
@@ -74,7 +75,7 @@ class GpawEngine(LabelEngine[GpawLabel]):
         self, atoms: Atoms, label: GpawLabel, code: dict[str, str], folder: Path, launch: Launch | None = None
     ) -> SinglePoint:
         """Return the single point of a frame, D3 included; see `LabelEngine.single_point`."""
-        point = from_answer(self._answer(gpaw_job(atoms, label), atoms, label, code, folder, launch))
+        point = from_answer(self._answer(gpaw_job(atoms, label), atoms, label, code, folder, launch), len(atoms))
         return with_dispersion(point, atoms, label.xc) if label.dispersion == "d3" else point
 
     def atom(

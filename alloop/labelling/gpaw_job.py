@@ -22,8 +22,11 @@ class JobError(Exception):
     """A calculation has no result for a foreseen reason; `kind` names an error of `alloop.labelling.errors`."""
 
     def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:

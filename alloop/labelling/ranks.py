@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any
 
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.files.environment import ONE_THREAD
-from alloop.labelling.errors import FORESEEN, RanksError
+from alloop.files.long_files import keep_end
+from alloop.labelling.errors import FORESEEN, EngineError, RanksError
 from alloop.labelling.gpaw_job import ANSWER, JOB
 
 RANKS = "{ranks}"
@@ -27,7 +29,7 @@ _LOCAL_LAUNCHERS = ("mpiexec", "mpirun", "mpiexec.hydra", "mpiexec.mpich", "mpie
 _OF_OTHER_RANKS = ("OMPI_", "PMIX_", "PMI_")
 _OF_BATCH_SYSTEM = ("SLURM_", "PBS_")
 _KEPT = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
-_END_S = 10.0
+_END_S, _LOOK_S = 10.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def run(job: dict[str, Any], folder: Path, words: list[str], launch: Launch) -> 
     (folder / ANSWER).unlink(missing_ok=True)
     (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
     leash = [sys.executable, "-P", "-m", "alloop.labelling.leash", str(os.getpid())]
-    with (folder / OUTPUT).open("wb") as output:
+    (folder / OUTPUT).unlink(missing_ok=True)
+    with (folder / OUTPUT).open("ab") as output:
         process = subprocess.Popen(
             [*leash, *words],
             cwd=folder,
@@ -79,7 +82,7 @@ def run(job: dict[str, Any], folder: Path, words: list[str], launch: Launch) -> 
             start_new_session=True,
         )
         try:
-            process.wait(launch.limit_s)
+            _wait(process, launch.limit_s, output.fileno())
         except subprocess.TimeoutExpired:
             if not (folder / ANSWER).exists():
                 raise OutOfTimeError(_over(launch)) from None
@@ -116,6 +119,27 @@ def _over(launch: Launch) -> str:
     return f"no answer within {launch.limit_s / 60:g} min on {cores}"
 
 
+def _wait(process: subprocess.Popen[bytes], limit_s: float | None, output: int) -> None:
+    """Wait for a process that prints into a file, of which only the end is kept once it is long.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If the limit is reached.
+    """
+    deadline = None if limit_s is None else time.monotonic() + limit_s
+    while True:
+        left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
+        try:
+            process.wait(max(0.0, left))
+        except subprocess.TimeoutExpired:
+            if left < _LOOK_S:
+                raise
+            keep_end(output)
+        else:
+            return
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
@@ -133,6 +157,10 @@ def _answer(folder: Path, words: list[str], status: int) -> dict[str, Any]:
     if "error" not in answer:
         return answer
     kind, detail = answer["error"], answer["detail"]
+    if "raised" in answer:
+        raise EngineError(**answer["raised"])
+    if "reason" in answer:
+        raise TaskFailure(answer["reason"], detail)
     if kind in FORESEEN:
         raise FORESEEN[kind](detail)
     raise TaskFailure("dft", f"{kind}: {detail}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +39,3 @@ class AtomPoint:
 
     energy_eV: float
     magnetic_moment_muB: float | None = None
-
-
-def from_answer(answer: dict[str, Any]) -> SinglePoint:
-    """Return the single point of a program's answer."""
-    stress = answer["stress_eV_per_A3"]
-    return SinglePoint(
-        energy_eV=float(answer["energy_eV"]),
-        forces_eV_per_A=np.asarray(answer["forces_eV_per_A"], dtype=float),
-        stress_eV_per_A3=None if stress is None else np.asarray(stress, dtype=float),
-        scf_iterations=answer.get("scf_iterations"),
-        scf_attempt=int(answer.get("scf_attempt", 0)),
-    )

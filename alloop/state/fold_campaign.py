@@ -80,7 +80,7 @@ def _revive(state: CampaignState, task: TaskState) -> None:
     if outdated(state, task):
         plan_again(state, task)
     else:
-        task.status, task.finished, task.attempts = "running", None, 1
+        task.status, task.finished, task.attempts, task.errors = "running", None, 1, ()
         state.running[task.purpose] = task
     if task.task != "label":
         state.broken[reason] -= 1
@@ -150,7 +150,7 @@ def generation_opened(state: CampaignState, event: GenerationOpened) -> None:
 
 def verdict_reached(state: CampaignState, event: VerdictReached) -> None:
     """The campaign's answer."""
-    state.verdict = event
+    state.verdict, state.verdict_wall_s = event, state.wall_s
 
 
 def _give_walkers_another_chance(state: CampaignState) -> None:

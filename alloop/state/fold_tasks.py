@@ -46,7 +46,8 @@ def task_planned(state: CampaignState, event: TaskPlanned) -> None:
 
 def attempt_lost(state: CampaignState, event: AttemptLost) -> None:
     """An attempt broke and is made again."""
-    state.tasks[event.purpose].attempts += event.cost
+    task = state.tasks[event.purpose]
+    task.attempts, task.errors = task.attempts + event.cost, (*task.errors, event.error)
     state.broken[RETRIED] += 1
 
 

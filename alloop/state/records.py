@@ -18,7 +18,10 @@ STUDY = "study"
 
 @dataclass
 class TaskState:
-    """One task by its purpose. `attempts` counts the present one and what the lost ones cost."""
+    """One task by its purpose.
+
+    `attempts` counts the present one and what the lost ones cost; `errors` are what broke these.
+    """
 
     purpose: str
     key: str
@@ -28,6 +31,7 @@ class TaskState:
     context: dict[str, Any]
     planned_t: float
     attempts: float = 1.0
+    errors: tuple[str, ...] = ()
     status: str = "running"
     finished: TaskFinished | None = None
 

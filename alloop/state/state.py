@@ -101,6 +101,7 @@ class CampaignState:
     last_chosen: int = 0
     dft_core_s: float = 0.0
     wall_s: float = 0.0
+    verdict_wall_s: float = 0.0
     seq: int = 0
     last_t: float | None = None
     waiting_labels: Counter[str] = field(default_factory=Counter)

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure
+from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure, plain_text
 from alloop.files.redaction import redacted
 from alloop.labelling import calculator_process
-from alloop.tasks.contract.records import Result, Timing
+from alloop.tasks.attempts import broken_by
+from alloop.tasks.contract.records import LONGEST_DETAIL, LONGEST_REASON, Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function, request_from_json
@@ -57,6 +58,21 @@ def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
     return key
 
 
+def attempt(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Perform a task as `perform` does, and return how that ended, as plain data that any process can read.
+
+    Returns
+    -------
+    dict
+        Empty, or a dumped `BrokenAttempt`: whatever the code of others raises ends here.
+    """
+    try:
+        perform(root, kind, fields, machine)
+    except BaseException as error:
+        return broken_by(error).model_dump(mode="json")
+    return {}
+
+
 def _write_patiently(workspace: Workspace, result: Result) -> None:
     """Write a result; on a full disk wait a little for room before the work is thrown away."""
     for pause_s in WAIT_FOR_ROOM_S:
@@ -77,7 +93,8 @@ def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHI
         summary, data = function(KINDS[request.kind].run)(request, workspace, machine)
         outcome = {"status": "ok", "summary": summary, "data": data}
     except TaskFailure as failure:
-        outcome = {"status": "failed", "reason": failure.reason, "detail": redacted(failure.detail)}
+        reason, detail = (plain_text(redacted(str(text))) for text in (failure.reason, failure.detail))
+        outcome = {"status": "failed", "reason": reason[:LONGEST_REASON], "detail": detail[:LONGEST_DETAIL]}
     except OutOfTimeError as error:
         raise OutOfTimeError(error.detail, clock.timing()) from error
     return Result(key=request.key(), kind=request.kind, timing=clock.timing(), **outcome)

@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from alloop.files.durable import write_durably
 from alloop.files.locks import LockKind, lock_path, take
+from alloop.files.long_files import keep_end
 from alloop.files.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.kind import Companion, Data, Summary, TaskKind
@@ -75,10 +76,12 @@ class Workspace:
             return Path(tempfile.mkdtemp(prefix=f"{_safe(key)}.", dir=scratch))
 
     def keep_log(self, log: Path, kind: str, key: str) -> Path:
-        """Move a log from a scratch folder to ``logs/<kind>/<key>.txt``; return where that is in the campaign."""
+        """Move the end of a log from a scratch folder to ``logs/<kind>/<key>.txt``; return where in the campaign."""
         kept = self.root / "logs" / _safe(kind) / f"{_safe(key)}.txt"
         with folder_below(self.root, kept.parent, make=True) as folder:
             os.rename(log, kept.name, dst_dir_fd=folder)
+        with suppress(OSError), os.fdopen(open_below(self.root, kept, os.O_WRONLY), "wb") as file:
+            keep_end(file.fileno())
         return kept.relative_to(self.root)
 
     @contextmanager

@@ -31,13 +31,14 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
-from alloop.failures import one_line
+from alloop.failures import message, one_line
 from alloop.files.environment import ONE_THREAD
 from alloop.files.locks import LockKind
 from alloop.files.redaction import redacted
+from alloop.tasks.attempts import BrokenAttempt
 from alloop.tasks.contract.request import Request
 from alloop.tasks.machine import Machine
-from alloop.tasks.worker import perform
+from alloop.tasks.worker import attempt
 from alloop.workers.batch_systems import pbs_jobs, slurm_jobs
 from alloop.workers.leftover_jobs import MARK, end_leftovers
 from alloop.workers.parsl_blocks import BlocksError, LocalBlocks, give_up_unborn
@@ -55,10 +56,18 @@ class ExecutionError(Exception):
 
 @dataclass(frozen=True)
 class Completion:
-    """The end of a submitted task: its purpose, and the error of the machinery (None if the task ran)."""
+    """The end of a submitted task.
+
+    Attributes
+    ----------
+    purpose : str
+        Of the task.
+    error : BrokenAttempt, BaseException or None
+        What the worker says of an attempt that broke, or what the machinery raised; None if the task ran.
+    """
 
     purpose: str
-    error: BaseException | None
+    error: BrokenAttempt | BaseException | None
 
 
 class Execution:
@@ -112,7 +121,7 @@ class Execution:
             end_leftovers(self.root)
             raise ExecutionError(f"the workers could not be started: {_one_line(error)}") from error
         self._apps = {
-            label: python_app(perform, data_flow_kernel=self._kernel.parsl, executors=[label])
+            label: python_app(attempt, data_flow_kernel=self._kernel.parsl, executors=[label])
             for label in config.executors
         }
 
@@ -126,7 +135,7 @@ class Execution:
         self._busy[label] += 1
         machine = machine_of(self._config, label, self._locks).model_dump(mode="json")
         fields = request.model_dump(mode="json")
-        future: Future[str] = self._apps[label](str(self.root), request.kind, fields, machine)
+        future: Future[dict[str, Any]] = self._apps[label](str(self.root), request.kind, fields, machine)
         future.add_done_callback(partial(self._done, purpose))
 
     def harvested(self, slot_kind: str) -> None:
@@ -147,8 +156,9 @@ class Execution:
                 return (
                     f"executor {label!r} is dead: {_one_line(error)}; {mend}, and logs/parsl in the campaign's folder"
                 )
-            if not isinstance(error, InterchangeDied):
-                return f"executor {label!r} is dead: {_one_line(error)}"
+            if isinstance(error, InterchangeDied):
+                return str(error)
+            return f"executor {label!r} is dead: {_one_line(error)}"
         dead = self._kernel.dead_interchange()
         return None if dead is None else f"the interchange of executor {dead!r} died"
 
@@ -165,8 +175,17 @@ class Execution:
         executors = self._kernel.executors.items()
         return {label: e.executor_exception for label, e in executors if getattr(e, "bad_state_is_set", False)}
 
-    def _done(self, purpose: str, future: Future[str]) -> None:
-        self.completions.put(Completion(purpose, future.exception()))
+    def _done(self, purpose: str, future: Future[dict[str, Any]]) -> None:
+        self.completions.put(Completion(purpose, _broken(future)))
+
+
+def _broken(future: Future[dict[str, Any]]) -> BrokenAttempt | BaseException | None:
+    """Return what broke an attempt, or None; no end of a future may be lost."""
+    try:
+        told = future.result()
+        return BrokenAttempt.model_validate(told) if told else None
+    except BaseException as error:
+        return error
 
 
 def machine_of(config: ExecutionConfig, label: str, locks: LockKind) -> Machine:
@@ -269,7 +288,7 @@ def _accelerators(executor: ExecutorConfig) -> list[str]:
 
 
 def _one_line(error: BaseException | None) -> str:
-    return redacted(one_line(str(error)) or type(error).__name__)[:300]
+    return "" if error is None else redacted(one_line(message(error)) or type(error).__name__)[:300]
 
 
 def wait(completions: queue.SimpleQueue[Completion], timeout_s: float) -> list[Completion]:

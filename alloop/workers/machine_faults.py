@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
 from alloop.failures import DISK_FULL
-from alloop.files.redaction import redacted
+from alloop.tasks.attempts import BrokenAttempt, broken_by
 
 SHARED_COST = 0.25
 """Attempts that a lost task costs if others were lost with it: it is unlikely to be the cause."""
@@ -17,6 +17,8 @@ PAUSES_S = (2.0, 8.0, 32.0)
 """Times (s) to wait before a task is tried again after an error of the machine, the last for all further ones."""
 DISK_FULL_TRIES = 2
 """How often a task may find the disk full, after its worker has waited too, before the driver stops."""
+
+NO_RESULT = "the worker left no result, or a damaged one"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Fault:
         Whether it can only be tried again when somebody makes room.
     inputs : bool
         Whether what the task read may be at fault.
+    repeats : bool
+        Whether the code of the task raised it, and would raise it again: twice the same is an answer.
+    of_engine : bool
+        Whether that is the code of a label engine, so that the answer is about the frame.
     """
 
     text: str
@@ -42,38 +48,50 @@ class Fault:
     pause: bool = False
     disk_full: bool = False
     inputs: bool = False
+    repeats: bool = False
+    of_engine: bool = False
 
 
-def find_fault(error: BaseException, losses: Counter[bytes]) -> Fault:
-    """Return the cause and the cost of an error of the machine.
+def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[bytes]) -> Fault:
+    """Return the cause and the cost of an attempt that broke.
 
     Parameters
     ----------
-    error : BaseException
-        What a broken task ended with.
+    error : BrokenAttempt, BaseException or None
+        What the worker says of it, or what the machinery between driver and workers raised; None if the worker says
+        that all went well, and there is no result.
     losses : Counter
         Tasks lost together, see `common_losses`.
 
     Examples
     --------
-    >>> find_fault(OSError(28, "No space left on device"), Counter())
-    Fault(text='OSError: [Errno 28] No space left on device', cost=0.0, pause=True, disk_full=True, inputs=False)
+    >>> full = find_fault(OSError(28, "No space left on device"), Counter())
+    >>> full.text, full.cost, full.pause, full.disk_full
+    ('OSError: [Errno 28] No space left on device', 0.0, True, True)
     >>> find_fault(KeyError("x"), Counter()).cost
     1.0
     """
+    if error is None:
+        return Fault(NO_RESULT, inputs=True)
     if isinstance(error, WorkerLost):
         return Fault(f"its worker on {error.hostname} died: killed, or out of memory")
     if isinstance(error, ManagerLost):
         shared = losses[error.manager_id] > 1
         text = f"the workers on {error.hostname} are gone: killed, out of time, or the machine is lost"
         return Fault(text, cost=SHARED_COST if shared else 1.0)
-    text = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
-    if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return Fault(text, cost=0.0, pause=True, disk_full=True)
-    return Fault(text, pause=isinstance(error, OSError), inputs=not isinstance(error, MemoryError))
+    broken = error if isinstance(error, BrokenAttempt) else broken_by(error)
+    if broken.kind == "system" and broken.number in DISK_FULL:
+        return Fault(broken.text, cost=0.0, pause=True, disk_full=True)
+    return Fault(
+        broken.text,
+        pause=broken.kind == "system" or broken.number is not None,
+        inputs=broken.kind != "memory",
+        repeats=broken.kind in ("raised", "import"),
+        of_engine=broken.kind == "raised" and broken.of_engine,
+    )
 
 
-def common_losses(errors: Iterable[BaseException | None]) -> Counter[bytes]:
+def common_losses(errors: Iterable[object]) -> Counter[bytes]:
     """Count the tasks that were lost with each group of workers."""
     return Counter(error.manager_id for error in errors if isinstance(error, ManagerLost))
 

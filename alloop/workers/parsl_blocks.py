@@ -21,9 +21,12 @@ class BlocksError(Exception):
         Whether an earlier block of the same driver came up: then it is not the config that is wrong.
     """
 
-    def __init__(self, message: str, *, ever_up: bool) -> None:
-        super().__init__(message)
-        self.ever_up = ever_up
+    def __init__(self, message: str, ever_up: bool) -> None:
+        super().__init__(message, ever_up)
+        self.message, self.ever_up = message, ever_up
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class LocalBlocks(LocalProvider):  # type: ignore[misc]

@@ -8,6 +8,7 @@ import logging
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,13 +17,17 @@ from parsl import DataFlowKernel
 from parsl.config import Config
 from parsl.executors.status_handling import BlockProviderExecutor
 
+from alloop.failures import first_line, one_line
+from alloop.files.redaction import redacted
+
 SHUTDOWN_S = 8.0
 WATCH_S = 0.2
+LISTENER_S = 2.0
 log = logging.getLogger(__name__)
 
 
 class InterchangeDied(Exception):
-    """A process between the driver and its workers is gone; Parsl itself would wait for it for ever."""
+    """A process or thread between the driver and its workers is gone; Parsl itself would wait for it for ever."""
 
 
 class Kernel:
@@ -53,6 +58,9 @@ class Kernel:
         self.parsl: DataFlowKernel | None = None
         self._failure: BaseException | None = None
         self._started, self._closing, self._closed = threading.Event(), threading.Event(), threading.Event()
+        self._last_words: dict[threading.Thread, str] = {}
+        self._suspended_t: dict[str, float] = {}
+        self._other_threads, threading.excepthook = threading.excepthook, self._note_death
         threading.Thread(target=self._live, name="parsl-kernel", daemon=True).start()
         try:
             self._await_start(stop)
@@ -72,6 +80,7 @@ class Kernel:
     def close(self) -> None:
         """End the interchanges, and the workers too where Parsl can still reach them."""
         self._closing.set()
+        threading.excepthook = self._other_threads
         if self._started.is_set() and self._failure is None and self.dead_interchange() is None:
             closer = threading.Thread(target=self._cleanup, daemon=True)
             closer.start()
@@ -97,14 +106,42 @@ class Kernel:
             raise self._failure
 
     def _watch(self) -> None:
-        """Fail the tasks of an executor whose interchange died."""
+        """Fail the tasks of an executor whose interchange died, or the thread that hears its workers."""
         while not self._closing.wait(WATCH_S):
             for label, executor in self.executors.items():
-                process = _interchange(executor)
-                if process is not None and process.poll() is not None and not executor.bad_state_is_set:
-                    died = InterchangeDied(f"the interchange of executor {label!r} died")
+                dead = self._dead_part(label, executor)
+                if dead and not executor.bad_state_is_set:
                     with contextlib.suppress(Exception):
-                        executor.set_bad_state_and_fail_all(died)
+                        executor.set_bad_state_and_fail_all(InterchangeDied(dead))
+
+    def _dead_part(self, label: str, executor: Any) -> str | None:
+        """Return which part of an executor is dead, so that the end of no task would be heard, or None."""
+        process, listener = _interchange(executor), getattr(executor, "_result_queue_thread", None)
+        if process is not None and process.poll() is not None:
+            return f"the interchange of executor {label!r} died"
+        if process is not None and self._suspended_s(label, process) > executor.heartbeat_threshold:
+            return f"the interchange of executor {label!r} is suspended"
+        if listener is not None and not listener.is_alive():
+            said = self._last_words.get(listener)
+            return f"what hears the workers of executor {label!r} died" + (f" ({said})" if said else "")
+        return None
+
+    def _suspended_s(self, label: str, process: subprocess.Popen[bytes]) -> float:
+        """Return how long (s) an interchange has been seen suspended; the driver does not see its own suspension."""
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+                return time.monotonic() - self._suspended_t.setdefault(label, time.monotonic())
+        self._suspended_t.pop(label, None)
+        return 0.0
+
+    def _note_death(self, death: threading.ExceptHookArgs) -> None:
+        """Keep what a thread of an executor died of, for the user's one line; a traceback is for other threads."""
+        listeners = [getattr(executor, "_result_queue_thread", None) for executor in self.executors.values()]
+        if death.thread is None or death.thread not in listeners or death.exc_value is None:
+            self._other_threads(death)
+        else:
+            said = f"{death.exc_type.__name__}: {first_line(death.exc_value)}"
+            self._last_words[death.thread] = redacted(one_line(said))[:200]
 
     def _cleanup(self) -> None:
         try:
@@ -119,6 +156,7 @@ class Kernel:
             process = _interchange(executor)
             if process is not None and process.poll() is None:
                 _end(process)
+            _close_sockets(executor)
         if self.parsl is not None:
             atexit.unregister(self.parsl.atexit_cleanup)
 
@@ -129,6 +167,21 @@ class KernelStopped(Exception):
 
 def _interchange(executor: Any) -> subprocess.Popen[bytes] | None:
     return getattr(executor, "interchange_proc", None) if isinstance(executor, BlockProviderExecutor) else None
+
+
+def _close_sockets(executor: Any) -> None:
+    """Close what an unfinished shutdown left open: Python, when it cleans up, would wait for its messages for ever."""
+    listener = getattr(executor, "_result_queue_thread", None)
+    if listener is not None:
+        executor._result_queue_thread_exit.set()
+        listener.join(LISTENER_S)
+        if listener.is_alive():
+            return
+    for name in ("incoming_q", "outgoing_q", "command_client"):
+        context = getattr(getattr(executor, name, None), "zmq_context", None)
+        with contextlib.suppress(Exception):
+            if context is not None and not context.closed:
+                context.destroy(linger=0)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

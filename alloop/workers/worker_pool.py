@@ -7,27 +7,38 @@ waits, and no other worker of the pool ever gets a task again. Here the lock die
 
 Workers note what they compute at another process. When that is killed, tasks vanish without a message. Here the
 pool ends with it, which the driver sees as lost workers.
+
+What tasks print is bounded: of a long output only the end is kept.
 """
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import runpy
 import signal
+import stat
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.managers import SyncManager
 from multiprocessing.queues import Queue
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil
 from parsl.multiprocessing import SpawnContext
 
+from alloop.files.long_files import keep_end
+
 POOL = "parsl.executors.high_throughput.process_worker_pool"
 WATCH_S = 1.0
+OUTPUT_WATCH_S = 0.5
 EXIT_CODE = 70
+STDOUT, STDERR = 1, 2
 
 
 class MortalLock:
@@ -95,11 +106,51 @@ def _end_with(manager: SyncManager) -> None:
     os._exit(EXIT_CODE)
 
 
+def bound_output(descriptors: Sequence[int], own: Path) -> None:
+    """Keep short what this process and its children print, as long as this process lives.
+
+    Parameters
+    ----------
+    descriptors : sequence of int
+        Where they print.
+    own : pathlib.Path
+        A new file for what would go into a pipe: a batch system writes that into a file of its own, which grows.
+    """
+    for descriptor in descriptors:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with suppress(OSError):
+                own.parent.mkdir(parents=True, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+                os.dup2(os.open(own, flags, 0o644), descriptor)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    threading.Thread(target=_keep_ends, args=(tuple(descriptors),), daemon=True).start()
+
+
+def _keep_ends(descriptors: Sequence[int]) -> None:
+    while True:
+        time.sleep(OUTPUT_WATCH_S)
+        for descriptor in descriptors:
+            keep_end(descriptor)
+
+
+def _own_output() -> Path:
+    """Return a file in the folder where Parsl's pool keeps its logs."""
+    arguments = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    arguments.add_argument("-l", "--logdir", default=".")
+    return Path(arguments.parse_known_args()[0].logdir) / f"output-{os.uname().nodename}-{os.getpid()}.txt"
+
+
 def run() -> None:
-    """Run Parsl's pool with the arguments of this process."""
+    """Run Parsl's pool with the arguments of this process; what ends it is told where its starter listens."""
     SpawnContext.Queue = robust_queue
     SpawnContext.Manager = watched_manager
-    runpy.run_module(POOL, run_name="__main__", alter_sys=True)
+    starter = os.dup(STDERR)
+    bound_output((STDOUT, STDERR), _own_output())
+    try:
+        runpy.run_module(POOL, run_name="__main__", alter_sys=True)
+    except BaseException:
+        os.dup2(starter, STDERR)
+        raise
 
 
 if __name__ == "__main__":

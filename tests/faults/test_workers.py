@@ -60,7 +60,7 @@ def test_a_result_that_is_cut_off_before_the_driver_reads_it_is_computed_again(t
             lambda state: any(task.key == damaged.stem and task.status == "ok" for task in state.tasks.values())
         )
     (event,) = [event for event in losses(folder) if event.key == damaged.stem]
-    assert event.error == "RuntimeError: the worker left no result, or a damaged one"
+    assert event.error == "the worker left no result, or a damaged one"
     assert attempts(folder, "label")[damaged.stem] == 2
     assert not folded(folder).failures
 

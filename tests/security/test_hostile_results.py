@@ -134,6 +134,8 @@ def test_a_stranger_in_place_of_a_result_is_put_aside_and_computed_again(tmp_pat
     ("task", "change"),
     [
         ("atom", lambda head, data: head.update(summary={})),
+        ("label", lambda head, data: head["summary"].update(atoms=0)),
+        ("label", lambda head, data: data["forces_eV_per_A"].pop()),
         ("atom", lambda head, data: head.update(summary={"energy_eV": "much"})),
         ("atom", lambda head, data: head.update(summary={"energy_eV": 10**400})),
         ("atom", lambda head, data: head["timing"].update(finished_t=1e300)),

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from ase.calculators.emt import EMT
 
+from tests.support.raising import ERRORS
+
 ONCE, ALWAYS = "once", "always"
 
 
@@ -45,8 +47,10 @@ class BadEMT(EMT):
         super().calculate(atoms, *arguments, **keywords)
         if fault == "nan_forces":
             self.results["forces"] = np.full_like(self.results["forces"], np.nan)
-        if fault == "nan_energy":
-            self.results["energy"] = self.results["free_energy"] = float("nan")
+        if fault in _ENERGIES:
+            self.results["energy"] = self.results["free_energy"] = _ENERGIES[fault]
+        if fault == "two_forces":
+            self.results["forces"] = self.results["forces"][:2]
 
     def _take(self) -> str | None:
         for path in sorted(self._orders.iterdir()) if self._orders.is_dir() else []:
@@ -90,4 +94,8 @@ _BEFORE = {
     "memory": _run_out_of_memory,
     "disk": _fill_the_disk,
     "gives_up": _give_up,
+    "mute": ERRORS["mute"],
+    "exits": ERRORS["exit"],
+    "unpicklable": ERRORS["own_init"],
 }
+_ENERGIES = {"nan_energy": float("nan"), "vast_energy": 1e300}

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from alloop.labelling.errors import RanksError
 from alloop.simulation.answers import answer
+from alloop.tasks.attempts import broken_by
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
@@ -26,7 +28,7 @@ class SimulatedWorkers:
         self.fail_once = False
         self.late: tuple[str, ...] = ()
         self.lose: tuple[str, ...] = ()
-        self.loss: Exception = RuntimeError("the node is broken")
+        self.loss: Exception = RanksError("the node is broken")
         self.dead: str | None = None
         self._rng = None if seed is None else np.random.default_rng(seed)
         self._waiting: list[tuple[str, Request]] = []
@@ -54,7 +56,7 @@ class SimulatedWorkers:
         places = prompt or list(range(len(self._waiting)))
         purpose, request = self._waiting.pop(places[0 if self._rng is None else int(self._rng.integers(len(places)))])
         if self.lose and purpose.startswith(self.lose):
-            self.completions.put(Completion(purpose, self.loss))
+            self.completions.put(Completion(purpose, broken_by(self.loss)))
             return
         if self.workspace.read(request.kind, request.key()) is None:
             self.computed.append((purpose, request.key()))

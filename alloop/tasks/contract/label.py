@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
 
 from alloop.materials.structure import Structure, Vector
 from alloop.tasks.contract.kind import NoData, TaskKind
@@ -50,7 +52,7 @@ class LabelSummary(Record):
     """The part of a label that the journal shows; `scf_rung` is the attempt of the SCF ladder that converged."""
 
     energy_eV: float
-    atoms: int
+    atoms: Annotated[int, Field(ge=1)]
     max_force_eV_per_A: float
     scf_iterations: int | None = None
     scf_rung: int = 0
@@ -63,6 +65,12 @@ class LabelData(Record):
     energy_eV: float
     forces_eV_per_A: tuple[Vector, ...]
     stress_eV_per_A3: tuple[float, float, float, float, float, float] | None
+
+    @model_validator(mode="after")
+    def _has_a_force_on_every_atom(self) -> LabelData:
+        if len(self.forces_eV_per_A) != len(self.structure.numbers):
+            raise ValueError("there must be a force on every atom")
+        return self
 
 
 ATOM = TaskKind(

@@ -14,6 +14,9 @@ from alloop.materials.structure import Structure, Vector
 
 Seconds = Annotated[float, Field(ge=0, lt=1e11)]
 
+LONGEST_REASON, LONGEST_DETAIL = 100, 10_000
+"""Characters of the reason and the detail of a failure."""
+
 Answer = tuple[dict[str, Any], dict[str, Any]]
 """Summary and data of a result, as plain data."""
 
@@ -124,8 +127,8 @@ class Result(Record):
     key: str
     kind: str
     status: Literal["ok", "failed"]
-    reason: Annotated[str, Field(max_length=100)] = ""
-    detail: Annotated[str, Field(max_length=10_000)] = ""
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
+    detail: Annotated[str, Field(max_length=LONGEST_DETAIL)] = ""
     timing: Timing | None = None
     summary: dict[str, Any] = {}
     data: dict[str, Any] = {}

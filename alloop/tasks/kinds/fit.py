@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from ase import Atoms
 from ase.data import atomic_numbers
 
 from alloop.config.science import ArchitectureConfig
 from alloop.failures import TaskFailure
+from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, FORCE_EV_PER_A, first_absurd
 from alloop.potential.fitting.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
 from alloop.potential.fitting.energy_offset import set_energy_offset
 from alloop.potential.fitting.finetuning import reduced_to
@@ -80,7 +82,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         )
         model = plain(model)
     except DivergedError as error:
-        raise TaskFailure("diverged", f"{error}: lower fit.learning_rate") from error
+        raise TaskFailure("diverged", f"{error}: {_why_diverged(request, frames)}") from error
     except (ArchitectureError, UnknownElementError) as error:
         raise TaskFailure("elements", str(error)) from error
     standing = workspace.read("fit", request.key())
@@ -110,6 +112,28 @@ def _with_edges(graphs: list[AtomicData]) -> list[AtomicData]:
     if not kept:
         raise TaskFailure("neighbours", "no atom of any frame has a neighbour within the cutoff of the model: raise it")
     return kept
+
+
+def _why_diverged(request: FitRequest, frames: Mapping[str, Atoms]) -> str:
+    """Return what to do about a fit that diverged: look at an absurd label, or learn more slowly."""
+    own = {key: frames[key] for key in request.train}
+    energies_eV = {key: _binding_energy(frame, request.e0s_eV) for key, frame in own.items()}
+    forces_eV_per_A = {key: float(np.abs(frame.arrays["REF_forces"]).max()) for key, frame in own.items()}
+    if (found := first_absurd(energies_eV, ENERGY_EV_PER_ATOM)) is not None:
+        key, per_atom, middle = found
+        what = f"label {key} has {per_atom:.4g} eV per atom beyond its isolated atoms, where {middle:.4g} is usual"
+    elif (found := first_absurd(forces_eV_per_A, FORCE_EV_PER_A)) is not None:
+        key, largest, middle = found
+        what = f"label {key} has a force of {largest:.4g} eV/Å, where {middle:.4g} is usual"
+    else:
+        return "lower fit.learning_rate"
+    return f"{what}; it is a wrong answer of the engine, or a wrong frame of `data`"
+
+
+def _binding_energy(frame: Atoms, e0s_eV: Mapping[str, float]) -> float:
+    """Return the energy (eV per atom) of a frame beyond its isolated atoms."""
+    atoms_eV = sum(e0s_eV.get(symbol, 0.0) for symbol in frame.symbols)
+    return float((frame.info["REF_energy"] - atoms_eV) / len(frame))
 
 
 def initial_model(request: FitRequest, workspace: Workspace, training: list[Atoms]) -> torch.nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,13 @@ from ase import Atoms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from alloop.config.label import LabelCommon
-from alloop.failures import OutOfTimeError, TaskFailure, first_line
+from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure, first_line, message
+from alloop.files.redaction import redacted
+from alloop.files.room import has_room
+from alloop.labelling.answers import check_answer, check_atom
+from alloop.labelling.calculator_server import told
 from alloop.labelling.engine import LabelEngine
-from alloop.labelling.errors import NotConvergedError, RanksError
+from alloop.labelling.errors import CodeMismatchError, EngineError, NotConvergedError, RanksError
 from alloop.labelling.ranks import OUTPUT
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.singlepoint import SinglePoint
@@ -26,6 +31,9 @@ from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
+
+LONGEST_WORDS = 500
+"""Characters of what an engine says that are kept."""
 
 
 def label(request: LabelRequest, workspace: Workspace, machine: Machine) -> Answer:
@@ -66,8 +74,8 @@ def label_structure(
     engine = engine_of(settings)
     check_geometry(atoms, settings)
     with scratch(engine, workspace, request.kind, request.key()) as folder:
-        point = engine.single_point(atoms, settings, request.code, folder, machine.launch())
-        check_answer(point, settings)
+        answer = engine.single_point(atoms, settings, request.code, folder, machine.launch())
+        point = check_answer(answer, structure.to_atoms(), settings)
     largest = float(np.abs(point.forces_eV_per_A).max())
     summary = LabelSummary(
         energy_eV=point.energy_eV,
@@ -108,9 +116,8 @@ def atom(request: AtomRequest, workspace: Workspace, machine: Machine) -> Answer
     settings = label_settings(request.settings)
     engine = engine_of(settings)
     with scratch(engine, workspace, request.kind, request.key()) as folder:
-        found = engine.atom(request.element, settings, request.code, folder, machine.launch())
-        if not np.isfinite(found.energy_eV):
-            raise TaskFailure("dft", f"the energy of the isolated {request.element} atom is not a finite number")
+        answer = engine.atom(request.element, settings, request.code, folder, machine.launch())
+        found = check_atom(answer, request.element)
     summary = AtomSummary(energy_eV=found.energy_eV, magnetic_moment_muB=found.magnetic_moment_muB)
     return summary.model_dump(mode="json"), {}
 
@@ -128,25 +135,6 @@ def check_geometry(atoms: Atoms, settings: LabelCommon) -> None:
     if (contact := min_contact(atoms)) < settings.min_contact:
         raise TaskFailure("contact", f"shortest contact {contact:.3f} covalent radii, limit {settings.min_contact:g}")
     engine_of(settings).check_frame(settings, atoms)
-
-
-def check_answer(point: SinglePoint, settings: LabelCommon) -> None:
-    """Refuse a single point that must not be trained on.
-
-    Raises
-    ------
-    TaskFailure
-        ``forces`` or ``dft``.
-    """
-    if not np.isfinite(point.forces_eV_per_A).all():
-        raise TaskFailure("forces", "a force is not a finite number")
-    if (largest := np.abs(point.forces_eV_per_A).max()) > settings.max_force_eV_per_A:
-        raise TaskFailure(
-            "forces", f"a force component is {largest:.1f} eV/Å, limit {settings.max_force_eV_per_A:g} eV/Å"
-        )
-    stress = point.stress_eV_per_A3
-    if not np.isfinite(point.energy_eV) or (stress is not None and not np.isfinite(stress).all()):
-        raise TaskFailure("dft", "the energy or stress is not a finite number")
 
 
 def _structure(request: LabelRequest, workspace: Workspace) -> Structure:
@@ -169,17 +157,47 @@ def scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str)
         with threadpool_limits(1):
             yield folder
     except NotConvergedError as error:
-        raise TaskFailure("scf", first_line(error) + kept_log()) from error
+        raise TaskFailure("scf", _words(error) + kept_log()) from error
     except TaskFailure as failure:
-        raise TaskFailure(failure.reason, failure.detail + kept_log()) from failure
+        raise TaskFailure(failure.reason, f"{failure.detail}{kept_log()}") from failure
     except OutOfTimeError as error:
-        raise OutOfTimeError(f"{error}, the limit of execution.label_timeout_min{kept_log()}") from error
+        raise OutOfTimeError(f"{message(error)}, the limit of execution.label_timeout_min{kept_log()}") from error
+    except EngineError as error:
+        raise EngineError(error.kind, error.detail + kept_log(), error.number) from error
     except RanksError as error:
-        raise RanksError(str(error) + kept_log()) from error
+        raise RanksError(message(error) + kept_log()) from error
     except engine.answers as error:
-        raise TaskFailure("dft", f"{type(error).__name__}: {first_line(error)}{kept_log()}") from error
+        raise TaskFailure("dft", f"{type(error).__name__}: {_words(error)}{kept_log()}") from error
+    except CodeMismatchError:
+        raise
+    except Exception as error:
+        raise _raised(error, folder, kept_log()) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _words(error: Exception) -> str:
+    """Return what an engine says, in one line of limited length."""
+    return redacted(first_line(error))[:LONGEST_WORDS]
+
+
+def _raised(error: Exception, folder: Path, log: str) -> EngineError:
+    """Return an error that the code of an engine raised, for the driver to judge.
+
+    A disk that an engine calls full is the campaign's or the machine's only if it is found full.
+    """
+    what = told(error)
+    full = _full_disk(error, folder) if what["number"] in DISK_FULL else ""
+    kind = "raised" if what["number"] in DISK_FULL and not full else what["kind"]
+    return EngineError(kind, redacted(what["detail"]) + full + log, what["number"])
+
+
+def _full_disk(error: Exception, folder: Path) -> str:
+    """Return which of the places where an engine writes has no room, in brackets; empty if all have."""
+    named = getattr(error, "filename", None)
+    places = [folder, Path(tempfile.gettempdir()), *([Path(named).parent] if isinstance(named, str) else [])]
+    full = next((place for place in places if not has_room(place)), None)
+    return "" if full is None else f" (no room in {full})"
 
 
 def _remove_leftovers(folder: Path, key: str) -> None:

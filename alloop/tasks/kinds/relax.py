@@ -14,6 +14,7 @@ from ase.optimize import LBFGS
 
 from alloop.config.label import LabelCommon
 from alloop.failures import TaskFailure
+from alloop.labelling.answers import checked
 from alloop.labelling.engine import LabelEngine
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
@@ -111,7 +112,8 @@ class EngineCalculator(Calculator):  # type: ignore[misc]
         """Compute energy (eV), forces (eV/Å) and stress (eV/Å³, Voigt order), where the engine has one."""
         super().calculate(atoms, properties, system_changes)
         bare = Atoms(self.atoms.numbers, positions=self.atoms.positions, cell=self.atoms.cell, pbc=self.atoms.pbc)
-        point = self._engine.single_point(bare, self._settings, self._code, self._folder, self._launch)
+        answer = self._engine.single_point(bare, self._settings, self._code, self._folder, self._launch)
+        point = checked(answer, len(bare))
         self.results: dict[str, Any] = {
             "energy": point.energy_eV,
             "free_energy": point.energy_eV,

@@ -14,6 +14,7 @@ from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.state import MDState, fresh_state
 from alloop.failures import OutOfTimeError, TaskFailure
+from alloop.labelling.answers import check_answer
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.contacts import is_finite, min_contact
@@ -25,7 +26,7 @@ from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Answer, Snapshot
 from alloop.tasks.contract.teach import TaughtWalker, TeachData, TeachRequest, TeachSummary
 from alloop.tasks.kinds.explore import continued, snapshot_of
-from alloop.tasks.kinds.label import check_answer, label_data, scratch
+from alloop.tasks.kinds.label import label_data, scratch
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
@@ -241,9 +242,9 @@ def _labelled(
 
         def label(structure: Structure) -> LabelData:
             _check(structure, settings)
-            point = engine.single_point(structure.to_atoms(), settings, request.code, folder, launch)
-            check_answer(point, settings)
-            return label_data(structure, point)
+            atoms = structure.to_atoms()
+            answer = engine.single_point(atoms, settings, request.code, folder, launch)
+            return label_data(structure, check_answer(answer, atoms, settings))
 
         for frame in frames:
             for tried in _tries(request, frame):

@@ -1,11 +1,10 @@
-import pickle
-
 import pytest
 
 from alloop.campaign.harvest import give_up_or_retry, out_of_time, restore_labels
 from alloop.failures import OutOfTimeError
 from alloop.journal.events import AttemptLost, TaskFinished
 from alloop.state.records import TaskState
+from alloop.tasks.attempts import broken_by
 from alloop.tasks.contract.label import LABEL
 from alloop.tasks.contract.records import Result, Timing
 from alloop.tasks.workspace import DamagedResultError, Workspace
@@ -35,9 +34,34 @@ def test_what_costs_little_may_happen_more_often_and_still_not_for_ever(cost, lo
     assert survived == (losses if cost == 0.0 else losses - 1)
 
 
+@pytest.mark.parametrize(("of_engine", "reason"), [(True, "dft"), (False, "lost")])
+def test_the_same_error_twice_is_an_answer_however_its_words_differ(of_engine, reason):
+    fault = {"repeats": True, "of_engine": of_engine}
+    said = [f"TypeError: no band {number} (dft.py, line 7) (log: logs/label/k.txt)" for number in (1, 2)]
+    one = task(1.0)
+    assert isinstance(give_up_or_retry(one, Fault(said[0], **fault), retries=5), AttemptLost)
+    one.attempts, one.errors = 3.0, (said[0], "its worker on node died")
+    end = give_up_or_retry(one, Fault(said[1], **fault), retries=5)
+    assert (end.status, end.reason, end.detail) == ("failed", reason, f"twice the same error: {said[1]}")
+
+
+@pytest.mark.parametrize(
+    "other", ["TypeError: no band (dft.py, line 8)", "KeyError: no band (dft.py, line 7)", "TypeError: no band"]
+)
+def test_another_error_or_another_line_is_not_the_same(other):
+    one = task(2.0)
+    one.errors = ("TypeError: no band (dft.py, line 7)",)
+    assert isinstance(give_up_or_retry(one, Fault(other, repeats=True), retries=5), AttemptLost)
+
+
+def test_a_machine_may_break_twice_in_the_same_way():
+    one = task(2.0)
+    one.errors = ("the workers are gone",)
+    assert isinstance(give_up_or_retry(one, Fault("the workers are gone"), retries=5), AttemptLost)
+
+
 def test_a_limit_of_time_is_not_run_into_twice():
-    error = pickle.loads(pickle.dumps(OutOfTimeError("no answer within 5 min on 2 ranks", TIMING)))
-    outcome = out_of_time(task(1), error)
+    outcome = out_of_time(task(1), broken_by(OutOfTimeError("no answer within 5 min on 2 ranks", TIMING)))
     assert (outcome.status, outcome.reason) == ("failed", "timeout")
     assert outcome.detail == "no answer within 5 min on 2 ranks"
     assert outcome.timing == TIMING

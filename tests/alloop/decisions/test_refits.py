@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.decisions.refits import attempts, generation_due, member_fit, under_way, worth_waiting_for
-from alloop.journal.events import GenerationOpened, LabelsImported
+from alloop.journal.events import GenerationOpened, LabelsImported, TaskFinished, Tick, VerdictReached
 from alloop.state.records import GenerationState
+from alloop.tasks.contract.records import Timing
 from tests.support.histories import FOUNDATION, History
 
 
@@ -204,6 +205,33 @@ def test_only_labels_members_and_their_calibration_are_worth_waiting_for_after_t
     history = History().pending(1)
     history.begin(purpose, {"frame": history.state.train_order[0]})
     assert worth_waiting_for(history.state) is worth
+
+
+@pytest.mark.parametrize(
+    ("longest_s", "waited_s", "worth"),
+    [(10.0, 170.0, True), (10.0, 190.0, False), (200.0, 390.0, True), (200.0, 410.0, False)],
+)
+def test_when_the_hours_are_spent_what_hangs_is_not_waited_for_without_end(longest_s, waited_s, worth):
+    history = History(budget={"wall_h": 1.0}).pending(2)
+    first, hanging = (f"label/{name}" for name in history.state.train_order)
+    history.begin(first, {"frame": history.state.train_order[0]})
+    task, now = history.state.tasks[first], history.now
+    timing = Timing(started_t=now - longest_s, finished_t=now, cpu_s=1.0, cores=1, host="h", pid=1)
+    history.say(TaskFinished(purpose=first, key=task.key, status="failed", reason="scf", timing=timing))
+    history.begin(hanging, {"frame": history.state.train_order[1]})
+    passing(history, 3700.0)
+    history.say(VerdictReached(verdict="budget_spent", reason="wall time 1.03 h of 1 h is spent"))
+    assert worth_waiting_for(history.state)
+    passing(history, waited_s)
+    assert worth_waiting_for(history.state) is worth
+
+
+def passing(history, time_s):
+    """Let time pass under a driver that has nothing else to say."""
+    while time_s > 0:
+        history.now += min(time_s, 10.0)
+        history.say(Tick())
+        time_s -= 10.0
 
 
 @settings(max_examples=30)

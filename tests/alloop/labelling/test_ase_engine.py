@@ -91,3 +91,52 @@ def test_a_program_that_is_missing_or_killed_is_a_fault_of_the_machine(tmp_path,
 def test_a_calculator_that_lacks_something_blames_the_machine_and_not_the_frame(tmp_path, when, why):
     with pytest.raises(CodeMismatchError, match=f"NotSetUp` cannot start on this machine: {why}$"):
         compute(tmp_path, "NotSetUp", when=when)
+
+
+@pytest.mark.parametrize(
+    ("calculator", "arguments", "words"),
+    [
+        (
+            "ase.calculators.lj:LennardJones",
+            {"epsilonn": 0.05},
+            "knows no `epsilonn` and would compute without it; did you",
+        ),
+        (
+            "ase.calculators.lj:LennardJones",
+            {"cutoff": 6.0},
+            "knows no `cutoff` and would compute without it; correct or",
+        ),
+        ("ase.calculators.emt:EMT", {"asap_cutof": True}, "did you mean `asap_cutoff`?"),
+        ("ase.calculators.mopac:MOPAC", {"mehtod": "PM7"}, "did you mean `method`?"),
+    ],
+)
+def test_an_argument_that_would_be_ignored_is_told(calculator, arguments, words):
+    (problem,) = ENGINE.check(AseLabel(engine="ase", calculator=calculator, arguments=arguments), ELEMENTS)
+    assert problem.startswith(f"label.arguments: {calculator} ")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("calculator", "arguments"),
+    [
+        ("ase.calculators.lj:LennardJones", {"epsilon": 0.05, "sigma": 2.3, "rc": 6.0, "ro": 5.0, "smooth": True}),
+        ("ase.calculators.morse:MorsePotential", {"epsilon": 1.0, "r0": 2.0}),
+        ("ase.calculators.eam:EAM", {"elements": ["Cu"], "potential": "Cu.eam"}),
+        ("ase.calculators.mopac:MOPAC", {"method": "PM7", "charge": 0, "GNORM": 0.1}),
+        ("ase.calculators.vasp:Vasp", {"encut": 520, "kspacing": 0.3}),
+        ("ase.calculators.cp2k:CP2K", {"inp": "&FORCE_EVAL"}),
+    ],
+)
+def test_arguments_that_a_class_uses_or_writes_into_an_input_are_fine(calculator, arguments):
+    assert ENGINE.check(AseLabel(engine="ase", calculator=calculator, arguments=arguments), ELEMENTS) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "why"), [("raise TypeError('old Python')", "TypeError: old Python"), ("exit(3)", "SystemExit: 3")]
+)
+def test_a_module_that_fails_while_it_is_imported_is_told(tmp_path, monkeypatch, body, why):
+    (tmp_path / "failing_calculator.py").write_text(f"import sys\n\n{body.replace('exit', 'sys.exit')}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (problem,) = ENGINE.check(AseLabel(engine="ase", calculator="failing_calculator:X"), ELEMENTS)
+    where = "(failing_calculator.py, line 3)"
+    assert problem == f"label.calculator: cannot import `failing_calculator`: {why} {where}"

@@ -12,10 +12,10 @@ from alloop.config.label import MACE_FILE
 from alloop.config.teacher import TeacherConfig
 from alloop.failures import TaskFailure
 from alloop.labelling import calculator_process
+from alloop.labelling.answers import check_answer
 from alloop.labelling.registry import engine_of
 from alloop.labelling.teachers import TEACHERS, teacher_label
 from alloop.materials.structure import symbols_of
-from alloop.tasks.kinds.label import check_answer
 
 CHECKSUM = "a" * 64
 FORCES_eV_per_A = {"sevennet-l3i5": 0.0690, "chgnet": 0.0719}
@@ -68,7 +68,7 @@ def test_a_real_teacher_answers(name, tmp_path):
     code = engine.identity(label, ())
     assert code["module"].partition(" ")[0] == known.calculator.partition(".")[0]
     point = engine.single_point(frame, label, code, tmp_path)
-    check_answer(point, label)
+    check_answer(point, frame, label)
     assert np.abs(point.forces_eV_per_A).max() == pytest.approx(FORCES_eV_per_A[name], abs=0.03)
     assert point.stress_eV_per_A3 is not None
     numbers = calculator_process.known_elements(label) or range(1, known.largest_number + 1)

@@ -7,9 +7,14 @@ import psutil
 import pytest
 from ase.build import bulk
 
+from alloop.config.label import AseLabel
 from alloop.config.machine import ExecutionConfig
+from alloop.files.long_files import LONGEST_BYTES
+from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
+from alloop.tasks.attempts import BrokenAttempt
 from alloop.tasks.contract.initial import InitialRequest
+from alloop.tasks.contract.label import AtomRequest
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Execution, wait
 from tests.support.campaigns import left_behind, processes_of
@@ -93,6 +98,16 @@ def test_a_killed_interchange_is_told_and_does_not_hang(execution):
     assert "interchange" in execution.broken()
 
 
+@pytest.mark.slow
+def test_a_suspended_interchange_is_told_and_does_not_hang(execution):
+    interchange = execution._kernel.executors["local"].interchange_proc
+    interchange.send_signal(signal.SIGSTOP)
+    assert execution.broken() is None
+    assert wait_for(execution.broken, 30)
+    assert execution.broken() == "the interchange of executor 'local' is suspended"
+    assert execution.curable()
+
+
 def test_closing_takes_seconds_even_while_a_task_hangs(tmp_path):
     execution = Execution(local(), tmp_path)
     execution.submit("warm", request(0))
@@ -119,3 +134,39 @@ def test_capacity_counts_every_worker_of_every_block():
     ).executors
     assert executors["local"].slots == 3
     assert executors["cpu"].slots == 128
+
+
+def isolated_atom(what):
+    """Return a request whose engine raises one of `tests.support.raising.ERRORS`."""
+    arguments = {"what": what, "also_atoms": True}
+    label = AseLabel(engine="ase", calculator="tests.support.raising:Strange", arguments=arguments)
+    return AtomRequest(element="Cu", settings=label.model_dump(mode="json"), code=code_identity(label, {"Cu"}))
+
+
+@pytest.mark.slow
+def test_errors_of_any_class_are_heard_as_words_and_a_deaf_driver_is_told(execution, tmp_path, capfd):
+    raised = ("own_init", "mute", "local", "below", "exit", "interrupt", "holding", "vast")
+    for what in raised:
+        execution.submit(what, isolated_atom(what))
+    ends = {}
+    while len(ends) < len(raised):
+        heard = wait(execution.completions, 120)
+        assert heard, f"the ends of {set(raised) - set(ends)} are not heard"
+        ends |= {end.purpose: end.error for end in heard}
+    assert {type(error) for error in ends.values()} == {BrokenAttempt}
+    assert {error.kind for error in ends.values()} == {"raised"}
+    assert ends["own_init"].text.startswith("OwnInit: no licence at node 7 (raising.py, line ")
+    execution.submit("loud", isolated_atom("loud"))
+    assert [end.error for end in wait(execution.completions, 120)] == [None]
+    (output,) = tmp_path.glob("logs/parsl/*/submit_scripts/*.sh.out")
+    assert wait_for(lambda: b"[alloop dropped the first " in output.read_bytes(), 20)
+    assert output.stat().st_size <= LONGEST_BYTES
+    assert execution.broken() is None
+    with Workspace(tmp_path).lock(request(1).key()):
+        execution.submit("unheard", request(1))
+        assert wait_for(lambda: execution._kernel.executors["local"].tasks, 10)
+        execution._kernel.executors["local"].tasks.clear()  # so that the thread breaks at the answer
+    assert wait_for(execution.broken, 30)
+    assert execution.broken().startswith("what hears the workers of executor 'local' died (")
+    assert execution.curable()
+    assert "Traceback" not in capfd.readouterr().err

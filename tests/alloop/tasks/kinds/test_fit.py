@@ -272,7 +272,29 @@ def test_a_diverging_fit_is_a_failure_and_leaves_no_model(workspace, labels):
     with pytest.raises(TaskFailure) as caught:
         fit(request, workspace, Machine())
     assert caught.value.reason == "diverged"
+    assert caught.value.detail.endswith(": lower fit.learning_rate")
     assert not workspace.model_path(f"fit:{request.key()}").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("REF_energy", "e+37 eV per atom beyond its isolated atoms, where "),
+        ("REF_forces", " has a force of 1e+30 eV/Å"),
+    ],
+)
+def test_a_fit_that_diverges_for_an_absurd_label_names_it(workspace, part, words):
+    wrong = frames(6)
+    if part == "REF_energy":
+        wrong[2].info[part] = 1e38
+    else:
+        wrong[2].arrays[part][0, 0] = 1e30
+    labels = put_labels(workspace, wrong)
+    with pytest.raises(TaskFailure, match=r"^diverged: ") as caught:
+        fit(fit_request(labels), workspace, Machine())
+    assert f"label {labels[2]} has" in caught.value.detail
+    assert words in caught.value.detail
+    assert "learning_rate" not in caught.value.detail
 
 
 def test_labels_keep_their_stress(workspace):

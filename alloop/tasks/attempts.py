@@ -1,0 +1,67 @@
+"""What a worker says of an attempt that broke: plain text and numbers.
+
+An exception does not travel between processes. Pickling one runs code of others: it may fail, hang or take the thread
+of the driver that waits for answers with it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from alloop.failures import OutOfTimeError, PolicyError, message, one_line
+from alloop.files.redaction import redacted
+from alloop.labelling.calculator_server import told
+from alloop.labelling.errors import CodeMismatchError, EngineError, RanksError
+from alloop.tasks.contract.records import Record, Timing
+from alloop.tasks.contract.result_files import DamagedResultError
+
+LONGEST_TEXT = 600
+"""Characters of an error that a person reads."""
+LONGEST_POLICY_TEXT = 2_000
+OF_THE_MACHINE = (RanksError, CodeMismatchError, DamagedResultError)
+"""Own errors that another machine, or a repaired file, may not have."""
+
+
+class BrokenAttempt(Record):
+    """An attempt that broke.
+
+    Attributes
+    ----------
+    kind : str
+        ``policy`` (of the user), ``time`` (the limit of a label), ``memory``, ``system`` (an error of the system, with
+        its `number`), ``import``, ``machine``, or ``raised``: an error of Python that the same task would raise again.
+    text : str
+        One line for a person.
+    number : int or None
+        The `errno` of an error of the system.
+    of_engine : bool
+        Whether the code of a label engine raised it.
+    timing : Timing or None
+        What an attempt took that ran out of time.
+    """
+
+    kind: Literal["policy", "time", "memory", "system", "import", "machine", "raised"]
+    text: str
+    number: int | None = None
+    of_engine: bool = False
+    timing: Timing | None = None
+
+
+def broken_by(error: BaseException) -> BrokenAttempt:
+    """Return what an error of any code says, as plain text without secrets."""
+    if isinstance(error, PolicyError):
+        return BrokenAttempt(kind="policy", text=_line(message(error), LONGEST_POLICY_TEXT))
+    if isinstance(error, OutOfTimeError):
+        return BrokenAttempt(kind="time", text=_line(error.detail), timing=error.timing)
+    if isinstance(error, EngineError):
+        fields = {"kind": error.kind, "text": _line(error.detail), "number": error.number, "of_engine": True}
+        return BrokenAttempt.model_validate(fields)
+    if isinstance(error, OF_THE_MACHINE):
+        return BrokenAttempt(kind="machine", text=_line(f"{type(error).__name__}: {message(error)}"))
+    what = told(error)
+    return BrokenAttempt(kind=what["kind"], text=_line(what["detail"]), number=what["number"])
+
+
+def _line(text: str, longest: int = LONGEST_TEXT) -> str:
+    line = one_line(redacted(text))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

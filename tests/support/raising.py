@@ -1,0 +1,144 @@
+"""Errors as the code of others raises them, and a calculator that raises them or gives strange answers."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+from ase.calculators.calculator import Calculator
+
+
+class OwnInit(Exception):
+    """Cannot be made from its arguments again, as unpickling does."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"{why} at {place}")
+
+
+class Mute(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+class Words(str):
+    """A text that no other process knows."""
+
+    __slots__ = ()
+
+
+class OwnWords(Exception):
+    """Says what it is in texts of its own kind."""
+
+    def __str__(self) -> str:
+        return Words("own words")
+
+
+class Below(BaseException):
+    """Is not an exception that programs catch."""
+
+
+def _holding() -> NoReturn:
+    error = TypeError("it holds a lock")
+    error.lock = threading.Lock()
+    raise error
+
+
+def _with_cause() -> NoReturn:
+    try:
+        raise Mute
+    except Mute as cause:
+        raise TypeError("it has a cause") from cause
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+def _local() -> NoReturn:
+    class Local(Exception):
+        pass
+
+    raise Local("nobody can import this class")
+
+
+ERRORS: dict[str, Callable[[], NoReturn]] = {
+    "own_init": lambda: _raise(OwnInit("node 7", "no licence")),
+    "mute": lambda: _raise(Mute()),
+    "own_words": lambda: _raise(OwnWords()),
+    "below": lambda: _raise(Below("as deep as can be")),
+    "exit": lambda: _raise(SystemExit(3)),
+    "interrupt": lambda: _raise(KeyboardInterrupt()),
+    "holding": _holding,
+    "with_cause": _with_cause,
+    "local": _local,
+    "vast": lambda: _raise(TypeError("x" * 10_000_000)),
+    "vast_answer": lambda: _raise(RuntimeError("x" * 10_000_000)),
+    "surrogate": lambda: _raise(RuntimeError("no \ud800 bands")),
+    "system": lambda: _raise(PermissionError(errno.EACCES, "Permission denied", "/opt/code")),
+    "full": lambda: _raise(OSError(errno.ENOSPC, "No space left on device")),
+    "memory": lambda: _raise(MemoryError("Unable to allocate 8 GB")),
+}
+
+FORCES = [[0.1, 0.0, 0.0], [-0.1, 0.0, 0.0]]
+ANSWERS: dict[str, dict[str, Any]] = {
+    "good": {},
+    "good_list": {"energy": [-7.0]},
+    "no_energy": {"energy": None},
+    "two_energies": {"energy": np.array([-7.0, -7.1])},
+    "complex_energy": {"energy": -7.0 + 0j},
+    "text_energy": {"energy": "-7.0"},
+    "vast_energy": {"energy": 1e300},
+    "no_forces": {"forces": None},
+    "flat_forces": {"forces": np.zeros(6)},
+    "few_forces": {"forces": np.zeros((1, 3))},
+    "two_components": {"forces": np.zeros((2, 2))},
+    "complex_forces": {"forces": np.array(FORCES) + 0j},
+    "text_forces": {"forces": np.array(FORCES).astype(str)},
+    "ragged_forces": {"forces": [[0.1, 0.0, 0.0], [0.1]]},
+    "objects": {"forces": np.array([[object()] * 3] * 2)},
+    "masked_forces": {"forces": np.ma.masked_greater(FORCES, 0.05)},
+    "nan_forces": {"forces": np.full((2, 3), np.nan)},
+    "huge_forces": {"forces": 1e5 * np.array(FORCES)},
+    "truths": {"forces": np.zeros((2, 3), dtype=bool)},
+    "no_stress": {"stress": None},
+    "square_stress": {"stress": np.eye(3) * 0.01},
+    "short_stress": {"stress": np.zeros(2)},
+    "infinite_stress": {"stress": np.full(6, np.inf)},
+    "vast_stress": {"stress": np.full(6, 1e9)},
+}
+"""What a calculator answers about two atoms, apart from sound numbers."""
+
+
+class Strange(Calculator):
+    """Raises one of `ERRORS`, is ``loud``, or gives one of `ANSWERS`, for frames of two atoms; a lone atom is fine.
+
+    Parameters
+    ----------
+    what : str
+        Which.
+    also_atoms : bool
+        Whether a lone atom is not fine either.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
+
+    def __init__(self, what: str, also_atoms: bool = False) -> None:
+        super().__init__()
+        self._what, self._fewest = what, 1 if also_atoms else 2
+
+    def calculate(self, atoms: Any = None, *words: Any, **keywords: Any) -> None:
+        super().calculate(atoms, *words, **keywords)
+        strange = len(self.atoms) >= self._fewest
+        if strange and self._what == "loud":
+            print("words\n" * 5_000_000, flush=True)
+        if strange and self._what in ERRORS:
+            ERRORS[self._what]()
+        sound = {"energy": -3.5 * len(self.atoms), "forces": np.zeros((len(self.atoms), 3)), "stress": np.zeros(6)}
+        self.results = {**sound, **(ANSWERS.get(self._what, {}) if strange else {})}
