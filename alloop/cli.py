@@ -22,16 +22,27 @@ from rich.console import Console
 
 from alloop import __version__
 from alloop.commands import exit_codes
+from alloop.failures import PlaceError
 from alloop.files.environment import ONE_THREAD
 
 if TYPE_CHECKING:
     from alloop.decisions.charter import Goal
+    from alloop.reading import ReadCampaign
 
 for _name, _count in ONE_THREAD.items():
     os.environ.setdefault(_name, _count)
 warnings.filterwarnings("ignore")
 
-MACHINE_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOMEM, errno.EMFILE)
+MACHINE_TROUBLES = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.ESTALE,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -201,6 +212,7 @@ def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="O
     Console().print(json.dumps(told) if as_json else render(found), markup=False, highlight=False, soft_wrap=as_json)
     if campaign.driver is None and found.verdict is None and not as_json:
         print("No driver runs this campaign now; `alloop run` with its config continues it.")
+    _tell_notes(campaign)
 
 
 @app.command()
@@ -211,7 +223,9 @@ def report(
     from alloop.commands.outputs import write_report
     from alloop.reading import read
 
-    print(write_report(read(where), output))
+    campaign = read(where)
+    print(write_report(campaign, output))
+    _tell_notes(campaign)
 
 
 @app.command()
@@ -224,8 +238,16 @@ def export(
     from alloop.commands.outputs import write_export
     from alloop.reading import read
 
-    for path in write_export(read(where), output, committee=committee):
+    campaign = read(where)
+    for path in write_export(campaign, output, committee=committee):
         print(path)
+    _tell_notes(campaign)
+
+
+def _tell_notes(campaign: ReadCampaign) -> None:
+    """Print on stderr what was found damaged on the way and did no harm."""
+    for note in campaign.notes:
+        print(f"alloop: {note}", file=sys.stderr)
 
 
 def main() -> None:
@@ -269,7 +291,7 @@ def _trouble(error: Exception) -> str | None:
     """Return the fault of the machine behind an error, or None if there is none."""
     if isinstance(error, sqlite3.OperationalError):
         return f"the journal cannot be read or written ({_one_line(error)})"
-    if isinstance(error, OSError) and error.errno in MACHINE_TROUBLES:
+    if isinstance(error, PlaceError) or (isinstance(error, OSError) and error.errno in MACHINE_TROUBLES):
         return f"{error.filename or 'the campaign'}: {error.strerror}"
     return None
 

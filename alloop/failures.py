@@ -5,10 +5,55 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 """Numbers of the errors of a disk, or a quota, that has no room."""
+UNUSABLE = DISK_FULL | {
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
+    *(errno.EFBIG, errno.ENODEV, errno.ENOTCONN, errno.ETIMEDOUT, errno.EREMOTEIO),
+}
+"""Numbers of the errors of a place in which no file can be read or written, whatever the file."""
+
+
+class PlaceError(OSError):
+    """The campaign's folder cannot be used from this machine now; the tasks that find it so are not at fault.
+
+    Only alloop's own reading and writing raises it, never a calculator. It has the number (`errno`), the words
+    (`strerror`) and the path (`filename`) of the error behind it.
+
+    Attributes
+    ----------
+    unwritten : bytes or None
+        The result file of a finished label that could not be written: the driver puts it into the journal.
+    """
+
+    unwritten: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"{self.strerror}: {self.filename or 'the campaign'}"
+
+
+@contextmanager
+def blaming_place(path: Path | None = None) -> Iterator[None]:
+    """Turn an error of the place (`UNUSABLE`) into a `PlaceError`; all others pass.
+
+    Parameters
+    ----------
+    path : pathlib.Path or None
+        What is read or written; None for what the error itself names.
+    """
+    try:
+        yield
+    except PlaceError:
+        raise
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            raise
+        raise PlaceError(error.errno, error.strerror, str(path) if path else error.filename) from error
+
+
 LONGEST_MESSAGE = 10_000
 """Characters of an error's message that are looked at."""
 LONGEST_TOLD = 1_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alloop.campaign.folders import folder_of
-from alloop.journal.journal import Entry, JournalError, living_driver, read_entries
+from alloop.journal.journal import Entry, JournalError, KeptLabels, living_driver, read_journal
 from alloop.state.fold import fold
 from alloop.state.state import CampaignState
 from alloop.status.summary import Status, summary
@@ -87,15 +87,25 @@ class ReadCampaign:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
         self.driver = living_driver(self.root)
-        self.entries: list[Entry] = read_entries(self.root)
+        found = read_journal(self.root)
+        self.entries: list[Entry] = found.entries
         self.state: CampaignState = fold(self.entries)
-        self.workspace = Workspace(self.root)
+        self.workspace = Workspace(self.root, KeptLabels(self.root))
+        self._lost = found.lost
         if self.state.created is None:
             raise JournalError(f"{root}: no campaign has begun here yet; start one with `alloop run CONFIG`")
 
     def __repr__(self) -> str:
         verdict = self.status.verdict or ("running" if self.driver else "no verdict")
         return f"<campaign {self.status.name}: {verdict}, {self.status.labels.train} training labels>"
+
+    @property
+    def notes(self) -> list[str]:
+        """What was found damaged or missing until now and did no harm, in one line each."""
+        from alloop.status.messages import kept_text
+
+        kept = [f"{self.root}: {text}" for text in kept_text(self.workspace.kept_only)]
+        return kept if self._lost is None else [self._lost, *kept]
 
     @property
     def systems(self) -> dict[str, Atoms]:

@@ -30,7 +30,8 @@ LAYERS = (
     {"dynamics"},
     {"materials"},
     {"config"},
-    {"files", "failures"},
+    {"files"},
+    {"failures"},
 )
 """Rooms of `alloop`, the highest first: a room imports lower ones only."""
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 400, 40

@@ -32,6 +32,7 @@ def harvest(
     workspace: Workspace,
     task: TaskState,
     candidates: Container[str],
+    unwritten: bytes | None = None,
     judge: Callable[[LabelSummary], str | None] | None = None,
 ) -> list[Entry]:
     """Journal the verified result of a task, if there is one; a damaged file is put aside and computed again.
@@ -46,11 +47,13 @@ def harvest(
         The task.
     candidates : container of str
         Names of the frames that a selection may name.
+    unwritten : bytes or None
+        The result file, where its worker could not write it.
     judge : callable or None
         Says of a label why it must not be trained on, or None.
     """
     try:
-        found = _found(workspace, task)
+        found = _found(workspace, task, unwritten)
         decision = _decision(workspace, task, found[0], candidates) if found else []
     except DamagedResultError:
         workspace.put_aside(task.task, task.key)
@@ -75,19 +78,19 @@ def harvest(
     return journal.append([event, *decision], {task.key: content} if content else {})
 
 
-def _found(workspace: Workspace, task: TaskState) -> tuple[Result, bytes] | None:
+def _found(workspace: Workspace, task: TaskState, unwritten: bytes | None = None) -> tuple[Result, bytes] | None:
     """Return the verified result of a task, and the file's content if it is a label's, or None."""
-    content = workspace.content(task.task, task.key) if task.task == "label" else b""
+    content = unwritten or (workspace.content(task.task, task.key) if task.task == "label" else b"")
     if content is None:
         return None
-    result = result_from_bytes(content, "label", task.key) if content else workspace.read(task.task, task.key)
+    result = result_from_bytes(content, task.task, task.key) if content else workspace.read(task.task, task.key)
     if result is None or result.status != "ok":
         return None if result is None else (result, b"")
     _check_summary(task, result)
     if task.task == "label":
         _check_label(result)
     workspace.check_files(result)
-    return result, content
+    return result, content if task.task == "label" else b""
 
 
 def _check_summary(task: TaskState, result: Result) -> None:

@@ -30,7 +30,7 @@ from alloop.tasks.attempts import BrokenAttempt
 from alloop.tasks.contract.request import Request
 from alloop.tasks.workspace import Workspace
 from alloop.workers.executors import Completion, wait
-from alloop.workers.machine_faults import DISK_FULL_TRIES, common_losses, find_fault, pause_s
+from alloop.workers.machine_faults import PLACE_TRIES, common_losses, find_fault, pause_s
 
 IDLE_TICK_S = 60.0
 
@@ -268,15 +268,16 @@ class Campaign:
             self.leave(dead)
         if time.monotonic() - self._last_event_t > IDLE_TICK_S:
             self.record([Tick()])
+        self.journal.check()
         self.journal.publish()
         for listener in self.listeners:
             listener.tick(self.state, time.time())
 
     def finish(self, task: TaskState, error: BrokenAttempt | BaseException | None, losses: Counter[bytes]) -> None:
         """Record the end of a task: its result if there is one, even of a broken attempt; else what the break cost."""
-        if self.harvest(task):
-            return
         broken = error if isinstance(error, BrokenAttempt) else None
+        if self.harvest(task, broken.label() if broken is not None else None):
+            return
         if broken is not None and broken.kind == "policy":
             raise PolicyError(broken.text)
         dead = self.workers.broken()
@@ -287,8 +288,8 @@ class Campaign:
             return
         fault = find_fault(error, losses)
         waited = self._waited[task.purpose]
-        if fault.disk_full and waited >= DISK_FULL_TRIES - 1:
-            self.leave(f"the disk is full where {task.purpose} is computed ({fault.text}); make room")
+        if fault.place and waited >= PLACE_TRIES - 1:
+            self.leave(f"{fault.place} where {task.purpose} is computed ({fault.text}); {fault.mend}")
         self.record([give_up_or_retry(task, fault, self.charter.config.budget.retries)])
         if task.status != "running" or (fault.inputs and self._mender.begin(task)):
             return
@@ -307,10 +308,10 @@ class Campaign:
         self.record([DriverStopped(reason=reason)])
         raise StopRequested(reason)
 
-    def harvest(self, task: TaskState) -> bool:
-        """Record the result of a task, if there is one."""
+    def harvest(self, task: TaskState, unwritten: bytes | None = None) -> bool:
+        """Record the result of a task, if there is one, or a label that its worker could not write."""
         judge = partial(absurd_label, self.state, task) if task.task == "label" else None
-        entries = harvest(self.journal, self.workspace, task, self.state.pool, judge)
+        entries = harvest(self.journal, self.workspace, task, self.state.pool, unwritten, judge)
         self._publish(entries)
         return bool(entries)
 

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from alloop import __version__
 from alloop.campaign.data_files import changed_files, labels_of_files
-from alloop.campaign.harvest import restore_labels
 from alloop.campaign.imported_labels import ImportedBatch, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
@@ -130,7 +129,6 @@ def resume(
     """
     state = open_state(journal)
     entries = _append(journal, state, _changes(loaded, state, workspace.root, accept_policy))
-    restore_labels(journal, workspace)
     return state, [*entries, *_append(journal, state, due(state, _installed_code(loaded, state)))]
 
 

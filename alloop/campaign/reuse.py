@@ -22,7 +22,7 @@ from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
 from alloop.failures import first_line
 from alloop.journal.events import CampaignCreated, GenerationOpened, LabelsImported, TaskPlanned
-from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, read_entries
+from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, KeptLabels, read_entries
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.teachers import GATES, teacher_label
@@ -213,7 +213,7 @@ def _read(loaded: LoadedConfig, i: int, name: str) -> _Campaign:
     folder, key = loaded.resolve(name), ("data", "campaigns", i)
     try:
         entries = read_entries(folder)
-        state, workspace = fold(entries), Workspace(folder)
+        state, workspace = fold(entries), Workspace(folder, KeptLabels(folder))
         if state.created is None:
             raise JournalError("its journal is empty; run it first")
         return _Campaign(name, workspace, state, tuple(_labels(entries, state, workspace)))
@@ -250,7 +250,7 @@ def _taken_before(entries: Sequence[Entry], state: CampaignState) -> dict[str, d
 
 def _verified(workspace: Workspace, key: str) -> Result | None:
     try:
-        result = workspace.read("label", key, with_data=True)
+        result = workspace.result("label", key)
     except DamagedResultError:
         return None
     return result if result is not None and result.status == "ok" else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from alloop.failures import first_line
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
 from alloop.outputs.dataset import write_dataset
@@ -62,7 +63,7 @@ def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
     ExportError
         If the file cannot be written.
     """
-    target = output.resolve() if output else campaign.root / REPORT_FILE
+    target = _named_file(output) if output else campaign.root / REPORT_FILE
     with _told_where(target):
         state, workspace = campaign.state, campaign.workspace
         build_report(state, campaign.entries, target, transport_data(state, workspace), plots(state, workspace))
@@ -98,21 +99,33 @@ def write_transport(data: TransportData, state: CampaignState, folder: Path) -> 
     return written
 
 
+def _named_file(output: Path) -> Path:
+    """Return the file that the user named; what is there and no file is not replaced."""
+    target = output.resolve()
+    if target.exists() and not target.is_file():
+        what = "cannot be written (it is a folder, device or pipe); name another place with --output"
+        raise ExportError(f"{target}: {what}")
+    return target
+
+
 @contextmanager
 def _told_where(target: Path) -> Iterator[None]:
     """Turn the file system's refusal into one line with a mend."""
     try:
         yield
     except OSError as error:
-        what = f"cannot be written ({error.strerror}); name another place with --output"
+        what = f"cannot be written ({error.strerror or first_line(error)}); name another place with --output"
         raise ExportError(f"{target}: {what}") from error
 
 
 def _own(root: Path, name: str) -> Path:
-    """Return a folder of the campaign that is not somewhere else by way of a link."""
-    if (root / name).is_symlink():
-        raise ExportError(f"{root / name}: is a link; remove it, or name the place with --output")
-    return root / name
+    """Return a folder of the campaign in which no link leads somewhere else."""
+    folder = root / name
+    inner = folder.rglob("*") if folder.is_dir() and not folder.is_symlink() else ()
+    for place in (folder, *inner):
+        if place.is_symlink() and (place == folder or place.is_dir()):
+            raise ExportError(f"{place}: is a link; remove it, or name the place with --output")
+    return folder
 
 
 def _short(path: Path) -> Path:

@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from alloop.campaign.checking import never_converging, notes_of
+from alloop.campaign.damaged_folders import refuse_links, without_journal
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
+from alloop.campaign.harvest import restore_labels
 from alloop.campaign.loop import Campaign, CodeRefusedError, Listener, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
 from alloop.campaign.reuse import brought, checked, has_begun, way_on
@@ -35,13 +37,14 @@ from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import changed
 from alloop.decisions.charter import Charter, Goal
 from alloop.decisions.refits import worth_waiting_for
+from alloop.files.plain_files import NotPlainError, put_aside
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal
 from alloop.journal.verdicts import LIFTABLE_VERDICTS, VERDICTS
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.monitor.wandb_upload import WandbView
 from alloop.state.state import CampaignState
-from alloop.status.messages import closing_lines, lines
+from alloop.status.messages import closing_lines, kept_text, lines, restored_text
 from alloop.status.summary import summary
 from alloop.studies.study import Study
 from alloop.tasks.workspace import Workspace
@@ -110,11 +113,13 @@ def run_loaded(
 ) -> int:
     """Run the campaign of a loaded config in a folder, as `run_campaign` does."""
     refuse_unusable_path(root)
+    refuse_links(root)
     check_goal(loaded, root, goal)
     imports = checked(loaded, root)
     foundation = _foundation(loaded, root, brought(imports), console)
     with _open_journal(root, loaded, console) as journal:
-        workspace = Workspace(root)
+        workspace = Workspace(root, journal.result)
+        _say(console, restored_text(restore_labels(journal, workspace)))
         if not any(True for _ in journal.entries()):
             _say(console, [*(f"note: {line}" for line in notes_of(loaded, imports)), *never_converging(loaded)])
             state = create(loaded, journal, workspace, foundation, imports)
@@ -132,6 +137,8 @@ def run_loaded(
             mend = f"install the former code again, or {way_on(loaded, state, root, error.refusal.code)}"
             what = f"the code of the labels changed ({code}), and {error.refusal.reason}; {mend}"
             raise ConfigError(loaded.path, Problem("", what)) from error
+        except NotPlainError as error:
+            raise ConfigError(error.path, Problem("", error.what)) from error
 
 
 def _drive(
@@ -154,6 +161,7 @@ def _drive(
             return stopped()
         _say(console, [note] if note else [])
     write_outputs(journal, state, workspace, console)
+    _say(console, kept_text(workspace.kept_only))
     if study is not None:
         show_study(state, study, console)
         return exit_codes.OK
@@ -244,21 +252,15 @@ def _same_foundation(loaded: LoadedConfig, state: CampaignState, found: PlacedFo
 
 
 def _open_journal(root: Path, loaded: LoadedConfig, console: Console) -> Journal:
-    if root.exists() and not root.is_dir():
-        raise ConfigError(root, Problem("", "is a file; name another campaign folder with --folder"))
-    strangers = root.is_dir() and not (root / JOURNAL_FILE).exists() and _strangers(root)
-    if strangers:
-        raise ConfigError(root, Problem("", "holds files but no campaign; name an empty folder with --folder"))
+    if told := without_journal(root):
+        _say(console, told)
+        put_aside(root, root / f"{JOURNAL_FILE}-wal")
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         what = f"cannot be made ({error.strerror}); name another campaign folder with --folder"
         raise ConfigError(root, Problem("", what)) from error
     return Journal(root, locks=loaded.config.execution.locks, say=lambda line: _say(console, [line]))
-
-
-def _strangers(root: Path) -> bool:
-    return any(entry.name not in ("foundation", "driver.lock", "driver.lease") for entry in root.iterdir())
 
 
 def _foundation(loaded: LoadedConfig, root: Path, labels: Brought, console: Console) -> PlacedFoundation | None:

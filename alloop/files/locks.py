@@ -18,6 +18,7 @@ from alloop.files.plain_files import open_below
 LockKind = Literal["flock", "lease"]
 WantedLocks = Literal["auto", "flock", "lease"]
 
+UNKNOWN = "an unknown process"
 NO_FLOCK = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL))
 """What a file system without flock answers."""
 
@@ -35,20 +36,46 @@ class Held(Protocol):
 
 
 class Flock:
-    """A name held by flock: the kernel ends it with the process, never before."""
+    """A file or folder held by flock: the kernel ends it with the process, never before.
 
-    def __init__(self, descriptor: int) -> None:
+    Parameters
+    ----------
+    descriptor : int
+        The locked file.
+    path : pathlib.Path or None
+        Where others look for it; None if they hold the same file wherever it is.
+    """
+
+    def __init__(self, descriptor: int, path: Path | None = None) -> None:
         self._descriptor: int | None = descriptor
+        self._path = path
 
     def intact(self) -> bool:
-        """Return True."""
-        return True
+        """Return whether others find the lock held; a file that was removed is made and locked anew if nobody did."""
+        return self._descriptor is not None and (self._path is None or self._is_at(self._path) or self._again())
 
     def release(self) -> None:
         """Release the lock."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+    def _is_at(self, path: Path) -> bool:
+        assert self._descriptor is not None
+        try:
+            return os.path.samestat(path.lstat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return False
+
+    def _again(self) -> bool:
+        assert self._path is not None
+        try:
+            descriptor = _taken(self._path, self._path.parent, wait=False)
+        except (HeldError, OSError):
+            return False
+        self.release()
+        self._descriptor = descriptor
+        return self._is_at(self._path)
 
 
 def lock_path(name: Path, kind: LockKind) -> Path:
@@ -88,19 +115,46 @@ def take(
     """
     if kind == "lease":
         return take_lease(path, below=below, wait=wait, say=say)
-    descriptor = open_below(below or path.parent, path, os.O_CREAT | os.O_RDWR)
+    return Flock(_taken(path, below or path.parent, wait=wait), path)
+
+
+def take_folder(folder: Path) -> Held:
+    """Lock a folder itself for one process of this host, wherever it is moved and whatever is removed in it.
+
+    Raises
+    ------
+    HeldError
+        If somebody else holds it.
+    OSError
+        If the file system refuses.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _flock(descriptor, wait)
+        _flock(descriptor, wait=False)
     except BlockingIOError:
-        holder = os.read(descriptor, 200).decode(errors="replace").strip() or "an unknown process"
         os.close(descriptor)
-        raise HeldError(holder) from None
+        raise HeldError(UNKNOWN) from None
     except BaseException:
         os.close(descriptor)
         raise
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
     return Flock(descriptor)
+
+
+def folder_holder(folder: Path) -> str | None:
+    """Return who holds a folder itself, as far as that is known, or None."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return UNKNOWN
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def holder_of(name: Path) -> str | None:
@@ -110,7 +164,7 @@ def holder_of(name: Path) -> str | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return os.read(descriptor, 200).decode(errors="replace").strip() or "an unknown process"
+            return _named(descriptor)
         finally:
             os.close(descriptor)
     except OSError:
@@ -148,6 +202,27 @@ def _flock_works(folder: Path) -> bool:
         os.close(first)
         os.close(second)
     return False
+
+
+def _taken(path: Path, below: Path, *, wait: bool) -> int:
+    """Open and lock a file, write who holds it into it, and return its descriptor."""
+    descriptor = open_below(below, path, os.O_CREAT | os.O_RDWR)
+    try:
+        _flock(descriptor, wait)
+    except BlockingIOError:
+        holder = _named(descriptor)
+        os.close(descriptor)
+        raise HeldError(holder) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"pid {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+    return descriptor
+
+
+def _named(descriptor: int) -> str:
+    return os.read(descriptor, 200).decode(errors="replace").strip() or UNKNOWN
 
 
 def _flock(descriptor: int, wait: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -9,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from alloop.failures import UNUSABLE, PlaceError
+
 
 class NotPlainError(OSError):
     """The path is not a regular file, or lies outside its folder; the message is one line."""
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path}: {what}")
-        self.path, self.what = path, what
-        self.strerror = what
+        self.path, self.what, self.strerror = path, what, what
 
     def __reduce__(self) -> tuple[type[NotPlainError], tuple[Path, str]]:
         return type(self), (self.path, self.what)
@@ -33,7 +35,8 @@ def folder_below(root: Path, folder: Path, *, make: bool = False) -> Iterator[in
     folder : pathlib.Path
         `root`, or something below it.
     make : bool
-        Make what is missing.
+        Make what is missing below `root`, and `root` itself only if it is the folder: a campaign that was moved away
+        is not begun anew in its old place.
 
     Raises
     ------
@@ -41,8 +44,12 @@ def folder_below(root: Path, folder: Path, *, make: bool = False) -> Iterator[in
         If the folder is not below `root`, or a link or file is on the way.
     FileNotFoundError
         If it is missing.
+    PlaceError
+        If it is to be made and `root` is missing.
     """
     with ExitStack() as opened:
+        if make and root == folder:
+            root.mkdir(parents=True, exist_ok=True)
         descriptor = _open_root(root, make)
         opened.callback(os.close, descriptor)
         for part in _parts(root, folder):
@@ -69,6 +76,7 @@ def open_below(root: Path, path: Path, flags: int = os.O_RDONLY, mode: int = 0o6
             raise
         except OSError as error:
             if _mode(parent, path.name) in (None, stat.S_IFREG):
+                error.filename = str(path)
                 raise
             raise NotPlainError(path, _STRANGE) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -108,10 +116,12 @@ def put_aside(root: Path, path: Path) -> None:
             try:
                 os.rename(_name(path), aside, src_dir_fd=parent, dst_dir_fd=parent)
                 return
-            except FileNotFoundError:
-                return
-            except OSError:
-                continue
+            except OSError as error:
+                if _mode(parent, path.name) is None:
+                    return
+                if error.errno in UNUSABLE:
+                    error.filename = str(path)
+                    raise
         raise NotPlainError(path, "cannot be put aside; remove it")
 
 
@@ -129,9 +139,12 @@ _STRANGE = "a link, pipe, device or folder is in the place of a file of the camp
 
 
 def _open_root(root: Path, make: bool) -> int:
-    if make:
-        root.mkdir(parents=True, exist_ok=True)
-    return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        if not make:
+            raise
+        raise PlaceError(errno.ENOENT, "the folder was moved or removed", str(root)) from error
 
 
 def _open_inner(outer: int, part: str, folder: Path, make: bool) -> int:
@@ -144,6 +157,7 @@ def _open_inner(outer: int, part: str, folder: Path, make: bool) -> int:
         raise
     except OSError as error:
         if _mode(outer, part) in (None, stat.S_IFDIR):
+            error.filename = str(folder)
             raise
         what = f"`{part}` is a link or file where a folder of the campaign belongs; remove it"
         raise NotPlainError(folder, what) from error

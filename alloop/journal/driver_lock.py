@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from alloop.files.leases import HeldError
-from alloop.files.locks import NO_FLOCK, Held, LockKind, holder_of, lock_path, take
+from alloop.files.locks import NO_FLOCK, Held, LockKind, folder_holder, holder_of, lock_path, take, take_folder
 from alloop.files.mounts import mount_of
 
 LOCK_FILE = "driver.lock"
@@ -21,7 +21,8 @@ class DriverLock:
 
     Hosts may see one file system under different mount options, and a config may name another kind of lock than the one
     before. So every driver takes two locks: of the kind of its workers, and of the kind that all drivers share there,
-    the lease on a file system that other hosts see, flock anywhere else.
+    the lease on a file system that other hosts see, flock anywhere else. There the folder itself is locked as well, so
+    that nobody gets in where the file of the lock was removed.
 
     Parameters
     ----------
@@ -44,12 +45,14 @@ class DriverLock:
         try:
             for each in sorted({kind, common}):
                 self._take(folder, each, needed=each == kind or each == "lease", say=say)
+            if common == "flock":
+                self._take_folder(folder)
         except BaseException:
             self.release()
             raise
 
     def intact(self) -> bool:
-        """Return whether this is still the driver; it is not after it was suspended for long and another took over."""
+        """Return whether this is still the driver; it is not after another took over."""
         return all(held.intact() for held in self._held)
 
     def release(self) -> None:
@@ -61,8 +64,7 @@ class DriverLock:
         try:
             self._held.append(take(lock_path(folder / LOCK_FILE, kind), kind, wait=False, say=say))
         except HeldError as error:
-            what = f"another driver runs this campaign ({error.holder}); stop it first"
-            raise DriverError(f"{folder}: {what}") from None
+            raise _held(folder, error) from None
         except OSError as error:
             if error.errno not in NO_FLOCK:
                 raise DriverError(cannot_write(folder, error)) from error
@@ -70,10 +72,22 @@ class DriverLock:
                 what = f"files cannot be locked here ({error.strerror}); set `execution.locks` to `lease`"
                 raise DriverError(f"{folder}: {what}") from error
 
+    def _take_folder(self, folder: Path) -> None:
+        try:
+            self._held.append(take_folder(folder))
+        except HeldError as error:
+            raise _held(folder, error) from None
+        except OSError:
+            return
+
 
 def living_driver(folder: Path) -> str | None:
     """Return the driver that runs a campaign now (process and host), or None."""
-    return holder_of(Path(folder) / LOCK_FILE)
+    return holder_of(Path(folder) / LOCK_FILE) or folder_holder(Path(folder))
+
+
+def _held(folder: Path, error: HeldError) -> DriverError:
+    return DriverError(f"{folder}: another driver runs this campaign ({error.holder}); stop it first")
 
 
 def cannot_write(folder: Path, error: OSError) -> str:

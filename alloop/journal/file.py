@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from alloop.files.durable import replace_durably, sync_folder
+from alloop.journal.checksums import TABLE as CHECKSUMS
 from alloop.journal.driver_lock import living_driver
 from alloop.journal.guard import disarm, foreign_object, replace_views, stranger_in_place_of
 from alloop.journal.views import VIEWS
@@ -39,9 +40,16 @@ CREATE INDEX IF NOT EXISTS planned ON event (body ->> 'purpose') WHERE kind = 't
 CREATE INDEX IF NOT EXISTS finished ON event (body ->> 'purpose') WHERE kind = 'task_finished';
 CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
 """
+_SCRIPT = _TABLES + CHECKSUMS + VIEWS
+RESTORE = (
+    "restore it from a copy, or move it away and run again: the campaign begins anew and finds the results that are "
+    "there by their keys"
+)
+"""What to do about a journal that is damaged."""
 _WAL, _ROLLBACK = "-wal", "-journal"
 _AT_REST = "?mode=ro&immutable=1"
 """How a file that nobody writes is opened: SQLite makes no other file next to it."""
+_OF_THE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 _READ_VERSION_AT, _READ_VERSION_OF_WAL = 19, 2
 
 
@@ -84,7 +92,7 @@ def open_shared(folder: Path, *, posix_locks: bool) -> sqlite3.Connection:
     try:
         _without_log(path)
     except sqlite3.DatabaseError as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     options = "" if posix_locks else "?nolock=1"
     return _opened(path, options, ("locking_mode=EXCLUSIVE", "journal_mode=TRUNCATE", "synchronous=FULL"))
 
@@ -186,15 +194,34 @@ class Snapshot:
         self._due = ended + max(SNAPSHOT_EVERY_S, (ended - begun) / SNAPSHOT_SHARE)
 
     def _copy(self) -> None:
-        self._temporary.unlink(missing_ok=True)
-        copy = _connected(self._temporary, "?nolock=1")
-        try:
-            copy.execute("PRAGMA journal_mode=OFF")
-            copy.execute("PRAGMA synchronous=OFF")
-            self._db.backup(copy)
-        finally:
-            copy.close()
-        replace_durably(self._temporary, self._path)
+        copy_whole(self._db, self._temporary, self._path)
+
+
+def copy_whole(database: sqlite3.Connection, temporary: Path, path: Path) -> None:
+    """Copy all that a connection sees into one file, by way of a temporary one in the same folder.
+
+    Raises
+    ------
+    OSError, sqlite3.Error
+        If a file cannot be written; another one at the path is then untouched.
+    """
+    temporary.unlink(missing_ok=True)
+    copy = _connected(temporary, "?nolock=1")
+    try:
+        copy.execute("PRAGMA journal_mode=OFF")
+        copy.execute("PRAGMA synchronous=OFF")
+        database.backup(copy)
+    finally:
+        copy.close()
+    replace_durably(temporary, path)
+
+
+def fold_log(database: sqlite3.Connection) -> bool:
+    """Write the open log into the journal's own file, and return whether that holds everything now."""
+    with suppress(sqlite3.Error):
+        busy: int = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+    return False
 
 
 class transaction:  # noqa: N801
@@ -231,11 +258,11 @@ def _opened(path: Path, options: str, pragmas: tuple[str, ...]) -> sqlite3.Conne
             database.execute(f"PRAGMA user_version={FORMAT}")
         check_format(database, path)
         _refuse_foreign(database, path)
-        replace_views(database, _TABLES + VIEWS)
-        database.executescript(_TABLES + VIEWS)
+        replace_views(database, _SCRIPT)
+        database.executescript(_SCRIPT)
     except sqlite3.DatabaseError as error:
         database.close()
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     except BaseException:
         database.close()
         raise
@@ -256,12 +283,15 @@ def check_tables(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _refuse_foreign(database: sqlite3.Connection, path: Path, *, tables_only: bool = False) -> None:
-    foreign = foreign_object(database, _TABLES + VIEWS, tables_only=tables_only)
+    foreign = foreign_object(database, _SCRIPT, tables_only=tables_only)
     if foreign is not None:
         raise JournalError(f"{path}: holds a {foreign} that this alloop did not make; restore it from a copy")
 
 
-def _unusable(path: Path, error: sqlite3.DatabaseError) -> JournalError:
+def unusable(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    """Return the error of a file that SQLite cannot use; that of a disk it cannot use stays as it is."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_DISK:
+        return error
     return JournalError(f"{path}: not a usable journal ({error}); restore it from a copy")
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from alloop.config.suggestions import hint
-from alloop.failures import first_line, one_line
+from alloop.failures import PlaceError, first_line, one_line
 from alloop.files.plain_files import NotPlainError
 from alloop.journal.journal import JournalError
 from alloop.tasks.workspace import DamagedResultError
 
-DAMAGED = (DamagedResultError, FileNotFoundError, NotPlainError, ValidationError)
+DAMAGED = (DamagedResultError, FileNotFoundError, NotPlainError, PlaceError, ValidationError)
 
 
 class UnreadableError(JournalError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from alloop.decisions.changed_code import changed as code_changes
@@ -103,6 +103,19 @@ def imported_text(labels: int, source: str, reference: str, why: str) -> str:
     reason = f" ({why})" if why else ""
     uses = {"same": "used as labels", "teacher": "the teacher's, used to teach only"}
     return f"{many(labels, 'label')} imported from {source}, {uses.get(reference, f'used to pre-train only{reason}')}"
+
+
+def restored_text(labels: int) -> list[str]:
+    """Return what to tell of label files that were written back from the journal."""
+    what = "The file of 1 label was" if labels == 1 else f"The files of {labels} labels were"
+    return [f"{what} missing or damaged, and written back from the journal."] if labels else []
+
+
+def kept_text(keys: Collection[str]) -> list[str]:
+    """Return what to tell of labels that were taken from the journal."""
+    whose = f"{len(keys)} labels" if len(keys) > 1 else "a label"
+    what = f"the results of {whose} are missing or damaged, and taken from the journal"
+    return [f"{what} ({', '.join(sorted(keys)[:3])}); `alloop run` with its config writes them back"] if keys else []
 
 
 def _rung_text(row: RungRow) -> str:

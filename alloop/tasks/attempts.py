@@ -6,9 +6,11 @@ of the driver that waits for answers with it.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from typing import Literal
 
-from alloop.failures import OutOfTimeError, PolicyError, message, one_line
+from alloop.failures import OutOfTimeError, PlaceError, PolicyError, message, one_line
+from alloop.files.plain_files import NotPlainError
 from alloop.files.redaction import redacted
 from alloop.labelling.calculator_server import told
 from alloop.labelling.errors import CodeMismatchError, EngineError, RanksError
@@ -28,23 +30,31 @@ class BrokenAttempt(Record):
     Attributes
     ----------
     kind : str
-        ``policy`` (of the user), ``time`` (the limit of a label), ``memory``, ``system`` (an error of the system, with
-        its `number`), ``import``, ``machine``, or ``raised``: an error of Python that the same task would raise again.
+        ``policy`` (of the user), ``place`` (the campaign's folder cannot be used), ``time`` (the limit of a label),
+        ``memory``, ``system`` (an error of the system, with its `number`), ``import``, ``machine``, or ``raised``: an
+        error of Python that the same task would raise again.
     text : str
         One line for a person.
     number : int or None
         The `errno` of an error of the system.
     of_engine : bool
         Whether the code of a label engine raised it.
+    unwritten : str or None
+        The result file of a label that could not be written, in base 64.
     timing : Timing or None
         What an attempt took that ran out of time.
     """
 
-    kind: Literal["policy", "time", "memory", "system", "import", "machine", "raised"]
+    kind: Literal["policy", "place", "time", "memory", "system", "import", "machine", "raised"]
     text: str
     number: int | None = None
     of_engine: bool = False
     timing: Timing | None = None
+    unwritten: str | None = None
+
+    def label(self) -> bytes | None:
+        """Return the result file of a label that could not be written."""
+        return None if self.unwritten is None else b64decode(self.unwritten)
 
 
 def broken_by(error: BaseException) -> BrokenAttempt:
@@ -53,6 +63,10 @@ def broken_by(error: BaseException) -> BrokenAttempt:
         return BrokenAttempt(kind="policy", text=_line(message(error), LONGEST_POLICY_TEXT))
     if isinstance(error, OutOfTimeError):
         return BrokenAttempt(kind="time", text=_line(error.detail), timing=error.timing)
+    if isinstance(error, PlaceError | NotPlainError):
+        unwritten = getattr(error, "unwritten", None)
+        held = None if unwritten is None else b64encode(unwritten).decode()
+        return BrokenAttempt(kind="place", text=_line(message(error)), number=error.errno, unwritten=held)
     if isinstance(error, EngineError):
         fields = {"kind": error.kind, "text": _line(error.detail), "number": error.number, "of_engine": True}
         return BrokenAttempt.model_validate(fields)

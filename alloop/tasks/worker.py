@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure, plain_text
+from alloop.failures import UNUSABLE, OutOfTimeError, PlaceError, TaskFailure, plain_text
+from alloop.files.durable import Room
 from alloop.files.redaction import redacted
 from alloop.labelling import calculator_process
 from alloop.tasks.attempts import broken_by
 from alloop.tasks.contract.records import LONGEST_DETAIL, LONGEST_REASON, Result, Timing
 from alloop.tasks.contract.request import Request
+from alloop.tasks.contract.result_files import result_to_bytes
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function, request_from_json
 from alloop.tasks.workspace import Workspace
 
 ANY_MACHINE = Machine()
-WAIT_FOR_ROOM_S = (1.0, 3.0, 6.0)
-"""Times (s) that a worker holds a result in memory and waits for room on the disk."""
+WAIT_FOR_PLACE_S = (1.0, 3.0, 6.0)
+"""Times (s) that a worker waits before it tries again to use a folder that cannot be used."""
+Done = TypeVar("Done")
 
 
 def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any] | None = None) -> str:
@@ -45,16 +50,21 @@ def perform(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
     -------
     str
         The key; the result is read from its file.
+
+    Raises
+    ------
+    PlaceError
+        If the campaign's folder cannot be used: nothing was computed, or the error holds the result of a label.
     """
     request = request_from_json(kind, fields)
     workspace, key = Workspace(Path(root)), request.key()
     told = Machine.model_validate(machine or {})
-    with workspace.lock(key, told.locks):
-        if not _is_done(workspace, kind, key):
-            workspace.note_attempt(kind, key)
-            result = compute(request, workspace, told)
-            if not _is_done(workspace, kind, key):
-                _write_patiently(workspace, result)
+    with ExitStack() as held:
+        _patiently(lambda: held.enter_context(workspace.lock(key, told.locks)))
+        if not _patiently(lambda: _is_done(workspace, kind, key)):
+            room = _patiently(lambda: held.enter_context(workspace.room(kind, key)))
+            _patiently(lambda: workspace.note_attempt(kind, key))
+            _deliver(_computed(request, workspace, told), room, workspace, request.slot_kind == "label")
     return key
 
 
@@ -73,16 +83,42 @@ def attempt(root: str, kind: str, fields: dict[str, Any], machine: dict[str, Any
     return {}
 
 
-def _write_patiently(workspace: Workspace, result: Result) -> None:
-    """Write a result; on a full disk wait a little for room before the work is thrown away."""
-    for pause_s in WAIT_FOR_ROOM_S:
+def _computed(request: Request, workspace: Workspace, machine: Machine) -> Result:
+    """Return the result of a request; an error of a calculator's own files counts as one of the place if it is."""
+    try:
+        return compute(request, workspace, machine)
+    except OSError as error:
+        if error.errno in UNUSABLE and not isinstance(error, PlaceError):
+            workspace.check_place()
+        raise
+
+
+def _deliver(result: Result, room: Room, workspace: Workspace, is_label: bool) -> None:
+    """Write a result unless another stands; a label that cannot be written goes to the driver with the error."""
+    content = result_to_bytes(result)
+
+    def write() -> None:
+        if not _is_done(workspace, result.kind, result.key):
+            try:
+                room.write(content)
+            except FileNotFoundError:
+                workspace.write(result)
+
+    try:
+        _patiently(write)
+    except PlaceError as error:
+        error.unwritten = content if is_label else None
+        raise
+
+
+def _patiently(do: Callable[[], Done]) -> Done:
+    """Do something in the campaign's folder; where that cannot be used, wait a little before giving up."""
+    for pause_s in WAIT_FOR_PLACE_S:
         try:
-            return workspace.write(result)
-        except OSError as error:
-            if error.errno not in DISK_FULL:
-                raise
-        time.sleep(pause_s)
-    return workspace.write(result)
+            return do()
+        except PlaceError:
+            time.sleep(pause_s)
+    return do()
 
 
 def compute(request: Request, workspace: Workspace, machine: Machine = ANY_MACHINE) -> Result:

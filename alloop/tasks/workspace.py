@@ -7,14 +7,15 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from alloop.files.durable import write_durably
+from alloop.failures import PlaceError, blaming_place
+from alloop.files.durable import Room, held_room, write_durably
 from alloop.files.locks import LockKind, lock_path, take
 from alloop.files.long_files import keep_end
 from alloop.files.plain_files import NotPlainError, folder_below, open_below, put_aside, read_below
@@ -40,14 +41,26 @@ _SAFE = re.compile(r"[a-z0-9]{1,64}")
 class Workspace:
     """Result files of one campaign. Others may have changed them: no link below the folder is followed.
 
+    Where the folder cannot be read or written at all, every method raises `PlaceError`.
+
     Parameters
     ----------
     root : pathlib.Path
         The campaign's folder.
+    kept : callable
+        Returns the file of a label as the journal keeps it, or None; asked by `data` where a file is missing or
+        damaged.
+
+    Attributes
+    ----------
+    kept_only : set of str
+        Keys of the labels that were taken from the journal.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, kept: Callable[[str], bytes | None] = lambda key: None) -> None:
         self.root = Path(root)
+        self.kept_only: set[str] = set()
+        self._kept = kept
 
     def result_path(self, kind: str, key: str) -> Path:
         """Return the path of a task's result, which need not exist."""
@@ -69,12 +82,14 @@ class Workspace:
             raise ValueError(f"not a name of a file next to a result: {name!r}")
         return self.root / "results" / _safe(kind) / f"{_safe(key)}.{ending}"
 
+    @blaming_place()
     def scratch(self, key: str) -> Path:
         """Return a new scratch folder for a task, of a name that nobody can foresee and for this user alone."""
         scratch = self.root / "scratch"
         with folder_below(self.root, scratch, make=True):
             return Path(tempfile.mkdtemp(prefix=f"{_safe(key)}.", dir=scratch))
 
+    @blaming_place()
     def keep_log(self, log: Path, kind: str, key: str) -> Path:
         """Move the end of a log from a scratch folder to ``logs/<kind>/<key>.txt``; return where in the campaign."""
         kept = self.root / "logs" / _safe(kind) / f"{_safe(key)}.txt"
@@ -88,16 +103,18 @@ class Workspace:
     def lock(self, key: str, kind: LockKind = "flock") -> Iterator[None]:
         """Hold the lock of a key; a second worker waits here and then finds the result."""
         path = lock_path(self.root / "locks" / _safe(key), kind)
-        try:
-            held = take(path, kind, below=self.root)
-        except NotPlainError:
-            put_aside(self.root, path)
-            held = take(path, kind, below=self.root)
+        with blaming_place(path):
+            try:
+                held = take(path, kind, below=self.root)
+            except NotPlainError:
+                put_aside(self.root, path)
+                held = take(path, kind, below=self.root)
         try:
             yield
         finally:
             held.release()
 
+    @blaming_place()
     def note_attempt(self, kind: str, key: str) -> None:
         """Add a line to ``logs/attempts.log``: a worker begins to compute this key now (time in s since the epoch)."""
         line = f"{time.time():.3f} {_safe(kind)} {_safe(key)} {os.uname().nodename} {os.getpid()}\n"
@@ -107,10 +124,22 @@ class Workspace:
         finally:
             os.close(descriptor)
 
+    @contextmanager
+    def room(self, kind: str, key: str) -> Iterator[Room]:
+        """Hold room for the file of a result that is still to be computed; the caller holds the lock of the key."""
+        with held_room(self.result_path(kind, key), below=self.root) as room:
+            yield room
+
+    def check_place(self) -> None:
+        """Raise PlaceError if no file can be written in the campaign's folder now."""
+        with held_room(self.root / "scratch" / f"probe.{os.getpid()}", below=self.root):
+            pass
+
     def write(self, result: Result) -> None:
         """Write a result so that it is whole or absent afterwards, even if the power fails."""
         write_durably(self.result_path(result.kind, result.key), result_to_bytes(result), below=self.root)
 
+    @blaming_place()
     def read(self, kind: str, key: str, *, with_data: bool = False) -> Result | None:
         """Return a verified result, or None where there is none.
 
@@ -130,6 +159,7 @@ class Workspace:
         except NotPlainError as error:
             raise DamagedResultError(str(error)) from error
 
+    @blaming_place()
     def content(self, kind: str, key: str) -> bytes | None:
         """Return the bytes of a result file, not verified, or None where there is none.
 
@@ -159,6 +189,7 @@ class Workspace:
         result = self.read("fit", named.key)
         return None if result is None else str(result.summary.get("model_sha256"))
 
+    @blaming_place()
     def check_files(self, result: Result) -> None:
         """Raise DamagedResultError unless all files next to a result are there, unaltered.
 
@@ -184,6 +215,7 @@ class Workspace:
         write_durably(self.companion_path(kind, name), content, below=self.root)
         return hashlib.sha256(content).hexdigest()
 
+    @blaming_place()
     def companion(self, kind: TaskKind[Any, Any], key: str, name: str) -> bytes:
         """Return the verified content of a file next to a result.
 
@@ -223,6 +255,7 @@ class Workspace:
             put_aside(self.root, path)
             raise DamagedResultError(str(error)) from error
 
+    @blaming_place()
     def put_aside(self, kind: str, key: str) -> None:
         """Rename a damaged result, so that it is computed again and can still be looked at."""
         put_aside(self.root, self.result_path(kind, key))
@@ -252,10 +285,29 @@ class Workspace:
         DamagedResultError
             If the file does not match its checksum, or holds something else.
         """
-        result = self.read(kind.name, key, with_data=True)
+        result = self.result(kind.name, key)
         if result is None:
             raise FileNotFoundError(self.result_path(kind.name, key))
         return _fitting(kind.data, result.data, f"the data of {kind.name}/{key}")
+
+    def result(self, kind: str, key: str) -> Result | None:
+        """Return a verified result with its data, a label from the journal if its file is missing or damaged.
+
+        Raises
+        ------
+        DamagedResultError
+            If the file does not match its checksums, and the journal keeps no other.
+        """
+        try:
+            found, error = self.read(kind, key, with_data=True), None
+        except (DamagedResultError, PlaceError) as damage:
+            found, error = None, damage
+        if found is None and kind == "label" and (content := self._kept(key)) is not None:
+            found, error = result_from_bytes(content, kind, key), None
+            self.kept_only.add(key)
+        if error is not None:
+            raise error
+        return found
 
     def offered(self, source: OfferRef) -> Structure:
         """Return the structure of an offered frame.

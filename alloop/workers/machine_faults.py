@@ -15,8 +15,8 @@ SHARED_COST = 0.25
 """Attempts that a lost task costs if others were lost with it: it is unlikely to be the cause."""
 PAUSES_S = (2.0, 8.0, 32.0)
 """Times (s) to wait before a task is tried again after an error of the machine, the last for all further ones."""
-DISK_FULL_TRIES = 2
-"""How often a task may find the disk full, after its worker has waited too, before the driver stops."""
+PLACE_TRIES = 2
+"""How often a task may find the folder unusable, after its worker has waited too, before the driver stops."""
 
 NO_RESULT = "the worker left no result, or a damaged one"
 
@@ -33,8 +33,10 @@ class Fault:
         Attempts it takes off those that ``budget.retries`` allows.
     pause : bool
         Whether to wait before the task is tried again.
-    disk_full : bool
-        Whether it can only be tried again when somebody makes room.
+    place : str
+        What is wrong with the campaign's folder, in words; empty if nothing: then it can be tried again.
+    mend : str
+        What somebody must do about the folder.
     inputs : bool
         Whether what the task read may be at fault.
     repeats : bool
@@ -46,7 +48,8 @@ class Fault:
     text: str
     cost: float = 1.0
     pause: bool = False
-    disk_full: bool = False
+    place: str = ""
+    mend: str = ""
     inputs: bool = False
     repeats: bool = False
     of_engine: bool = False
@@ -65,9 +68,8 @@ def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[byte
 
     Examples
     --------
-    >>> full = find_fault(OSError(28, "No space left on device"), Counter())
-    >>> full.text, full.cost, full.pause, full.disk_full
-    ('OSError: [Errno 28] No space left on device', 0.0, True, True)
+    >>> find_fault(PlaceError(28, "No space left on device", "results"), Counter()).place
+    'the disk is full'
     >>> find_fault(KeyError("x"), Counter()).cost
     1.0
     """
@@ -80,8 +82,8 @@ def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[byte
         text = f"the workers on {error.hostname} are gone: killed, out of time, or the machine is lost"
         return Fault(text, cost=SHARED_COST if shared else 1.0)
     broken = error if isinstance(error, BrokenAttempt) else broken_by(error)
-    if broken.kind == "system" and broken.number in DISK_FULL:
-        return Fault(broken.text, cost=0.0, pause=True, disk_full=True)
+    if broken.kind == "place" or (broken.kind == "system" and broken.number in DISK_FULL):
+        return _of_place(broken)
     return Fault(
         broken.text,
         pause=broken.kind == "system" or broken.number is not None,
@@ -89,6 +91,12 @@ def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[byte
         repeats=broken.kind in ("raised", "import"),
         of_engine=broken.kind == "raised" and broken.of_engine,
     )
+
+
+def _of_place(broken: BrokenAttempt) -> Fault:
+    if broken.number in DISK_FULL:
+        return Fault(broken.text, cost=0.0, pause=True, place="the disk is full", mend="make room")
+    return Fault(broken.text, cost=0.0, pause=True, place="the campaign's folder cannot be used", mend="correct that")
 
 
 def common_losses(errors: Iterable[object]) -> Counter[bytes]:

@@ -1,6 +1,7 @@
 """Links in a campaign's folder that lead outside: no worker and no command follows them."""
 
 import os
+import stat
 
 import pytest
 from ase.build import bulk
@@ -150,6 +151,33 @@ def test_a_report_replaces_a_link(root, outside):
     (root / "report.html").symlink_to(outside / "precious")
     write_report(read(root), None)
     assert not (root / "report.html").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["density", "density/Li3InCl6", "studies"])
+def test_an_export_follows_no_link_within_its_own_folder(root, outside, name):
+    play(root, upto=20)
+    (root / "export" / name).parent.mkdir(parents=True)
+    (root / "export" / name).symlink_to(outside)
+    with pytest.raises(JournalError, match="is a link; remove it, or name the place with --output"):
+        write_export(read(root), None, committee=False)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link to a device"])
+def test_a_report_does_not_take_the_place_of_what_is_no_file(tmp_path, kind):
+    play(tmp_path / "campaign", upto=20)
+    place = tmp_path / "place"
+    if kind == "device":
+        if os.geteuid():
+            pytest.skip("only root can make a device")
+        os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir() if kind == "folder" else place.symlink_to("/dev/null")
+    before = place.stat().st_mode
+    with pytest.raises(JournalError, match=r"cannot be written \(it is a folder, device or pipe\); name another place"):
+        write_report(read(tmp_path / "campaign"), place)
+    assert place.stat().st_mode == before
 
 
 @pytest.mark.parametrize("name", ["wandb", ".wandb", "wandb/settings", ".wandb/settings"])

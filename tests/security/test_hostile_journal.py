@@ -46,8 +46,10 @@ def folder(tmp_path):
 
 
 def execute(folder, *statements):
+    """Change a journal as somebody would who also takes the checksums of its events away."""
     with closing(sqlite3.connect(folder / JOURNAL_FILE)) as database:
         database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("DROP TABLE checksum")
         for (view,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
             database.execute(f"DROP VIEW {view}")
         for statement in statements:
@@ -145,8 +147,8 @@ def test_a_value_larger_than_any_of_ours_is_not_read_into_memory(folder, monkeyp
     monkeypatch.setattr(guard, "LONGEST_VALUE_BYTES", 500_000)
     with pytest.raises(JournalError, match="too big"):
         folded(folder)
-    with Journal(folder) as journal, pytest.raises(JournalError, match="too big"):
-        list(journal.entries())
+    with pytest.raises(JournalError, match="too big"):
+        Journal(folder)
 
 
 # -- the events --------------------------------------------------------------------------------------------------
@@ -176,12 +178,13 @@ def test_a_value_larger_than_any_of_ours_is_not_read_into_memory(folder, monkeyp
 )
 def test_an_event_that_is_none_or_fits_nowhere_is_one_line(folder, body):
     with closing(sqlite3.connect(folder / JOURNAL_FILE)) as database:
+        database.execute("DROP TABLE checksum")
         database.execute("INSERT INTO event (t, kind, body) VALUES (1, 'x', ?)", (body,))
         database.commit()
     with pytest.raises(JournalError, match="from a copy") as caught:
         folded(folder)
     assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 2000
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("t", ["1e300", "-5", "9e999"])

@@ -233,7 +233,7 @@ def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -
         if not source.is_file():
             raise FoundationError(f"foundation file {source} does not exist: correct potential.foundation.path")
         load_foundation_file(source, foundation.sha256)
-        write_durably(target, source.read_bytes(), below=folder.parent)
+        _write(target, source.read_bytes())
     return foundation.sha256
 
 
@@ -275,7 +275,7 @@ def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
     check_foundation_name(name)
     if shipped := SHIPPED.get(name):
         content = _checked(shipped.path, shipped.sha256)
-        write_durably(folder / f"{shipped.sha256}.model", content, below=folder.parent)
+        _write(folder / f"{shipped.sha256}.model", content)
         return shipped.sha256
     note = folder / f"{name}.sha256"
     noted = _noted(note)
@@ -287,9 +287,16 @@ def _place_named(name: str, folder: Path, progress: Progress | None) -> str:
     if noted and noted != sha256:
         what = f"{folder / noted}.model is not a {name!r} that you fetched, and is not opened"
         raise FoundationError(f"{what}; if you trust the campaign, copy MACE's cache folder from where it began")
-    write_durably(folder / f"{sha256}.model", content, below=folder.parent)
-    write_durably(note, f"{sha256}\n".encode("ascii"), below=folder.parent)
+    _write(folder / f"{sha256}.model", content)
+    _write(note, f"{sha256}\n".encode("ascii"))
     return sha256
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file into the folder ``foundation`` of a campaign, whose own folder is made if missing."""
+    root = path.parent.parent
+    root.mkdir(parents=True, exist_ok=True)
+    write_durably(path, content, below=root)
 
 
 def _noted(note: Path) -> str:

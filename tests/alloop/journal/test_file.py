@@ -15,6 +15,7 @@ from alloop.journal import driver_lock, file
 from alloop.journal import journal as journal_room
 from alloop.journal.events import DriverStarted, DriverStopped, Tick
 from alloop.journal.journal import JOURNAL_FILE, SNAPSHOT_FILE, Journal, JournalError, living_driver, read_entries
+from alloop.journal.tail import TAIL_FILE
 from tests.support.appender import TOGETHER
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
@@ -62,7 +63,7 @@ def test_readers_see_a_snapshot_and_never_the_live_file(tmp_path, shared):
     assert kinds(tmp_path) == ["driver_started", "tick"]
     assert mode(tmp_path) == b"\x01\x01"
     assert {path.name for path in tmp_path.iterdir()} <= {
-        *(JOURNAL_FILE, SNAPSHOT_FILE, f"{JOURNAL_FILE}-journal", "driver.lock", "driver.lease")
+        *(JOURNAL_FILE, SNAPSHOT_FILE, f"{JOURNAL_FILE}-journal", TAIL_FILE, "driver.lock", "driver.lease")
     }
 
 
