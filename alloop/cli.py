@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import errno
 import json
 import logging
 import os
-import signal
 import sqlite3
 import sys
 import traceback
@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from alloop import __version__
 from alloop.commands import exit_codes
-from alloop.failures import PlaceError
-from alloop.files.environment import ONE_THREAD
+from alloop.commands.interruption import NOTHING_STARTED, Interrupted, interruptible, interruption, last_words
+from alloop.failures import ForeseenError, PlaceError, one_line
+from alloop.files.environment import ONE_THREAD, fill_in
+from alloop.files.redaction import redacted
+from alloop.monitor.terminal import Terminal, flush_or_forget, mend_streams
 
 if TYPE_CHECKING:
     from alloop.decisions.charter import Goal
@@ -33,6 +35,7 @@ for _name, _count in ONE_THREAD.items():
     os.environ.setdefault(_name, _count)
 warnings.filterwarnings("ignore")
 
+USELESS_PLACES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM)
 MACHINE_TROUBLES = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -59,7 +62,7 @@ Where = Annotated[Path, typer.Argument(help="Campaign folder, or the config that
 @app.callback(invoke_without_command=True)
 def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        print(f"alloop {__version__}")
+        Terminal().say(f"alloop {__version__}")
         raise typer.Exit
 
 
@@ -71,7 +74,7 @@ def init(
     """Write an example config and its structures into a new folder."""
     from alloop.commands.init import run_init
 
-    run_init(target, example, Console())
+    run_init(target, example, Terminal())
 
 
 @app.command()
@@ -81,9 +84,11 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Check a config to the last key and show what it would run and cost. Nothing is created."""
+    _refuse_early(config)
     from alloop.commands.check import run_check
 
-    run_check(config, probe=probe, as_json=as_json)
+    with interruptible("Stopped; nothing was changed."):
+        run_check(config, probe=probe, as_json=as_json, console=Terminal())
 
 
 @app.command()
@@ -94,7 +99,7 @@ def run(
     accept_policy: Annotated[bool, typer.Option(help="Go on with a policy of your own that you changed.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
-    _driven(partial(_run, config, folder, plain, accept_policy))
+    _driven(_campaign(config, folder, plain, accept_policy))
 
 
 @app.command()
@@ -111,6 +116,7 @@ def rehearse(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
     """Run the campaign with its teacher as label engine, beside the real one, and say what that one would take."""
+    _name_in(config)
     from alloop.commands.rehearse import run_rehearsal
 
     asked = partial(run_rehearsal, config, folder, taught_by=taught_by, seeds=seeds, label_s=label_s)
@@ -127,6 +133,7 @@ def teach(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
     """Let the teacher teach a committee, without a label, and write it as a foundation for other campaigns."""
+    _refuse_early(config, folder)
     from alloop.commands.teach import run_teaching
 
     _driven(partial(_on_terminal, partial(run_teaching, config, folder, output=output), plain))
@@ -143,7 +150,7 @@ def measure(
 
     With --ladder, fit and measure random nested subsets of the labels, which differ in nothing but their size.
     """
-    _driven(partial(_run, config, folder, plain, False, goal="subsets" if ladder else "transport"))
+    _driven(_campaign(config, folder, plain, goal="subsets" if ladder else "transport"))
 
 
 @app.command()
@@ -158,39 +165,50 @@ def study(
 
     relax: the relaxed lattice of every system, by every fit of the largest rung.
     """
-    _driven(partial(_run, config, folder, plain, False, goal="study", study=name, dft=dft))
+    _driven(_campaign(config, folder, plain, goal="study", study=name, dft=dft))
 
 
 def _driven(run: Callable[[], int]) -> NoReturn:
     """Run a driver and end with its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with interruptible(NOTHING_STARTED):
         code = run()
-    except KeyboardInterrupt:
-        print("Stopped before anything was started; run the same command again.", flush=True)
-        code = exit_codes.INTERRUPTED
     raise typer.Exit(code)
 
 
-def _run(
+def _campaign(
     config: Path,
     folder: Path | None,
     plain: bool,
-    accept_policy: bool,
+    accept_policy: bool = False,
     goal: Goal = "verdict",
     study: str | None = None,
     dft: int | None = None,
-) -> int:
+) -> Callable[[], int]:
+    """Return what drives a campaign; its modules are imported here, before anything is begun."""
+    _refuse_early(config, folder)
     from alloop.commands.run import run_campaign
 
     asked = partial(run_campaign, config, folder, accept_policy=accept_policy, goal=goal, study=study, dft=dft)
-    return _on_terminal(asked, plain)
+    return partial(_on_terminal, asked, plain)
+
+
+def _name_in(config: Path) -> str:
+    """Return the name of a campaign; what is no config is refused before what takes long is imported."""
+    from alloop.config.loading import load_config
+
+    return load_config(config).config.name
+
+
+def _refuse_early(config: Path, folder: Path | None = None) -> None:
+    """Refuse what is no config, or no folder for its campaign, before what takes long is imported."""
+    from alloop.campaign.folders import campaign_folder, refuse_unusable_path
+
+    refuse_unusable_path(campaign_folder(_name_in(config), folder))
 
 
 def _on_terminal(drive: Callable[..., int], plain: bool) -> int:
     """Drive a campaign that prints on this terminal; a driver that must restart does so in place."""
     from alloop.commands.restart import RestartWanted, restart_in_place
-    from alloop.monitor.terminal import Terminal
 
     console = Terminal()
     try:
@@ -202,16 +220,16 @@ def _on_terminal(drive: Callable[..., int], plain: bool) -> int:
 @app.command()
 def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show the status of a campaign, also of a running one."""
-    from alloop.reading import read
+    campaign = _opened(where)
     from alloop.status.table import render
 
-    campaign = read(where)
     found = campaign.status
     studies = {name: table.to_json() for name, table in campaign.studies.items()}
     told = found.to_json() | {"driver": campaign.driver} | ({"studies": studies} if studies else {})
-    Console().print(json.dumps(told) if as_json else render(found), markup=False, highlight=False, soft_wrap=as_json)
+    console = Terminal()
+    console.print(json.dumps(told) if as_json else render(found), markup=False, highlight=False, soft_wrap=as_json)
     if campaign.driver is None and found.verdict is None and not as_json:
-        print("No driver runs this campaign now; `alloop run` with its config continues it.")
+        console.say("No driver runs this campaign now; `alloop run` with its config continues it.")
     _tell_notes(campaign)
 
 
@@ -220,11 +238,11 @@ def report(
     where: Where, output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None
 ) -> None:
     """Write the report: one self-contained HTML file."""
+    campaign = _opened(where)
     from alloop.commands.outputs import write_report
-    from alloop.reading import read
 
-    campaign = read(where)
-    print(write_report(campaign, output))
+    with interruptible("Stopped while the report was written; run the same command again."):
+        Terminal().say(str(write_report(campaign, output)))
     _tell_notes(campaign)
 
 
@@ -235,38 +253,56 @@ def export(
     committee: Annotated[bool, typer.Option(help="All members of the last rung's committee.")] = False,
 ) -> None:
     """Write the model of the last rung for MACE, the labelled dataset as extxyz, and what was measured of transport."""
+    campaign = _opened(where)
     from alloop.commands.outputs import write_export
-    from alloop.reading import read
 
-    campaign = read(where)
-    for path in write_export(campaign, output, committee=committee):
-        print(path)
+    with interruptible("Stopped while the export was written; run the same command again."):
+        written = write_export(campaign, output, committee=committee)
+    Terminal().say(*map(str, written))
+    if not any(path.suffix == ".model" for path in written):
+        whole = "whole committee" if committee else "model"
+        Terminal(stderr=True).say(f"No {whole} is fitted yet; `alloop run` with its config continues the campaign.")
     _tell_notes(campaign)
 
 
 def _tell_notes(campaign: ReadCampaign) -> None:
     """Print on stderr what was found damaged on the way and did no harm."""
-    for note in campaign.notes:
-        print(f"alloop: {note}", file=sys.stderr)
+    Terminal(stderr=True).say(*(f"alloop: {note}" for note in campaign.notes))
+
+
+def _opened(where: Path) -> ReadCampaign:
+    """Return the campaign of a folder or a config; a place without one costs no import that takes long."""
+    from alloop.campaign.folders import folder_of
+
+    folder = folder_of(where)
+    from alloop.reading import ReadCampaign
+
+    return ReadCampaign(folder)
 
 
 def main() -> None:
     """Run the command line; foreseen errors end in one line on stderr and an exit code of their own."""
-    from alloop.monitor.terminal import flush_or_forget
-
     logging.raiseExceptions = False  # a log that cannot be written is not worth a word on the terminal
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains where it cannot write its cache
+    mend_streams()
+    fill_in(os.environ)
     try:
         app()
-    except Exception as error:
+    except (Interrupted, Exception) as error:
         sys.exit(_tell(error))
     finally:
         flush_or_forget()
 
 
-def _tell(error: Exception) -> int:
+def _tell(error: BaseException) -> int:
     """Print what a person can do about an error, and return the exit code."""
-    if _foreseen(error):
+    if (stop := interruption(error)) is not None:
+        last_words(str(stop))
+        return exit_codes.INTERRUPTED
+    if isinstance(error, ForeseenError):
         code, what = exit_codes.USAGE, _one_line(error)
+    elif (misused := _misused(error)) is not None:
+        code, what = exit_codes.USAGE, misused
     elif (trouble := _trouble(error)) is not None:
         code, what = exit_codes.RETRY, f"{trouble}; nothing is lost: correct that and run the same command again"
     else:
@@ -277,17 +313,7 @@ def _tell(error: Exception) -> int:
     return code
 
 
-def _foreseen(error: Exception) -> bool:
-    from alloop.config.errors import ConfigError
-    from alloop.failures import PolicyError
-    from alloop.journal.journal import JournalError
-    from alloop.potential.models.foundation import FoundationError
-    from alloop.workers.executors import ExecutionError
-
-    return isinstance(error, ConfigError | JournalError | ExecutionError | FoundationError | PolicyError)
-
-
-def _trouble(error: Exception) -> str | None:
+def _trouble(error: BaseException) -> str | None:
     """Return the fault of the machine behind an error, or None if there is none."""
     if isinstance(error, sqlite3.OperationalError):
         return f"the journal cannot be read or written ({_one_line(error)})"
@@ -296,17 +322,34 @@ def _trouble(error: Exception) -> str | None:
     return None
 
 
-def _one_line(error: Exception) -> str:
-    """Return the message of an error on one line, without control characters and secrets."""
-    from alloop.failures import one_line
-    from alloop.files.redaction import redacted
+def _misused(error: BaseException) -> str | None:
+    """Return which place cannot be used whatever alloop does there, or None: another may be our own mistake."""
+    if isinstance(error, configparser.Error):  # ASE reads its configuration when it is imported
+        return f"{_one_line(error)}; correct that file"
+    if not isinstance(error, OSError) or isinstance(error, PlaceError):
+        return None
+    if error.errno in USELESS_PLACES and error.filename is not None:
+        mend = "correct its name or permissions, or name another"
+        return redacted(one_line(f"{str(error.filename)[:200]}: {error.strerror}; {mend}"))
+    if error.errno == errno.ENOENT and not _has_working_folder():
+        return "the working folder is gone; change into one that exists"
+    return None
 
+
+def _has_working_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
+
+
+def _one_line(error: BaseException) -> str:
+    """Return the message of an error on one line, without control characters and secrets."""
     return one_line(redacted(str(error)))[:2000]
 
 
 def _crash_file() -> str:
     from alloop.files.durable import write_durably
-    from alloop.files.redaction import redacted
 
     path = Path("alloop-crash.txt").absolute()
     try:

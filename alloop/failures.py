@@ -104,7 +104,11 @@ def first_line(error: BaseException) -> str:
     return lines[0].strip() if lines else type(error).__name__
 
 
-class PolicyError(Exception):
+class ForeseenError(Exception):
+    """What the user must mend; the message is one line that says what is wrong, where, and the mend."""
+
+
+class PolicyError(ForeseenError):
     """A policy of the user failed; the message is one line that names it."""
 
 

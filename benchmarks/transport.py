@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from alloop.dynamics.trajectory import Trajectory
-from alloop.transport import MeasureSettings, measure
 from alloop.transport.diffusion import CM2_PER_S
+from alloop.transport.measure import measure
+from alloop.transport.settings import MeasureSettings
 
 FRAMES, IONS = 100_000, 200
 OTHER_FRAMES, OTHER_IONS = 5_000, 100

@@ -1,12 +1,26 @@
-"""What holds for every test: property tests have no deadline and draw the same in CI; what waits most goes first."""
+"""What holds for every test: the deadline and the draws of property tests, the signals of processes, the order."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("alloop", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("alloop")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let what tests start hear the signals that `nohup make test &` ignores, and the tests outlive them all the same.
+
+    What a process ignores its children ignore; a handler that does nothing they do not inherit. Who only starts other
+    processes for the tests leaves it to them.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ and config.getoption("numprocesses", None):
+        return
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alloop.campaign.folders import campaign_folder
+from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.cost import Projection, project
 from alloop.checks.decidability import decidable
@@ -66,7 +66,9 @@ def check(path: Path | str) -> Check:
     """
     try:
         loaded = load_config(Path(path))
-        imports = checked(loaded, campaign_folder(loaded.config.name))
+        root = campaign_folder(loaded.config.name)
+        refuse_unusable_path(root)
+        imports = checked(loaded, root)
         cost = project(loaded, brought=brought(imports))
     except ConfigError as error:
         return Check(error.lines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -20,7 +21,9 @@ from alloop.tasks.contract.result_files import result_from_bytes
 from alloop.tasks.contract.select import SELECT, SelectRequest
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import DamagedResultError, Workspace, is_key
-from alloop.workers.machine_faults import Fault
+
+if TYPE_CHECKING:
+    from alloop.workers.machine_faults import Fault
 
 _RAISED = re.compile(r"(\w+): .*?(\([^()]+, line \d+\))")
 REFUSED = "dft"

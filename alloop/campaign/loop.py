@@ -276,7 +276,7 @@ class Campaign:
     def finish(self, task: TaskState, error: BrokenAttempt | BaseException | None, losses: Counter[bytes]) -> None:
         """Record the end of a task: its result if there is one, even of a broken attempt; else what the break cost."""
         broken = error if isinstance(error, BrokenAttempt) else None
-        if self.harvest(task, broken.label() if broken is not None else None):
+        if self.harvest(task, broken.result() if broken is not None else None):
             return
         if broken is not None and broken.kind == "policy":
             raise PolicyError(broken.text)

@@ -10,20 +10,22 @@ from alloop.config.base import Keywords
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.fields import every_section
-from alloop.files.redaction import SECRET_NAME, SHORTEST_SECRET
+from alloop.files.redaction import LONG_VALUE, SECRET, SECRET_NAME, SECRET_WORD, SHORTEST_SECRET
 
-_LONG = rf"[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
-_WORD = r"(?:KEY|TOKEN|SECRET|PASSW(?:OR)?D|CREDENTIALS?)"
-_IN_TEXT = re.compile(
-    rf"""
-    (?P<name>\b\w*{_WORD}\w*)=["']?(?![/~.$]){_LONG}
-    | (?P<flag>--?[\w-]*{_WORD}[\w-]*)[=\s]["']?(?![/~.$-]){_LONG}
-    | (?P<login>wandb\s+login)\s+(?:--\S+\s+)*["']?\w{{32,}}
-    | (?P<url>://[^\s/:@]+:)[^\s/@$]+@
-    | (?P<aws>\bAKIA)[0-9A-Z]{{16}}\b
-    """,
-    re.IGNORECASE | re.VERBOSE,
+_HEADER = re.compile(
+    rf"""(?P<named>\b(?:[\w-]{{1,60}}[-_]{SECRET_WORD}|{SECRET_WORD})["']?\s*:\s*["']?){LONG_VALUE}""", re.IGNORECASE
 )
+"""A name and a value with a colon between: in a shell line the header of a request, elsewhere often a plain message."""
+_KINDS = {
+    **dict.fromkeys(("sshpass", "client", "account", "curl", "openssl", "piped", "here", "login"), "a password"),
+    **dict.fromkeys(("url", "user"), "a password in an address"),
+    **dict.fromkeys(("bearer", "issued", "jwt"), "a token"),
+    "block": "a private key",
+    "header": "a header that says who asks",
+}
+"""What a secret is, by the group that matched; of any other the name is told."""
+_KEY_OF_WANDB = re.compile(r"[0-9a-f]{40}|wandb_v\d_\w+", re.IGNORECASE)
+_NAMES_OF_WANDB = (("monitor", "wandb", "project"), ("monitor", "wandb", "entity"))
 _FREE = frozenset(
     (*path, name)
     for path, section in every_section(CampaignConfig)
@@ -36,11 +38,19 @@ _FREE = frozenset(
 def secrets_in(config: CampaignConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the key and the problem of everything that looks like a secret; the secret itself is not quoted."""
     for path, text in _texts(config.model_dump(mode="json"), ()):
-        found = _IN_TEXT.search(text)
+        found = SECRET.search(text) or _HEADER.search(text)
         if found is not None:
-            yield path, _told(next(value for value in found.groupdict().values() if value))
+            yield path, _told(_words(found))
+        elif path in _NAMES_OF_WANDB and _KEY_OF_WANDB.fullmatch(text):
+            yield path, _told("an API key of W&B")
         elif any(path[: len(free)] == free for free in _FREE) and _is_secret_key(path, text):
-            yield path, _told(str(path[-1]))
+            yield path, _told(f"`{path[-1]}…`")
+
+
+def _words(found: re.Match[str]) -> str:
+    """Return what was found, in words that look like no secret themselves."""
+    kind = str(found.lastgroup)
+    return _KINDS.get(kind) or f"""`{found[kind].rstrip(" =:'" + '"')}…`"""
 
 
 def _is_secret_key(path: KeyPath, text: str) -> bool:
@@ -61,4 +71,4 @@ def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 def _told(what: str) -> str:
     mend = "set it in the environment of `alloop run`, or read it from a file of yours where it is used"
-    return f"holds what looks like a secret (`{what}…`), and a config is kept in the journal; {mend}"
+    return f"holds what looks like a secret ({what}), and a config is kept in the journal; {mend}"

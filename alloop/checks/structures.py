@@ -82,17 +82,19 @@ def notes_on_systems(loaded: LoadedConfig) -> Iterator[str]:
 
 def file_problem(path: Path, name: str) -> str | None:
     """Return what keeps a file named in a config from being read, or None."""
-    if path.is_dir():
-        return f"`{name}` is a folder; name a file in it"
-    if not path.exists():
-        return f"no such file: `{name}` (looked for {path})"
-    if not path.is_file():
-        return f"`{name}` is not a regular file"
+    if "://" in name:
+        return f"`{name}` is an address; fetch what is there, and name the file"
     try:
+        if path.is_dir():
+            return f"`{name}` is a folder; name a file in it"
+        if not path.exists():
+            return f"no such file: `{name}` (looked for {path})"
+        if not path.is_file():
+            return f"`{name}` is not a regular file"
         with path.open("rb"):
             return None
     except OSError as error:
-        return f"`{name}` cannot be read ({error.strerror}); check its permissions"
+        return f"`{name}` cannot be read ({error.strerror}); check its name and permissions"
 
 
 def signature(path: Path) -> tuple[Path, int, int, int]:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alloop.campaign.checking import never_converging, notes_of
-from alloop.campaign.folders import campaign_folder
+from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
@@ -57,6 +57,7 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     console = console or Console()
     loaded = load_config(path)
     root = campaign_folder(loaded.config.name)
+    refuse_unusable_path(root)
     imports = checked(loaded, root)
     label_s = _timed_labels(loaded, None if as_json else console) if probe else None
     if probe and (other := [loaded.problem(key, what) for key, what in find_other_labels(loaded)]):

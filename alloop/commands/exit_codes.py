@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from alloop.commands import interruption
 from alloop.journal.verdicts import VERDICTS
 
 OK = 0
 ERROR = 1
 USAGE = 2
 STOPPED = 3
-INTERRUPTED = 130
+INTERRUPTED = interruption.INTERRUPTED
 RETRY = 75
 
 
@@ -24,5 +25,5 @@ MEANINGS = {
     STOPPED: f"`run`: the campaign gave up (verdict {_verdicts(STOPPED)}); the reasons are printed",
     RETRY: "`run`: what the campaign needs is broken for now (the workers, the disk); the reason is printed; "
     "run the same command again",
-    INTERRUPTED: "`run`: stopped by Ctrl-C or a signal; run the same command again to continue",
+    INTERRUPTED: "stopped by Ctrl-C or a signal; run the same command again, which continues a campaign",
 }

@@ -1,9 +1,10 @@
-"""Time one real label of a system, in a process of its own on one core; its files are removed."""
+"""Time one real label of a system, in a process of its own on one core; only the log of a failure stays."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from ase.data import chemical_symbols
 
 from alloop.config.campaign import CampaignConfig
-from alloop.failures import one_line
+from alloop.failures import first_line, one_line
 from alloop.files.environment import ONE_THREAD
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import Structure
@@ -49,7 +50,8 @@ def time_label(structure: Structure, config: CampaignConfig) -> float:
         [sys.executable, "-P", "-m", "alloop.commands.label_timing"],
         input=json.dumps(question),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         env={**os.environ, **ONE_THREAD},
         check=False,
     )
@@ -70,12 +72,30 @@ def main() -> None:
     structure = Structure.model_validate(question["structure"])
     config = CampaignConfig.model_validate(question["config"])
     with tempfile.TemporaryDirectory(prefix="alloop-label-") as folder:
-        result = _label(structure, config, Workspace(Path(folder)))
-    if result.status == "failed" or result.timing is None:
-        answer: dict[str, object] = {"failed": f"{result.reason}: {result.detail}".strip(": ")}
-    else:
-        answer = {"label_s": result.timing.finished_t - result.timing.started_t}
+        answer = _answer(structure, config, Path(folder))
     sys.stdout.write(f"\n{json.dumps(answer)}\n")
+
+
+def _answer(structure: Structure, config: CampaignConfig, folder: Path) -> dict[str, object]:
+    try:
+        result = _label(structure, config, Workspace(folder))
+    except Exception as error:  # the engine and its programs may raise anything
+        return {"failed": _with_kept_logs(f"{type(error).__name__}: {first_line(error)}", folder)}
+    if result.status == "failed" or result.timing is None:
+        return {"failed": _with_kept_logs(f"{result.reason}: {result.detail}".strip(": "), folder)}
+    return {"label_s": result.timing.finished_t - result.timing.started_t}
+
+
+def _with_kept_logs(told: str, folder: Path) -> str:
+    """Return a message whose logs can be read: each that it names is kept when the folder goes."""
+    for log in (folder / "logs").rglob("*.txt"):
+        name = str(log.relative_to(folder))
+        if name in told:
+            descriptor, kept = tempfile.mkstemp(prefix="alloop-label-", suffix=".txt")
+            os.close(descriptor)
+            shutil.copyfile(log, kept)
+            told = told.replace(name, kept)
+    return told
 
 
 def _label(structure: Structure, config: CampaignConfig, workspace: Workspace) -> Result:

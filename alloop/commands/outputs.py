@@ -8,14 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from alloop.campaign.folders import resolved
 from alloop.failures import first_line
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
-from alloop.outputs.dataset import write_dataset
+from alloop.outputs.dataset import labelled_frames, unharvested_frames, write_dataset, write_frames
 from alloop.outputs.models import ExportError, choose_models, export_models
 from alloop.outputs.studies import write_studies
 from alloop.reading import ReadCampaign
-from alloop.report import build_report
+from alloop.report.page import build_report
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
@@ -71,18 +72,22 @@ def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
 
 
 def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool) -> list[Path]:
-    """Write models and dataset of a campaign and return their paths.
+    """Write models and dataset of a campaign and return their paths; before the first fit there is no model.
 
     Raises
     ------
     JournalError
-        If the campaign has no model yet, a file of it is damaged, or the files cannot be written.
+        If the campaign has neither a label nor a model yet, a file of it is damaged, or the files cannot be written.
     """
     state, workspace = campaign.state, campaign.workspace
-    folder = output.resolve() if output else _own(campaign.root, EXPORT_FOLDER)
+    folder = resolved(output) if output else _own(campaign.root, EXPORT_FOLDER)
+    models = bool(choose_models(state, committee=committee))
     with _told_where(folder):
-        paths = export_models(workspace, state, folder, committee=committee)
-        write_dataset(workspace, state, folder / DATASET_FILE)
+        frames = [*labelled_frames(workspace, state), *unharvested_frames(workspace, state)]
+        if not frames and not models:
+            raise ExportError(f"{campaign.root}: no label is finished yet; continue the campaign with `alloop run`")
+        paths = export_models(workspace, state, folder, committee=committee) if models else []
+        write_frames(frames, folder / DATASET_FILE)
         transport = write_transport(transport_data(state, workspace), state, folder)
         studies = write_studies(workspace, state, folder / STUDIES_FOLDER)
     return [*paths, folder / DATASET_FILE, *transport, *studies]
@@ -101,7 +106,7 @@ def write_transport(data: TransportData, state: CampaignState, folder: Path) -> 
 
 def _named_file(output: Path) -> Path:
     """Return the file that the user named; what is there and no file is not replaced."""
-    target = output.resolve()
+    target = resolved(output)
     if target.exists() and not target.is_file():
         what = "cannot be written (it is a folder, device or pipe); name another place with --output"
         raise ExportError(f"{target}: {what}")

@@ -16,6 +16,7 @@ from alloop.checks.changed_config import differences, is_science_of
 from alloop.checks.structures import read_systems
 from alloop.checks.teachers import find_in_teacher
 from alloop.commands import exit_codes
+from alloop.commands.interruption import interruptible
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.commands.run import run_loaded
 from alloop.config.errors import ConfigError, Problem
@@ -81,11 +82,8 @@ def run_rehearsal(
         codes.append(run_loaded(one, root, console, plain=plain))
         if codes[-1] in UNFINISHED:
             return codes[-1]
-    try:
+    with interruptible("Stopped while a label was timed; run the same command again, or give its time with --label-s."):
         _conclude(loaded, told, [root for _, root in places], label_s, console)
-    except KeyboardInterrupt:
-        console.print("Stopped while a label was timed; run the same command again, or give its time with --label-s.")
-        return exit_codes.INTERRUPTED
     return max(codes)
 
 

@@ -25,6 +25,7 @@ from alloop.campaign.reuse import brought, checked, has_begun, way_on
 from alloop.checks.foundations import check_elements, head_problem
 from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
+from alloop.commands.interruption import STOP_SIGNALS, be_deaf, hand_back, interruptible
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
@@ -52,7 +53,9 @@ from alloop.workers.executors import Execution, ExecutionError
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
 from alloop.workers.walltime import longest_s
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+OUTPUTS_STOPPED = (
+    "Stopped while dataset, models and report were written; no result is lost, and the same command writes them."
+)
 
 
 def run_campaign(
@@ -160,8 +163,9 @@ def _drive(
         if stopped is not None:
             return stopped()
         _say(console, [note] if note else [])
-    write_outputs(journal, state, workspace, console)
-    _say(console, kept_text(workspace.kept_only))
+    with interruptible(OUTPUTS_STOPPED):
+        write_outputs(journal, state, workspace, console)
+        _say(console, kept_text(workspace.kept_only))
     if study is not None:
         show_study(state, study, console)
         return exit_codes.OK
@@ -228,6 +232,7 @@ def _stopped(
 ) -> Callable[[], int]:
     """Return what to do once everything is closed; only the user can correct misconfigured workers."""
     if asked:
+        be_deaf()  # on its way out: one more signal must not change the last words or the exit code
         return partial(_interrupted, console, stop)
     if workers is not None and workers.misconfigured():
         raise ExecutionError(str(stop)) from stop
@@ -301,9 +306,7 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
     try:
         yield lambda: received[0] if received else None
     finally:
-        for number, handler in before.items():
-            # A stopped driver is on its way out: one more signal must not change its last words or its exit code.
-            signal.signal(number, signal.SIG_IGN if received else handler)
+        hand_back(before, note)
 
 
 def _interrupted(console: Console, stop: Exception) -> int:

@@ -8,8 +8,9 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from alloop.campaign.folders import campaign_folder
+from alloop.campaign.folders import campaign_folder, resolved
 from alloop.commands import exit_codes
+from alloop.commands.interruption import interruptible
 from alloop.commands.run import run_loaded
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import load_config
@@ -57,7 +58,8 @@ def run_teaching(
     # A campaign that stopped later, over its labels, has taught its committee all the same.
     if code != exit_codes.OK and (code != exit_codes.STOPPED or untaught(state)):
         return code
-    sha256 = write_foundation(Workspace(root), state, target)
+    with interruptible("Stopped while the foundation was written; run the same command again."):
+        sha256 = write_foundation(Workspace(root), state, target)
     for line in (
         f"The committee that was taught: {target}",
         f"A config begins from it with `{_config_line(target, sha256)}` in its section `potential`.",
@@ -68,7 +70,7 @@ def run_teaching(
 
 def _target(output: Path) -> Path:
     """Return the file to write, whose missing folders are made; refuse what cannot be one, before hours of teaching."""
-    target = output.resolve()
+    target = resolved(output)
     if target.exists() and not target.is_file():
         raise ConfigError(output, Problem("", "is not a file; name a file with --output"))
     above = next(folder for folder in target.parents if folder.exists())

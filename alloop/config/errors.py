@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alloop.failures import one_line
+from alloop.failures import ForeseenError, one_line
+from alloop.files.redaction import concealed
 
 KeyPath = tuple[str | int, ...]
 
@@ -31,7 +32,7 @@ class Problem:
     line: int | None = None
 
 
-class ConfigError(Exception):
+class ConfigError(ForeseenError):
     """A config that cannot be used; its text is one line.
 
     Parameters
@@ -62,7 +63,7 @@ class ConfigError(Exception):
     def _line(self, problem: Problem, more: str = "") -> str:
         place = f"{self.path}:{problem.line}" if problem.line is not None else str(self.path)
         key = f"{problem.key}: " if problem.key else ""
-        return one_line(f"{place}: {key}{problem.what}{more}")
+        return one_line(concealed(f"{place}: {key}{problem.what}{more}"))
 
 
 def dotted(path: KeyPath) -> str:

@@ -18,6 +18,7 @@ from alloop.config.label import AseLabel
 from alloop.config.problems import problems_of
 from alloop.config.source import SourceError, parse
 from alloop.config.teacher import TeacherFile
+from alloop.files.environment import expanded
 
 MAX_BYTES = 1_000_000
 
@@ -48,7 +49,7 @@ class LoadedConfig:
 
     def resolve(self, name: str) -> Path:
         """Return the path a file name in the config means."""
-        return self.folder / Path(name).expanduser()
+        return self.folder / expanded(name)
 
     def problem(self, path: KeyPath, what: str) -> Problem:
         """Return a problem of a key, with the line of the nearest key that is in the text."""
@@ -120,7 +121,7 @@ def _placed(config: CampaignConfig, folder: Path) -> CampaignConfig:
 
 def _absolute(section: Section, key: str, folder: Path) -> Section:
     place = getattr(section, key)
-    return section if place is None else section.model_copy(update={key: str(folder / Path(place).expanduser())})
+    return section if place is None else section.model_copy(update={key: str(folder / expanded(place))})
 
 
 def _read(path: Path) -> str:

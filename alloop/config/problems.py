@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +13,11 @@ from pydantic_core import ErrorDetails
 from alloop.config.base import PATTERN_WORDS, Section
 from alloop.config.errors import KeyPath, Problem, dotted, shown
 from alloop.config.fields import field, follow, sections, tag_of
+from alloop.config.foreign_keys import in_short
+from alloop.config.source import forgotten
 from alloop.config.suggestions import did_you_mean, explain_unknown, nearest_key
+
+_MOST_NAMED = 8
 
 
 def problems_of(error: ValidationError, root: type[Section], lines: Mapping[KeyPath, int]) -> list[Problem]:
@@ -40,7 +45,18 @@ def problems_of(error: ValidationError, root: type[Section], lines: Mapping[KeyP
             continue  # pydantic counts the entries that are right, and lists the wrong ones separately
         first = path not in unknown
         found.append((first, _line_of(path, lines), _problem(detail, path, types, root, lines)))
-    return [problem for *_, problem in sorted(found, key=lambda entry: entry[:2])]
+    return _in_one_go([problem for *_, problem in sorted(found, key=lambda entry: entry[:2])])
+
+
+def _in_one_go(problems: list[Problem]) -> list[Problem]:
+    """Let the first problem, the one that is told, name all keys of another program; they come together."""
+    unknown = [problem for problem in problems if problem.what.startswith("unknown key;")]
+    words = [short for problem in unknown if (short := in_short(problem.key.rpartition(".")[2]))]
+    others = words[1:]
+    if not others or not in_short(problems[0].key.rpartition(".")[2]):
+        return problems
+    more = f" ({', '.join(others[:_MOST_NAMED])}{', …' if len(others) > _MOST_NAMED else ''})"
+    return [replace(problems[0], what=problems[0].what + more), *problems[1:]]
 
 
 def _meant(missing: KeyPath, unknown: set[KeyPath]) -> bool:
@@ -93,7 +109,8 @@ def _tag(kind: str, value: Any, path: KeyPath, types: tuple[Any, ...]) -> tuple[
     key, names = tags[0][0], [name for _, name in tags]
     choices = " or ".join(f"`{key}: {name}`" for name in names)
     if kind == "union_tag_not_found":
-        return f"missing; write {choices}", (*path, key)
+        slip = next((slip for name in value if (slip := forgotten(str(name)))), f"write {choices}")
+        return f"missing; {slip}", (*path, key)
     return f"must be {_one_of(names)} (it is {shown(value.get(key))}){_closest(value.get(key), names)}", (*path, key)
 
 
@@ -117,6 +134,11 @@ def _number_hint(text: str) -> str:
     if re.fullmatch(r"[-+]?\d+\.?\d*\s*[A-Za-zÅ°][\w/Å]*", text):
         return "; the key names the unit, so write the number alone"
     return ""
+
+
+def _slip(value: Any) -> str:
+    what = forgotten(value) if isinstance(value, str) else None
+    return f"; {what}" if what else ""
 
 
 def _literal(value: Any, context: Mapping[str, Any]) -> str:
@@ -146,7 +168,7 @@ def _too_long(value: Any, context: Mapping[str, Any]) -> str:
 
 
 _list = _is("a list, for instance `[1, 2]`")
-_section = _is("a section with keys of its own")
+_section = lambda value, _: f"must be a section with keys of its own (it is {shown(value)}){_slip(value)}"  # noqa: E731
 _whole = lambda value, _: _number(value, "a whole number")  # noqa: E731
 _real = lambda value, _: _number(value, "a number")  # noqa: E731
 _WORDS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {

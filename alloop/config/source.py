@@ -30,6 +30,17 @@ _SCALARS = {
 }
 
 
+_LONGEST_LINE = 1000
+_COMMENT = re.compile(r"\s+#.*$")
+_KEY = r"(?:- +)*(?P<key>[A-Za-z_]\w*)"
+_SLIPS = {
+    re.compile(rf"{_KEY}:(?P<value>(?!//)[^\s:].*)"): "a space is missing after the colon",
+    re.compile(rf"{_KEY}\s*=\s*(?P<value>[^\s=].*)"): "`=` stands where a colon belongs",
+}
+"""Texts that are no ``key: value``, and what is wrong there."""
+_NO_COLON = {re.compile(rf"{_KEY}(?:\s+(?P<value>[^\s:'\"]+|[\[{{].*))?"): "a colon is missing"}
+
+
 @dataclass(frozen=True)
 class Source:
     """The data of a config text, and the line of every key.
@@ -72,7 +83,9 @@ def parse(text: str) -> Source:
     if node is None:
         raise SourceError(Problem("", "is empty; `alloop init` writes an example to start from"))
     if not isinstance(node, yaml.MappingNode):
-        raise SourceError(Problem("", "must hold sections like `label:` and `explore:` at its top level", _line(node)))
+        slip = forgotten(text.splitlines()[_line(node) - 1])
+        what = f"must hold sections like `label:` and `explore:` at its top level{f' ({slip})' if slip else ''}"
+        raise SourceError(Problem("", what, _line(node)))
     builder = _Builder()
     data = builder.build(node, (), 0)
     return Source(data, builder.lines)
@@ -93,7 +106,7 @@ def _compose(text: str) -> yaml.Node | None:
         loader = _Loader(text)
         node: yaml.Node | None = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise SourceError(_malformed(error)) from error
+        raise SourceError(_slip(error, text.splitlines()) or _malformed(error)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = "holds a character that YAML does not allow; is it a text file?"
@@ -101,6 +114,37 @@ def _compose(text: str) -> yaml.Node | None:
     except RecursionError as error:
         raise SourceError(Problem("", "is nested too deeply to be a config")) from error
     return node
+
+
+def forgotten(line: str, slips: Mapping[re.Pattern[str], str] = _SLIPS) -> str | None:
+    """Return what is missing in a text that should read ``key: value``, with the mend; None if nothing is.
+
+    Examples
+    --------
+    >>> forgotten("  timestep_fs:2.0  # short")
+    'a space is missing after the colon; write `timestep_fs: 2.0`'
+    >>> forgotten("https://example.org"), forgotten("08:30")
+    (None, None)
+    """
+    for pattern, what in slips.items() if len(line) <= _LONGEST_LINE else ():
+        if found := pattern.fullmatch(_COMMENT.sub("", line.strip())):
+            value = found["value"] or ""
+            return f"{what}; write `{found['key']}:{' ' if value else ''}{value if len(value) <= 60 else '…'}`"
+    return None
+
+
+def _slip(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem | None:
+    """Return the problem of a line that is no ``key: value``; YAML notices it in a later one."""
+    if error.problem_mark is None:
+        return None
+    number = int(error.problem_mark.line)
+    suspects = [number]
+    if error.context_mark is not None and "simple key" in str(error.context):
+        suspects = [int(error.context_mark.line)]
+    elif "mapping values" in str(error.problem):
+        suspects += [n for n in range(number - 1, -1, -1) if lines[n].strip()][:1]
+    told = ((n, forgotten(lines[n], _SLIPS | _NO_COLON)) for n in suspects if n < len(lines))
+    return next((Problem("", f"not valid YAML: {what}", n + 1) for n, what in told if what is not None), None)
 
 
 def _malformed(error: yaml.MarkedYAMLError) -> Problem:
@@ -112,6 +156,9 @@ def _malformed(error: yaml.MarkedYAMLError) -> Problem:
         what = f"{what}; look for a missing quote, a missing line break or wrong indentation"
     elif "found another document" in what:
         what = "more than one document (`---`); a config is one"
+    began = error.context_mark.line + 1 if error.context_mark and error.context_mark is not mark else None
+    if began is not None and mark is not None and began <= mark.line:
+        what = f"{what}, {error.context} that begins in line {began}"
     column = f" (column {mark.column + 1})" if mark else ""
     return Problem("", f"not valid YAML: {what}{column}", mark.line + 1 if mark else None)
 

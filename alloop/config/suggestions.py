@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from alloop.config.base import Section
 from alloop.config.errors import KeyPath, dotted
 from alloop.config.fields import every_section
+from alloop.config.foreign_keys import explain_foreign, key_here
+from alloop.config.source import forgotten
 
 UNIT_WORDS = {
     "eV_per_A": "eV/Å",
@@ -56,31 +58,6 @@ _UNIT_SPELLINGS = {
     "Bohr": "bohr",
     "minutes": "min",
 }
-_SYNONYMS = {
-    "dt": "timestep_fs",
-    "time_step": "timestep_fs",
-    "temp": "temperatures_K",
-    "ecut": "cutoff_eV",
-    "encut": "cutoff_eV",
-    "ecutwfc": "cutoff_eV",
-    "kpoints": "kpts",
-    "k_points": "kpts",
-    "functional": "xc",
-    "lr": "learning_rate",
-    "ensemble_size": "committee",
-    "members": "committee",
-    "models": "committee",
-    "r_max": "cutoff_A",
-    "num_channels": "channels",
-    "file": "structure",
-    "supercell": "repeat",
-    "sizes": "rungs",
-    "n_workers": "workers",
-    "max_workers": "workers",
-    "time": "walltime",
-    "type": "kind",
-    "calculator": "engine",
-}
 
 
 def split_unit(key: str) -> tuple[str, str]:
@@ -114,8 +91,8 @@ def nearest_key(key: str, known: Iterable[str]) -> str | None:
     known = list(known)
     stem, _ = split_unit(key)
     for name in (key, stem):
-        if _SYNONYMS.get(name.lower()) in known:
-            return _SYNONYMS[name.lower()]
+        if (here := key_here(name)) in known:
+            return here
     stems = {split_unit(k)[0]: k for k in known if split_unit(k)[1]}
     same_quantity = did_you_mean(stem, stems) if split_unit(key)[1] or key in stems else None
     whole = did_you_mean(key, known)
@@ -141,6 +118,13 @@ def explain_unknown(key: str, path: KeyPath, candidates: Iterable[type[Section]]
     elsewhere = _home_of(key, path, root) if key not in known else None
     if elsewhere:
         return f"unknown key here; it belongs under `{elsewhere}`"
+    if slip := forgotten(key):
+        return f"unknown key; {slip}"
+    if "arguments" in known and path[:1] == ("label",) and did_you_mean(key, known) is None:
+        return "unknown key here; keywords of the calculator belong under `label.arguments`"
+    foreign = explain_foreign(key)
+    if foreign and key_here(key) not in known:
+        return f"unknown key; {foreign}"
     nearest = nearest_key(key, known)
     if nearest:
         return f"unknown key; did you mean `{nearest}`{_unit_note(key, nearest)}?"

@@ -1,4 +1,4 @@
-"""Remove secrets of the environment from texts of other code before alloop writes or prints them."""
+"""Know secrets by their look, and remove them from texts before alloop writes or prints them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,48 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+from alloop.files.environment import expanded
+
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENTIAL", re.IGNORECASE)
 SHORTEST_SECRET = 8
 HIDDEN = "[secret]"
 
+SECRET_WORD = r"(?:KEY|TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIALS?)"
+LONG_VALUE = rf"(?![/~.$-])(?!\[secret)[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
+_SOME = r"\w{0,60}"
+"""Bounds like this one keep the search short, whatever the text."""
+_CLIENT = r"(?:mysql\w*|mariadb(?:-\w+)*)"
+_LOGIN = r"(?:docker|podman|az|oc)\s+login"
+_READER = r"(?:sudo\s+(?:-\w+\s+)*-\w*S|wandb\s+login|docker\s+login|gh\s+auth|kinit|ch?passwd|gpg|ssh-add)"
+_ISSUED = r"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk-|xox[a-z]-|npm_|pypi-|AIza|ya29\.|dop_v1_|wandb_v\d_|AKIA|ASIA)"
+SECRET = re.compile(
+    rf"""
+    (?P<variable>\b(?:{_SOME}{SECRET_WORD}{_SOME}|{_SOME}PASS|{_SOME}_PWD)=["']?){LONG_VALUE}
+    | (?P<setenv>\bsetenv\s+{_SOME}{SECRET_WORD}{_SOME}\s+["']?){LONG_VALUE}
+    | (?P<flag>(?<![\w-])--?[\w-]{{0,60}}{SECRET_WORD}[\w-]{{0,60}}[=\s]["']?){LONG_VALUE}
+    | (?P<header>\bAuthorization["']?\s*:\s*["']?(?>(?:\w+\s+)?))(?!\$)[^\s"'$]{{4,}}
+    | (?P<bearer>\bBearer\s+)(?=\S{{0,300}}\d){LONG_VALUE}
+    | (?P<sshpass>\bsshpass\s+(?:-\w\s+)*-(?-i:p)\s*["']?)(?!\$)[^\s"']+
+    | (?P<client>\b{_CLIENT}\b[^|;&\n]{{0,300}}?\s-(?-i:p)["']?)(?![$-])[^\s"'$]{{4,}}
+    | (?P<account>\b{_LOGIN}\b[^|;&\n]{{0,300}}?\s-(?-i:p)\s?["']?)(?![$-])[^\s"'$]{{4,}}
+    | (?P<curl>\bcurl\b[^|;&\n]{{0,300}}?\s(?:-(?-i:u)|--user)[\s=]*["']?[^\s:"']+:)(?!\$)[^\s"']+
+    | (?P<openssl>\bpass:)(?!\$)[^\s"']{{4,}}
+    | (?P<piped>\b(?:echo|printf)\s+(?:-\w+\s+)*["']?)(?!\$)[^\s"'|]{{4,300}}(?=["']?\s*\|\s*{_READER})
+    | (?P<here>\b{_READER}\b[^|;&\n<]{{0,300}}<<<\s*["']?)(?!\$)[^\s"']{{4,}}
+    | (?P<login>wandb\s+login\s+(?:--\S+\s+)*["']?)\w{{32,}}
+    | (?P<url>:/{{1,2}}[^\s/:@]*:)[^\s/@$]+(?=@)
+    | (?P<user>://)(?=\S{{0,300}}\d)[\w-]{{20,}}(?=@)
+    | (?P<issued>\b{_ISSUED})(?=\S{{0,300}}\d)[\w.-]{{16,}}
+    | (?P<jwt>\beyJ)[\w-]{{10,}}\.[\w-]{{10,}}[\w.-]*
+    | (?P<block>(?:-----BEGIN\ [A-Z0-9 ]*PRIVATE\ KEY|PuTTY-User-Key-File-))[\s\S]*
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Secrets by their look. What stands before one, in the group that matched, may be shown."""
+
 
 def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return a text without the secrets of the environment and of the netrc file.
+    """Return a text without the secrets of the environment and of the netrc file, and what looks like one.
 
     Parameters
     ----------
@@ -30,14 +65,25 @@ def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
     """
     for secret in sorted(set(_secrets(os.environ if environ is None else environ)), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    return text
+    return concealed(text)
+
+
+def concealed(text: str) -> str:
+    """Return a text without what looks like a secret.
+
+    Examples
+    --------
+    >>> concealed("cannot read https://me:hunter2@example.org/a.cif")
+    'cannot read https://me:[secret]@example.org/a.cif'
+    """
+    return SECRET.sub(lambda found: f"{found[str(found.lastgroup)]}{HIDDEN}", text)
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
         if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET and not value.startswith(("/", "~", ".")):
             yield value
-    yield from _passwords(Path(environ.get("NETRC") or Path(environ.get("HOME") or Path.home()) / ".netrc"))
+    yield from _passwords(Path(environ.get("NETRC") or Path(environ.get("HOME") or expanded("~")) / ".netrc"))
 
 
 def _passwords(path: Path) -> Iterator[str]:

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from alloop.failures import ForeseenError
 from alloop.files.durable import replace_durably, sync_folder
 from alloop.journal.checksums import TABLE as CHECKSUMS
 from alloop.journal.driver_lock import living_driver
@@ -53,7 +54,7 @@ _OF_THE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READON
 _READ_VERSION_AT, _READ_VERSION_OF_WAL = 19, 2
 
 
-class JournalError(Exception):
+class JournalError(ForeseenError):
     """The journal cannot be used; the message is one line for the user."""
 
 

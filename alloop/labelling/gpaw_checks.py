@@ -11,9 +11,9 @@ from ase.data import chemical_symbols
 from alloop.config.label import GpawLabel
 from alloop.config.suggestions import hint
 from alloop.failures import first_line
-from alloop.labelling.gpaw_datasets import dataset_sha256, setup_name, setup_type
+from alloop.labelling.gpaw_datasets import WITHOUT_LIBXC, dataset_sha256, setup_name, setup_type
 from alloop.labelling.gpaw_dispersion import dispersion_problem
-from alloop.labelling.gpaw_keywords import gpaw_keywords
+from alloop.labelling.gpaw_keywords import functional_name, gpaw_keywords
 
 OWNED = {
     "mode": "`label.cutoff_eV` sets it",
@@ -114,9 +114,22 @@ def _dataset_problems(label: GpawLabel, symbols: list[str], setup: str) -> list[
         return []
     if setups is not None:
         return [f"label.gpaw.setups: {', '.join(missing)}; check the names, or set GPAW_SETUP_PATH to their folder"]
-    elements = " ".join(name.split()[-1].partition(".")[0] for name in missing)
-    mend = f"make it with `gpaw-setup -f {setup} {elements}` and set GPAW_SETUP_PATH to its folder"
-    return [f"label.xc: {', '.join(missing)}; {mend}"]
+    elements = [name.split()[-1].partition(".")[0] for name in missing]
+    return [f"label.xc: {', '.join(missing)}; {_way_to_datasets(elements, label.xc, setup)}"]
+
+
+def _way_to_datasets(elements: list[str], xc: str, setup: str) -> str:
+    """Return how to get PAW datasets; GPAW's generator fails for elements whose parameters it does not have.
+
+    It makes datasets of the name `setup` with that functional, or with `xc` where that one is not in this GPAW.
+    """
+    from gpaw.atom.configurations import parameters
+
+    if unknown := [element for element in elements if element not in parameters]:
+        what = f"GPAW cannot make one of {', '.join(unknown)}"
+        return f"{what}: set GPAW_SETUP_PATH to the folder of one that you have, or label with `engine: ase`"
+    functional = setup if setup in WITHOUT_LIBXC else functional_name(xc)
+    return f"make it with `gpaw-setup -f {functional} {' '.join(elements)}` and set GPAW_SETUP_PATH to its folder"
 
 
 def _refusals_of_gpaw(label: GpawLabel, symbols: list[str]) -> list[str]:

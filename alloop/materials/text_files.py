@@ -43,7 +43,7 @@ def read_text(path: Path, most_bytes: int) -> str | None:
     from ase.io.formats import open_with_compression
 
     with open_with_compression(str(path), "rb") as file:
-        raw = file.read(most_bytes + 1)
+        raw: bytes = file.read(most_bytes + 1)
     if len(raw) > most_bytes:
         raise OverflowError(f"is larger than {most_bytes // 1_000_000} MB")
     encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
@@ -53,4 +53,4 @@ def read_text(path: Path, most_bytes: int) -> str | None:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return str(text.replace("\r\n", "\n").replace("\r", "\n"))

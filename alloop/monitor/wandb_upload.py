@@ -22,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from alloop.config.machine import WandbConfig
+from alloop.files.environment import expanded
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_numbers import STEP_METRIC, Publication, publication
 from alloop.state.fold import apply
@@ -127,7 +128,7 @@ def has_account(environ: Mapping[str, str]) -> bool:
     if environ.get("WANDB_API_KEY") or environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     host = urlsplit(environ.get("WANDB_BASE_URL") or PUBLIC_SERVER).netloc
-    home = Path(environ.get("HOME") or Path.home())
+    home = Path(environ.get("HOME") or expanded("~"))
     paths = [Path(environ["NETRC"])] if environ.get("NETRC") else [home / ".netrc", home / "_netrc"]
     return any(_names_host(path, host) for path in paths)
 
@@ -135,7 +136,7 @@ def has_account(environ: Mapping[str, str]) -> bool:
 def _names_host(path: Path, host: str) -> bool:
     try:
         found = netrc.netrc(path).authenticators(host)
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
         return False
     return bool(found and found[2])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from alloop.outputs.errors import told
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.label import LABEL, LabelData
-from alloop.tasks.workspace import Workspace
+from alloop.tasks.workspace import DamagedResultError, Workspace
 
 USES = ("train", "heldout")
 """Uses of labels, in the order in which they are written."""
@@ -42,12 +43,32 @@ def write_dataset(workspace: Workspace, state: CampaignState, path: Path) -> int
     int
         Number of frames written.
     """
-    text, count = io.StringIO(), 0
-    for atoms in labelled_frames(workspace, state):
+    return write_frames([*labelled_frames(workspace, state)], path)
+
+
+def write_frames(frames: Sequence[Atoms], path: Path) -> int:
+    """Write frames into one file, whole or not at all, and return their number."""
+    text = io.StringIO()
+    for atoms in frames:
         write_atoms(text, atoms, format="extxyz", append=True)
-        count += 1
     write_durably(path, text.getvalue().encode())
-    return count
+    return len(frames)
+
+
+def unharvested_frames(workspace: Workspace, state: CampaignState) -> Iterator[Atoms]:
+    """Yield frames whose label a worker finished without a driver; the next driver writes it into the journal."""
+    for task in state.running.values():
+        if task.task != LABEL.name or task.of_study:
+            continue
+        try:
+            label = workspace.data(LABEL, task.key)
+        except (DamagedResultError, FileNotFoundError):
+            continue
+        digest = label.structure.digest()
+        if task.request.get("structure_sha256", digest) == digest:
+            atoms = labelled_atoms(label)
+            atoms.info.update(provenance(replace(state.frames[task.context["frame"]], label=task.key), None, None))
+            yield atoms
 
 
 def labelled_frames(workspace: Workspace, state: CampaignState, uses: Sequence[str] = USES) -> Iterator[Atoms]:

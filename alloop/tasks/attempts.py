@@ -6,7 +6,6 @@ of the driver that waits for answers with it.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from typing import Literal
 
 from alloop.failures import OutOfTimeError, PlaceError, PolicyError, message, one_line
@@ -30,8 +29,8 @@ class BrokenAttempt(Record):
     Attributes
     ----------
     kind : str
-        ``policy`` (of the user), ``place`` (the campaign's folder cannot be used), ``time`` (the limit of a label),
-        ``memory``, ``system`` (an error of the system, with its `number`), ``import``, ``machine``, or ``raised``: an
+        ``policy`` (of the user), ``time`` (the limit of a label), ``memory``, ``system`` (an error of the system, with
+        its `number`), ``place`` (the campaign's folder cannot be used), ``import``, ``machine``, or ``raised``: an
         error of Python that the same task would raise again.
     text : str
         One line for a person.
@@ -39,22 +38,22 @@ class BrokenAttempt(Record):
         The `errno` of an error of the system.
     of_engine : bool
         Whether the code of a label engine raised it.
-    unwritten : str or None
-        The result file of a label that could not be written, in base 64.
     timing : Timing or None
         What an attempt took that ran out of time.
+    unwritten : str or None
+        The result file of a finished label that could not be written.
     """
 
-    kind: Literal["policy", "place", "time", "memory", "system", "import", "machine", "raised"]
+    kind: Literal["policy", "time", "memory", "system", "place", "import", "machine", "raised"]
     text: str
     number: int | None = None
     of_engine: bool = False
     timing: Timing | None = None
     unwritten: str | None = None
 
-    def label(self) -> bytes | None:
-        """Return the result file of a label that could not be written."""
-        return None if self.unwritten is None else b64decode(self.unwritten)
+    def result(self) -> bytes | None:
+        """Return the bytes of the result file that could not be written, or None."""
+        return None if self.unwritten is None else self.unwritten.encode()
 
 
 def broken_by(error: BaseException) -> BrokenAttempt:
@@ -64,9 +63,8 @@ def broken_by(error: BaseException) -> BrokenAttempt:
     if isinstance(error, OutOfTimeError):
         return BrokenAttempt(kind="time", text=_line(error.detail), timing=error.timing)
     if isinstance(error, PlaceError | NotPlainError):
-        unwritten = getattr(error, "unwritten", None)
-        held = None if unwritten is None else b64encode(unwritten).decode()
-        return BrokenAttempt(kind="place", text=_line(message(error)), number=error.errno, unwritten=held)
+        unwritten = error.unwritten.decode() if isinstance(error, PlaceError) and error.unwritten else None
+        return BrokenAttempt(kind="place", text=_line(message(error)), number=error.errno, unwritten=unwritten)
     if isinstance(error, EngineError):
         fields = {"kind": error.kind, "text": _line(error.detail), "number": error.number, "of_engine": True}
         return BrokenAttempt.model_validate(fields)

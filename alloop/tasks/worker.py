@@ -14,6 +14,7 @@ from alloop.failures import UNUSABLE, OutOfTimeError, PlaceError, TaskFailure, p
 from alloop.files.durable import Room
 from alloop.files.redaction import redacted
 from alloop.labelling import calculator_process
+from alloop.labelling.errors import EngineError
 from alloop.tasks.attempts import broken_by
 from alloop.tasks.contract.records import LONGEST_DETAIL, LONGEST_REASON, Result, Timing
 from alloop.tasks.contract.request import Request
@@ -87,8 +88,9 @@ def _computed(request: Request, workspace: Workspace, machine: Machine) -> Resul
     """Return the result of a request; an error of a calculator's own files counts as one of the place if it is."""
     try:
         return compute(request, workspace, machine)
-    except OSError as error:
-        if error.errno in UNUSABLE and not isinstance(error, PlaceError):
+    except (OSError, EngineError) as error:
+        number = error.number if isinstance(error, EngineError) else error.errno
+        if number in UNUSABLE and not isinstance(error, PlaceError):
             workspace.check_place()
         raise
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +72,8 @@ class Line:
 
     def chance(self, excess: float = 1.0) -> float:
         """Return the chance of points as far from any line as these, were their covariance `excess` times as large."""
+        from scipy.stats import chi2
+
         degrees = len(self.weights) - 2
         return float(chi2.sf(self.chi2 / excess, degrees)) if degrees > 0 else 1.0
 
@@ -85,6 +85,8 @@ def line_through(x: Floats, y: Floats, covariance: Floats) -> Line:
     two shortest lags, where free diffusion is least certain. Weights by the variances alone spread over a decade of
     lags; the full covariance tells how uncertain their line is, and, by the generalised residual, whether there is one.
     """
+    from scipy.linalg import cho_factor, cho_solve
+
     design = np.column_stack([np.ones_like(x), x])
     weighted = design.T / np.diag(covariance)
     maps = np.linalg.inv(weighted @ design) @ weighted

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +28,8 @@ def msd_tensor(path_A: NDArray[np.floating]) -> Floats:
         Element ``[n, a, b]`` is the mean of Δa Δb over a lag of n frames (Å²): its trace is the mean squared
         displacement, and the trace of its product with a projector the one within a plane.
     """
+    from scipy import fft
+
     frames, particles, _ = path_A.shape
     length = fft.next_fast_len(2 * frames, real=True)
     spectra = np.zeros((len(_PAIRS), length // 2 + 1), dtype=complex)

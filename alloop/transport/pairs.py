@@ -10,7 +10,6 @@ import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 Floats = NDArray[np.float64]
 
@@ -147,6 +146,8 @@ def _function(ordered: Floats, atoms: tuple[int, int], pairs_per_A3: float, edge
 
 def _first_minimum(g_r: Floats, bin_A: float) -> int | None:
     """Return the bin of the lowest point between the first peak above 1 and the next, of a smoothed curve."""
+    from scipy.ndimage import gaussian_filter1d
+
     smooth = gaussian_filter1d(g_r, _SMOOTH_A / bin_A)
     peaks = [k for k in _peaks(smooth) if smooth[k] > 1.0]
     if not peaks:

@@ -109,7 +109,10 @@ def _slurm_jobs_below(scripts: Path) -> list[str]:
 
 
 def _pbs_jobs_below(scripts: Path) -> list[str]:
-    user = pwd.getpwuid(os.getuid()).pw_name
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # PBS gives a job to a name only
+        return []
     queued = _answer("qselect", "-u", user).split()
     if not queued:
         return []
@@ -148,7 +151,8 @@ def _own(jobs: _OwnJobs, executor: BatchExecutor, root: Path) -> None:
 def _answer(*command: str) -> str:
     """Return what a command of the batch system printed, and nothing where it did not answer."""
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+        done = subprocess.run(command, check=True, capture_output=True, timeout=10)
+        return done.stdout.decode(errors="replace")
     except (OSError, subprocess.SubprocessError):
         logging.getLogger(__name__).debug("%s did not answer", command[0], exc_info=True)
         return ""

@@ -31,7 +31,7 @@ from alloop.config.machine import (
     SlurmExecutor,
     ThreadExecutor,
 )
-from alloop.failures import message, one_line
+from alloop.failures import ForeseenError, message, one_line
 from alloop.files.environment import ONE_THREAD
 from alloop.files.locks import LockKind
 from alloop.files.redaction import redacted
@@ -50,7 +50,7 @@ SETTLE_S = 0.2
 """Time (s) within which the ends of all tasks of a lost group of workers arrive."""
 
 
-class ExecutionError(Exception):
+class ExecutionError(ForeseenError):
     """The workers cannot be started or kept running; the message is one line for the user."""
 
 

@@ -68,8 +68,9 @@ def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[byte
 
     Examples
     --------
-    >>> find_fault(PlaceError(28, "No space left on device", "results"), Counter()).place
-    'the disk is full'
+    >>> full = find_fault(OSError(28, "No space left on device"), Counter())
+    >>> full.text, full.cost, full.pause, full.place
+    ('OSError: [Errno 28] No space left on device', 0.0, True, 'the disk is full')
     >>> find_fault(KeyError("x"), Counter()).cost
     1.0
     """
@@ -82,8 +83,11 @@ def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[byte
         text = f"the workers on {error.hostname} are gone: killed, out of time, or the machine is lost"
         return Fault(text, cost=SHARED_COST if shared else 1.0)
     broken = error if isinstance(error, BrokenAttempt) else broken_by(error)
-    if broken.kind == "place" or (broken.kind == "system" and broken.number in DISK_FULL):
-        return _of_place(broken)
+    if broken.kind in ("place", "system") and broken.number in DISK_FULL:
+        return Fault(broken.text, cost=0.0, pause=True, place="the disk is full", mend="make room")
+    if broken.kind == "place":
+        what = "the campaign's folder cannot be used"
+        return Fault(broken.text, cost=0.0, pause=True, place=what, mend="correct that")
     return Fault(
         broken.text,
         pause=broken.kind == "system" or broken.number is not None,
@@ -91,12 +95,6 @@ def find_fault(error: BrokenAttempt | BaseException | None, losses: Counter[byte
         repeats=broken.kind in ("raised", "import"),
         of_engine=broken.kind == "raised" and broken.of_engine,
     )
-
-
-def _of_place(broken: BrokenAttempt) -> Fault:
-    if broken.number in DISK_FULL:
-        return Fault(broken.text, cost=0.0, pause=True, place="the disk is full", mend="make room")
-    return Fault(broken.text, cost=0.0, pause=True, place="the campaign's folder cannot be used", mend="correct that")
 
 
 def common_losses(errors: Iterable[object]) -> Counter[bytes]:

@@ -17,14 +17,17 @@ import argparse
 import fcntl
 import os
 import runpy
+import secrets
 import signal
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.managers import SyncManager
 from multiprocessing.queues import Queue
+from multiprocessing.util import abstract_sockets_supported
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +42,8 @@ WATCH_S = 1.0
 OUTPUT_WATCH_S = 0.5
 EXIT_CODE = 70
 STDOUT, STDERR = 1, 2
+LONGEST_SOCKET_PATH, LONGEST_SOCKET_NAME = 104, 40
+"""Bytes of the path of a socket on any system, and of what multiprocessing puts below the temporary folder."""
 
 
 class MortalLock:
@@ -88,10 +93,22 @@ def robust_queue(maxsize: int = 0) -> Queue[Any]:
 
 def watched_manager() -> SyncManager:
     """Return a started manager without which this process and its children end."""
-    manager = SyncManager(ctx=SpawnContext)
+    manager = SyncManager(manager_address(), ctx=SpawnContext)
     manager.start()
     threading.Thread(target=_end_with, args=(manager,), daemon=True).start()
     return manager
+
+
+def manager_address() -> bytes | None:
+    """Return an address for the socket of a manager without a file, or None for one in the temporary folder.
+
+    The name of a socket's file may have about 100 bytes, and batch systems make long temporary folders. Who connects
+    must know the manager's key either way.
+    """
+    room = len(os.fsencode(tempfile.gettempdir())) + LONGEST_SOCKET_NAME
+    if room < LONGEST_SOCKET_PATH or not abstract_sockets_supported:
+        return None
+    return f"\0alloop-{os.getpid()}-{secrets.token_hex(8)}".encode()
 
 
 def _end_with(manager: SyncManager) -> None:

@@ -15,7 +15,8 @@ from ase.io import read
 from alloop.dynamics.production import Ended, ProductionSettings, begin, empty_trajectory, produce
 from alloop.dynamics.trajectory import Trajectory
 from alloop.potential.evaluation.batched import BatchedModel
-from alloop.transport import MeasureSettings, measure
+from alloop.transport.measure import measure
+from alloop.transport.settings import MeasureSettings
 
 STRUCTURE = Path(__file__).parents[2] / "configs" / "structures" / "Li3InCl6.extxyz"
 MOBILE = "Li"

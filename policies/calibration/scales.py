@@ -26,9 +26,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from scipy.special import gammaln
-from scipy.stats import f as f_distribution
 
 Floats = NDArray[np.float64]
 
@@ -318,6 +315,9 @@ def _maximise(
     sample: _Sample, prior: tuple[tuple[float, float], tuple[float, float]], dof: float | None
 ) -> tuple[float, float, float]:
     """Return log(s/d₀), logit f and log ν at the maximum of likelihood times prior; ν is found only if not given."""
+    from scipy.optimize import minimize
+    from scipy.special import gammaln
+
     (ratio, ratio_sd), (logit, logit_sd) = prior
     start = [ratio, logit] + ([math.log(_DOF)] if dof is None else [])
 
@@ -340,6 +340,8 @@ def _maximise(
 
 
 def _species_map(sample: _Sample, found: tuple[float, float, float], dof: float) -> SpeciesMap:
+    from scipy.stats import f as f_distribution
+
     log_ratio, logit, _ = found
     share = _expit(logit)
     residual = sample.u / (math.exp(log_ratio) * (1.0 - share + share * sample.x))

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from policies.calibration.scales import COVERAGE, Floats, Points
 
@@ -66,6 +65,8 @@ def evidence(points: Points, expected_eV_per_A: Floats, bound_eV_per_A: Floats) 
     expected_eV_per_A, bound_eV_per_A : ndarray, shape (n,)
         Expected error of each force and the bound that 90 % should stay below (eV/Å).
     """
+    from scipy.stats import t as student
+
     place = np.unique(points.frame, return_inverse=True)[1]
     atoms = np.bincount(place)
     ratio = np.bincount(place, points.error_eV_per_A) / np.maximum(np.bincount(place, expected_eV_per_A), 1e-12)

@@ -1,18 +1,23 @@
 """Every signal that asks a driver to stop, at every stage of its life."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.campaigns import attempts, folded, left_behind, start, write_config
+from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
 from tests.support.driving import QUICK, driving
 from tests.support.victims import living
 from tests.support.waiting import wait_for
 
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 600.0}}
 """Labels so long that a driver which waits for one is told from a slow machine."""
+THREADS = {"executors": {"local": {"kind": "threads", "workers": 1}}}
+ROOT = Path(__file__).parents[2]
 WARNINGS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -29,14 +34,15 @@ def test_a_warning_while_the_workers_start_stops_them_and_leaves_nothing(tmp_pat
     assert left_behind(folder) == []
 
 
-def test_ctrl_c_before_anything_was_started_is_one_line_at_most(tmp_path):
+def test_ctrl_c_before_anything_was_started_is_one_line(tmp_path):
     folder = tmp_path / "campaign"
     driver = start(write_config(tmp_path / "config", execution=QUICK), folder)
     assert wait_for(lambda: "pydantic_core" in Path(f"/proc/{driver.pid}/maps").read_text(), 30)
-    driver.send_signal(signal.SIGINT)
+    for _ in range(3):
+        driver.send_signal(signal.SIGINT)
     output, _ = driver.communicate(timeout=60)
-    assert driver.returncode in (130, -signal.SIGINT), output
-    assert output in ("", "Stopped before anything was started; run the same command again.\n")
+    assert driver.returncode == 130, output
+    assert output == "Stopped before anything was started; run the same command again.\n"
     assert left_behind(folder) == []
 
 
@@ -73,3 +79,39 @@ def test_a_driver_under_nohup_outlives_its_terminal(tmp_path):
         signal.signal(signal.SIGHUP, before)
     assert driver.code == 130
     assert "Stopped: SIGTERM" in driver.output
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_report_is_written_says_what_is_there_and_what_is_not(tmp_path):
+    folder = tmp_path / "campaign"
+    config = write_config(tmp_path / "config", execution=THREADS, ladder={"rungs": [4], "fits": 2})
+    driver = start(config, folder)
+    assert wait_for(lambda: (folder / "export" / "dataset.extxyz").exists(), 240)
+    for _ in range(3):
+        driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 130, output
+    assert "\nStopped while dataset, models and report were written; no result is lost" in output
+    assert folded(folder).verdict is not None
+    code, output = run(config, folder)
+    assert code == 0, output
+    assert (folder / "report.html").exists()
+
+
+def test_what_tests_start_hears_what_nohup_ignores():
+    """`nohup make test &` passes, and goes on when its terminal is closed."""
+    child = "import signal; print([signal.getsignal(n) == signal.SIG_DFL for n in (signal.SIGHUP, signal.SIGQUIT)])"
+    code = f"""
+import subprocess, sys
+from tests.conftest import pytest_configure
+class Config:
+    def getoption(self, *words): return None
+pytest_configure(Config())
+signal.raise_signal(signal.SIGHUP)
+subprocess.run([sys.executable, "-c", {child!r}], check=True)
+"""
+    ignore = "import signal; [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)]"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
+    words = [sys.executable, "-c", f"{ignore}\n{code}"]
+    done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "[True, True]\n"

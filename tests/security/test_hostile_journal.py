@@ -14,7 +14,7 @@ from rich.console import Console
 from alloop.journal import guard
 from alloop.journal.events import event_from_json
 from alloop.journal.journal import JOURNAL_FILE, Entry, Journal, JournalError, living_driver
-from alloop.report import time_split
+from alloop.report.core_time import time_split
 from alloop.report.page import page
 from alloop.state.fold import fold
 from alloop.status.summary import summary

@@ -19,7 +19,9 @@ from ase.data import chemical_symbols
 from alloop.config.foundations import SHIPPED, PlacedFoundation
 from alloop.config.science import MOST_MEMBERS, FoundationFile, FoundationHead, head_wanted
 from alloop.config.suggestions import hint
+from alloop.failures import ForeseenError
 from alloop.files.durable import sync_folder, write_durably
+from alloop.files.environment import expanded
 from alloop.files.plain_files import read_below
 from alloop.potential.mace_api import get_cache_dir, mace_mp_urls
 from alloop.potential.models.architecture import ArchitectureError, describe_model, heads_of, numbers_of
@@ -34,7 +36,7 @@ MAX_BYTES = 8 << 30
 _REINSTALL = "it comes with alloop: install alloop again"
 
 
-class FoundationError(Exception):
+class FoundationError(ForeseenError):
     """A foundation model cannot be found, fetched or used; the message is one line for the user."""
 
 
@@ -229,7 +231,7 @@ def check_foundation_name(name: str) -> None:
 def _place_file(foundation: FoundationFile, config_folder: Path, folder: Path) -> str:
     target = folder / f"{foundation.sha256}.model"
     if not os.path.lexists(target):
-        source = config_folder / Path(foundation.path).expanduser()
+        source = config_folder / expanded(foundation.path)
         if not source.is_file():
             raise FoundationError(f"foundation file {source} does not exist: correct potential.foundation.path")
         load_foundation_file(source, foundation.sha256)

@@ -35,8 +35,8 @@ def measure(request: MeasureRequest, workspace: Workspace, machine: Machine) -> 
     tuple of dict
         MeasureSummary and MeasureData as JSON.
     """
-    from alloop.transport import MeasureSettings
-    from alloop.transport import measure as measure_transport
+    from alloop.transport.measure import measure as measure_transport
+    from alloop.transport.settings import MeasureSettings
 
     settings = MeasureSettings(
         mobile=request.mobile, charge_e=request.charge_e, targets_K=request.targets_K, planes=request.planes

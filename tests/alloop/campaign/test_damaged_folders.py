@@ -9,6 +9,7 @@ from alloop.campaign.damaged_folders import refuse_links, without_journal
 from alloop.config.errors import ConfigError
 from alloop.journal.journal import JOURNAL_FILE, SNAPSHOT_FILE
 from alloop.journal.open_files import SAVED_FILE
+from tests.support.faults import is_documented
 
 FOLDERS = [
     *("results", "results/label", "results/fit", "locks", "scratch", "foundation", "logs", "logs/parsl"),
@@ -41,6 +42,7 @@ def test_a_link_in_the_place_of_a_folder_is_one_line_with_its_path(root, tmp_pat
     with pytest.raises(ConfigError) as caught:
         refuse_links(root)
     assert str(caught.value) == f"{place}: is a link or file where a folder of the campaign belongs; remove it"
+    assert is_documented(str(caught.value))
 
 
 @pytest.mark.parametrize("name", FOLDERS[:8])

@@ -12,7 +12,7 @@ from alloop.decisions.charter import Charter
 from alloop.journal.events import TaskFinished, TaskPlanned
 from alloop.journal.journal import read_entries
 from alloop.reading import read
-from alloop.report import time_split
+from alloop.report.core_time import time_split
 from alloop.state.fold import fold
 from alloop.status.summary import summary
 from alloop.tasks.registry import request_from_json

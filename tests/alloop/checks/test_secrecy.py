@@ -27,6 +27,22 @@ def told(folder, text):
         f"tool --token={KEY}",
         f"pip install --index-url https://me:{KEY}@registry.example/simple x",
         "export AWS=AKIAIOSFODNN7EXAMPLE",
+        f"curl -H 'Authorization: Bearer {KEY}' https://api.example",
+        f"curl -H 'X-API-Key: {KEY}' https://api.example",
+        f"curl -u me:{KEY} https://api.example",
+        f"sshpass -p {KEY} ssh node",
+        f"sshpass -p{KEY} ssh node",
+        f"mysql -u me -p{KEY} jobs",
+        f"MYSQL_PWD={KEY} mysql jobs",
+        f"setenv WANDB_API_KEY {KEY}",
+        f"echo {KEY} | wandb login",
+        f"wandb login <<< {KEY}",
+        f"echo {KEY} | sudo -S modprobe x",
+        f"docker login -u me -p {KEY} registry.example",
+        f"openssl enc -pass pass:{KEY} -in x",
+        f"git clone https://ghp_{KEY[:36]}@git.example/me/x",
+        f"export X=hf_{KEY}",
+        f"-----BEGIN OPENSSH PRIVATE KEY-----  {KEY}",
     ],
 )
 def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
@@ -51,11 +67,35 @@ def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
         "module load python/3.11 openmpi/4.1.6",
         "#SBATCH --mail-user=me@example.org",
         "git clone https://github.com/ACEsuit/mace",
+        f"git checkout {KEY}",
+        "mysql -P 3306 -u me -p jobs",
+        "sshpass -f ~/.pass ssh node",
+        'curl -H "Authorization: Bearer $TOKEN" https://api.example',
+        'echo "$WANDB_KEY" | wandb login',
+        "rsync -a me@node:/data/x /scratch/x",
+        "export PGPASSFILE=~/.pgpass",
     ],
 )
 def test_ordinary_lines_are_no_secrets(folder, line):
     text = BASE.replace(LOCAL, f"local:\n      kind: local\n      worker_init: |\n        {line}")
     cross_check(load_config(folder.config(text)))
+
+
+@pytest.mark.parametrize("name", ["project", "entity"])
+def test_a_key_of_wandb_in_place_of_a_name_is_refused(folder, name):
+    message = told(folder, f"{BASE}monitor:\n  wandb: {{{name}: '{KEY}'}}\n")
+    assert f"monitor.wandb.{name}: holds what looks like a secret (an API key of W&B)" in message
+    assert KEY not in message
+
+
+@pytest.mark.parametrize("new", ["https://me:hunter2@host.example/a.cif", "a.cif?api_key=hunter2hunter2"])
+def test_a_secret_in_a_path_is_printed_by_no_other_problem(folder, new):
+    with pytest.raises(ConfigError) as caught:
+        cross_check(load_config(folder.broken("structures/LiCl.extxyz", new)))
+    lines = caught.value.lines()
+    assert any("systems[0].structure: holds what looks like a secret" in line for line in lines)
+    assert len(lines) == 2
+    assert "hunter2" not in "\n".join(lines)
 
 
 def test_a_secret_among_the_arguments_of_a_calculator_is_refused(folder):

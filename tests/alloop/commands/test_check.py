@@ -9,6 +9,7 @@ from ase.build import bulk
 from rich.console import Console
 
 from alloop.commands.check import run_check
+from alloop.commands.run import run_campaign
 from alloop.config import ConfigError
 from tests.support.configs import BASE, Folder, make_folder
 
@@ -122,6 +123,35 @@ def test_probe_that_gives_no_label_says_why(folder):
     path = folder.config(BASE.replace(GPAW, gate).replace("repeat: [1, 1, 1]", "repeat: [2, 1, 1]"))
     with pytest.raises(ConfigError, match=r"small\.yaml:5: systems\[0\]: a label of `LiCl` failed \(forces: "):
         check(path, probe=True)
+
+
+def test_the_log_of_a_failed_probe_can_be_read(folder):
+    failing = "engine: ase\n  calculator: tests.support.calculators:LogsAndFails\n  arguments: {log: OUTCAR}"
+    path = folder.config(BASE.replace(GPAW, failing))
+    with pytest.raises(ConfigError, match=r"a label of `LiCl` failed \(dft: RuntimeError: no \(log: /") as caught:
+        check(path, probe=True)
+    (kept,) = Path(os.environ["TMPDIR"]).iterdir()
+    assert f"(log: {kept})" in str(caught.value)
+    assert kept.read_text() == "what happened"
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("name", "says"), [("small", "is a file"), ("my runs", "must start with a letter")])
+def test_check_says_of_the_folder_what_run_would_say(folder, name, says):
+    (folder.root / "runs").mkdir()
+    (folder.root / "runs" / "small").write_text("mine")
+    with pytest.raises(ConfigError, match=says):
+        check(folder.broken("name: small", f"name: {name}"))
+
+
+def test_check_refuses_a_place_with_a_space_as_run_does(folder, monkeypatch):
+    path, place = folder.config(BASE), folder.root / "my runs (1)"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    with pytest.raises(ConfigError, match="the path holds ' '"):
+        check(path)
+    with pytest.raises(ConfigError, match="the path holds ' '"):
+        run_campaign(path, None, Console(quiet=True))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
+import ase.io
 import pytest
 
-from alloop.commands.outputs import write_report
+from alloop.commands.outputs import write_export, write_report
 from alloop.journal.journal import JournalError
 from alloop.reading import read
 from tests.support.journals import play
@@ -21,3 +22,23 @@ def test_a_report_that_cannot_be_written_there_is_one_line_with_a_mend(tmp_path,
     with pytest.raises(JournalError, match=r"cannot be written \(.*\); name another place with --output"):
         write_report(read(tmp_path / "campaign"), tmp_path / place)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_paid_labels_are_exported_before_the_first_fit(tmp_path):
+    entries = play(tmp_path / "whole", arrays=True)
+    fitted = next(i for i, e in enumerate(entries) if e.event.kind == "task_finished" and "fit/" in e.event.purpose)
+    play(tmp_path / "campaign", arrays=True, upto=fitted)
+    campaign = read(tmp_path / "campaign")
+    assert campaign.state.labelled("train") > 0
+    for committee in (False, True):
+        (dataset, *others) = write_export(campaign, tmp_path / "out", committee=committee)
+        assert dataset.name == "dataset.extxyz"
+        assert not [path for path in others if path.suffix == ".model"]
+    assert len(ase.io.read(dataset, ":")) == campaign.state.labelled("train")
+
+
+def test_a_campaign_without_a_label_has_nothing_to_export(tmp_path):
+    play(tmp_path / "campaign", upto=3)
+    with pytest.raises(JournalError, match="no label is finished yet; continue the campaign with `alloop run`"):
+        write_export(read(tmp_path / "campaign"), tmp_path / "out", committee=False)
+    assert not (tmp_path / "out").exists()

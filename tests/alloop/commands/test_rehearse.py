@@ -10,6 +10,7 @@ from rich.console import Console
 
 from alloop.campaign.reuse import checked
 from alloop.commands import exit_codes, rehearse
+from alloop.commands.interruption import STOP_SIGNALS, Interrupted
 from alloop.commands.label_timing import LabelTimingError
 from alloop.commands.rehearse import run_rehearsal
 from alloop.commands.run import run_campaign
@@ -95,13 +96,14 @@ def test_a_rehearsal_that_gave_up_does_not_hide_behind_a_good_one(config, runs):
 
 
 def test_stopped_while_a_label_is_timed_it_says_so(config, runs, monkeypatch):
-    def stop(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(rehearse, "_conclude", stop)
-    code, output = called(config)
-    assert code == exit_codes.INTERRUPTED
-    assert "--label-s" in output
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    monkeypatch.setattr(rehearse, "_conclude", lambda *arguments: signal.raise_signal(signal.SIGINT))
+    try:
+        with pytest.raises(Interrupted, match=r"Stopped while a label was timed; .* --label-s"):
+            called(config)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.slow

@@ -33,6 +33,12 @@ BROKEN_KEYS = [
     ("cutoff_eV: 340", "colour: red", "label.colour: ", "known here: "),
     ("committee: 4", "cutoff_A: 4", "potential.cutoff_A: ", "belongs under `potential.architecture`"),
     ("ladder:\n", "lader:\n", "lader: ", "did you mean `ladder`"),
+    ("committee: 4", "r_max: 5.0", "potential.r_max: ", "`r_max` of MACE is here potential.architecture.cutoff_A"),
+    ("committee: 4", "E0s: average", "potential.E0s: ", "has here no key: the label engine computes"),
+    ("max_steps: 600", "lr: 0.1", "fit.lr: ", "did you mean `learning_rate`?"),
+    ("timestep_fs: 2.0", "POTIM: 2.0", "explore.POTIM: ", "did you mean `timestep_fs` (in femtoseconds)"),
+    ("cutoff_eV: 340", "EDIFF: 1e-6", "label.EDIFF: ", "`EDIFF` of VASP is here label.gpaw.convergence"),
+    ("name: small", "type_map: [Li, Cl]", "type_map: ", "`type_map` of DP-GEN has here no key: the systems say it"),
     ("  - name: LiCl", "  - nam: LiCl", "systems[0].nam: ", "did you mean `name`"),
     ("workers: 2", "worker: 2", "execution.executors.local.worker: ", "did you mean `workers`"),
 ]
@@ -68,6 +74,9 @@ BROKEN_VALUES = [
     ("    structure: structures/LiCl.extxyz\n", "", "systems[0].structure: ", "missing"),
     ("budget:\n  labels: 64", "budget: 64", "budget: ", "must be a section"),
     ("  labels: 64", "  labels: 64\n  labels: 65", "budget.labels: ", "given twice (first in line 50)"),
+    ("budget:\n  labels: 64", "budget:\n  labels:64", "budget: ", "must be a section with keys of its own (it is the"),
+    ("kind: local, ", "kind:local, ", "execution.executors.local.kind: ", "write `kind: local`"),
+    ("kind: local, workers: 2", "kind: local, workers:2", "local.workers:2: ", "a space is missing after the colon"),
     ("policy: ladder", "options: {a: .inf}", "ladder.options.a: ", "finite"),
     ("policy: ladder", "<<: {a: 1}", "ladder: ", "merge keys"),
     ("policy: ladder", "3: 4", "ladder: ", "cannot be a key"),
@@ -79,6 +88,13 @@ BROKEN_VALUES = [
     ),
 ]
 BROKEN_YAML = [
+    ("policy: ladder", "policy:ladder", ": not valid YAML: a space is missing after the colon; write `policy: ladder`"),
+    ("timestep_fs: 2.0", "timestep_fs:2.0", "33: not valid YAML: a space is missing after the colon"),
+    ("  - name: LiCl", "  - name:LiCl", "5: not valid YAML: a space is missing after the colon; write `name: LiCl`"),
+    ("name: small", "name:small", "1: not valid YAML: a space is missing after the colon; write `name: small`"),
+    ("timestep_fs: 2.0", "timestep_fs = 2.0", "33: not valid YAML: `=` stands where a colon belongs"),
+    ("timestep_fs: 2.0", "timestep_fs 2.0", "33: not valid YAML: a colon is missing; write `timestep_fs: 2.0`"),
+    ("heldout:\n", "heldout\n", ": not valid YAML: a colon is missing; write `heldout:`"),
     ("policy: ladder", "policy: a: b", "not valid YAML"),
     ("policy: ladder", "\tpolicy: ladder", "use spaces"),
     ("kpts: [2, 2, 2]", "kpts: [2, 2, 2", "not valid YAML"),
@@ -110,6 +126,24 @@ def test_broken_config_is_told_in_one_line_with_file_line_and_key(folder: Folder
     assert key in message
     assert says in message
     assert folder.listing() == before
+
+
+def test_the_keys_of_another_program_are_told_in_one_go(folder: Folder):
+    message = refuse(folder.broken("committee: 4", "r_max: 5.0\n  num_channels: 32\n  swa: true"))
+    assert "(`num_channels` is potential.architecture.channels, `swa` has no key) (+2 more problems)" in message
+
+
+def test_what_yaml_turns_into_something_else_elsewhere_stays_what_it_says(folder: Folder):
+    text = BASE.replace("temperatures_K: [600, 1000]", "temperatures_K: &t [600, 1e3]").replace("seed: 7", "seed: 0123")
+    loaded = load_config(folder.config(f"{text}measure: {{mobile: No, temperatures_K: *t}}\n"))
+    assert (loaded.config.seed, loaded.config.measure.mobile) == (123, "No")
+    assert loaded.config.measure.temperatures_K == loaded.config.explore.temperatures_K == (600.0, 1000.0)
+
+
+def test_keywords_of_a_calculator_go_to_its_arguments(folder: Folder):
+    gpaw = "engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]"
+    path = folder.broken(gpaw, "engine: ase\n  calculator: ase.calculators.vasp:Vasp\n  ENCUT: 500")
+    assert "label.ENCUT: unknown key here; keywords of the calculator belong under `label.arguments`" in refuse(path)
 
 
 @pytest.mark.parametrize(("old", "new", "key", "says"), BROKEN_KEYS)

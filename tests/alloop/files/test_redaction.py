@@ -1,6 +1,6 @@
 import pytest
 
-from alloop.files.redaction import redacted
+from alloop.files.redaction import concealed, redacted
 
 KEY = "0123456789abcdef" * 2
 
@@ -17,6 +17,14 @@ def test_a_password_of_the_netrc_file_is_hidden(tmp_path):
     (tmp_path / "elsewhere").write_text(f"machine x login user password other{KEY}\n")
     environ = {"HOME": str(tmp_path), "NETRC": str(tmp_path / "elsewhere")}
     assert redacted(f"denied other{KEY}", environ) == "denied [secret]"
+
+
+def test_what_looks_like_a_secret_is_hidden_and_what_stands_around_it_is_not():
+    text = f"curl -u me:hunter2 https://x:{KEY}@host.example/y failed with KeyError: 'energy_key: expected'"
+    told = "curl -u me:[secret] https://x:[secret]@host.example/y failed with KeyError: 'energy_key: expected'"
+    assert concealed(text) == told
+    assert concealed(told) == told
+    assert redacted(text, {"HOME": "/nowhere"}) == told
 
 
 @pytest.mark.parametrize("environ", [{"TOKENIZERS_PARALLELISM": "false"}, {"KEY_FILE": "/home/me/key"}, {"PATH": KEY}])

@@ -12,6 +12,7 @@ from alloop.journal import journal as journal_room
 from alloop.journal.events import DriverStarted, Tick
 from alloop.journal.journal import JOURNAL_FILE, Journal, JournalError, living_driver, read_entries
 from alloop.journal.open_files import SAVED_FILE
+from tests.support.faults import is_documented
 from tests.support.journals import play
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
@@ -34,6 +35,7 @@ def refused(journal, match):
         with pytest.raises(JournalError, match=match) as caught:
             attempt()
         assert "\n" not in str(caught.value)
+        assert is_documented(str(caught.value))
 
 
 def moved_back(folder):
@@ -58,8 +60,9 @@ def test_a_journal_that_is_gone_is_saved_whole(tmp_path, how, manner):
             content = b"" if manner == "cut to nothing" else (other / JOURNAL_FILE).read_bytes()
             (tmp_path / "new").write_bytes(content)
             (tmp_path / "new").replace(path)
-        with pytest.raises(JournalError, match=SAVED):
+        with pytest.raises(JournalError, match=SAVED) as caught:
             journal.append([Tick()])
+    assert is_documented(str(caught.value))
     assert living_driver(folder) is None
     path.unlink(missing_ok=True)
     moved_back(folder)

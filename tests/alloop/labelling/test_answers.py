@@ -1,4 +1,5 @@
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -38,11 +39,12 @@ WORDS = {
     "infinite_stress": ("dft", "the energy or stress is not a finite number"),
     "vast_stress": ("dft", "a stress component is 1e+09 eV/Å³, which no frame has"),
 }
-OTHER_PYTHON, PROGRAM = ("no_energy", "text_forces", "few_forces", "vast_energy"), ("no_forces", "masked_forces")
+LIMITED = Machine(label_timeout_min=5)
 
 
-def settings(what, **keywords):
-    return AseLabel(engine="ase", calculator="tests.support.raising:Strange", arguments={"what": what, **keywords})
+def settings(what, python=None, **keywords):
+    arguments = {"what": what, **keywords}
+    return AseLabel(engine="ase", calculator="tests.support.raising:Strange", arguments=arguments, python=python)
 
 
 def labelled(workspace, label, machine=Machine()):  # noqa: B008
@@ -83,10 +85,35 @@ def test_an_answer_in_a_usual_form_is_a_label(tmp_path, what):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", PROGRAM)
-def test_a_program_with_a_limit_of_time_tells_the_same(tmp_path, what):
-    result = labelled(Workspace(tmp_path), settings(what), Machine(label_timeout_min=5))
-    assert (result.reason, result.detail.startswith(WORDS[what][1])) == (WORDS[what][0], True), result.detail
+@pytest.mark.parametrize(
+    ("what", "python", "machine"),
+    [
+        ("masked_forces", None, LIMITED),
+        ("text_forces", sys.executable, Machine()),
+        ("no_energy", sys.executable, LIMITED),
+    ],
+)
+def test_a_program_with_a_limit_of_time_and_another_python_tell_the_same(tmp_path, what, python, machine):
+    result = labelled(Workspace(tmp_path), settings(what, python), machine)
+    reason, words = WORDS[what]
+    assert (result.status, result.reason) == ("failed", reason)
+    assert words in result.detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "python", "machine"), [("own_init", None, LIMITED), ("exit", sys.executable, Machine())]
+)
+def test_errors_of_a_program_and_of_another_python_reach_the_driver_as_words_too(tmp_path, what, python, machine):
+    told = attempted(tmp_path, settings(what, python, also_atoms=True), machine)
+    assert (told["kind"], told["of_engine"]) == ("raised", True)
+    assert "(raising.py, line " in told["text"]
+
+
+def attempted(folder, label, machine=Machine()):  # noqa: B008
+    """Return what a worker says of its attempt to compute an isolated atom."""
+    request = AtomRequest(element="Li", settings=label.model_dump(mode="json"), code=code_identity(label, {"Li"}))
+    return attempt(str(folder), "atom", request.model_dump(mode="json"), machine.model_dump(mode="json"))
 
 
 @pytest.mark.parametrize("what", ["no_energy", "complex_energy", "vast_energy"])
@@ -109,9 +136,7 @@ def test_a_strange_energy_of_an_isolated_atom_is_a_failure_too(tmp_path, what):
     ],
 )
 def test_an_error_of_an_engine_reaches_the_driver_as_words(tmp_path, what, kind, words):
-    label = settings(what, also_atoms=True)
-    request = AtomRequest(element="Li", settings=label.model_dump(mode="json"), code=code_identity(label, {"Li"}))
-    told = attempt(str(tmp_path), "atom", request.model_dump(mode="json"))
+    told = attempted(tmp_path, settings(what, also_atoms=True))
     assert told["kind"] == kind
     assert told["text"].startswith(words)
     assert math.isfinite(told["number"] or 0)

@@ -1,4 +1,8 @@
 import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import gpaw
 import pytest
@@ -7,6 +11,7 @@ from alloop.config.label import GpawLabel
 from alloop.labelling.gpaw_checks import check_gpaw_settings
 
 ELEMENTS = ("Li", "In", "Cl")
+ROOT = Path(__file__).parents[3]
 HAS_LIBXC = bool(gpaw.get_libraries()["libxc"])
 
 
@@ -50,6 +55,27 @@ def test_a_wrong_setting_is_one_line_that_names_the_key_and_the_mend(settings, w
 def test_an_element_without_a_dataset_is_named():
     assert "Po.PBE" in check_gpaw_settings(GpawLabel(), ["Li", "Po"])[0]
     assert "`Xx`" in check_gpaw_settings(GpawLabel(), ["Li", "Xx"])[0]
+
+
+def test_a_dataset_is_advised_to_be_made_only_where_gpaw_can_make_it():
+    """For an element without parameters `gpaw-setup` ends in a traceback."""
+    (polonium,) = check_gpaw_settings(GpawLabel(), ["O", "Po"])
+    assert "gpaw-setup" not in polonium
+    assert "GPAW cannot make one of Po: set GPAW_SETUP_PATH to the folder of one that you have" in polonium
+    (lanthanum,) = check_gpaw_settings(GpawLabel(xc="revPBE"), ["La", "O"])
+    assert "make it with `gpaw-setup -f revPBE La` and set GPAW_SETUP_PATH to its folder" in lanthanum
+    (lithium,) = check_gpaw_settings(GpawLabel(xc="pyPBEsol"), ["Li"])
+    assert "no PAW dataset Li.PBEsol; make it with `gpaw-setup -f pyPBEsol Li`" in lithium  # PBEsol would need libxc
+
+
+@pytest.mark.slow
+def test_the_advised_command_makes_a_dataset_that_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([Path(sys.executable).with_name("gpaw-setup"), "-f", "PW91", "Li"], check=True, capture_output=True)
+    check = "from alloop.labelling.gpaw_checks import *; print(check_gpaw_settings(GpawLabel(xc='PW91'), ['Li']))"
+    environ = {**os.environ, "GPAW_SETUP_PATH": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([sys.executable, "-c", check], env=environ, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("xc", ["r2SCAN", "SCAN"])

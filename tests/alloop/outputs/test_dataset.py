@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.io import read
 
-from alloop.outputs.dataset import write_dataset
+from alloop.outputs.dataset import unharvested_frames, write_dataset
 from alloop.outputs.errors import UnreadableError
 from alloop.state.fold import fold
 from alloop.tasks.contract.label import LABEL
@@ -90,3 +90,15 @@ def test_a_missing_label_leaves_the_old_dataset_alone(tmp_path):
     with pytest.raises(UnreadableError, match="no such file"):
         write_dataset(workspace, state, target)
     assert target.read_text() == "old"
+
+
+def test_a_label_that_was_finished_without_a_driver_is_in_an_export(tmp_path):
+    entries, workspace = play(tmp_path, arrays=True), Workspace(tmp_path)
+    planned = next(i for i, entry in enumerate(entries) if getattr(entry.event, "task", "") == "label")
+    state, key = fold(entries[: planned + 1]), entries[planned].event.key
+    (atoms,) = unharvested_frames(workspace, state)
+    assert (atoms.info["label_key"], atoms.info["use"]) == (key, "train")
+    assert atoms.info["REF_energy"] == workspace.data(LABEL, key).energy_eV
+    assert state.labelled("train") == 0
+    workspace.result_path("label", key).write_text("torn")
+    assert list(unharvested_frames(workspace, state)) == []

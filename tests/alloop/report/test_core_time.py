@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from alloop.journal.events import CampaignCreated, DriverStarted, DriverStopped, TaskFinished, TaskPlanned
 from alloop.journal.journal import Entry
-from alloop.report import time_split
-from alloop.report.core_time import configured_slots, driver_sessions, driver_time, task_runs
+from alloop.report.core_time import configured_slots, driver_sessions, driver_time, task_runs, time_split
 from alloop.tasks.contract.records import Timing
 from tests.support.journals import START_T, play
 

@@ -9,8 +9,7 @@ import pytest
 
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import Entry
-from alloop.report import build_report
-from alloop.report.page import page
+from alloop.report.page import build_report, page
 from alloop.report.sections import judgement_table
 from alloop.state.fold import fold
 from tests.support.journals import START_T, play, variant

@@ -6,7 +6,7 @@ import pytest
 
 from alloop.campaign.loop import Campaign
 from alloop.outputs.studies import write_studies
-from alloop.report import build_report
+from alloop.report.page import build_report
 from alloop.studies.scratch import STUDY
 from alloop.studies.study import Number, plots, tables
 from tests.support.histories import FOUNDATION

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloop.transport import Measured, TemperatureTransport
 from alloop.transport.arrhenius import fit_arrhenius, transport_of
 from alloop.transport.conductivity import conductivity
+from alloop.transport.results import Measured, TemperatureTransport
 
 KB_EV = 8.617333262e-5
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from alloop.dynamics.trajectory import Trajectory
-from alloop.transport import MeasureSettings, TransportSummary, measure
+from alloop.transport.measure import measure
+from alloop.transport.results import TransportSummary
+from alloop.transport.settings import MeasureSettings
 from tests.support.walkers import KB_EV, exchanging, flying, free_walk, hopping, lattice_gas, trajectory
 
 LITHIUM = MeasureSettings(mobile="Li", min_contact=0.0)

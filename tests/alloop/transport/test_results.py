@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from alloop.transport import Measured, MeasureSettings, TransportSummary
-from alloop.transport.results import TemperatureCurves
+from alloop.transport.results import Measured, TemperatureCurves, TransportSummary
+from alloop.transport.settings import MeasureSettings
 
 
 def test_a_number_that_is_none_is_refused():

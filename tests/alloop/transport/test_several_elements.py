@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alloop.transport import MeasureSettings, TransportSummary, measure
 from alloop.transport.conductivity import conductivity
+from alloop.transport.measure import measure
+from alloop.transport.results import TransportSummary
+from alloop.transport.settings import MeasureSettings
 from tests.support.walkers import KB_EV, free_walk, hopping, trajectory
 
 BOTH = MeasureSettings(("Li", "Na"), min_contact=0.0)
