@@ -92,6 +92,20 @@ def check(
 
 
 @app.command()
+def structures(
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write into; default: structures/<name>.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Order the disordered crystals of a config, list its structures, and write each as extxyz, CIF and picture."""
+    from alloop.commands.structures import run_structures
+
+    run_structures(config, output, as_json=as_json)
+
+
+@app.command()
 def run(
     config: Config,
     folder: Folder = None,

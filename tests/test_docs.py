@@ -25,8 +25,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
 COMMANDS = typer.main.get_command(app).commands
 KEYS = {(*path, name) for path, section in every_section(CampaignConfig) for name in section.model_fields}
+MAPPINGS = ("magmoms", "substitute", "oxidation_states")
 FREE = {(*path, name) for path, section in every_section(CampaignConfig) for name in section.model_fields
-        if "Any" in str(section.model_fields[name].annotation) or name == "magmoms"}  # fmt: skip
+        if "Any" in str(section.model_fields[name].annotation) or name in MAPPINGS}  # fmt: skip
 
 
 def blocks(text: str, language: str) -> list[str]:

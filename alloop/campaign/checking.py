@@ -12,7 +12,7 @@ from alloop.checks.cost import Projection, project
 from alloop.checks.decidability import decidable
 from alloop.checks.initial_data import notes_on_data
 from alloop.checks.sanity import find_unjudgeable
-from alloop.checks.structures import notes_on_systems
+from alloop.checks.structures import notes_on_systems, with_all_systems
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 
@@ -72,14 +72,14 @@ def check(path: Path | str) -> Check:
         cost = project(loaded, brought=brought(imports))
     except ConfigError as error:
         return Check(error.lines())
-    known = decidable(loaded.config)
+    known = decidable(with_all_systems(loaded))
     decides = "" if known is None else str(known)
     return Check((), cost, tuple(never_converging(loaded)), decides, tuple(notes_of(loaded, imports)))
 
 
 def never_converging(loaded: LoadedConfig) -> list[str]:
     """Return what keeps a campaign from ever being converged, though it can run: a line each."""
-    return [f"Never converges: {loaded.error(key, what)}" for key, what in find_unjudgeable(loaded.config)]
+    return [f"Never converges: {loaded.error(key, what)}" for key, what in find_unjudgeable(with_all_systems(loaded))]
 
 
 def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = ()) -> list[str]:

@@ -35,7 +35,7 @@ def _changed_structures(loaded: LoadedConfig, state: CampaignState) -> Iterator[
     known = {system.name: system.structure for system in state.created.systems}
     for i, system in enumerate(loaded.config.systems):
         try:
-            same = read_system(loaded, i) == known.get(system.name)
+            same = all(known.get(name) == structure for name, structure in read_system(loaded, i).items())
         except ConfigError:
             same = False
         if not same:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
-from alloop.checks.structures import read_systems
+from alloop.checks.structures import read_systems, with_all_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import BatchExecutor
@@ -124,7 +124,8 @@ def project(
     ConfigError
         If a file of the config cannot be read.
     """
-    config, structures, data = loaded.config, read_systems(loaded), read_initial_data(loaded)
+    structures, data = read_systems(loaded), read_initial_data(loaded)
+    config = with_all_systems(loaded, structures)
     top = config.ladder.rungs[-1]
     brought = brought or NOTHING
     imported = labels_brought(loaded, brought)

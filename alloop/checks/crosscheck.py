@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from alloop.checks.foundations import find_in_foundation_file, problems_of_foundation
 from alloop.checks.initial_data import NOTHING, Brought, find_in_data, labels_brought, read_initial_data
 from alloop.checks.measuring_sanity import find_in_structures
-from alloop.checks.sanity import Finding, find, find_shortage
+from alloop.checks.sanity import Finding, find, find_names, find_shortage
 from alloop.checks.secrecy import secrets_in
-from alloop.checks.structures import file_problem, find_in_systems, read_systems
+from alloop.checks.structures import file_problem, find_in_systems, read_systems, with_all_systems
 from alloop.checks.teachers import COLD, COLD_ELSEWHERE, find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
@@ -87,10 +87,12 @@ def cross_check(
     held = _read_files(loaded, brought, problems) if held is None else held
     problems += _told(loaded, _lost(loaded) if begun else ())
     structures, elements = held.systems, symbols_of(held.numbers)
-    problems += _told(loaded, find(loaded.config, held.labels, held.left_out))
+    config = with_all_systems(loaded, structures) if structures else loaded.config
+    problems += _told(loaded, find(config, held.labels, held.left_out))
+    problems += _told(loaded, find_names(loaded.config))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
-    problems += _told(loaded, find_in_structures(loaded.config, structures))
+    problems += _told(loaded, find_in_structures(config, structures))
     problems += _told(loaded, [*find_in_foundation_file(loaded), *_devices(loaded)])
     if not problems:
         problems += _told(loaded, _label(loaded, elements))

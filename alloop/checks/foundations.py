@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alloop.checks.initial_data import NOTHING, Brought, read_initial_data
 from alloop.checks.sanity import Finding
-from alloop.checks.structures import file_problem, read_systems
+from alloop.checks.structures import file_problem, place_of_system, read_systems
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import SHIPPED
 from alloop.config.loading import LoadedConfig
@@ -118,12 +118,12 @@ def check_elements(loaded: LoadedConfig, known_elements: Iterable[str], brought:
     """
     known = set(known_elements)
     problems = []
-    for i, (name, structure) in enumerate(read_systems(loaded).items()):
+    for name, structure in read_systems(loaded).items():
         strange = [s for s in structure.elements() if s not in known]
         if strange:
             what = f"the foundation does not know {_listed(strange)} of `{name}`"
             mend = "choose another foundation, or `foundation: null` to train from scratch"
-            problems.append(loaded.problem(("systems", i, "structure"), f"{what}; {mend}"))
+            problems.append(loaded.problem(("systems", place_of_system(loaded, name), "structure"), f"{what}; {mend}"))
     for i, (name, file) in enumerate(read_initial_data(loaded).items()):
         strange = [s for s in symbols_of(z for atoms in file.frames for z in atoms.numbers) if s not in known]
         if strange:

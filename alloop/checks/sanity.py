@@ -92,7 +92,8 @@ def _beginning(config: CampaignConfig) -> Iterator[Finding]:
     )
 
 
-def _systems(config: CampaignConfig) -> Iterator[Finding]:
+def find_names(config: CampaignConfig) -> Iterator[Finding]:
+    """Yield the names that several systems of a config have."""
     for name, count in Counter(system.name for system in config.systems).items():
         if count > 1:
             last = max(i for i, system in enumerate(config.systems) if system.name == name)
@@ -260,7 +261,6 @@ def _method(config: CampaignConfig) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
-    _systems,
     _rungs,
     _beginning,
     _rattle,

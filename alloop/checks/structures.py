@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from alloop.checks.orderings import MadeSystem, is_disordered, made_systems
+from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import SystemConfig
@@ -39,21 +41,33 @@ def read_systems(loaded: LoadedConfig) -> dict[str, Structure]:
         If a structure file is missing, cannot be read, or is not an ordered three-dimensional crystal, or if the
         repeated cell is too large.
     """
-    return {system.name: read_system(loaded, i) for i, system in enumerate(loaded.config.systems)}
+    systems: dict[str, Structure] = {}
+    for i in range(len(loaded.config.systems)):
+        systems |= read_system(loaded, i, known=systems)
+    return systems
 
 
-def read_system(loaded: LoadedConfig, i: int) -> Structure:
-    """Return the structure of one system by its place in the config; see `read_systems`."""
+def read_system(loaded: LoadedConfig, i: int, known: Container[str] = ()) -> dict[str, Structure]:
+    """Return what one system of the config, by its place, gives by name: several orderings if it is disordered.
+
+    Names that are known already are refused; see `read_systems`.
+    """
+    if is_disordered(loaded, i):
+        return _ordered(loaded, i, known)
     system = loaded.config.systems[i]
     atoms = _read(loaded, ("systems", i, "structure"), system.structure).atoms
     _refuse_large(loaded, i, system, len(atoms))
-    return Structure.from_atoms(atoms.repeat(system.repeat))
+    return {system.name: Structure.from_atoms(atoms.repeat(system.repeat))}
 
 
 def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
     """Yield what keeps structures that can be read from being used: a doubt about the crystal, too few atoms."""
     for i, system in enumerate(loaded.config.systems):
         key: KeyPath = ("systems", i, "structure")
+        if is_disordered(loaded, i):
+            for made in ordered_systems(loaded, i):
+                yield from _short_cutoff(loaded, made.name, made.structure.to_atoms())
+            continue
         reading = _read(loaded, key, system.structure)
         for doubt in reading.doubts:
             yield key, f"`{system.structure}` {doubt}"
@@ -71,6 +85,8 @@ def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
 def notes_on_systems(loaded: LoadedConfig) -> Iterator[str]:
     """Yield what of the structure files is not used, and contacts that are unusually short."""
     for i, system in enumerate(loaded.config.systems):
+        if is_disordered(loaded, i):
+            continue
         reading = _read(loaded, ("systems", i, "structure"), system.structure)
         for note in reading.notes:
             yield f"{system.name} (`{system.structure}`): {note}"
@@ -78,6 +94,65 @@ def notes_on_systems(loaded: LoadedConfig) -> Iterator[str]:
         if contact < _SUSPICIOUS_CONTACT:
             what = f"{one} and {other} are {distance_A:.2f} Å apart, {contact:.2f} of the sum of their covalent radii"
             yield f"{system.name} (`{system.structure}`): {what}; were partial occupancies lost, or sites doubled?"
+
+
+def with_all_systems(loaded: LoadedConfig, names: Iterable[str] | None = None) -> CampaignConfig:
+    """Return the config with a system for every one that a campaign has: those that are ordered are counted each.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The config.
+    names : iterable of str or None
+        Names of the campaign's systems, if they are known; None: the structures are read.
+
+    Raises
+    ------
+    ConfigError
+        As `read_systems`.
+    """
+    names = tuple(read_systems(loaded) if names is None else names)
+    if names == tuple(system.name for system in loaded.config.systems):
+        return loaded.config
+    named = tuple(SystemConfig.model_construct(name=name, structure=name) for name in names)
+    return loaded.config.model_copy(update={"systems": named})
+
+
+def place_of_system(loaded: LoadedConfig, name: str) -> int:
+    """Return which system of the config, from 0, a system of the campaign was made of."""
+    names = [system.name for system in loaded.config.systems]
+    if name in names:
+        return names.index(name)
+    return max(range(len(names)), key=lambda i: len(names[i]) if name.startswith(f"{names[i]}-") else -1)
+
+
+def ordered_systems(loaded: LoadedConfig, i: int) -> tuple[MadeSystem, ...]:
+    """Return the ordered cells of a system that is disordered, with how they were made.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or ordered.
+    """
+    key, name = ("systems", i, "structure"), loaded.config.systems[i].structure
+    problem = file_problem(loaded.resolve(name), name)
+    if problem:
+        raise loaded.error(key, problem)
+    return made_systems(loaded, i, lambda: _read(loaded, key, name).atoms)
+
+
+def _ordered(loaded: LoadedConfig, i: int, known: Container[str]) -> dict[str, Structure]:
+    """Return the ordered cells of a system; short contacts and names that are taken are refused."""
+    found = {}
+    for made in ordered_systems(loaded, i):
+        if made.name in known or made.name in found:
+            raise loaded.error(("systems", i, "name"), f"`{made.name}` names two systems; every name must be its own")
+        contact = min_contact(made.structure.to_atoms())
+        if contact < loaded.config.label.min_contact:
+            what = f"the ordered cell `{made.name}` {_overlap(contact, loaded.config.label.min_contact)}"
+            raise loaded.error(("systems", i, "structure"), what)
+        found[made.name] = made.structure
+    return found
 
 
 def file_problem(path: Path, name: str) -> str | None:

@@ -13,13 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from alloop.campaign.checking import never_converging, notes_of
+from alloop.campaign.damaged_folders import without_journal
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
 from alloop.checks.decidability import decidable
-from alloop.checks.structures import read_systems
+from alloop.checks.structures import place_of_system, read_systems, with_all_systems
 from alloop.commands.label_comparison import find_other_labels
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.config.campaign import CampaignConfig
@@ -73,9 +74,9 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
 
 
 def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
-    """Return what ``alloop run`` would do with the campaign in a folder, if there is one."""
+    """Return what ``alloop run`` would do with the campaign in a folder; a folder that it would refuse is refused."""
     if not (root / JOURNAL_FILE).exists():
-        return []
+        return without_journal(root)
     state = fold(read_entries(root))
     if state.created is None:
         return []
@@ -91,17 +92,18 @@ def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
 def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
     quiet = console or Console(quiet=True)
     seconds = {}
-    for i, (name, structure) in enumerate(read_systems(loaded).items()):
+    for name, structure in read_systems(loaded).items():
         with quiet.status(f"Labelling one frame of {escape(name)} to time it …"):
             try:
                 seconds[name] = time_label(structure, loaded.config)
             except LabelTimingError as error:
-                raise loaded.error(("systems", i), f"a label of `{name}` failed ({error}); see `label`") from error
+                what = f"a label of `{name}` failed ({error}); see `label`"
+                raise loaded.error(("systems", place_of_system(loaded, name)), what) from error
     return seconds
 
 
 def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
-    known = decidable(loaded.config)
+    known = decidable(with_all_systems(loaded))
     return {
         "config": str(loaded.path),
         "name": loaded.config.name,
@@ -119,7 +121,7 @@ def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
 def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import], console: Console) -> None:
     console.print(f"[bold]{escape(loaded.config.name)}[/]: {escape(str(loaded.path))} can run", highlight=False)
     console.print(_systems_table(projection))
-    console.print(_work_table(loaded.config, projection))
+    console.print(_work_table(with_all_systems(loaded), projection))
     for batch in (batch for taken in imports for batch in taken.batches() if batch.results):
         told = imported_text(len(batch.results), batch.source, batch.reference, batch.why)
         console.print(told, markup=False, highlight=False, soft_wrap=True)
@@ -127,7 +129,7 @@ def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import
         console.print(f"[yellow]note:[/] {escape(line)}", highlight=False, soft_wrap=True)
     for line in never_converging(loaded):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    known = decidable(loaded.config)
+    known = decidable(with_all_systems(loaded))
     if known is not None and not known.enough:
         console.print(f"[yellow]decides little:[/] {escape(str(known))}", highlight=False, soft_wrap=True)
     for line in _restrictions(loaded.config):

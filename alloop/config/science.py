@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer
 
 from alloop.config.base import SHA256, Count, Keywords, Name, NonNegative, Positive, Section
+from alloop.config.orderings import CellConfig, OrderingsConfig, Share
 
 
 class SystemConfig(Section):
@@ -16,6 +17,32 @@ class SystemConfig(Section):
     name: Name = Field(description="Name of the system in tables and plots.")
     structure: str = Field(description="Structure file that ASE reads; a relative path starts at the config's folder.")
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
+    substitute: dict[str, dict[str, Share]] = Field(
+        default_factory=dict,
+        description="What is on a sublattice, by element (what replaces each of its ions) or by site label (all that "
+        "the site holds): shares of elements and of `vacancy`, as numbers or expressions of x and y. What is missing "
+        "to 1 is vacancies.",
+    )
+    x: tuple[Share, ...] = Field((), description="Values of x: one composition for each.")
+    y: tuple[Share, ...] | str = Field((), description="Values of y, each with each of x; or one expression of x.")
+    oxidation_states: dict[str, float] = Field(
+        default_factory=dict, description="Charges of ions by element; those that are not given are guessed."
+    )
+    cell: CellConfig | None = Field(None, description="Cell in which ions are ordered; None: that of the file.")
+    orderings: OrderingsConfig | None = Field(None, description="Which orderings are taken; None: the ground state.")
+
+    @model_serializer(mode="wrap")
+    def _without_what_orders_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the keys of disorder where there are none, as configs and journals did before these were known."""
+        fields = type(self).model_fields
+        unused = {
+            key for key in ORDERING_KEYS if getattr(self, key) == fields[key].get_default(call_default_factory=True)
+        }
+        return {key: value for key, value in dump(self).items() if key not in unused}
+
+
+ORDERING_KEYS = ("substitute", "x", "y", "oxidation_states", "cell", "orderings")
+"""Keys of a system that make ordered cells of a disordered crystal."""
 
 
 class DataConfig(Section):

@@ -62,7 +62,7 @@ class Structure(BaseModel):
     def formula(self) -> str:
         """Return the reduced formula, for instance ``Li3InCl6``."""
         counts = self.to_atoms().symbols.formula.reduce()[0].count()
-        return str(Formula.from_dict({symbol: counts[symbol] for symbol in sorted(counts, key=_electronegativity)}))
+        return str(Formula.from_dict({symbol: counts[symbol] for symbol in sorted(counts, key=place_in_formula)}))
 
 
 def symbols_of(numbers: Iterable[int]) -> tuple[str, ...]:
@@ -76,14 +76,16 @@ def symbols_of(numbers: Iterable[int]) -> tuple[str, ...]:
     return tuple(chemical_symbols[z] for z in sorted({int(z) for z in numbers}))
 
 
-def _electronegativity(symbol: str) -> tuple[float, int]:
-    """Sort symbols as in a chemist's formula: along the groups, upwards in each, hydrogen between nitrogen and oxygen.
+def place_in_formula(symbol: str) -> tuple[float, int]:
+    """Return what sorts symbols as in a chemist's formula.
+
+    Along the groups, upwards in each, hydrogen between nitrogen and oxygen.
 
     Examples
     --------
-    >>> "".join(sorted(["Cl", "In", "Li"], key=_electronegativity))
+    >>> "".join(sorted(["Cl", "In", "Li"], key=place_in_formula))
     'LiInCl'
-    >>> "".join(sorted(["O", "H", "N", "La", "Zr", "F", "Xe"], key=_electronegativity))
+    >>> "".join(sorted(["O", "H", "N", "La", "Zr", "F", "Xe"], key=place_in_formula))
     'XeLaZrNHOF'
     """
     number = atomic_numbers[symbol]

@@ -27,6 +27,7 @@ def advice(state: CampaignState) -> tuple[Advice, ...]:
 
 def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
     assert state.verdict is not None
+    assert state.created is not None
     ladder, measure = config.ladder, config.measure
     sizes = (*ladder.rungs, another_rung(ladder.rungs))
     frames = state.labelled_frames("heldout")
@@ -40,7 +41,7 @@ def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
         fits=ladder.fits,
         heldout_frames=len(frames),
         heldout_walkers=max(1, len({frame.walker for frame in frames})),
-        kinds=len(config.systems) * len(config.explore.temperatures_K),
+        kinds=len(state.created.systems) * len(config.explore.temperatures_K),
         labels=state.labels_spent(),
         label_core_s=state.dft_core_s / max(state.labels_spent(), 1),
         label_budget=config.budget.labels,

@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 import yaml
@@ -183,6 +185,11 @@ def test_what_is_no_campaign_or_is_damaged_is_refused_in_one_line(first, tmp_pat
     shutil.copytree(first, tmp_path / "damaged")
     victim = Workspace(tmp_path / "damaged").result_path("label", keys_of(folded(first))[2])
     victim.write_bytes(victim.read_bytes().replace(b"1", b"2", 40))
+    # As long as the journal keeps the label, damage of its file does no harm.
+    assert checked(load_config(second_config(tmp_path / "kept-config", tmp_path / "damaged")), tmp_path / "new")
+    with closing(sqlite3.connect(tmp_path / "damaged" / "journal.sqlite")) as database:
+        database.execute("DELETE FROM result WHERE key = ?", (victim.stem,))
+        database.commit()
     (tmp_path / "empty").mkdir()
     for name, wanted in (("damaged", "missing or damaged; run that campaign"), ("empty", "no campaign here")):
         config = second_config(tmp_path / f"{name}-config", tmp_path / name)

@@ -196,7 +196,7 @@ def test_partially_occupied_crystal_is_told(folder: Folder):
         "_atom_site_label\n_atom_site_type_symbol\n_atom_site_occupancy\n_atom_site_fract_x\n_atom_site_fract_y\n"
         "_atom_site_fract_z\nLi1 Li 0.5 0 0 0\nCl1 Cl 1.0 0.5 0.5 0.5\n"
     )
-    assert "partially occupied" in refuse(folder, STRUCTURE, "structure: structures/disordered.cif")
+    assert "has partial occupancies" in refuse(folder, STRUCTURE, "structure: structures/disordered.cif")
 
 
 def test_odd_electrons_are_counted_in_the_repeated_cell(folder: Folder):

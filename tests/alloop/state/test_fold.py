@@ -77,7 +77,7 @@ ROWS = {
     ),
     "labels_imported": (
         lambda h: LabelsImported(reference="same", source="file", keys=(KEY,), structures=("b",)),
-        {"brought", "imported", "imported_structures", "frames", "train_order", "labels"},
+        {"brought", "imported", "imported_from_files", "imported_structures", "frames", "train_order", "labels"},
     ),
     "driver_started": (lambda h: DriverStarted(host="h", pid=1, version="0"), set()),
     "driver_stopped": (lambda h: DriverStopped(reason="stop"), set()),

@@ -210,6 +210,7 @@ def test_a_warm_start_begins_where_the_last_fit_ended(workspace, labels):
 
 def begun_with_foreign_forces(workspace, offset_eV_per_atom, **settings):
     """The checks of a fit to own labels that goes on from one to forces whose energies have another zero."""
+    workspace.root.mkdir()
     foreign = frames(6, first_seed=10)
     for frame in foreign:
         frame.info["REF_energy"] += offset_eV_per_atom * len(frame)

@@ -56,6 +56,7 @@ def asked(calculator: str = "ase.calculators.emt:EMT", **changes) -> TeachReques
 
 
 def answered(request: TeachRequest, workspace: Workspace) -> tuple[TeachSummary, TeachData]:
+    workspace.root.mkdir(exist_ok=True)
     summary, data = teach(request, workspace, Machine())
     workspace.write(Result(key=request.key(), kind="teach", status="ok", summary=summary, data=data))
     return TEACH.summary.model_validate(summary), TEACH.data.model_validate(data)
@@ -216,6 +217,7 @@ def test_the_cell_of_a_strained_copy_is_brought_back_with_its_atoms(tmp_path):
 def test_a_copy_that_is_refused_a_quarter_of_the_way_too_is_refused_once(tmp_path):
     _, free = answered(asked(), Workspace(tmp_path / "free"))
     smallest = sorted(np.abs(label.forces_eV_per_A).max() for label in free.labels)[0]
+    (tmp_path / "limited").mkdir()
     with pytest.raises(TaskFailure, match=r"labels \d of 8 frames; the last one without: .*force") as failure:
         teach(limited(0.1 * smallest), Workspace(tmp_path / "limited"), Machine())
     assert failure.value.reason == "teacher"

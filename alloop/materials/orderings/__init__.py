@@ -1,0 +1,1 @@
+"""Ordered cells of disordered crystals: sublattices, charge balance, Ewald energies, enumeration, Monte Carlo."""

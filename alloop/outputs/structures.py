@@ -1,0 +1,190 @@
+"""The structures that a config means: what they are, their files and pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spglib
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.data.colors import jmol_colors
+from ase.io import write
+
+from alloop.checks.orderings import MadeSystem, is_disordered
+from alloop.checks.structures import ordered_systems, read_systems
+from alloop.config.loading import LoadedConfig
+from alloop.materials.contacts import closest_pairs
+from alloop.materials.orderings.crystal import SYMPREC_A
+from alloop.materials.orderings.neighbours import Correlation
+from alloop.materials.structure import Structure, symbols_of
+
+_VIEWS = {"onto a and b": (0, 1, 2), "onto a and c": (0, 2, 1)}
+"""Which Cartesian axes lie right, up and towards the eye, with a along x and b in the xy plane."""
+_SIZE, _MARGIN_A = 0.5, 1.2
+
+
+@dataclass(frozen=True)
+class StructureRow:
+    """One system of a campaign as it begins.
+
+    Attributes
+    ----------
+    name, composition : str
+        Its name, and the one that all orderings of its composition share.
+    formula : str
+        Reduced formula.
+    atoms : int
+        Atoms of the cell.
+    charge_e : float or None
+        Sum of the oxidation states (e); None where alloop ordered nothing.
+    space_group : str
+        Symbol and number.
+    shortest_A : float or None
+        Shortest distance between two atoms (Å); None beyond 6 Å.
+    method : str
+        How it was ordered; ``file`` where the structure file says it all.
+    orderings : int or None
+        Orderings that the cell allows.
+    energy_meV_per_atom : float or None
+        Ewald energy above the lowest of its composition (meV per atom).
+    acceptance : float or None
+        Share of the swaps that Monte Carlo accepted.
+    neighbours : dict
+        Warren-Cowley parameter of every pair of ions that share a sublattice; pairs of several name the site.
+    notes : tuple of str
+        What one must know of the orderings of this composition.
+    structure : Structure
+        Its atoms.
+    """
+
+    name: str
+    composition: str
+    formula: str
+    atoms: int
+    charge_e: float | None
+    space_group: str
+    shortest_A: float | None
+    method: str
+    orderings: int | None
+    energy_meV_per_atom: float | None
+    acceptance: float | None
+    neighbours: dict[str, float]
+    notes: tuple[str, ...]
+    structure: Structure = field(repr=False)
+
+
+def structure_rows(loaded: LoadedConfig) -> list[StructureRow]:
+    """Return what every system of a config is.
+
+    Raises
+    ------
+    ConfigError
+        If a structure cannot be read, ordered or used.
+    """
+    structures = read_systems(loaded)
+    made = {one.name: one for one in _made(loaded)}
+    return [_row(name, structure, made.get(name)) for name, structure in structures.items()]
+
+
+def write_structures(rows: Sequence[StructureRow], folder: Path) -> Iterator[Path]:
+    """Write extxyz, CIF and a picture of every structure below a folder, and yield their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        atoms = row.structure.to_atoms()
+        for ending in ("extxyz", "cif"):
+            path = folder / f"{row.name}.{ending}"
+            write(str(path), atoms)
+            yield path
+        path = folder / f"{row.name}.png"
+        draw(atoms, f"{row.name}: {row.formula}", path)
+        yield path
+
+
+def draw(atoms: Atoms, title: str, path: Path) -> None:
+    """Write a picture of a structure: seen onto the vectors a and b of its cell, and onto a and c."""
+    from matplotlib.figure import Figure
+
+    upright = Atoms(atoms.numbers, scaled_positions=atoms.get_scaled_positions(), cell=atoms.cell.cellpar(), pbc=True)
+    figure = Figure(figsize=(10, 5.5))
+    figure.suptitle(title)
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.12, top=0.86, wspace=0.05)
+    for axes, (view, directions) in zip(figure.subplots(1, len(_VIEWS)), _VIEWS.items(), strict=True):
+        _draw_view(axes, upright, directions)
+        axes.set_title(view)
+    numbers = sorted(set(atoms.numbers.tolist()))
+    dots = [axes.scatter([], [], s=90, color=jmol_colors[number], edgecolors="black") for number in numbers]
+    figure.legend(dots, symbols_of(numbers), loc="lower center", ncols=len(dots), frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_view(axes: Any, atoms: Atoms, directions: tuple[int, int, int]) -> None:
+    from matplotlib.collections import EllipseCollection, LineCollection
+
+    right, up, depth = directions
+    order = np.argsort(atoms.positions[:, depth] * (1 if depth == 2 else -1))
+    sizes_A = 2.0 * _SIZE * covalent_radii[atoms.numbers[order]]
+    places = atoms.positions[order][:, [right, up]]
+    look = {"facecolors": jmol_colors[atoms.numbers[order]], "edgecolors": "black", "linewidths": 0.6}
+    circles = EllipseCollection(
+        sizes_A, sizes_A, np.zeros(len(atoms)), units="xy", offsets=places, offset_transform=axes.transData, **look
+    )
+    corners = np.array(list(product((0, 1), repeat=3)))
+    edges = [(one, other) for one, other in combinations(corners, 2) if np.abs(one - other).sum() == 1]
+    lines = (np.array(edges) @ atoms.cell.array)[..., [right, up]]
+    axes.add_collection(circles)
+    axes.add_collection(LineCollection(lines, colors="grey", linewidths=0.8, linestyles="dotted"))
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    shown = np.concatenate([places, lines.reshape(-1, 2)])
+    (left, low), (far, high) = shown.min(axis=0) - _MARGIN_A, shown.max(axis=0) + _MARGIN_A
+    axes.set(xlim=(left, far), ylim=(low, high))
+
+
+def _made(loaded: LoadedConfig) -> Iterator[MadeSystem]:
+    for i in range(len(loaded.config.systems)):
+        if is_disordered(loaded, i):
+            yield from ordered_systems(loaded, i)
+
+
+def _row(name: str, structure: Structure, made: MadeSystem | None) -> StructureRow:
+    atoms = structure.to_atoms()
+    group = spglib.get_spacegroup(
+        (atoms.cell.tolist(), atoms.get_scaled_positions().tolist(), atoms.numbers.tolist()), symprec=SYMPREC_A
+    )
+    ordered = made.ordered if made else None
+    return StructureRow(
+        name=name,
+        composition=made.composition if made else name,
+        formula=structure.formula(),
+        atoms=len(atoms),
+        charge_e=_charge(atoms, made.made.oxidation_states) if made else None,
+        space_group=group or "unknown",
+        shortest_A=min(closest_pairs([atoms]).values(), default=None),
+        method=made.made.method if made else "file",
+        orderings=made.made.count if made else None,
+        energy_meV_per_atom=_above_lowest(made) if made else None,
+        acceptance=ordered.acceptance if ordered else None,
+        neighbours=_neighbours(ordered.correlations) if ordered else {},
+        notes=made.made.notes if made else (),
+        structure=structure,
+    )
+
+
+def _charge(atoms: Atoms, states: Mapping[str, float]) -> float:
+    return sum(states[symbol] for symbol in atoms.get_chemical_symbols())
+
+
+def _neighbours(correlations: Sequence[Correlation]) -> dict[str, float]:
+    times = Counter(one.pair for one in correlations)
+    return {one.pair if times[one.pair] == 1 else f"{one.pair} on {one.site}": one.order for one in correlations}
+
+
+def _above_lowest(made: MadeSystem) -> float:
+    lowest_eV = min(one.energy_eV for one in made.made.ordered)
+    return 1000.0 * (made.ordered.energy_eV - lowest_eV) / len(made.ordered.structure.numbers)
