@@ -177,8 +177,15 @@ def _close_sockets(executor: Any) -> None:
         listener.join(LISTENER_S)
         if listener.is_alive():
             return
-    for name in ("incoming_q", "outgoing_q", "command_client"):
-        context = getattr(getattr(executor, name, None), "zmq_context", None)
+    client = getattr(executor, "command_client", None)
+    # A thread that waits for an answer holds the lock: its socket cannot be closed, which would abort the process.
+    unused = client is not None and client._lock.acquire(blocking=False)
+    for pipe in (
+        getattr(executor, "incoming_q", None),
+        getattr(executor, "outgoing_q", None),
+        client if unused else None,
+    ):
+        context = getattr(pipe, "zmq_context", None)
         with contextlib.suppress(Exception):
             if context is not None and not context.closed:
                 context.destroy(linger=0)
