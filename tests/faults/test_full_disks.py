@@ -1,6 +1,5 @@
 """Disks that are full: one line, a pause or a stop, and the same command goes on when there is room again."""
 
-import signal
 import subprocess
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from alloop.journal.events import DriverStopped
 from alloop.journal.journal import read_entries
 from tests.support.campaigns import attempts, folded, write_config
-from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
+from tests.support.driving import QUICK, driving, labelled, many_first_labels
 from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
 from tests.support.waiting import wait_for
 
@@ -51,39 +50,6 @@ def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(config, di
     counts = attempts(folder, "label")
     assert {counts[key] for key in standing} == {1}
     assert not folded(folder).failures
-
-
-@pytest.mark.slow
-def test_a_full_disk_of_the_results_alone_stops_the_driver_after_a_while_and_nothing_is_lost(config, tmp_path):
-    folder = tmp_path / "campaign"
-    with driving(config, folder) as driver:
-        driver.until(labelled(2))
-    results = folder / "results" / "label"
-    try:
-        with small_disk(results, 1):
-            with driving(config, folder) as driver:
-                driver.until(labelled(3))
-                fill(results)
-                driver.end()
-            finished = folded(folder).labelled("train")
-            make_room(results)
-            with driving(config, folder) as again:
-                again.until(labelled(LABELS))
-    except NoSmallDisk as reason:
-        pytest.skip(str(reason))
-    assert driver.code == 75, driver.output
-    # On a slow machine it may be at its verdict, or at its end, when the signal comes.
-    assert again.code in (0, 130, -signal.SIGTERM), again.output
-    last = driver.output.strip().splitlines()[-1]
-    assert "No space left on device" in last
-    # A worker finds the disk full, or the driver does.
-    assert last.endswith(("run the same command again to continue.", "correct that and run the same command again"))
-    assert "Traceback" not in driver.output
-    assert {event.cost for event in losses(folder)} <= {0.0}
-    assert f"Continuing with {finished} labels" in again.output
-    state = folded(folder)
-    assert not state.failures
-    assert state.labelled("train") >= LABELS
 
 
 def test_a_full_disk_behind_the_output_stops_nothing(config, tmp_path):
