@@ -15,6 +15,7 @@ from tests.support.configs import BASE, Folder, make_folder
 
 EMT = "engine: ase\n  calculator: ase.calculators.emt:EMT"
 GPAW = "engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -125,7 +126,8 @@ def test_probe_that_gives_no_label_says_why(folder):
         check(path, probe=True)
 
 
-def test_the_log_of_a_failed_probe_can_be_read(folder):
+def test_the_log_of_a_failed_probe_can_be_read(folder, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the label is computed in a process of its own
     failing = "engine: ase\n  calculator: tests.support.calculators:LogsAndFails\n  arguments: {log: OUTCAR}"
     path = folder.config(BASE.replace(GPAW, failing))
     with pytest.raises(ConfigError, match=r"a label of `LiCl` failed \(dft: RuntimeError: no \(log: /") as caught:
