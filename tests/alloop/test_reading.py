@@ -20,23 +20,13 @@ from alloop.outputs.errors import AbsentError, UnreadableError
 from alloop.potential.models import model_files
 from alloop.report.transport.by_system import TransportOfSystems
 from alloop.report.transport.tables import combine_rungs
-from tests.support.campaigns import environment, run, write_config
+from tests.support.campaigns import environment, write_config
 from tests.support.journals import START_T, play, script
+from tests.support.shared import tiny_campaign
 from tests.support.transports import LADDER
 
 ROOT = Path(__file__).parents[2]
 SETTINGS_OF_NOTEBOOK = ('"Li3InCl6", 600', '"CuAl", 300')
-MEASURE = {
-    "mobile": "Al",
-    "temperatures_K": [300, 400],
-    "repeat": [2, 2, 2],
-    "equilibration_ps": 0.02,
-    "production_ps": 0.2,
-    "max_ps": 0.2,
-    "segment_ps": 0.1,
-    "sample_fs": 4,
-    "snapshot_samples": 5,
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +40,7 @@ def story(tmp_path_factory):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder with the config and the campaign of a tiny real run that measures transport."""
-    folder = tmp_path_factory.mktemp("real")
-    config = write_config(folder, measure=MEASURE)
-    code, output = run(config, folder / "runs" / "tiny")
-    assert code == 0, output
-    return folder
+    return tiny_campaign(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

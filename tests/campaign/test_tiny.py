@@ -8,16 +8,14 @@ import sys
 import pytest
 from ase.io import read
 
-from tests.support.campaigns import TINY, attempts, environment, folded, left_behind, run, write_config
+from tests.support.campaigns import TINY, attempts, environment, folded, run, write_config
+from tests.support.shared import MEASURE, tiny_campaign
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny")
-    config = write_config(folder / "config")
-    code, output = run(config, folder / "campaign")
-    assert code == 0, output
-    return config, folder / "campaign", output
+    home = tiny_campaign(tmp_path_factory)
+    return home / "tiny.yaml", home / "runs" / "tiny", (home / "output.txt").read_text()
 
 
 def alloop(*words):
@@ -37,7 +35,6 @@ def test_it_ends_with_a_verdict_and_says_where_everything_is(finished):
     assert sorted(state.rungs) == [4, 8]
     for name in ("report.html", "dataset.extxyz", ".model"):
         assert name in output
-    assert left_behind(folder) == []
 
 
 def test_every_key_was_computed_once(finished):
@@ -76,12 +73,12 @@ def test_status_is_readable_by_scripts_and_people(finished):
 
 def test_a_change_of_the_science_is_refused_and_a_change_of_the_machine_is_shown(finished, tmp_path):
     _, folder, _ = finished
-    science = write_config(tmp_path / "science", seed=2)
+    science = write_config(tmp_path / "science", seed=2, measure=MEASURE)
     refused = alloop("run", science, "--folder", folder)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "seed" in refused.stderr
-    machine = write_config(tmp_path / "machine", budget={"failed_labels": 7})
+    machine = write_config(tmp_path / "machine", budget={"failed_labels": 7}, measure=MEASURE)
     shown = alloop("run", machine, "--folder", folder)
     assert shown.returncode == 0
     assert "budget.failed_labels" in shown.stdout
@@ -92,7 +89,7 @@ def test_a_finished_campaign_gets_another_rung_and_buys_only_the_labels_that_it_
     longer = tmp_path / "longer"
     shutil.copytree(folder, longer)
     before = folded(longer)
-    config = write_config(tmp_path / "config", ladder={**TINY["ladder"], "rungs": [4, 8, 10]})
+    config = write_config(tmp_path / "config", ladder={**TINY["ladder"], "rungs": [4, 8, 10]}, measure=MEASURE)
     code, output = run(config, longer)
     assert code == 0, output
     assert "ladder.rungs: [4, 8] -> [4, 8, 10]" in output
@@ -104,7 +101,7 @@ def test_a_finished_campaign_gets_another_rung_and_buys_only_the_labels_that_it_
     assert set(attempts(longer, "label").values()) == {1}
     assert after.verdict is not None
     assert after.verdict.reason != before.verdict.reason
-    code, output = run(write_config(tmp_path / "less"), longer)
+    code, output = run(write_config(tmp_path / "less", measure=MEASURE), longer)
     assert code == 2
     assert "rungs can be added to a campaign, not taken away" in output
 
@@ -139,7 +136,10 @@ def test_a_study_of_a_finished_campaign_is_computed_once_and_shown_everywhere(fi
 def test_what_keeps_a_study_from_being_done_is_one_line(finished, tmp_path):
     _, folder, _ = finished
     stiff = write_config(
-        tmp_path / "stiff", studies={"relax": {"cell": True}}, fit={**TINY["fit"], "stress_weight": 0.0}
+        tmp_path / "stiff",
+        studies={"relax": {"cell": True}},
+        fit={**TINY["fit"], "stress_weight": 0.0},
+        measure=MEASURE,
     )
     for words in (("relax", stiff), ("relaxx", stiff)):
         refused = alloop("study", *words, "--folder", folder)

@@ -14,6 +14,8 @@ from tests.support.campaigns import attempts, folded, left_behind, run, start, w
 from tests.support.victims import kill_one, living
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 SALT = {
     "systems": [{"name": "LiCl", "structure": "LiCl.extxyz"}],
     "label": {"engine": "gpaw", "xc": "PBE", "cutoff_eV": 200, "kpts": [2, 2, 2], "smearing_eV": 0.1},
@@ -70,7 +72,6 @@ def test_the_offline_run_holds_the_learning_curve_by_number_of_labels(finished):
     assert curve[6] == pytest.approx(judged[6])
 
 
-@pytest.mark.slow
 def test_a_kill_of_each_kind_while_labels_are_computed_loses_none_and_repeats_only_those(tmp_path):
     config, folder = write_config(tmp_path / "config", **SALT), tmp_path / "campaign"
     write(tmp_path / "config" / "LiCl.extxyz", bulk("LiCl", "rocksalt", a=5.15))

@@ -16,7 +16,7 @@ def e0(module, atoms, head=0):
 
 @pytest.mark.parametrize(
     ("numbers", "max_L"),
-    [([3, 17], 0), ([3, 17], 1), ([3, 17], 2), ([17], 1), ([3, 8, 9, 15, 17, 49], 1), ([49, 17, 3], 1)],
+    [([17], 0), ([49, 17, 3], 1), ([3, 17], 2)],
 )
 def test_a_reduced_foundation_is_the_same_potential(numbers, max_L):
     whole = small_foundation(max_L=max_L)
