@@ -15,6 +15,7 @@ from alloop.config.loading import LoadedConfig
 from alloop.config.orderings import OrderingsConfig
 from alloop.config.science import ORDERING_KEYS, SystemConfig
 from alloop.files.canonical_json import canonical_json, sha256_text
+from alloop.materials.orderings.claims import doubts_about
 from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms, from_cif
 from alloop.materials.orderings.making import Ordered, Orderings, Recipe, order
 from alloop.materials.structure import Structure
@@ -84,7 +85,20 @@ def made_systems(loaded: LoadedConfig, i: int, parent: Callable[[], Atoms]) -> t
             found += [_system(system, composition, made, ordered) for ordered in made.ordered]
         return tuple(found)
     except (OrderingError, FamilyError) as error:
-        raise _told(loaded, i, error) from error
+        doubt = next(iter(doubts_about_disorder(loaded, i)), None)
+        told = error if doubt is None else OrderingError(("structure",), doubt)
+        raise _told(loaded, i, told) from error
+
+
+def doubts_about_disorder(loaded: LoadedConfig, i: int) -> list[str]:
+    """Return why the CIF of a disordered system may mean another crystal, each to go on after its name."""
+    path = loaded.resolve(loaded.config.systems[i].structure)
+    if not _is_cif(path):
+        return []
+    try:
+        return doubts_about(path, from_cif(path))
+    except OrderingError:
+        return []
 
 
 @dataclass(frozen=True)
@@ -121,9 +135,13 @@ def _asked(system: SystemConfig) -> bool:
 
 
 def _crystal(path: Path, parent: Callable[[], Atoms]) -> Crystal:
-    if path.suffix.lower() == ".cif" and path.is_file():
+    if _is_cif(path):
         return from_cif(path)
     return from_atoms(parent())
+
+
+def _is_cif(path: Path) -> bool:
+    return path.suffix.lower() == ".cif" and path.is_file()
 
 
 def _recipe(system: SystemConfig, composition: Composition, crystal: Crystal) -> Recipe:
@@ -173,7 +191,7 @@ def _has_partial_occupancies(path: Path) -> bool:
     """Return whether a CIF lists an occupancy below 1; what cannot be read is told by those who read it."""
     from ase.io.cif import parse_cif
 
-    if path.suffix.lower() != ".cif" or not path.is_file():
+    if not _is_cif(path):
         return False
     try:
         with path.open("rb") as file:

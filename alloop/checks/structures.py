@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from alloop.checks.orderings import MadeSystem, is_disordered, made_systems
+from alloop.checks.orderings import MadeSystem, doubts_about_disorder, is_disordered, made_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
@@ -65,6 +65,7 @@ def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
     for i, system in enumerate(loaded.config.systems):
         key: KeyPath = ("systems", i, "structure")
         if is_disordered(loaded, i):
+            yield from ((key, f"`{system.structure}` {doubt}") for doubt in doubts_about_disorder(loaded, i))
             for made in ordered_systems(loaded, i):
                 yield from _short_cutoff(loaded, made.name, made.structure.to_atoms())
             continue

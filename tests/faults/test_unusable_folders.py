@@ -20,6 +20,7 @@ from alloop.workers import machine_faults
 from tests.support.campaigns import attempts, folded, write_config
 from tests.support.driving import losses, many_first_labels
 from tests.support.faults import is_documented
+from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
 from tests.support.unwritable import unwritable
 from tests.support.waiting import wait_for
 
@@ -87,6 +88,34 @@ def test_results_that_cannot_be_written_stop_the_driver_and_no_label_is_computed
     code, output = drive(config, folder)
     assert code == 130, output
     assert "missing or damaged, and written back from the journal" in output
+    assert not folded(folder).failures
+    assert set(attempts(folder, "label").values()) == {1}
+
+
+@pytest.mark.slow
+def test_a_full_disk_of_the_results_alone_lets_no_label_begin_that_could_not_be_written(config, tmp_path):
+    one_worker = {"executors": {"local": {"kind": "threads", "workers": 1}}}
+    config = write_config(tmp_path / "config", execution=one_worker, label=SLOW, **many_first_labels(LABELS))
+    folder, results = tmp_path / "campaign", tmp_path / "campaign" / "results" / "label"
+    try:
+        # What one label gives back of the room that was held for it is less than the next one needs.
+        with small_disk(results, 1):
+            code, output = drive(config, folder, lambda: fill(results), begun=2)
+            assert code == 75, output
+            last = output.strip().splitlines()[-1]
+            assert last.startswith("Stopped: the disk is full where label/")
+            assert last.endswith("make room. Nothing is lost; run the same command again to continue.")
+            assert is_documented(last)
+            begun = attempts(folder, "label")
+            assert set(begun.values()) == {1}
+            assert folded(folder).labelled("train") == len(begun) == len(list(results.glob("*.json")))
+            assert {event.cost for event in losses(folder)} == {0.0}
+            make_room(results)
+            code, output = drive(config, folder)
+    except NoSmallDisk as reason:
+        pytest.skip(str(reason))
+    assert code in (0, 130), output
+    assert f"Continuing with {len(begun)} labels" in output
     assert not folded(folder).failures
     assert set(attempts(folder, "label").values()) == {1}
 

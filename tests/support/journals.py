@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alloop.config import CampaignConfig
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import (
     AttemptLost,
@@ -30,82 +29,15 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.journal.journal import Entry, Journal
-from alloop.materials.structure import Structure
-from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Offer, Result, Timing
 from alloop.tasks.workspace import Workspace
 from policies.stopping.ladder import LadderStopping, RungEvidence, summarise
+from tests.support.stories import TEMPERATURES_K, USUAL, Story, config, label_data, structure
 
 START_T = 1_750_000_000.0
 ELEMENTS = ("Li", "In", "Cl")
-TEMPERATURES_K = (600.0, 1000.0)
 SECONDS = {"atom": 20.0, "initial": 1.0, "explore": 4.0, "label": 12.0, "fit": 9.0, "evaluate": 2.0}
 SLOT_KIND = {"atom": "label", "initial": "explore", "evaluate": "measure"}
-
-
-@dataclass(frozen=True)
-class Story:
-    """What happens in the campaign."""
-
-    name: str = "quickstart"
-    system: str = "Li3InCl6"
-    run_id: str = "alloop0test"
-    rungs: tuple[int, ...] = (12, 24, 48)
-    initial: int = 8
-    batch: int = 6
-    fits: int = 2
-    committee: int = 3
-    heldout_fraction: float = 0.25
-    failing: tuple[int, ...] = (10, 31)
-    host: str = "node1"
-    failure_reason: str = "scf"
-    failure_detail: str = "SCF not converged after 80 iterations"
-    lost: tuple[int, ...] = (20,)
-    slots: int = 2
-    seed: int = 7
-
-
-def config(story: Story = Story()) -> CampaignConfig:
-    """Return the config of the campaign."""
-    return CampaignConfig.model_validate(
-        {
-            "name": story.name,
-            "seed": story.seed,
-            "systems": [{"name": story.system, "structure": "structures/Li3InCl6.extxyz"}],
-            "initial": {"frames": story.initial},
-            "potential": {"committee": story.committee},
-            "label": {"engine": "gpaw"},
-            "explore": {"temperatures_K": TEMPERATURES_K},
-            "heldout": {"fraction": story.heldout_fraction, "minimum": 4},
-            "ladder": {"rungs": story.rungs, "fits": story.fits},
-            "budget": {"labels": 80, "wall_h": 1.0},
-            "execution": {"executors": {"local": {"kind": "local", "workers": story.slots}}},
-        }
-    )
-
-
-def structure(seed: int = 0) -> Structure:
-    """Return ten atoms of Li3InCl6 somewhere in a cell."""
-    rng = np.random.default_rng(seed)
-    grid = np.array([[i % 3, (i // 3) % 3, i // 9] for i in range(10)]) * 2.4
-    positions = grid + rng.normal(scale=0.1, size=(10, 3))
-    return Structure(
-        numbers=(3, 3, 3, 49, 17, 17, 17, 17, 17, 17),
-        positions_A=tuple(tuple(float(x) for x in row) for row in positions),
-        cell_A=((7.2, 0.0, 0.0), (0.0, 7.2, 0.0), (0.3, 0.0, 6.1)),
-    )
-
-
-def label_data(seed: int) -> LabelData:
-    """Return a label that looks like one."""
-    rng = np.random.default_rng(seed)
-    forces = rng.normal(scale=0.5, size=(10, 3))
-    return LabelData(
-        structure=structure(seed),
-        energy_eV=-28.0 + float(rng.normal(scale=0.2)),
-        forces_eV_per_A=tuple(tuple(float(x) for x in row) for row in forces - forces.mean(axis=0)),
-        stress_eV_per_A3=tuple(float(x) for x in rng.normal(scale=0.01, size=6)),
-    )
 
 
 @dataclass
@@ -221,7 +153,7 @@ class Stage:
         return self.task(t, purpose, context, summary)
 
 
-def script(story: Story = Story()) -> tuple[list[tuple[float, Event]], dict[str, int]]:
+def script(story: Story = USUAL) -> tuple[list[tuple[float, Event]], dict[str, int]]:
     """Return the campaign's events with their times (s), and the seed of the label data of every label's purpose."""
     stage = Stage(story, free=[0.0] * story.slots)
     t = _begin(stage)
@@ -366,7 +298,7 @@ def _evaluate(stage: Stage, t: float, rungs: dict[int, list[str]], heldout: list
 
 
 def play(
-    folder: Path, story: Story = Story(), *, upto: int | None = None, arrays: bool = False, ticks: bool = True
+    folder: Path, story: Story = USUAL, *, upto: int | None = None, arrays: bool = False, ticks: bool = True
 ) -> list[Entry]:
     """Write the campaign's journal, and its label files with `arrays`, and return its entries."""
     events, made = script(story)
@@ -399,8 +331,3 @@ def write_labels(workspace: Workspace, made: dict[str, int]) -> None:
     for purpose, seed in made.items():
         data = label_data(seed)
         workspace.write(Result(key=content_key(purpose), kind="label", status="ok", data=data.model_dump(mode="json")))
-
-
-def variant(**changes: Any) -> Story:
-    """Return the usual story with some things different."""
-    return replace(Story(), **changes)

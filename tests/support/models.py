@@ -107,6 +107,22 @@ def make_small_foundation(
     return hashlib.sha256(content).hexdigest()
 
 
+def place_foundation(workspace: Workspace, **shape: Any) -> str:
+    """Put a foundation model where a campaign keeps it, and return its name in requests."""
+    path = workspace.root / "x.model"
+    sha256 = make_small_foundation(path, **shape)
+    target = workspace.model_path(f"foundation:{sha256}")
+    target.parent.mkdir(exist_ok=True)
+    path.rename(target)
+    return f"foundation:{sha256}"
+
+
+def e0s_in(model: torch.nn.Module) -> dict[int, float]:
+    """Return the energies (eV) of isolated atoms that a model of one head holds, by atomic number."""
+    energies = model.atomic_energies_fn.atomic_energies[0].tolist()
+    return dict(zip(model.atomic_numbers.tolist(), energies, strict=True))
+
+
 def forces_of(model: torch.nn.Module) -> np.ndarray:
     """Return the forces (eV/Å) of a model in its own precision on a frame of LiCl."""
     return Committee([model], device="cpu", dtype=dtype_of(model)).forces(lithium_chloride()).forces_eV_per_A

@@ -54,7 +54,7 @@ def _crystal(block: Block, most_atoms: int) -> Reading:
     if len(sites.labels) * max(len(option) for option in options) > 200 * most_atoms:
         raise CifError(f"lists {len(sites.labels)} sites; alloop takes cells of up to {most_atoms} atoms")
     crystals = [_expanded(sites, option) for option in options]
-    told = [contradictions(block, crystal) for crystal in crystals]
+    told = [contradictions(block, crystal.contents()) for crystal in crystals]
     fitting = [crystal for crystal, against in zip(crystals, told, strict=True) if not against]
     if not fitting:
         return Reading(crystals[0].atoms, (*doubts, *told[0]), (*sites.notes, *notes))

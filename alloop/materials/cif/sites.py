@@ -58,7 +58,8 @@ def sites_of(block: Block) -> Sites:
     CifError
         If it is no ordered crystal, or one of its values cannot be read.
     """
-    _refuse_others(block)
+    refuse_others(block)
+    _refuse_groups(block)
     cell = _cell(block)
     labels, symbols = _elements(block)
     notes = [*_isotopes(labels, symbols), *_guesses(block, labels, symbols), *_occupancies(block, labels)]
@@ -71,7 +72,14 @@ def sites_of(block: Block) -> Sites:
     )
 
 
-def _refuse_others(block: Block) -> None:
+def refuse_others(block: Block) -> None:
+    """Refuse a block whose sites are not the whole crystal, or are none.
+
+    Raises
+    ------
+    CifError
+        Naming the tag that says so.
+    """
     for start, words in _REFUSED.items():
         if tag := block.has(start):
             raise CifError(words.format(tag=block.written(tag)))
@@ -82,6 +90,9 @@ def _refuse_others(block: Block) -> None:
     for label, value in zip(labels, block.column(FLAG) or [], strict=False):
         if value.lower() == "dum":
             raise CifError(f"has a dummy site `{label}` (`{FLAG}` is `dum`); delete it")
+
+
+def _refuse_groups(block: Block) -> None:
     groups = {value for value in block.column("_atom_site_disorder_group") or [] if value not in (*UNKNOWN, "0")}
     if len(groups) > 1:
         raise CifError("has sites that exclude each other (`_atom_site_disorder_group`); keep one group of them")

@@ -146,3 +146,14 @@ def test_occupancies_over_one_are_told(folder: Folder):
 def test_two_systems_of_one_name_are_told(folder: Folder):
     with pytest.raises(ConfigError, match=r"systems\[1\].name: `LIYBC-x1-y0` names two systems"):
         read_systems(write_systems(folder, FAMILY + FAMILY.replace("[0.5, 1]", "[1]")))
+
+
+@pytest.mark.parametrize("old", ["", "Mg"])
+def test_disordered_crystal_that_is_not_what_its_cif_says_is_refused_with_its_tag(folder: Folder, old):
+    """Whether it can be ordered or not: without Mg, its charges do not balance."""
+    loaded = write_systems(folder, system(name="mixed", structure="structures/mixed.cif"))
+    path = folder.root / "structures/mixed.cif"
+    kept = [line for line in path.read_text().split("\n") if not old or f" {old} " not in line]
+    path.write_text("\n".join([kept[0], "_chemical_formula_sum 'Na2 Mg Cl4 H4 O2'", *kept[1:]]))
+    with pytest.raises(ConfigError, match="says the formula `Na2 Mg Cl4 H4 O2` under `_chemical_formula_sum`"):
+        cross_check(loaded)

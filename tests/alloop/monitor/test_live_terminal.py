@@ -13,7 +13,8 @@ from alloop.journal.journal import Entry
 from alloop.monitor.live_terminal import ConsoleView
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState
-from tests.support.journals import START_T, play, variant
+from tests.support.journals import START_T, play
+from tests.support.stories import variant
 
 
 def watch(entries, plain: bool, file=None, width: int = 80) -> str:

@@ -20,7 +20,8 @@ from alloop.state.fold import apply, fold
 from alloop.state.state import CampaignState
 from tests.support.calibrations import after, calibrated
 from tests.support.histories import History
-from tests.support.journals import play, variant
+from tests.support.journals import play
+from tests.support.stories import variant
 
 
 @pytest.fixture(scope="module")

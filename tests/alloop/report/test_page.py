@@ -12,7 +12,8 @@ from alloop.journal.journal import Entry
 from alloop.report.page import build_report, page
 from alloop.report.sections import judgement_table
 from alloop.state.fold import fold
-from tests.support.journals import START_T, play, variant
+from tests.support.journals import START_T, play
+from tests.support.stories import variant
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028&lt;"
 

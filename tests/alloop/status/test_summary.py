@@ -11,7 +11,8 @@ from alloop.status.messages import progress_line
 from alloop.status.summary import summary
 from alloop.status.table import render
 from tests.support.histories import History
-from tests.support.journals import START_T, play, variant
+from tests.support.journals import START_T, play
+from tests.support.stories import variant
 
 
 @pytest.fixture(scope="module")
