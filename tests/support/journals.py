@@ -23,13 +23,13 @@ from alloop.journal.events import (
     GenerationOpened,
     HeldoutDrawn,
     RungJudged,
-    SystemRecord,
     TaskFinished,
     TaskPlanned,
     Tick,
     VerdictReached,
 )
 from alloop.journal.journal import Entry, Journal
+from alloop.journal.systems import SystemRecord
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Offer, Result, Timing
