@@ -98,7 +98,7 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
 
 
 def write_transport(data: TransportData, state: CampaignState, folder: Path) -> list[Path]:
-    """Write the tables of transport and of errors, density and sites of each system, below a folder; return the files."""
+    """Write tables of transport and errors, and density and sites of each system, below a folder; return the files."""
     written = list(write_tables(folder, data.rungs, data.errors))
     tables = {
         ERRORS_FILE: errors_csv(heldout_errors(state)),
