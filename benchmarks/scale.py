@@ -23,8 +23,9 @@ from alloop.campaign.loop import Campaign
 from alloop.campaign.opening import open_state
 from alloop.config import CampaignConfig
 from alloop.decisions.charter import Charter
-from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
+from alloop.journal.events import CampaignCreated, DriverStarted
 from alloop.journal.journal import Entry, Journal
+from alloop.journal.systems import SystemRecord
 from alloop.materials.structure import Structure
 from alloop.simulation.cluster import Clock, VirtualCluster
 from alloop.simulation.durations import Durations

@@ -16,7 +16,7 @@ class WalkerView:
     id : str
         Unique name.
     system : str
-        Composition it explores.
+        System it explores.
     temperature_K : float
         Its temperature.
     segments : int
@@ -30,6 +30,10 @@ class WalkerView:
     ended : str or None
         How the last segment ended (``length``, ``disagreement``, ``contact``, ``temperature``, ``nan``); None before
         the first.
+    orderings : int
+        Orderings of its composition that are explored.
+    turn : int
+        Its place, from 0, among the walkers that differ from it only in the ordering.
     """
 
     id: str
@@ -40,6 +44,13 @@ class WalkerView:
     explosions: int
     running: bool
     ended: str | None
+    orderings: int = 1
+    turn: int = 0
+
+    @property
+    def share(self) -> int:
+        """Segments so far, with those of the other orderings of its composition that are due before it moves again."""
+        return self.segments * self.orderings + self.turn
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,8 @@ class ExplorationPolicy(Protocol):
 class LeastExplored:
     """Idle walkers with the fewest segments first; ties by fewer explosions, older generation, id.
 
+    The walkers of a composition that differ only in the ordering take turns and count together.
+
     After an explosion a walker continues from its last good frame, where a refit has something to mend. When it
     exploded `restart_after` times in a row that frame is beyond help, and the walker starts again from its initial
     structure until a segment ends well.
@@ -117,4 +130,4 @@ class LeastExplored:
 
 def _how_explored(walker: WalkerView) -> tuple[int, int, int, str]:
     generation = -1 if walker.last_generation is None else walker.last_generation
-    return walker.segments, walker.explosions, generation, walker.id
+    return walker.share, walker.explosions, generation, walker.id

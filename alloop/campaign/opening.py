@@ -19,7 +19,7 @@ from alloop.campaign.data_files import changed_files, labels_of_files
 from alloop.campaign.imported_labels import ImportedBatch, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
-from alloop.checks.structures import read_systems
+from alloop.checks.structures import compositions_of, read_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import PlacedFoundation
@@ -27,8 +27,9 @@ from alloop.config.loading import LoadedConfig
 from alloop.config.science import head_wanted
 from alloop.decisions.changed_code import due
 from alloop.decisions.charter import RULES
-from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged, SystemRecord
+from alloop.journal.events import CampaignCreated, ConfigChanged, DriverStarted, Event, PolicyChanged
 from alloop.journal.journal import Entry, Journal
+from alloop.journal.systems import SystemRecord
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import ENGINES, engine_of
 from alloop.labelling.teachers import teacher_label
@@ -71,7 +72,7 @@ def create(
     imports : sequence of Import
         What it takes from other campaigns.
     """
-    systems = read_systems(loaded)
+    systems, compositions = read_systems(loaded), compositions_of(loaded)
     batches = [*(batch for taken in imports for batch in taken.batches()), *labels_of_files(loaded, imports)]
     elements = symbols_of({*_numbers(systems.values()), *_numbers_of_labels(batches)})
     created = CampaignCreated(
@@ -79,7 +80,10 @@ def create(
         config=loaded.config.model_dump(mode="json"),
         science_sha256=science_digest(loaded),
         policies=policy_digests(loaded),
-        systems=tuple(SystemRecord(name=name, structure=structure) for name, structure in systems.items()),
+        systems=tuple(
+            SystemRecord(name=name, structure=structure, composition=compositions[name])
+            for name, structure in systems.items()
+        ),
         elements=elements,
         code=code_identity(loaded.config.label, elements),
         versions=versions(),

@@ -152,6 +152,7 @@ def held_by(root: Path) -> Held | None:
         systems={system.name: system.structure for system in created.systems},
         numbers=frozenset(atomic_numbers[symbol] for symbol in created.elements),
         labels=sum(len(event.keys) for event in imported),
+        compositions={system.name: system.composition for system in created.systems},
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
-from alloop.checks.structures import read_systems, with_all_systems
+from alloop.checks.structures import compositions_of, read_systems, with_all_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
 from alloop.config.machine import BatchExecutor
@@ -31,9 +32,11 @@ class SystemProjection:
     walkers : int
         Exploring walkers.
     labels : float
-        Its even share of the DFT labels.
+        Its even share of the DFT labels of its composition, which all have equal shares.
     label_s : float or None
         Time of one label on one core (s), where it was measured.
+    composition : str
+        The composition that it is an ordering of, or its own name.
     """
 
     name: str
@@ -44,6 +47,7 @@ class SystemProjection:
     walkers: int
     labels: float
     label_s: float | None
+    composition: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,17 +129,18 @@ def project(
         If a file of the config cannot be read.
     """
     structures, data = read_systems(loaded), read_initial_data(loaded)
-    config = with_all_systems(loaded, structures)
+    config, compositions = with_all_systems(loaded, structures), compositions_of(loaded)
     top = config.ladder.rungs[-1]
     brought = brought or NOTHING
     imported = labels_brought(loaded, brought)
     training, heldout = max(0, top - imported), config.heldout.frames_for(top)
     systems = tuple(
-        _system(config, name, structure, (training + heldout) / len(structures), _seconds(label_s, name))
+        _system(config, name, structure, compositions, training + heldout, _seconds(label_s, name))
         for name, structure in structures.items()
     )
     numbers = {z for structure in structures.values() for z in structure.numbers}
     numbers |= {int(z) for file in data.values() for atoms in file.frames for z in atoms.numbers} | brought.numbers
+    first = config.initial.frames * len({*compositions.values()})
     slots, core_hours = config.label_slots, _core_hours(systems)
     wall_h = None if core_hours is None else core_hours / slots
     return Projection(
@@ -147,8 +152,8 @@ def project(
         imported_labels=imported,
         labels=training + heldout,
         atom_energies=len(numbers),
-        fits=_fits(config, top),
-        segments=_segments(config, top, heldout),
+        fits=_fits(config, top, first),
+        segments=_segments(config, top, heldout, first),
         label_slots=slots,
         dft_core_hours=core_hours,
         dft_wall_h=wall_h,
@@ -158,8 +163,14 @@ def project(
 
 
 def _system(
-    config: CampaignConfig, name: str, structure: Structure, labels: float, seconds: float | None
+    config: CampaignConfig,
+    name: str,
+    structure: Structure,
+    compositions: Mapping[str, str],
+    labels: int,
+    seconds: float | None,
 ) -> SystemProjection:
+    orderings = Counter(compositions.values())
     charge = engine_of(config.label).charge(config.label)
     return SystemProjection(
         name=name,
@@ -168,8 +179,9 @@ def _system(
         electrons=round(sum(structure.numbers) - charge),
         elements=structure.elements(),
         walkers=len(config.explore.temperatures_K) * config.explore.replicas,
-        labels=labels,
+        labels=labels / len(orderings) / orderings[compositions[name]],
         label_s=seconds,
+        composition=compositions[name],
     )
 
 
@@ -182,12 +194,8 @@ def _core_hours(systems: tuple[SystemProjection, ...]) -> float | None:
     return sum(parts) / 3600.0 if len(parts) == len(systems) else None
 
 
-def _first_labels(config: CampaignConfig) -> int:
-    return config.initial.frames * len(config.systems)
-
-
-def _fits(config: CampaignConfig, top: int) -> int:
-    generations = 1 + math.ceil(max(0, top - _first_labels(config)) / config.fit.every_labels)
+def _fits(config: CampaignConfig, top: int, first: int) -> int:
+    generations = 1 + math.ceil(max(0, top - first) / config.fit.every_labels)
     return generations * config.potential.committee + len(config.ladder.rungs) * config.ladder.fits
 
 
@@ -205,8 +213,8 @@ def _measured(config: CampaignConfig, structures: Mapping[str, Structure]) -> tu
     return tuple(cells)
 
 
-def _segments(config: CampaignConfig, top: int, heldout: int) -> int:
-    wanted = max(0, top - _first_labels(config)) * config.select.pool_factor
+def _segments(config: CampaignConfig, top: int, heldout: int, first: int) -> int:
+    wanted = max(0, top - first) * config.select.pool_factor
     per_segment = config.explore.random_offers + config.explore.max_offers
     return math.ceil(wanted / per_segment) + heldout
 

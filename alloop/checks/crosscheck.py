@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from alloop.checks.initial_data import NOTHING, Brought, find_in_data, labels_br
 from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_names, find_shortage
 from alloop.checks.secrecy import secrets_in
-from alloop.checks.structures import file_problem, find_in_systems, read_systems, with_all_systems
+from alloop.checks.structures import compositions_of, file_problem, find_in_systems, read_systems, with_all_systems
 from alloop.checks.teachers import COLD, COLD_ELSEWHERE, find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
@@ -42,12 +42,15 @@ class Held:
         Labels that it need not buy.
     left_out : str
         Which labelled frames of its files do not count, and why.
+    compositions : mapping
+        The composition of every system, by its name.
     """
 
     systems: Mapping[str, Structure]
     numbers: frozenset[int]
     labels: int
     left_out: str = ""
+    compositions: Mapping[str, str] = field(default_factory=dict)
 
 
 def cross_check(
@@ -88,7 +91,7 @@ def cross_check(
     problems += _told(loaded, _lost(loaded) if begun else ())
     structures, elements = held.systems, symbols_of(held.numbers)
     config = with_all_systems(loaded, structures) if structures else loaded.config
-    problems += _told(loaded, find(config, held.labels, held.left_out))
+    problems += _told(loaded, find(config, held.labels, held.left_out, len({*held.compositions.values()}) or None))
     problems += _told(loaded, find_names(loaded.config))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
@@ -136,7 +139,8 @@ def _read_files(loaded: LoadedConfig, brought: Brought, problems: list[Problem])
     of_data = {int(z) for file in data.values() for atoms in file.frames for z in atoms.numbers}
     labels = labels_brought(loaded, brought) if data else brought.labels
     left_out = "; ".join(f"{name}: {file.left_out}" for name, file in data.items() if file.left_out)
-    return Held(systems, frozenset(of_systems | of_data | brought.numbers), labels, left_out)
+    compositions = compositions_of(loaded) if systems else {}
+    return Held(systems, frozenset(of_systems | of_data | brought.numbers), labels, left_out, compositions)
 
 
 def _kept(

@@ -17,7 +17,9 @@ from alloop.tasks.contract.request import SLOT_KINDS
 Finding = tuple[KeyPath, str]
 
 
-def find(config: CampaignConfig, imported_labels: int = 0, left_out: str = "") -> Iterator[Finding]:
+def find(
+    config: CampaignConfig, imported_labels: int = 0, left_out: str = "", compositions: int | None = None
+) -> Iterator[Finding]:
     """Yield the key and the problem of everything that does not fit together.
 
     Parameters
@@ -28,9 +30,12 @@ def find(config: CampaignConfig, imported_labels: int = 0, left_out: str = "") -
         Labelled frames of the same reference that count as training labels.
     left_out : str
         Which labelled frames do not count, and why.
+    compositions : int or None
+        Compositions of all systems; None: every system is its own.
     """
     for check in _CHECKS:
         yield from check(config)
+    yield from _initial(config, len(config.systems) if compositions is None else compositions)
     yield from find_shortage(config, imported_labels, left_out)
 
 
@@ -75,9 +80,13 @@ def _rungs(config: CampaignConfig) -> Iterator[Finding]:
     for i in range(1, len(rungs)):
         if rungs[i] <= rungs[i - 1]:
             yield ("ladder", "rungs", i), f"rungs must grow: {rungs[i]} does not come after {rungs[i - 1]}"
-    initial = config.initial.frames * len(config.systems)
+
+
+def _initial(config: CampaignConfig, compositions: int) -> Iterator[Finding]:
+    rungs, initial = config.ladder.rungs, config.initial.frames * compositions
     if rungs[0] < initial:
-        many = f" ({len(config.systems)} systems × {config.initial.frames})" if len(config.systems) > 1 else ""
+        what = "systems" if compositions == len(config.systems) else "compositions"
+        many = f" ({compositions} {what} × {config.initial.frames})" if compositions > 1 else ""
         what = f"the first rung of {rungs[0]} is smaller than the {initial} initial frames{many}"
         yield ("ladder", "rungs", 0), f"{what}; raise it, or lower initial.frames"
 

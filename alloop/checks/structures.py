@@ -60,8 +60,41 @@ def read_system(loaded: LoadedConfig, i: int, known: Container[str] = ()) -> dic
     return {system.name: Structure.from_atoms(atoms.repeat(system.repeat))}
 
 
+def compositions_of(loaded: LoadedConfig) -> dict[str, str]:
+    """Return the composition of every system of the campaign, by its name; a system without orderings is its own.
+
+    Raises
+    ------
+    ConfigError
+        As `read_systems`.
+    """
+    found: dict[str, str] = {}
+    for i in range(len(loaded.config.systems)):
+        found |= _compositions(loaded, i)
+    return found
+
+
+def _compositions(loaded: LoadedConfig, i: int) -> dict[str, str]:
+    if is_disordered(loaded, i):
+        return {made.name: made.composition for made in ordered_systems(loaded, i)}
+    name = loaded.config.systems[i].name
+    return {name: name}
+
+
+def _shared_names(loaded: LoadedConfig) -> Iterator[Finding]:
+    """Yield systems whose name is that of a composition which is not theirs."""
+    seen: set[str] = set()
+    for i in range(len(loaded.config.systems)):
+        own = _compositions(loaded, i)
+        names = {*own, *own.values()}
+        for name in sorted(names & seen):
+            yield ("systems", i, "name"), f"`{name}` names two systems or compositions; every name must be its own"
+        seen |= names
+
+
 def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
     """Yield what keeps structures that can be read from being used: a doubt about the crystal, too few atoms."""
+    yield from _shared_names(loaded)
     for i, system in enumerate(loaded.config.systems):
         key: KeyPath = ("systems", i, "structure")
         if is_disordered(loaded, i):

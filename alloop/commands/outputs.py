@@ -10,17 +10,21 @@ from rich.console import Console
 
 from alloop.campaign.folders import resolved
 from alloop.failures import first_line
+from alloop.files.durable import write_durably
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
 from alloop.outputs.dataset import labelled_frames, unharvested_frames, write_dataset, write_frames
 from alloop.outputs.models import ExportError, choose_models, export_models
 from alloop.outputs.studies import write_studies
 from alloop.reading import ReadCampaign
+from alloop.report.heldout_errors import ERRORS_FILE, errors_csv
 from alloop.report.page import build_report
+from alloop.report.transport.compositions import COMPOSITIONS_FILE, composition_rungs, compositions_csv
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
 from alloop.state.state import CampaignState
+from alloop.status.heldout_errors import heldout_errors
 from alloop.studies.study import plots
 from alloop.tasks.workspace import Workspace
 from alloop.transport.density_files import write_density_files
@@ -94,8 +98,16 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
 
 
 def write_transport(data: TransportData, state: CampaignState, folder: Path) -> list[Path]:
-    """Write the tables of transport, and density and sites of each system, below a folder; return the files."""
+    """Write tables of transport and errors, and density and sites of each system, below a folder; return the files."""
     written = list(write_tables(folder, data.rungs, data.errors))
+    tables = {
+        ERRORS_FILE: errors_csv(heldout_errors(state)),
+        COMPOSITIONS_FILE: compositions_csv(composition_rungs(data.rungs, data.compositions)),
+    }
+    for name, content in tables.items():
+        if content:
+            write_durably(folder / name, content.encode())
+            written.append(folder / name)
     assert state.created is not None
     cells = {system.name: system.structure for system in state.created.systems}
     for view in data.densities:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -36,12 +37,30 @@ began with random weights begin with new ones."""
 
 @dataclass(frozen=True)
 class Walker:
-    """One exploring or held-out walker: its name, system and temperature (K)."""
+    """One exploring or held-out walker: its name, system and temperature (K).
+
+    Attributes
+    ----------
+    orderings : int
+        Orderings of its composition.
+    turn : int
+        Its place, from 0, among the walkers that differ from it only in the ordering.
+    """
 
     id: str
     system: str
     temperature_K: float
     role: str
+    orderings: int = 1
+    turn: int = 0
+
+    def share(self, times: int) -> int:
+        """Return after how many shares of its composition it is due again, when it had its turn some times.
+
+        The walkers of a composition that differ only in the ordering take turns, so that compositions of many and of
+        few orderings have equal shares.
+        """
+        return times * self.orderings + self.turn
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,8 @@ class Charter:
         The foundation as models of requests: one, the members of one that is a committee, or none.
     rules : int
         The rules that it began with, see `RULES`.
+    compositions : dict
+        The composition of each system that is one of its orderings; others are their own.
     """
 
     config: CampaignConfig
@@ -64,6 +85,7 @@ class Charter:
     stopping: StoppingPolicy
     goal: Goal = "verdict"
     rules: int = 1
+    compositions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, created: CampaignCreated, config: CampaignConfig) -> Charter:
@@ -82,6 +104,7 @@ class Charter:
             exploration=load_policy("exploration", config.explore.policy, config.explore.options),
             stopping=load_policy("stopping", config.ladder.policy, config.ladder.policy_options()),
             rules=created.rules,
+            compositions={system.name: system.composition for system in created.systems},
         )
 
     @property
@@ -99,22 +122,36 @@ class Charter:
         tolerances: dict[str, Any] = dict(self.config.ladder.tolerances())
         return LadderStopping(**tolerances)
 
+    def composition(self, system: str) -> str:
+        """Return the name of the composition of a system."""
+        return self.compositions.get(system, system)
+
+    def orderings(self, system: str) -> tuple[str, ...]:
+        """Return the orderings of the composition of a system, itself among them, in the order of the config."""
+        wanted = self.composition(system)
+        return tuple(name for name in self.systems if self.composition(name) == wanted)
+
+    def initial_frames(self, system: str) -> int:
+        """Return how many initial frames a system has: its share of those of its composition."""
+        orderings, frames = self.orderings(system), self.config.initial.frames
+        return frames // len(orderings) + (orderings.index(system) < frames % len(orderings))
+
     def walkers(self, role: str) -> tuple[Walker, ...]:
         """Return the walkers of a role (``train`` or ``heldout``), in a fixed order."""
         return self._walkers[role]
 
     @cached_property
     def _walkers(self) -> dict[str, tuple[Walker, ...]]:
+        return {role: tuple(self._of_role(role, mark)) for role, mark in (("train", ""), ("heldout", "heldout"))}
+
+    def _of_role(self, role: str, mark: str) -> Iterator[Walker]:
         explore = self.config.explore
-        return {
-            role: tuple(
-                Walker(f"{name}.{temperature:g}K.{mark}{replica}", name, temperature, role)
-                for replica in range(explore.replicas)
-                for temperature in explore.temperatures_K
-                for name in self.systems
-            )
-            for role, mark in (("train", ""), ("heldout", "heldout"))
-        }
+        places = {name: (self.orderings(name).index(name), len(self.orderings(name))) for name in self.systems}
+        for replica in range(explore.replicas):
+            for number, kelvin in enumerate(explore.temperatures_K):
+                for name, (place, orderings) in places.items():
+                    turn = (place + number + replica) % orderings
+                    yield Walker(f"{name}.{kelvin:g}K.{mark}{replica}", name, kelvin, role, orderings, turn)
 
     def heldout_target(self, rung: int) -> int:
         """Return how many held-out frames judge a rung of this size."""

@@ -114,11 +114,16 @@ def _beginnings(state: CampaignState, charter: Charter, room: int) -> Iterator[W
     yield from _atoms(state, charter, room)
     if not charter.config.initial.frames or charter.config.teacher is not None:
         return
-    for name in charter.systems:
+    for name in _beginning_systems(charter):
         purpose = f"initial/{name}"
         if purpose not in state.tasks:
             context = {"walker": f"{name}.initial", "segment": 0, "system": name, "generation": None}
             yield Wanted(purpose, "explore", partial(task_requests.initial, charter, name), context)
+
+
+def _beginning_systems(charter: Charter) -> list[str]:
+    """Return the systems that have initial frames: not every ordering, where these are more than the frames."""
+    return [name for name in charter.systems if charter.initial_frames(name)]
 
 
 def _taught_beginnings(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
@@ -129,7 +134,7 @@ def _taught_beginnings(state: CampaignState, charter: Charter, room: int) -> Ite
     if charter.config.teacher is None or not charter.config.initial.frames or not pretraining_over(state, charter):
         return
     leader = fit_requests.pretrained(state, 0)
-    for name in charter.systems:
+    for name in _beginning_systems(charter):
         purpose, rattled = f"initial/{name}", f"initial/{name}/rattled"
         sources = taught_sources(state, name)
         chosen = state.tasks.get(purpose)

@@ -120,15 +120,17 @@ def _judged_so(state: CampaignState, charter: Charter, rung: RungState, heldout:
 def _table(evidence: list[RungEvidence], state: CampaignState, charter: Charter) -> tuple[dict[str, Any], ...]:
     """Return the rungs as rows; transport says where its conductivity is, and whether the cell is narrow."""
     rows = [_plain(asdict(summarise(rung))) for rung in evidence]
-    at_K, narrow = charter.config.ladder.conductivity_at_K, _narrow(state)
+    at_K, narrow = charter.config.ladder.conductivity_at_K, _narrow(state, charter)
     for row in rows:
         row["transport"] = [{**one, "at_K": at_K, "narrow": narrow.get(one["system"], "")} for one in row["transport"]]
     return tuple(rows)
 
 
-def _narrow(state: CampaignState) -> dict[str, str]:
-    """Return by system why its results may be limited by the size of the cell."""
-    return {system: known.narrow for (_, _, system, _), known in state.transports.items() if known is not None}
+def _narrow(state: CampaignState, charter: Charter) -> dict[str, str]:
+    """Return by system and composition why its results may be limited by the size of the cell."""
+    known = {system: one.narrow for (_, _, system, _), one in state.transports.items() if one is not None}
+    compositions = {charter.composition(system): why for system, why in known.items() if why}
+    return known | compositions
 
 
 def _changes(evidence: list[RungEvidence], charter: Charter, ladder: tuple[int, ...]) -> tuple[dict[str, Any], ...]:
@@ -158,13 +160,15 @@ def _evidence(
     rung: RungState, state: CampaignState, charter: Charter, heldout: int, frames: list[FrameState]
 ) -> RungEvidence:
     evaluations = [state.evaluations[model, heldout] for _, model in sorted(rung.models.items())]
-    transport = tuple(_transport(rung, system, state, charter) for system in measured_systems(charter))
+    measured: dict[str, list[TransportEvidence]] = {}
+    for system in measured_systems(charter):
+        measured.setdefault(charter.composition(system), []).append(_transport(rung, system, state, charter))
     return RungEvidence(
         size=rung.size,
-        energy_error=np.array([_energy_errors(e, rung, frames) for e in evaluations]),
+        energy_error=np.array([_energy_errors(e, rung, frames, charter) for e in evaluations]),
         forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
         cluster=tuple(cluster(frame) for frame in frames),
-        transport=transport,
+        transport=tuple(TransportEvidence.of_orderings(name, some) for name, some in measured.items()),
         can_extend=can_extend(state, charter, rung),
     )
 
@@ -174,17 +178,17 @@ def cluster(frame: FrameState) -> str:
     return frame.id if frame.walker == "imported" else frame.walker
 
 
-def _energy_errors(evaluation: EvaluateSummary, rung: RungState, frames: list[FrameState]) -> Floats:
-    """Return the errors per atom (eV/atom); a foundation's without their mean in each system.
+def _energy_errors(evaluation: EvaluateSummary, rung: RungState, frames: list[FrameState], charter: Charter) -> Floats:
+    """Return the errors per atom (eV/atom); a foundation's without their mean in each composition.
 
     A foundation counts energies from atoms of its own reference: its energies differ from the labels' by a constant of
     the composition, which says nothing about the dynamics.
     """
     errors = np.array(evaluation.energy_error_eV_per_atom, dtype=float)
     if rung.kind == "foundation":
-        systems = np.array([frame.system for frame in frames])
-        for system in np.unique(systems):
-            errors[systems == system] -= errors[systems == system].mean()
+        compositions = np.array([charter.composition(frame.system) for frame in frames])
+        for one in np.unique(compositions):
+            errors[compositions == one] -= errors[compositions == one].mean()
     return errors
 
 

@@ -40,7 +40,7 @@ def initial(charter: Charter, system: str) -> InitialRequest:
     settings = charter.config.initial
     return InitialRequest(
         structure=charter.systems[system],
-        frames=settings.frames,
+        frames=charter.initial_frames(system),
         rattle_A=settings.rattle_A,
         strain=settings.strain,
         min_contact=charter.config.label.min_contact,
@@ -151,6 +151,7 @@ def select(charter: Charter, state: CampaignState, asked: AskedSelection) -> Sel
         known=tuple(str(frame.label) for frame in state.labelled_frames("train")),
         ordered=tuple(frame.source for frame in _ordered(state) if frame.source is not None),
         quiet={name: count for name, count in sorted(quiet.items()) if count > 0},
+        compositions={name: other for name, other in charter.compositions.items() if other != name},
     )
 
 

@@ -116,7 +116,7 @@ def choose(charter: Charter, system: str, sources: tuple[str, ...], student: str
     return ChooseRequest(
         sources=sources,
         student=student,
-        frames=config.initial.frames,
+        frames=charter.initial_frames(system),
         hottest_K=max(config.explore.temperatures_K),
         min_contact=config.label.min_contact,
         dtype=config.potential.dtype,

@@ -42,7 +42,7 @@ def heldout_walkers_wanted(state: CampaignState, charter: Charter, room: int) ->
     have = Counter(frame.walker for frame in frames if frame.status != "failed")
     asked = []
     for _ in range(missing):
-        name = min(walkers, key=lambda w: have[w] + (w in running))
+        name = min(walkers, key=lambda w: walkers[w].share(have[w] + (w in running)))
         have[name] += 1
         asked.append(name)
     segments = []
@@ -67,7 +67,7 @@ def walkers_wanted(state: CampaignState, charter: Charter, room: int) -> Iterato
     elif generation_due(state, charter) is not None:
         return
     else:
-        walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i)}
+        walkers = {i: w for i, w in walkers.items() if not _explored_this_round(state, i) and _has_its_turn(state, w)}
         count = len(walkers)
     with blaming("explore.policy", charter.config.explore.policy):
         launches = charter.exploration.next_segments([_view(state, w) for w in walkers.values()], count)
@@ -84,6 +84,11 @@ def _explored_this_round(state: CampaignState, walker: str) -> bool:
     return known is not None and known.round >= state.selections
 
 
+def _has_its_turn(state: CampaignState, walker: Walker) -> bool:
+    """Return whether a walker explores in this round of lockstep: orderings of a composition take turns."""
+    return state.selections % walker.orderings == walker.turn
+
+
 def _view(state: CampaignState, walker: Walker) -> WalkerView:
     known = state.walkers.get(walker.id)
     return WalkerView(
@@ -95,6 +100,8 @@ def _view(state: CampaignState, walker: Walker) -> WalkerView:
         explosions=known.explosions if known else 0,
         running=known.running if known else False,
         ended=known.ended if known else None,
+        orderings=walker.orderings,
+        turn=walker.turn,
     )
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from alloop.config.science import MOST_MEMBERS
+from alloop.journal.systems import SystemRecord
 from alloop.journal.verdicts import VerdictName
-from alloop.materials.structure import Structure
 from alloop.tasks.contract.records import Key, Record, Timing
 from alloop.tasks.contract.relabel import RelabelSummary
 from alloop.tasks.contract.select import ChosenFrame
@@ -18,13 +18,6 @@ class Event(Record):
     """Base of every event."""
 
     kind: str
-
-
-class SystemRecord(Record):
-    """A system as the campaign was created with it."""
-
-    name: str
-    structure: Structure
 
 
 class CampaignCreated(Event):

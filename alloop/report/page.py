@@ -17,6 +17,7 @@ from alloop.report.calibration import section
 from alloop.report.calibration.figures import calibration_history, reliability
 from alloop.report.core_time import time_split
 from alloop.report.figure_style import Figure, text
+from alloop.report.heldout_errors import errors_table
 from alloop.report.study_figures import curves_figure
 from alloop.report.style import PAGE, SCRIPT, STYLE
 from alloop.report.transport.sections import TransportData, TransportPart, transport_part
@@ -127,7 +128,7 @@ def _body(
 
 def _ladder(status: Status, plot: Callable[[str, str], str]) -> str:
     curve = plot("learning-curve", "No rung is judged yet.")
-    tables = sections.rung_table(status) + sections.judgement_table(status)
+    tables = sections.rung_table(status) + errors_table(status.heldout_errors) + sections.judgement_table(status)
     return sections.section("Does more data still change the answer?", curve + tables, sections.HOW_ERRORS)
 
 

@@ -13,6 +13,7 @@ from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import CampaignState
 from alloop.status.advice import advice
 from alloop.status.calibration import CalibrationStatus, newest
+from alloop.status.heldout_errors import GroupErrors, heldout_errors
 from alloop.status.numbers import finite, plus_minus
 from policies.advice import Advice
 
@@ -156,6 +157,8 @@ class Status:
         Core-seconds by kind of work, see `alloop.report.core_time.time_split`.
     advice : tuple of Advice
         What limits a campaign that has its verdict, and what to change.
+    heldout_errors : tuple of GroupErrors
+        Errors of the largest judged rung by composition and system, of a campaign with several systems.
     """
 
     name: str
@@ -188,6 +191,7 @@ class Status:
     wall_s: float
     core_seconds: dict[str, float] | None = None
     advice: tuple[Advice, ...] = ()
+    heldout_errors: tuple[GroupErrors, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as one JSON object; numbers that are not known are None."""
@@ -240,6 +244,7 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
         wall_s=state.wall_s,
         core_seconds=core_seconds,
         advice=advice(state),
+        heldout_errors=heldout_errors(state),
     )
 
 

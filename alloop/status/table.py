@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.status.calibration import calibration_text
+from alloop.status.heldout_errors import GroupErrors
 from alloop.status.numbers import clipped, counted, duration, many
 from alloop.status.summary import Generation, RungRow, Status
 from alloop.status.transport import transport_text
@@ -26,6 +27,8 @@ def render(status: Status) -> RenderableType:
     parts: list[RenderableType] = [facts]
     if status.rungs:
         parts += [Text(), rung_table(status.rungs)]
+    if status.heldout_errors:
+        parts += [Text(), errors_table(status.heldout_errors)]
     if status.subsets:
         parts += [Text(), rung_table(status.subsets, "random subsets of all labels")]
     return Group(*parts)
@@ -42,6 +45,18 @@ def rung_table(rungs: tuple[RungRow, ...], of: str = "") -> Table:
         notes = "\n".join([*([note] if note else []), *(transport_text(system) for system in row.transport)])
         name = str(row.size) if row.size else "foundation"
         table.add_row(name, row.forces(), row.energy(), str(row.fits), str(row.frames), Text(notes))
+    return table
+
+
+def errors_table(errors: tuple[GroupErrors, ...]) -> Table:
+    """Return the errors of the largest judged rung by composition, each followed by its orderings."""
+    title = f"Rung of {errors[0].size} labels, by composition (± one standard error)"
+    table = Table(title=title, title_justify="left")
+    for name in ("composition", "force RMSE", "energy RMSE", "held-out frames"):
+        table.add_column(name, justify="left" if name == "composition" else "right")
+    for one in errors:
+        name = Text(clipped(f"  {one.system}" if one.system else one.composition))
+        table.add_row(name, one.forces(), one.energy(), str(one.frames))
     return table
 
 

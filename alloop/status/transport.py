@@ -59,6 +59,8 @@ def transport_text(row: Mapping[str, Any]) -> str:
     """Return the transport of a system on a rung in one line."""
     quantities = [quantity_text(quantity, row) for quantity in QUANTITIES if quantity.field in row]
     said = f"{row.get('system', '?')}: {', '.join(quantities)}"
+    if (orderings := int(row.get("orderings") or 1)) > 1:
+        said = f"{said}, mean of {orderings} orderings"
     for what in ("unphysical", "unmeasured"):
         if row.get(what):
             return f"{said} ({what}: {row[what]})"

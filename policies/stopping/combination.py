@@ -113,11 +113,16 @@ def combine(values: Array, md_errors: Array) -> Combined:
 
 @dataclass(frozen=True)
 class Change:
-    """How a number changed between two rungs, each of several fits, and the level at which that is judged."""
+    """How a number changed between two rungs, each of several fits, and the level at which that is judged.
+
+    `orderings` is what orderings of a composition that change differently add to the variance of `delta`
+    (`policies.stopping.orderings`).
+    """
 
     previous: Combined
     last: Combined
     level: float = LEVEL
+    orderings: float = 0.0
 
     @property
     def delta(self) -> float:
@@ -128,7 +133,7 @@ class Change:
     def se(self) -> float:
         """Standard error of `delta`; NaN if a rung has one fit."""
         spread = self.previous.variance_spread + self.last.variance_spread
-        return math.nan if math.isnan(spread) else math.sqrt(max(spread, self.se_md**2))
+        return math.nan if math.isnan(spread) else math.sqrt(max(spread, self.se_md**2) + self.orderings)
 
     @property
     def se_md(self) -> float:
@@ -163,8 +168,8 @@ class Change:
         gone = self._extended(extend)
         if not gone:
             return self.se
-        least = self.degrees / _chi_square_84(self.degrees) * self.se**2
-        return math.sqrt(max(least - gone, self.se_md**2 - gone, 0.0))
+        least = self.degrees / _chi_square_84(self.degrees) * (self.se**2 - self.orderings)
+        return math.sqrt(max(least - gone, self.se_md**2 - gone, 0.0) + self.orderings)
 
     def within_reach(self, tolerance: float, extend: tuple[bool, bool] = (True, True)) -> bool:
         """Return whether longer dynamics may show that the change is within a tolerance.

@@ -20,12 +20,14 @@ from policies.stopping.significance import LEVEL, power
 CRITICAL = 1.645
 """95 % point of the standard normal distribution, one-sided."""
 
-Limit = Literal["dynamics", "fits", "change"]
-"""What keeps a change undecided: the error of the dynamics, the spread between fits, or its closeness to the limit."""
+Limit = Literal["dynamics", "fits", "orderings", "change"]
+"""What keeps a change undecided: the error of the dynamics, the spread between fits or between the orderings of a
+composition, or its closeness to the limit."""
 
 _IN_WORDS: dict[Limit, str] = {
     "dynamics": "the dynamics are too short to tell",
     "fits": "the fits differ too much, longer dynamics would not help",
+    "orderings": "the orderings change too differently, longer dynamics would not help",
     "change": "it is too large or too close to the tolerance, longer dynamics would not help",
 }
 
@@ -52,13 +54,13 @@ class Judgement:
     critical : float
         How many standard errors the error bar is wide.
     system : str or None
-        The system whose transport was compared; None for held-out errors.
+        The system or composition whose transport was compared; None for held-out errors.
     se_md : float or None
         Standard error of `delta` from the dynamics alone, which longer runs can shrink; None for held-out errors.
     limit : str or None
         What keeps a change of transport undecided: ``dynamics`` (longer runs may decide it), ``fits`` (their spread
-        makes the error bar wider than the tolerance, however long the runs) or ``change`` (it is too close to the
-        tolerance, or likely beyond it).
+        makes the error bar wider than the tolerance, however long the runs), ``orderings`` (the same of the orderings
+        of a composition) or ``change`` (it is too close to the tolerance, or likely beyond it).
     level : float
         Probability with which a metric that moved by just the tolerance is found equivalent.
     power : float or None

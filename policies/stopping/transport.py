@@ -1,12 +1,14 @@
-"""The transport of one system on a rung, and how it changed from one rung to the next.
+"""The transport of one system, or of one composition, on a rung, and how it changed from one rung to the next.
 
 Every fit of a rung predicts an activation energy and a conductivity with molecular dynamics of its own;
-`policies.stopping.combination` makes one number with an error bar of them.
+`policies.stopping.combination` makes one number with an error bar of them. Of a composition with several orderings
+it is the mean over these, see `policies.stopping.orderings`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from policies.arrays import frozen_floats
 from policies.stopping.combination import Change, Combined, combine
 from policies.stopping.judgement import Judgement, Limit, judge_change
+from policies.stopping.orderings import between_orderings, spread
 from policies.stopping.significance import LEVEL
 
 
@@ -92,7 +95,7 @@ class TransportEvidence:
     Attributes
     ----------
     system : str
-        Name of the system; rungs are compared system by system.
+        Name of the system or composition; rungs are compared one by one.
     activation_energy_eV, se_activation_energy_eV : ndarray, shape (fits,)
         Activation energy of each fit, and its standard error from the dynamics alone (NaN where it is not known).
     ln_sigma, se_ln_sigma : ndarray, shape (fits,)
@@ -101,6 +104,8 @@ class TransportEvidence:
         Why the dynamics say nothing, for instance because the ions moved too little; longer runs may help.
     unphysical : str or None
         Why the dynamics cannot be trusted, for instance because the framework melted.
+    orderings : tuple of TransportEvidence
+        The orderings that the numbers of a composition are means over; empty of a system.
 
     Raises
     ------
@@ -115,6 +120,7 @@ class TransportEvidence:
     se_ln_sigma: NDArray[np.float64]
     unmeasured: str | None = None
     unphysical: str | None = None
+    orderings: tuple[TransportEvidence, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (name for quantity in QUANTITIES for name in (quantity.field, f"se_{quantity.field}")):
@@ -125,6 +131,32 @@ class TransportEvidence:
             raise ValueError(f"transport of {self.system}: need {2 * len(QUANTITIES)} arrays of one number per fit")
         if any((array < 0).any() for array in errors):
             raise ValueError(f"transport of {self.system}: a standard error is negative")
+
+    @classmethod
+    def of_orderings(cls, composition: str, orderings: Sequence[TransportEvidence]) -> TransportEvidence:
+        """Return the evidence of a composition: every fit's mean over the orderings; of a single one that itself.
+
+        Where one ordering says nothing the composition does not either: the others alone are another mean.
+
+        Parameters
+        ----------
+        composition : str
+            Its name.
+        orderings : sequence of TransportEvidence
+            All that were measured, of the same fits.
+        """
+        if len(orderings) == 1:
+            return orderings[0]
+        numbers: dict[str, NDArray[np.float64]] = {}
+        for quantity in QUANTITIES:
+            values, errors = zip(*(one._numbers(quantity) for one in orderings), strict=True)
+            numbers[quantity.field] = np.mean(values, axis=0)
+            numbers[f"se_{quantity.field}"] = np.sqrt(np.sum(np.square(errors), axis=0)) / len(orderings)
+        said = {
+            why: next((f"{one.system}: {getattr(one, why)}" for one in orderings if getattr(one, why)), None)
+            for why in ("unmeasured", "unphysical")
+        }
+        return cls(composition, **numbers, **said, orderings=tuple(orderings))
 
     @property
     def fits(self) -> int:
@@ -159,6 +191,11 @@ class TransportEvidence:
         """
         return combine(*self._numbers(quantity))
 
+    def of_each(self, quantity: Quantity) -> dict[str, float]:
+        """Return a quantity by the name of the ordering, the mean over its fits; of those orderings that have it."""
+        known = (one for one in self.orderings if np.isfinite(one._numbers(quantity)[0]).any())
+        return {one.system: one.combined(quantity).value for one in known}
+
     def _numbers(self, quantity: Quantity) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return getattr(self, quantity.field), getattr(self, f"se_{quantity.field}")
 
@@ -170,11 +207,12 @@ class TransportRow:
     Attributes
     ----------
     system : str
-        Name of the system.
+        Name of the system or composition.
     fits : int
         Fits behind the numbers.
     activation_energy_eV, se_activation_energy_eV : float or None
-        Mean over the fits and its standard error, which holds the spread between fits and the error of the dynamics.
+        Mean over the fits and its standard error, which holds the spread between fits, the error of the dynamics, and
+        the spread between the orderings of a composition.
     spread_activation_energy_eV, md_activation_energy_eV : float or None
         Standard deviation between the fits, and the error of the dynamics of one fit (root mean square).
     ln_sigma, se_ln_sigma, spread_ln_sigma, md_ln_sigma : float or None
@@ -183,6 +221,10 @@ class TransportRow:
         The conductivity itself, ``exp(ln_sigma)``.
     unmeasured, unphysical : str or None
         Why there is no number, or none that can be trusted.
+    orderings : int
+        Orderings that the numbers are means over; 1 of a system.
+    orderings_activation_energy_eV, orderings_ln_sigma : float or None
+        Standard deviation between the orderings; None of a system.
     """
 
     system: str
@@ -198,6 +240,9 @@ class TransportRow:
     sigma_S_per_cm: float | None
     unmeasured: str | None
     unphysical: str | None
+    orderings: int = 1
+    orderings_activation_energy_eV: float | None = None
+    orderings_ln_sigma: float | None = None
 
 
 def transport_row(evidence: TransportEvidence, alone: bool = False) -> TransportRow:
@@ -221,6 +266,7 @@ def transport_row(evidence: TransportEvidence, alone: bool = False) -> Transport
         sigma_S_per_cm=None if ln_sigma is None else float(np.exp(ln_sigma)),
         unmeasured=None if evidence.unphysical or why is None else why.removeprefix("unmeasured: "),
         unphysical=evidence.unphysical,
+        orderings=max(1, len(evidence.orderings)),
     )
 
 
@@ -252,10 +298,14 @@ def judge_transport(
 
 def transport_changes(previous: TransportEvidence, last: TransportEvidence, level: float = LEVEL) -> dict[str, Change]:
     """Return how each of `QUANTITIES` of one system changed, with its error bar, by the name of the metric."""
-    return {
-        quantity.metric(last.system): Change(previous.combined(quantity), last.combined(quantity), level)
-        for quantity in QUANTITIES
-    }
+    return {quantity.metric(last.system): _change(quantity, previous, last, level) for quantity in QUANTITIES}
+
+
+def _change(quantity: Quantity, previous: TransportEvidence, last: TransportEvidence, level: float) -> Change:
+    change = Change(previous.combined(quantity), last.combined(quantity), level)
+    before, after = previous.of_each(quantity), last.of_each(quantity)
+    moved = [after[name] - before[name] for name in after if name in before]
+    return replace(change, orderings=between_orderings(moved, change.se_md**2))
 
 
 def _judge(quantity: Quantity, system: str, change: Change, tolerance: float) -> Judgement:
@@ -276,15 +326,20 @@ def _judge(quantity: Quantity, system: str, change: Change, tolerance: float) ->
 def _limit(change: Change, tolerance: float) -> Limit:
     if change.within_reach(tolerance):
         return "dynamics"
-    return "fits" if change.critical * change.best_se() > tolerance else "change"
+    if change.critical * change.best_se() <= tolerance:
+        return "change"
+    return "orderings" if change.orderings > change.se**2 / 2 else "fits"
 
 
 def _columns(evidence: TransportEvidence, quantity: Quantity, alone: bool) -> dict[str, float | None]:
-    """Return mean, standard error of the mean, spread between fits and error of the dynamics of one fit."""
+    """Return mean, its standard error, spread between fits, error of the dynamics of one fit, spread of orderings."""
     name = quantity.field
-    names = (name, f"se_{name}", f"spread_{name}", f"md_{name}")
+    names = (name, f"se_{name}", f"spread_{name}", f"md_{name}", f"orderings_{name}")
     if not np.isfinite(getattr(evidence, name)).any():
         return dict.fromkeys(names)
     fits = evidence.combined(quantity)
-    numbers = (fits.value, fits.standard_error(alone), fits.spread, fits.md)
-    return {name: value if np.isfinite(value) else None for name, value in zip(names, numbers, strict=True)}
+    orderings = list(evidence.of_each(quantity).values())
+    error = math.hypot(fits.standard_error(alone), math.sqrt(between_orderings(orderings, fits.variance_md)))
+    numbers = (fits.value, error, fits.spread, fits.md, spread(orderings))
+    known = (value is not None and np.isfinite(value) for value in numbers)
+    return {name: value if is_known else None for name, value, is_known in zip(names, numbers, known, strict=True)}

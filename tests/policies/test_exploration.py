@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,13 @@ def test_fewest_segments_first_then_the_calm_then_the_one_that_saw_the_oldest_mo
         walker("busy", running=True),
     ]
     assert [launch.walker_id for launch in LeastExplored().next_segments(views, 9)] == ["new", "c", "d", "e", "b", "a"]
+
+
+def test_orderings_of_a_composition_take_turns_and_count_together():
+    alone, first, second = walker("a", 1), walker("b", 0), walker("c", 0)
+    views = [alone, *(replace(one, orderings=2, turn=turn) for turn, one in enumerate((first, second)))]
+    assert [view.share for view in views] == [1, 0, 1]
+    assert [launch.walker_id for launch in LeastExplored().next_segments(views, 3)] == ["b", "a", "c"]
 
 
 def test_an_explosion_continues_from_the_last_good_frame_until_it_happened_too_often():

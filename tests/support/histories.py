@@ -27,11 +27,11 @@ from alloop.journal.events import (
     HeldoutDrawn,
     RungJudged,
     SelectionAsked,
-    SystemRecord,
     TaskFinished,
     TaskPlanned,
 )
 from alloop.journal.journal import Entry
+from alloop.journal.systems import SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState
@@ -69,6 +69,8 @@ class History:
     ----------
     systems : mapping of str to Atoms
         Structures by name; one rock salt called A by default.
+    compositions : mapping of str to str
+        The composition of each system that is one of its orderings.
     foundation : bool
         Whether the campaign begins with a foundation model.
     head : str or None
@@ -91,6 +93,7 @@ class History:
         self,
         *,
         systems: Mapping[str, Atoms] | None = None,
+        compositions: Mapping[str, str] | None = None,
         foundation: bool = False,
         head: str | None = None,
         foundation_members: int = 0,
@@ -108,7 +111,10 @@ class History:
             name="history",
             config=self.config.model_dump(mode="json"),
             science_sha256="0" * 64,
-            systems=tuple(SystemRecord(name=name, structure=one) for name, one in structures.items()),
+            systems=tuple(
+                SystemRecord(name=name, structure=one, composition=(compositions or {}).get(name, name))
+                for name, one in structures.items()
+            ),
             elements=tuple(dict.fromkeys(element for one in structures.values() for element in one.elements())),
             code=dict(code),
             versions={},
@@ -338,12 +344,14 @@ class History:
         summary = {} if outcome.get("reason") else {"walkers": [produced_walker(ended)]}
         return self.do(f"produce/{rung}/f{fit}/A/b{batch}/{number}{self._again()}", context, summary, **outcome)
 
-    def measured(self, rung: str, fit: int, ps: float, transport: Mapping[str, Any] | None = None) -> History:
+    def measured(
+        self, rung: str, fit: int, ps: float, transport: Mapping[str, Any] | None = None, system: str = "A"
+    ) -> History:
         """Measure the transport of one fit; None where that fails."""
-        context = {"rung": rung, "fit": fit, "system": "A", "production_ps": ps, "measuring": self.state.measurings}
+        context = {"rung": rung, "fit": fit, "system": system, "production_ps": ps, "measuring": self.state.measurings}
         summary = None if transport is None else {"transport": transport}
         outcome = {"reason": "error"} if transport is None else {}
-        return self.do(f"measure/{rung}/f{fit}/A/{ps:g}ps{self._again()}", context, summary, **outcome)
+        return self.do(f"measure/{rung}/f{fit}/{system}/{ps:g}ps{self._again()}", context, summary, **outcome)
 
     def _again(self) -> str:
         return f"@{self.state.measurings}" if self.state.measurings else ""

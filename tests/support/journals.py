@@ -22,13 +22,13 @@ from alloop.journal.events import (
     GenerationOpened,
     HeldoutDrawn,
     RungJudged,
-    SystemRecord,
     TaskFinished,
     TaskPlanned,
     Tick,
     VerdictReached,
 )
 from alloop.journal.journal import Entry, Journal
+from alloop.journal.systems import SystemRecord
 from alloop.tasks.contract.records import Offer, Result, Timing
 from alloop.tasks.workspace import Workspace
 from policies.stopping.ladder import LadderStopping, RungEvidence, summarise

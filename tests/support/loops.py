@@ -12,8 +12,9 @@ from alloop.campaign.opening import open_state
 from alloop.config import CampaignConfig
 from alloop.decisions.changed_code import due
 from alloop.decisions.charter import Charter
-from alloop.journal.events import CampaignCreated, DriverStarted, SystemRecord
+from alloop.journal.events import CampaignCreated, DriverStarted
 from alloop.journal.journal import Entry, Journal
+from alloop.journal.systems import SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState

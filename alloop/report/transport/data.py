@@ -46,7 +46,16 @@ def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
         view = _density(workspace, task.key, data, system, chosen, rung.size)
         densities += [] if view is None else [view]
     largest = {view.system: view for view in sorted(densities, key=lambda view: (view.kind == "acquired", view.size))}
-    return TransportData(rungs=rungs, densities=list(largest.values()), errors=_errors(state))
+    return TransportData(
+        rungs=rungs, densities=list(largest.values()), errors=_errors(state), compositions=_compositions(state)
+    )
+
+
+def _compositions(state: CampaignState) -> dict[str, str]:
+    """Return the composition of every system that is measured."""
+    named = state.config.get("ladder", {}).get("measure_on")
+    systems = state.created.systems if state.created is not None else ()
+    return {one.name: one.composition for one in systems if named is None or one.name in named}
 
 
 def _newest(state: CampaignState) -> Iterator[TaskState]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from alloop.report.figure_places import Places, number
 from alloop.report.figure_style import Figure, text
 from alloop.report.sections import section, table
+from alloop.report.transport.compositions import composition_rungs, composition_table
 from alloop.report.transport.curve_figures import (
     MIN_CONTACT,
     contact_gate,
@@ -87,12 +88,15 @@ class TransportData:
         Held-out errors by kind and size of rung.
     min_contact : float
         Share of the sum of covalent radii below which atoms have merged, as it was when the runs were measured.
+    compositions : mapping
+        The composition of every system that is measured.
     """
 
     rungs: Sequence[RungTransport] = ()
     densities: Sequence[DensityView] = ()
     errors: Mapping[ErrorKey, HeldoutErrors] = field(default_factory=dict)
     min_contact: float = MIN_CONTACT
+    compositions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def transport_part(data: TransportData) -> TransportPart:
 
 def _rungs_section(data: TransportData, places: Places) -> str:
     content = places.plot(arrhenius_figure(data.rungs), "arrhenius") + rung_table(data.rungs, data.errors)
+    content += composition_table(composition_rungs(data.rungs, data.compositions))
     return section("Conductivity and activation energy by dataset size", content, HOW_RUNGS)
 
 

@@ -255,7 +255,7 @@ def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, Held
         for fit in rung.fits:
             lines.append(_line(_alone(fit), str(fit.fit), targets, None))
         lines.append(_line(rung, "all", targets, (errors or {}).get((rung.kind, rung.size))))
-    return _csv([*head, "flags"], lines)
+    return csv_text([*head, "flags"], lines)
 
 
 def _alone(fit: RungTransport) -> CombinedRung:
@@ -302,14 +302,15 @@ def temperatures_csv(rungs: Iterable[RungTransport]) -> str:
             for value in values:
                 line += _two(value)
             lines.append([*line, at.unmeasured or "", at.unphysical or ""])
-    return _csv(head, lines)
+    return csv_text(head, lines)
 
 
 def _two(value: Measured | None) -> list[object]:
     return [None, None] if value is None else [value.value, value.se]
 
 
-def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+def csv_text(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Return lines as CSV with a head; None is an empty cell."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(head)

@@ -68,6 +68,8 @@ class SelectRequest(Request):
         … and unlike these offers, whose labels are still to come.
     quiet : dict
         Segments of each walker since a frame of it was last chosen.
+    compositions : dict
+        The composition of each system that is one of its orderings: frames are shared over compositions.
     """
 
     kind: ClassVar[str] = "select"
@@ -91,6 +93,12 @@ class SelectRequest(Request):
     known: tuple[str, ...] = ()
     ordered: tuple[OfferRef, ...] = ()
     quiet: dict[str, int] = Field(default_factory=dict)
+    compositions: dict[str, str] = Field(default_factory=dict)
+
+    def _in_key(self) -> dict[str, Any]:
+        """Leave compositions out where every system is its own, as requests did before they were known."""
+        fields = super()._in_key()
+        return fields if self.compositions else {name: one for name, one in fields.items() if name != "compositions"}
 
 
 class ChosenFrame(Record):

@@ -63,7 +63,7 @@ def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> An
     fresh = [frame for frame in offered if frame.generation >= request.oldest]
     viewed = view(request, workspace, machine, fresh) if request.members and fresh else Viewed()
     fresh = [_seen_again(frame, viewed) for frame in fresh if frame.id not in viewed.unreadable]
-    chosen, rejected = _choose(request, arrays(fresh, viewed, request.quiet))
+    chosen, rejected = _choose(request, arrays(fresh, viewed, request.quiet, request.compositions))
     rejected |= {frame.id: STALE for frame in offered if frame.generation < request.oldest}
     rejected |= dict.fromkeys(sorted(viewed.unreadable), UNREADABLE)
     settled = {frame.id for frame in chosen} | rejected.keys()
@@ -80,13 +80,15 @@ def select(request: SelectRequest, workspace: Workspace, machine: Machine) -> An
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def arrays(frames: Sequence[Candidate], viewed: Viewed, quiet: Mapping[str, int]) -> Candidates:
+def arrays(
+    frames: Sequence[Candidate], viewed: Viewed, quiet: Mapping[str, int], compositions: Mapping[str, str]
+) -> Candidates:
     """Return candidates as the policies see them."""
     rows = [viewed.rows[frame.id] for frame in frames] if viewed.novelty is not None else []
     return Candidates(
         ids=tuple(frame.id for frame in frames),
         walker=tuple(frame.walker for frame in frames),
-        composition=tuple(frame.system for frame in frames),
+        composition=tuple(compositions.get(frame.system, frame.system) for frame in frames),
         why=tuple(frame.why for frame in frames),
         disagreement_eV_per_A=np.array([_or_nan(frame.disagreement_eV_per_A) for frame in frames], dtype=float),
         min_contact=np.array([frame.min_contact for frame in frames], dtype=float),

@@ -7,7 +7,7 @@ from alloop.campaign.checking import check
 from alloop.campaign.opening import create, resume
 from alloop.checks import orderings
 from alloop.checks.crosscheck import cross_check
-from alloop.checks.structures import ordered_systems, read_systems, with_all_systems
+from alloop.checks.structures import compositions_of, ordered_systems, read_systems, with_all_systems
 from alloop.config import ConfigError, load_config
 from alloop.journal.journal import Journal
 from alloop.tasks.workspace import Workspace
@@ -45,6 +45,7 @@ def test_family_becomes_one_system_per_composition_and_ordering(folder: Folder):
     assert list(systems) == ["LIYBC-x0.5-y0.5-ground", "LIYBC-x0.5-y0.5-sample1", "LIYBC-x1-y0"]
     assert [one.formula() for one in systems.values()] == ["Li6YInBr6Cl6", "Li6YInBr6Cl6", "Li3InCl6"]
     assert [one.composition for one in ordered_systems(loaded, 0)] == ["LIYBC-x0.5-y0.5"] * 2 + ["LIYBC-x1-y0"]
+    assert list(compositions_of(loaded).values()) == ["LIYBC-x0.5-y0.5"] * 2 + ["LIYBC-x1-y0"]
     assert [one.name for one in with_all_systems(loaded).systems] == list(systems)
 
 
@@ -52,7 +53,7 @@ def test_every_ordering_counts_where_systems_are_counted(folder: Folder):
     told = check(write_systems(folder, FAMILY, rungs="[30, 48]", labels="100", kpts="[1, 1, 1]").path)
     assert told.problems == ()
     assert [one.atoms for one in told.cost.systems] == [20, 20, 20]
-    with pytest.raises(ConfigError, match=r"smaller than the 24 initial frames \(3 systems × 8\)"):
+    with pytest.raises(ConfigError, match=r"smaller than the 16 initial frames \(2 compositions × 8\)"):
         cross_check(write_systems(folder, FAMILY))
 
 
@@ -157,3 +158,8 @@ def test_disordered_crystal_that_is_not_what_its_cif_says_is_refused_with_its_ta
     path.write_text("\n".join([kept[0], "_chemical_formula_sum 'Na2 Mg Cl4 H4 O2'", *kept[1:]]))
     with pytest.raises(ConfigError, match="says the formula `Na2 Mg Cl4 H4 O2` under `_chemical_formula_sum`"):
         cross_check(loaded)
+
+
+def test_a_system_must_not_have_the_name_of_a_composition_of_another(folder: Folder):
+    with pytest.raises(ConfigError, match=r"systems\[1\].name: `LIYBC-x0.5-y0.5` names two systems or compositions"):
+        cross_check(write_systems(folder, FAMILY + system(name="LIYBC-x0.5-y0.5", structure="structures/halide.cif")))

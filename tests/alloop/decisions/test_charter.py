@@ -86,6 +86,38 @@ def test_there_is_a_walker_for_every_replica_temperature_and_system_and_a_held_o
     assert len(found.walkers("train")) == len(found.walkers("heldout")) == 8
 
 
+GROUPED = {"systems": dict.fromkeys("ABC", ROCK_SALT), "compositions": {"B": "BC", "C": "BC"}}
+
+
+def test_orderings_of_a_composition_are_grouped_and_a_system_without_any_is_its_own():
+    found = charter(**GROUPED)
+    assert [found.composition(name) for name in "ABC"] == ["A", "BC", "BC"]
+    assert [found.orderings(name) for name in "ABC"] == [("A",), ("B", "C"), ("B", "C")]
+
+
+@pytest.mark.parametrize(("frames", "shares"), [(0, [0, 0, 0]), (1, [1, 1, 0]), (5, [5, 3, 2]), (8, [8, 4, 4])])
+def test_initial_frames_are_shared_over_the_orderings_of_a_composition(frames, shares):
+    found = charter(**GROUPED, initial={"frames": frames})
+    assert [found.initial_frames(name) for name in "ABC"] == shares
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 300))
+def test_compositions_have_equal_shares_however_many_orderings_they_have(orderings, temperatures, replicas, turns):
+    names = ["A", *(f"B{number}" for number in range(orderings))]
+    found = charter(
+        systems=dict.fromkeys(names, ROCK_SALT),
+        compositions=dict.fromkeys(names[1:], "B"),
+        explore={"temperatures_K": [600 + 100 * number for number in range(temperatures)], "replicas": replicas},
+    )
+    walkers, had = found.walkers("train"), Counter()
+    for _ in range(turns):
+        had[min(walkers, key=lambda walker: walker.share(had[walker.id])).id] += 1
+    of_system = {name: sum(had[one.id] for one in walkers if one.system == name) for name in names}
+    assert abs(of_system["A"] - (turns - of_system["A"])) <= temperatures * replicas
+    _, *others = of_system.values()
+    assert max(others) - min(others) <= temperatures * replicas
+
+
 # -- held-out frames ---------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """Which walkers a campaign wants to move, and how."""
 
+from alloop.decisions.walker_tasks import walkers_wanted
 from policies.exploration import Launch
-from tests.support.histories import HELDOUT_WALKERS, WALKERS, History
+from tests.support.histories import HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
 from tests.support.plans import contexts, purposes
 
 
@@ -37,6 +38,28 @@ def test_a_held_out_walker_under_way_is_not_begun_twice_however_many_frames_are_
     for number, walker in enumerate(HELDOUT_WALKERS):
         history.explore(walker)
         assert sorted(heldout_walkers(history)) == sorted(HELDOUT_WALKERS[number + 1 :])
+
+
+GROUPED = {"systems": dict.fromkeys("ABC", ROCK_SALT), "compositions": {"B": "BC", "C": "BC"}}
+
+
+def test_held_out_frames_are_shared_over_compositions_and_within_one_over_its_orderings():
+    history = with_committee(**GROUPED, heldout={"from_generation": 0, "minimum": 8})
+    walkers = [purpose.split("/")[1] for purpose in purposes(history, "explore") if "heldout" in purpose]
+    assert sorted(name[0] for name in walkers) == ["A"] * 4 + ["B"] * 2 + ["C"] * 2
+    assert {name.split(".")[1] for name in walkers if name[0] == "B"} == {"600K", "1000K"}
+
+
+def test_in_lockstep_orderings_of_a_composition_take_turns_in_the_rounds():
+    history = with_committee(**GROUPED, overlap=False, heldout={"from_generation": 9})
+    history.evaluated("r6", 4)
+    rounds = []
+    for _ in range(2):
+        tasks = walkers_wanted(history.state, history.charter, 99)
+        rounds.append({walker["walker"] for task in tasks for walker in task.context["walkers"]})
+        history.selected(history.offer("A.600K.0", "random"))
+    assert [sorted(name[0] for name in walkers) for walkers in rounds] == [["A"] * 4 + ["B"] * 2 + ["C"] * 2] * 2
+    assert len(rounds[0] & rounds[1]) == 4
 
 
 def test_held_out_walkers_wait_for_the_generation_that_may_draw():

@@ -7,7 +7,8 @@ from ase.build import bulk
 
 from alloop.decisions.charter import Charter
 from alloop.decisions.walkers import context_of, grouped, next_segment, purpose_of, segments_wanted
-from alloop.journal.events import CampaignCreated, LabelsImported, SystemRecord
+from alloop.journal.events import CampaignCreated, LabelsImported
+from alloop.journal.systems import SystemRecord
 from alloop.materials.structure import Structure
 from alloop.state.records import GenerationState, segments_of
 from alloop.state.state import CampaignState

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -86,3 +86,30 @@ def test_a_change_beyond_the_tolerance_is_not_blamed_on_fits_that_scatter_as_the
     before, after = licl([0.168, 0.325, 0.293], md=0.11), licl([0.140, 0.123, 0.002], md=0.10)
     energy, *_ = judge_transport(before, after, TransportTolerances())
     assert (energy.finding, energy.limit) == ("undecided", "change")
+
+
+def mixed(*energies, md=0.001):
+    """Two fits each of the orderings of one composition."""
+    ordered = [replace(licl([one, one + 0.001], md=md), system=str(place)) for place, one in enumerate(energies)]
+    return TransportEvidence.of_orderings("mixed", ordered)
+
+
+def test_one_ordering_is_its_composition():
+    (energy, one) = (0.3, replace(licl([0.3, 0.301]), system="0"))
+    assert asdict(transport_row(mixed(energy))) == asdict(transport_row(one))
+
+
+def test_the_error_of_a_composition_holds_the_spread_between_its_orderings_and_not_the_dynamics_twice():
+    wide, narrow = transport_row(mixed(0.30, 0.34)), transport_row(mixed(0.30, 0.34, md=0.1))
+    assert wide.activation_energy_eV == pytest.approx(0.3205)
+    assert wide.se_activation_energy_eV == pytest.approx(0.02, rel=0.01)
+    assert narrow.se_activation_energy_eV == pytest.approx(0.1 / 2)
+
+
+@pytest.mark.parametrize(
+    ("last", "finding", "limit"),
+    [((0.30, 0.40), "equivalent", None), ((0.26, 0.44), "undecided", "orderings"), ((0.37, 0.47), "different", None)],
+)
+def test_orderings_that_change_differently_leave_their_composition_undecided(last, finding, limit):
+    energy, *_ = judge_transport(mixed(0.30, 0.40), mixed(*last), TransportTolerances(), 0.05)
+    assert (energy.finding, energy.limit, energy.system) == (finding, limit, "mixed")

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,20 @@ def test_a_policy_that_fails_is_named_and_leaves_no_result(workspace, monkeypatc
     with pytest.raises(PolicyError, match=rf"^select\.policy: the policy 'mine:{policy}' failed .*{complaint}"):
         perform(str(workspace.root), "select", wanted.model_dump(mode="json"))
     assert workspace.read("select", wanted.key()) is None
+
+
+def test_frames_are_shared_over_compositions_and_not_over_their_orderings(workspace):
+    sources = [
+        put_segment(workspace, name, 0, errors).model_copy(update={"system": name})
+        for name, errors in (("A", [0.2, 0.21, 0.22]), ("B", [0.9, 0.8, 0.7]), ("C", [0.91, 0.81, 0.71]))
+    ]
+    alone, grouped = (
+        Counter(frame.id[0] for frame in selected(workspace, request(*sources, count=6, **more)).chosen)
+        for more in ({}, {"compositions": {"B": "BC", "C": "BC"}})
+    )
+    assert alone == {"A": 2, "B": 2, "C": 2}
+    assert grouped["A"] == 3
+
+
+def test_the_key_of_a_selection_among_systems_without_orderings_is_what_it_was():
+    assert request().key() == "1113c63135d65a2557b43e7f21250f65896f4357"

@@ -22,7 +22,7 @@ def workspace(tmp_path):
 
 
 def looked_at(workspace, request, candidates):
-    return arrays(candidates, view(request, workspace, Machine(), candidates), {})
+    return arrays(candidates, view(request, workspace, Machine(), candidates), {}, {})
 
 
 def candidates_of(workspace, segment):
