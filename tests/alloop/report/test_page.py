@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ import pytest
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import Entry
 from alloop.report.page import build_report, page
+from alloop.report.render import html_of
 from alloop.report.sections import judgement_table
 from alloop.state.fold import fold
 from tests.support.journals import START_T, play, variant
@@ -58,20 +61,23 @@ def test_every_comparison_shows_its_level_and_power(report):
     words = " ".join(report.text.split())
     assert "Tolerance Level Power Finding" in re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)
     assert "at most about 10 % of ladders stop" in words
-    shown = judgement_table(SimpleNamespace(judgements=({"metric": "force RMSE", "level": 0.0125, "power": 0.4567},)))
+    shown = html_of(
+        judgement_table(SimpleNamespace(judgements=({"metric": "force RMSE", "level": 0.0125, "power": 0.4567},)))
+    )
     assert '<td class="n">1.25 %</td><td class="n">45.7 %</td>' in shown
 
 
 def test_judgements_of_earlier_versions_have_no_odds():
     earlier = {"metric": "force RMSE", "unit": "meV/Å", "delta": 1.0, "se_delta": 0.5, "critical": 1.645}
-    shown = judgement_table(SimpleNamespace(judgements=(earlier,)))
+    shown = html_of(judgement_table(SimpleNamespace(judgements=(earlier,))))
     assert '<td class="n">1.645</td>' in shown
     assert shown.count('<td class="n">–</td>') == 2
 
 
 def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
     words = " ".join(report.text.split())
-    assert words.index("Converged") < words.index("Does more data still change the answer?")
+    order = ["Converged", "From 24 to 48 training labels, no error", "Why", "Contents", "Figure 1."]
+    assert [words.index(word) for word in order] == sorted(words.index(word) for word in order)
     assert "|Δ| + 2.433 SE = 5.8 ≤ 8.2" in words
     assert "78.19 ± 0.49 meV/Å" in words
     assert "48 + 12" in words
@@ -81,11 +87,11 @@ def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
 
 
 def test_the_file_needs_nothing_else(report):
-    assert len(report.scripts) == 2
-    assert sum("Plotly" in script for script in report.scripts) == 2
+    packed, _ = report.scripts
+    assert b"Plotly" in gzip.decompress(base64.b64decode(packed))
     for tag, attributes in report.tags:
         assert "src" not in attributes
-        assert "href" not in attributes
+        assert attributes.get("href", "#").startswith("#")
         assert tag not in ("link", "iframe", "img", "object")
     policy = next(a["content"] for tag, a in report.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
@@ -94,6 +100,20 @@ def test_the_file_needs_nothing_else(report):
 
 def figures_of(report: Page) -> dict:
     return json.loads(re.match(r"const figures = (.*?);\n", report.scripts[1], re.DOTALL).group(1))
+
+
+def test_every_section_can_be_linked_to_and_stands_in_the_contents(report):
+    links = [attributes["href"] for tag, attributes in report.tags if tag == "a"]
+    anchors = [f"#{attributes['id']}" for tag, attributes in report.tags if tag == "section"]
+    assert anchors == list(dict.fromkeys(links))
+    assert len(set(anchors)) == len(anchors) == 7
+
+
+def test_every_figure_has_a_number_a_caption_and_words_for_those_who_cannot_see_it(report):
+    places = [attributes for tag, attributes in report.tags if attributes.get("class") == "plot"]
+    assert len(places) == 5
+    assert all(place["role"] == "img" and len(place["aria-label"]) > 20 for place in places)
+    assert [f"Figure {number}." in report.text for number in range(1, 7)] == [True] * 5 + [False]
 
 
 def test_every_figure_has_its_place(report):
