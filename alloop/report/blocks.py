@@ -57,10 +57,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines to read or copy as they are."""
+    """Lines to read or copy as they are; `wrap` breaks those that are too long for the page."""
 
     text: str
     copy: bool = False
+    wrap: bool = False
     kind: ClassVar[str] = "code"
 
 

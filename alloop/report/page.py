@@ -19,7 +19,14 @@ from alloop.report.blocks import Plot as Figured
 from alloop.report.blocks import Section
 from alloop.report.calibration.section import calibration_section
 from alloop.report.core_time import time_split
+from alloop.report.figure_files import Format, figure_file
 from alloop.report.figure_style import DARK
+from alloop.report.fits import fits_section
+from alloop.report.heldout.data import Heldout
+from alloop.report.heldout.section import heldout_section
+from alloop.report.label_costs import costs_section
+from alloop.report.methods import methods_section
+from alloop.report.model_use import model_section
 from alloop.report.narrow import narrow
 from alloop.report.provenance import provenance_section
 from alloop.report.render import render
@@ -50,6 +57,7 @@ def build_report(
     path: Path,
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
 ) -> None:
     """Write the report of a campaign.
 
@@ -65,8 +73,10 @@ def build_report(
         What production runs of the rungs gave.
     curves : mapping of str to sequence of Plot
         Curves of studies, by the study's name.
+    heldout : Heldout or None
+        What the exported model predicts for the held-out frames.
     """
-    write_durably(Path(path), page(state, entries, transport, curves).encode())
+    write_durably(Path(path), page(state, entries, transport, curves, heldout).encode())
 
 
 def page(
@@ -74,12 +84,13 @@ def page(
     entries: Sequence[Entry],
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
 ) -> str:
     """Return the report as HTML, plotly.js included."""
     status = _status(state, entries)
-    sections = sections_of(state, entries, status, transport or TransportData(), curves)
+    sections = sections_of(state, entries, status, transport, curves, heldout)
     plots = figures_of(sections)
-    return render(
+    filled = render(
         "page.html",
         title=status.name or "campaign",
         about=headline.about(state, status, entries),
@@ -94,6 +105,27 @@ def page(
         plotly=Markup(_plotly()),
         footer=FOOTER,
     )
+    return str(filled)
+
+
+def write_figure_files(
+    state: CampaignState,
+    entries: Sequence[Entry],
+    folder: Path,
+    form: Format,
+    transport: TransportData | None = None,
+    curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
+) -> list[Path]:
+    """Write the numbers of every figure of the report into a folder, ``NAME.csv`` or ``NAME.json``; return the files.
+
+    For the parameters see `build_report`.
+    """
+    plots = figures_of(sections_of(state, entries, _status(state, entries), transport, curves, heldout))
+    written = [folder / f"{plot.name}.{form}" for plot in plots]
+    for path, plot in zip(written, plots, strict=True):
+        write_durably(path, figure_file(plot, form).encode())
+    return written
 
 
 def _status(state: CampaignState, entries: Sequence[Entry]) -> Status:
@@ -109,18 +141,24 @@ def sections_of(
     state: CampaignState,
     entries: Sequence[Entry],
     status: Status,
-    transport: TransportData,
+    transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
 ) -> list[Section]:
     """Return the sections of the report, what a reader asks first before what explains it."""
     studies = (study_section(name, table, curves.get(name, ())) for name, table in tables(state).items())
     return [
         ladder_section(state, status),
-        *transport_sections(transport),
+        *heldout_section(heldout or Heldout()),
+        *transport_sections(transport or TransportData()),
         *studies,
+        *model_section(state),
+        *methods_section(state),
+        *fits_section(state),
         frames_section(state, status),
         expected_section(state, entries),
         calibration_section(state, status.calibration),
+        *costs_section(state),
         *time_sections(status, entries),
         provenance_section(state, entries),
     ]

@@ -115,6 +115,7 @@ small { color: var(--soft); font-size: 12.5px; }
   background: var(--paper); border: 1px solid var(--line); border-radius: 5px; padding: 2px 10px; cursor: pointer; }
 pre { background: var(--ground); border-radius: 6px; padding: 12px 14px; overflow-x: auto; font-size: 12.5px;
   line-height: 1.45; margin: 6px 0; }
+pre.wrap { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-size: 14px; padding-top: 38px; }
 details { margin-top: 12px; } summary { cursor: pointer; font-weight: 600; }
 footer { color: var(--soft); font-size: 13.5px; }
 @media (max-width: 640px) {
@@ -130,6 +131,7 @@ footer { color: var(--soft); font-size: 13.5px; }
   main { max-width: none; padding: 0; }
   header, section, nav { border: 0; padding: 8px 0; }
   .table { overflow: visible; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   td.n, th.n { white-space: normal; }
   figure, tr, .verdict, .card { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
