@@ -17,5 +17,5 @@ DATA = {"alloop.foundations": ["*.pt"], **EXAMPLES}
 setup(
     packages=[*find_packages(include=["alloop", "alloop.*", "policies", "policies.*"]), *DATA],
     package_dir={"alloop.examples": "configs"},
-    package_data={"alloop": ["py.typed"], "policies": ["py.typed"], **DATA},
+    package_data={"alloop": ["py.typed"], "alloop.report": ["templates/*.html"], "policies": ["py.typed"], **DATA},
 )

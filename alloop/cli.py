@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -57,6 +58,14 @@ app = typer.Typer(
 Config = Annotated[Path, typer.Argument(help="Campaign config (YAML).", show_default=False)]
 Folder = Annotated[Path | None, typer.Option("--folder", "-f", help="Campaign folder; default: runs/<name>.")]
 Where = Annotated[Path, typer.Argument(help="Campaign folder, or the config that made it.", show_default=False)]
+
+
+class ReportFormat(StrEnum):
+    """What ``alloop report`` writes."""
+
+    html = "html"
+    csv = "csv"
+    json = "json"
 
 
 @app.callback(invoke_without_command=True)
@@ -249,14 +258,24 @@ def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="O
 
 @app.command()
 def report(
-    where: Where, output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML file to write.")] = None
+    where: Where,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="HTML file to write, or folder for csv and json.")
+    ] = None,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="The page, or the numbers of every figure as files.")
+    ] = ReportFormat.html,
 ) -> None:
-    """Write the report: one self-contained HTML file."""
+    """Write the report: one self-contained HTML file, or the numbers of its figures as files."""
     campaign = _opened(where)
-    from alloop.commands.outputs import write_report
+    from alloop.commands.outputs import write_figures, write_report
 
     with interruptible("Stopped while the report was written; run the same command again."):
-        Terminal().say(str(write_report(campaign, output)))
+        if form is ReportFormat.html:
+            written = [write_report(campaign, output)]
+        else:
+            written = write_figures(campaign, output, "json" if form is ReportFormat.json else "csv")
+        Terminal().say(*map(str, written))
     _tell_notes(campaign)
 
 

@@ -17,14 +17,17 @@ from alloop.outputs.dataset import labelled_frames, unharvested_frames, write_da
 from alloop.outputs.models import ExportError, choose_models, export_models
 from alloop.outputs.studies import write_studies
 from alloop.reading import ReadCampaign
+from alloop.report.figure_files import Format
+from alloop.report.heldout.data import Heldout, heldout_data
 from alloop.report.heldout_errors import ERRORS_FILE, errors_csv
-from alloop.report.page import build_report
+from alloop.report.page import build_report, write_figure_files
 from alloop.report.transport.compositions import COMPOSITIONS_FILE, composition_rungs, compositions_csv
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
 from alloop.state.state import CampaignState
 from alloop.status.heldout_errors import heldout_errors
+from alloop.studies.plot import Plot
 from alloop.studies.study import plots
 from alloop.tasks.workspace import Workspace
 from alloop.transport.density_files import write_density_files
@@ -33,6 +36,7 @@ REPORT_FILE = "report.html"
 EXPORT_FOLDER = "export"
 DATASET_FILE = "dataset.extxyz"
 STUDIES_FOLDER = "studies"
+FIGURES_FOLDER = "figures"
 
 
 def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, console: Console) -> None:
@@ -47,7 +51,9 @@ def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, 
         export_models(workspace, state, export, committee=False)
     if not _is_current(report, state):
         transport = transport_data(state, workspace)
-        build_report(state, list(journal.entries()), report, transport, plots(state, workspace))
+        build_report(
+            state, list(journal.entries()), report, transport, plots(state, workspace), heldout_data(state, workspace)
+        )
         write_transport(transport, state, export)
     named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
     for name, path in named:
@@ -70,9 +76,29 @@ def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
     """
     target = _named_file(output) if output else campaign.root / REPORT_FILE
     with _told_where(target):
-        state, workspace = campaign.state, campaign.workspace
-        build_report(state, campaign.entries, target, transport_data(state, workspace), plots(state, workspace))
+        build_report(campaign.state, campaign.entries, target, *_shown(campaign))
     return target
+
+
+def write_figures(campaign: ReadCampaign, output: Path | None, form: Format) -> list[Path]:
+    """Write the numbers of every figure of the report as files, and return their paths.
+
+    Raises
+    ------
+    ExportError
+        If the files cannot be written.
+    """
+    folder = resolved(output) if output else _own(campaign.root, FIGURES_FOLDER)
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"{folder}: is a file; name a folder for the figures' numbers with --output")
+    with _told_where(folder):
+        return write_figure_files(campaign.state, campaign.entries, folder, form, *_shown(campaign))
+
+
+def _shown(campaign: ReadCampaign) -> tuple[TransportData, dict[str, tuple[Plot, ...]], Heldout]:
+    """Return what the report shows beside the journal."""
+    state, workspace = campaign.state, campaign.workspace
+    return transport_data(state, workspace), plots(state, workspace), heldout_data(state, workspace)
 
 
 def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool) -> list[Path]:

@@ -10,7 +10,25 @@ from alloop.status.numbers import clipped
 
 Figure = dict[str, Any]
 
-INK, GRID = "#243240", "#e6ebf0"
+INK, GRID, AXIS = "#243240", "#e6ebf0", "#b8c2cc"
+DARK = {
+    INK: "#e3e8ed",
+    GRID: "#333d47",
+    AXIS: "#5d6975",
+    "#46327e": "#9b87e0",
+    "#365c8d": "#6ea3e0",
+    "#277f8e": "#4fb3c4",
+    "#3b5bb5": "#7d9cf0",
+    "#8b1a1a": "#d9605a",
+    "#2f6db5": "#5c9be6",
+    "#8a63c7": "#ab8be0",
+    "#7f8c99": "#a7b2bd",
+    "#c8443c": "#ec6f66",
+    "#e3e8ee": "#46525e",
+    "#c3ccd6": "#7c8894",
+    "#9fb3c8": "#8299b0",
+}
+"""Colours of figures on a light ground, and what they become on a dark one."""
 
 
 def text(value: object, width: int = 160) -> str:
@@ -25,7 +43,7 @@ def ticks(sizes: Sequence[float]) -> dict[str, Any]:
 
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """Return an axis with its title, unit included."""
-    look = {"gridcolor": GRID, "zeroline": False, "linecolor": "#b8c2cc", "ticks": "outside", "tickcolor": "#b8c2cc"}
+    look = {"gridcolor": GRID, "zeroline": False, "linecolor": AXIS, "ticks": "outside", "tickcolor": AXIS}
     return {"title": {"text": title, "font": {"size": 13}}, **look, **more}
 
 

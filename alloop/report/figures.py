@@ -16,6 +16,7 @@ from alloop.report.panels import place_axes
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import CampaignState
 from alloop.status.numbers import clipped, duration, finite
+from alloop.status.reasons import reason_words
 from alloop.status.summary import RungRow, rung_rows
 from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.tasks.contract.kind import WORK
@@ -52,18 +53,33 @@ def learning_curve(state: CampaignState) -> Figure | None:
     force = [(row.size, row.rmse_forces_meV_per_A, row.se_forces_meV_per_A) for row in rows]
     energy = [(row.size, row.rmse_energy_meV_per_atom, row.se_energy_meV_per_atom) for row in rows]
     traces = [
-        _curve("rungs (all fits)", force, "meV/Å", "", "#2f6db5", rows),
-        _curve("rungs (all fits)", energy, "meV/atom", "2", "#2f6db5", rows, legend=False),
+        _curve("all fits of a rung", force, "meV/Å", "", "#2f6db5", rows),
+        _curve("all fits of a rung", energy, "meV/atom", "2", "#2f6db5", rows, legend=False),
     ]
     if leaders:
-        traces.append(_points("generation leaders", [(n, f) for n, f, _ in leaders], "meV/Å", ""))
-        traces.append(_points("generation leaders", [(n, e) for n, _, e in leaders], "meV/atom", "2", legend=False))
-    layout = layout_of(360, legend=bool(leaders))
+        traces.append(_points("leaders between rungs", [(n, f) for n, f, _ in leaders], "meV/Å", ""))
+        traces.append(_points("leaders between rungs", [(n, e) for n, _, e in leaders], "meV/atom", "2", legend=False))
+    layout = layout_of(360, legend=True)
     sizes = sorted({row.size for row in rows} | {n for n, _, _ in leaders})
     for suffix, title, across in (("", "force RMSE (meV/Å)", [0, 0.46]), ("2", "energy RMSE (meV/atom)", [0.56, 1])):
-        x = axis("training labels", type="log") | ticks([row.size for row in rows] or sizes)
+        x = axis("training labels", type="log") | ticks(sizes)
         place_axes(layout, suffix, x, axis(title, rangemode="tozero"), across=across)
+    layout["shapes"] = _tolerances(state)
     return {"data": traces, "layout": layout}
+
+
+def _tolerances(state: CampaignState) -> list[dict[str, Any]]:
+    """Return bands around the errors of the last rung but one, within which those of the last count as unchanged."""
+    bands = []
+    suffixes = {"force RMSE": "", "energy RMSE": "2"}
+    for one in state.judged[-1].judgements if state.judged else ():
+        middle, tolerance = finite(one.get("value_previous")), finite(one.get("tolerance"))
+        suffix = suffixes.get(str(one.get("metric")))
+        if suffix is not None and middle is not None and tolerance is not None:
+            place = {"type": "rect", "xref": f"x{suffix} domain", "yref": f"y{suffix}", "x0": 0, "x1": 1}
+            bands.append(place | {"y0": max(0.0, middle - tolerance), "y1": middle + tolerance, "layer": "below"})
+            bands[-1] |= {"fillcolor": "rgba(58,157,110,0.14)", "line": {"width": 0}}
+    return bands
 
 
 def leader_errors(state: CampaignState) -> list[tuple[int, float, float]]:
@@ -160,7 +176,8 @@ def frames_by_reason(state: CampaignState) -> Figure | None:
 
 
 def _reason(outcome: str, reason: str) -> str:
-    return outcome if reason.replace("_", "") == outcome.replace(" ", "") else text(f"{outcome}: {reason}", 60)
+    same = reason.replace("_", "") == outcome.replace(" ", "")
+    return outcome if same else text(f"{outcome}: {reason_words(reason)}", 60)
 
 
 def expected_errors(state: CampaignState, entries: Sequence[Entry]) -> Figure | None:
@@ -198,7 +215,7 @@ def expected_errors(state: CampaignState, entries: Sequence[Entry]) -> Figure | 
         if (points := groups[name])
     ]
     layout = layout_of(360, legend=True)
-    layout["xaxis"] = axis(f"time with a driver ({unit})", rangemode="tozero")
+    layout["xaxis"] = axis(f"running time ({unit})", rangemode="tozero")
     layout["yaxis"] = axis("expected error (eV/Å)", type="log") | ticks(LOG_TICKS)
     layout["shapes"] = [_line(value) for value in _window(state)]
     return {"data": traces, "layout": layout}
@@ -268,7 +285,7 @@ def timeline(entries: Sequence[Entry]) -> Figure | None:
         if bars[kind]
     ]
     layout = layout_of(130 + 26 * len(shown), legend=True) | {"barmode": "overlay", "bargap": 0.25}
-    layout["xaxis"] = axis(f"time with a driver ({unit})", rangemode="tozero")
+    layout["xaxis"] = axis(f"running time ({unit})", rangemode="tozero")
     order = [text(lane) for lane in shown]
     layout["yaxis"] = axis("", automargin=True, categoryorder="array", categoryarray=order[::-1])
     return {"data": traces, "layout": layout}

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alloop.report.figure_style import text
-from alloop.report.sections import table
+from alloop.report.blocks import Block, grid
 from alloop.report.transport.tables import csv_text
 from alloop.status.heldout_errors import GroupErrors
 
 ERRORS_FILE = "heldout_errors.csv"
 
 
-def errors_table(errors: Sequence[GroupErrors]) -> str:
+def errors_table(errors: Sequence[GroupErrors]) -> tuple[Block, ...]:
     """Return the errors of the largest judged rung by composition and system; nothing of a single system."""
     if not errors:
-        return ""
-    rows = [
-        (text(one.composition), text(one.system or "all"), str(one.frames), text(one.forces()), text(one.energy()))
-        for one in errors
-    ]
+        return ()
+    rows = [(one.composition, one.system or "all", str(one.frames), one.forces(), one.energy()) for one in errors]
     head = ("Composition", "Ordering", "Held-out frames", "Force RMSE", "Energy RMSE")
-    return f"<h3>Rung of {errors[0].size} labels, by composition</h3>{table(head, rows, numeric=(2, 3, 4))}"
+    return (grid(head, rows, (2, 3, 4), f"Held-out errors of the rung of {errors[0].size} labels, by composition"),)
 
 
 def errors_csv(errors: Sequence[GroupErrors]) -> str:

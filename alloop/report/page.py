@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import base64
+import gzip
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from string import Template
 from types import MappingProxyType
 
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Entry
-from alloop.report import figures, sections
-from alloop.report.calibration import section
-from alloop.report.calibration.figures import calibration_history, reliability
+from alloop.report import headline
+from alloop.report.blocks import Plot as Figured
+from alloop.report.blocks import Section
+from alloop.report.calibration.section import calibration_section
 from alloop.report.core_time import time_split
-from alloop.report.figure_style import Figure, text
-from alloop.report.heldout_errors import errors_table
-from alloop.report.study_figures import curves_figure
-from alloop.report.style import PAGE, SCRIPT, STYLE
-from alloop.report.transport.sections import TransportData, TransportPart, transport_part
+from alloop.report.figure_files import Format, figure_file
+from alloop.report.figure_style import DARK
+from alloop.report.fits import fits_section
+from alloop.report.heldout.data import Heldout
+from alloop.report.heldout.section import heldout_section
+from alloop.report.label_costs import costs_section
+from alloop.report.methods import methods_section
+from alloop.report.model_use import model_section
+from alloop.report.narrow import narrow
+from alloop.report.provenance import provenance_section
+from alloop.report.render import render
+from alloop.report.sections import (
+    expected_section,
+    frames_section,
+    ladder_section,
+    study_section,
+    time_sections,
+)
+from alloop.report.style import SCRIPT, STYLE
+from alloop.report.transport.sections import TransportData, transport_sections
 from alloop.state.state import CampaignState
 from alloop.status.summary import Status, summary
 from alloop.studies.plot import Plot
 from alloop.studies.study import tables
 
 NO_CURVES: Mapping[str, Sequence[Plot]] = MappingProxyType({})
+FOOTER = (
+    "Figures: drag to zoom in, double-click to zoom out, hover for numbers. The numbers of every figure are written to "
+    "files by `alloop report WHERE --format csv` (or json)."
+)
 
 
 def build_report(
@@ -35,6 +57,7 @@ def build_report(
     path: Path,
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
 ) -> None:
     """Write the report of a campaign.
 
@@ -50,8 +73,10 @@ def build_report(
         What production runs of the rungs gave.
     curves : mapping of str to sequence of Plot
         Curves of studies, by the study's name.
+    heldout : Heldout or None
+        What the exported model predicts for the held-out frames.
     """
-    write_durably(Path(path), page(state, entries, transport, curves).encode())
+    write_durably(Path(path), page(state, entries, transport, curves, heldout).encode())
 
 
 def page(
@@ -59,98 +84,87 @@ def page(
     entries: Sequence[Entry],
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
 ) -> str:
     """Return the report as HTML, plotly.js included."""
-    measured = transport_part(transport or TransportData())
-    status = summary(state, entries[-1].t if entries else 0.0, time_split(entries))
-    drawn = {
-        "learning-curve": figures.learning_curve(state),
-        "time-split": figures.where_time_went(status.core_seconds or {}),
-        "frames": figures.frames_by_reason(state),
-        "expected-errors": figures.expected_errors(state, entries),
-        "reliability": reliability(state.calibrations[max(state.calibrations)]) if state.calibrations else None,
-        "calibration-history": calibration_history(state.calibrations),
-        "timeline": figures.timeline(entries),
-        **{f"study-{name}": curves_figure(curves.get(name, ())) for name in state.studies},
-    }
-    body = _body(state, entries, status, drawn, measured)
-    return Template(PAGE).substitute(
-        title=text(f"{status.name or 'campaign'} · alloop"),
-        style=STYLE,
-        plotly=get_plotlyjs(),
-        body=body,
-        figures=_script_json({name: figure for name, figure in (drawn | dict(measured.figures)).items() if figure}),
-        script=SCRIPT,
+    status = _status(state, entries)
+    sections = sections_of(state, entries, status, transport, curves, heldout)
+    plots = figures_of(sections)
+    filled = render(
+        "page.html",
+        title=status.name or "campaign",
+        about=headline.about(state, status, entries),
+        verdict=headline.verdict(status),
+        cards=headline.cards(status),
+        sections=sections,
+        numbers={plot.name: number for number, plot in enumerate(plots, 1)},
+        figures={plot.name: {"wide": plot.figure, "narrow": narrow(plot.figure)["layout"]} for plot in plots},
+        dark=DARK,
+        style=Markup(STYLE),
+        script=Markup(SCRIPT),
+        plotly=Markup(_plotly()),
+        footer=FOOTER,
     )
+    return str(filled)
 
 
-def _body(
+def write_figure_files(
+    state: CampaignState,
+    entries: Sequence[Entry],
+    folder: Path,
+    form: Format,
+    transport: TransportData | None = None,
+    curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
+) -> list[Path]:
+    """Write the numbers of every figure of the report into a folder, ``NAME.csv`` or ``NAME.json``; return the files.
+
+    For the parameters see `build_report`.
+    """
+    plots = figures_of(sections_of(state, entries, _status(state, entries), transport, curves, heldout))
+    written = [folder / f"{plot.name}.{form}" for plot in plots]
+    for path, plot in zip(written, plots, strict=True):
+        write_durably(path, figure_file(plot, form).encode())
+    return written
+
+
+def _status(state: CampaignState, entries: Sequence[Entry]) -> Status:
+    return summary(state, entries[-1].t if entries else 0.0, time_split(entries))
+
+
+def figures_of(sections: Sequence[Section]) -> list[Figured]:
+    """Return the figures of sections, in the order in which they stand."""
+    return [plot for section in sections for plot in section.plots()]
+
+
+def sections_of(
     state: CampaignState,
     entries: Sequence[Entry],
     status: Status,
-    drawn: dict[str, Figure | None],
-    measured: TransportPart,
-) -> str:
-    def plot(name: str, missing: str) -> str:
-        nothing = f'<p class="none">{missing}</p>' if missing else ""
-        return f'<div class="plot" id="{name}"></div>' if drawn[name] else nothing
-
-    parts = [
-        sections.headline(state, status, entries),
-        _ladder(status, plot),
-        measured.html,
-        sections.section(
-            "Frames by reason",
-            plot("frames", "No frame was offered yet.") + sections.reasons(status),
-            sections.HOW_FRAMES,
-        ),
-        sections.section(
-            "Expected errors over the campaign",
-            plot("expected-errors", "No committee looked at a frame yet."),
-            sections.HOW_DISAGREEMENT,
-        ),
-        sections.section(
-            "What does a disagreement mean?",
-            _calibration(state, status, plot, drawn),
-            section.HOW_CALIBRATION,
-        ),
-        *(sections.study_section(table, plot(f"study-{name}", "")) for name, table in tables(state).items()),
-        sections.section("Timeline of slots", plot("timeline", "No task has finished yet."), sections.HOW_TIMELINE),
-        sections.section(
-            "Where the time went",
-            plot("time-split", "No driver worked yet.") + sections.time_table(status),
-            sections.HOW_TIME,
-        ),
-        sections.section("Settings and provenance", sections.provenance(state, entries), ""),
+    transport: TransportData | None = None,
+    curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
+    heldout: Heldout | None = None,
+) -> list[Section]:
+    """Return the sections of the report, what a reader asks first before what explains it."""
+    studies = (study_section(name, table, curves.get(name, ())) for name, table in tables(state).items())
+    return [
+        ladder_section(state, status),
+        *heldout_section(heldout or Heldout()),
+        *transport_sections(transport or TransportData()),
+        *studies,
+        *model_section(state),
+        *methods_section(state),
+        *fits_section(state),
+        frames_section(state, status),
+        expected_section(state, entries),
+        calibration_section(state, status.calibration),
+        *costs_section(state),
+        *time_sections(status, entries),
+        provenance_section(state, entries),
     ]
-    return "\n".join(part for part in parts if part)
 
 
-def _ladder(status: Status, plot: Callable[[str, str], str]) -> str:
-    curve = plot("learning-curve", "No rung is judged yet.")
-    tables = sections.rung_table(status) + errors_table(status.heldout_errors) + sections.judgement_table(status)
-    return sections.section("Does more data still change the answer?", curve + tables, sections.HOW_ERRORS)
-
-
-def _calibration(
-    state: CampaignState, status: Status, plot: Callable[[str, str], str], drawn: dict[str, Figure | None]
-) -> str:
-    found = status.calibration
-    if found is None:
-        return '<p class="none">No calibration was made yet: disagreements are taken as expected errors.</p>'
-    parts = [
-        section.calibration_words(state, found),
-        plot("reliability", "No label was held back yet."),
-        section.calibration_tables(state, found),
-    ]
-    if drawn["calibration-history"]:
-        parts.append(f"<h3>Random probes, generation by generation</h3>{plot('calibration-history', '')}")
-    return "".join(parts)
-
-
-def _script_json(value: object) -> str:
-    """Return JSON that is safe inside a script element."""
-    content = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in ("<", ">", "&", "\u2028", "\u2029"):
-        content = content.replace(character, f"\\u{ord(character):04x}")
-    return content
+@cache
+def _plotly() -> str:
+    """Return plotly.js, packed, as text."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

@@ -1,31 +1,20 @@
-"""Sections of the report as HTML: tables and words, every text escaped. Pure."""
+"""Sections of the report about rungs, frames, studies and time. Pure."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from alloop.decisions.changed_code import changed
-from alloop.journal.events import (
-    CampaignCreated,
-    CodeChanged,
-    ConfigChanged,
-    DriverStarted,
-    LabelsImported,
-    PolicyChanged,
-)
-from alloop.journal.journal import Entry
-from alloop.journal.verdicts import VERDICTS
+from alloop.report import figures
+from alloop.report.blocks import Block, Cell, Grid, Heading, Paragraph, Section, grid, plot
 from alloop.report.core_time import IN_FLIGHT, WAITING
-from alloop.report.figure_style import text
+from alloop.report.heldout_errors import errors_table
+from alloop.report.study_figures import curves_figure
 from alloop.state.state import CampaignState
-from alloop.status.foundation import foundation_facts
-from alloop.status.numbers import counted, duration, finite, many
+from alloop.status.numbers import duration, finite
+from alloop.status.reasons import counted_words
 from alloop.status.summary import Status
-from alloop.status.teacher import teacher_facts
+from alloop.studies.plot import Plot as StudyPlot
 from alloop.studies.study import Table
 from policies.stopping.significance import EARLY_LEVEL, LADDER_LEVEL, LEVEL
 
@@ -48,285 +37,141 @@ HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
     "by the selection policy, or by a gate before they were offered (short contacts, for instance). Failed frames were "
     "sent to DFT and have no label: an unconverged calculation is never a number. Labels of imported frames count as "
-    "chosen. A probe was drawn at random, whatever its disagreement."
+    "chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those beyond that "
+    "number are turned down though nothing is wrong with them."
 )
 HOW_DISAGREEMENT = (
     "Disagreement: the largest standard deviation over the committee of a force on an atom of the frame (eV/Å), by the "
     "committee that drove the walker. It is turned into an expected error by the calibration in force when the frame "
     "was offered, see the next section; without a trusted one, the disagreement itself is taken. Dotted lines: the "
-    "window of expected errors that frames are selected from. Rattled initial frames and held-out frames have none."
+    "window of expected errors that frames are selected from. Rattled initial frames and held-out frames have none. "
+    "Points outside of the window that were labelled are random ones, which check the expected errors."
 )
 HOW_TIMELINE = (
-    "One row per worker process. Times are those the workers measured, on the campaign's own clock, which does not run "
-    "while there is no driver. Short neighbouring tasks of one kind are drawn as one bar. Pauses narrower than a pixel "
+    "One row per worker process. Times are those the workers measured; the clock stands still while alloop does "
+    "not run (running time). Short neighbouring tasks of one kind are drawn as one bar. Pauses narrower than a pixel "
     "are not seen: drag to zoom in, double-click to zoom out; exact sums are in the next section."
 )
 HOW_TIME = (
     "Core time of finished tasks, each with the cores it owned, as measured by the workers. In flight: tasks that had "
     "not finished at the journal's last event. Waiting: the rest of what the configured slots could have worked while "
-    "a driver was there, that is idle slots, the start-up of workers and attempts that were lost. DFT core-hours in "
-    "the headline are processor time; isolated atoms are included."
+    "alloop ran, that is idle slots, the start-up of workers and attempts that were lost. DFT core-hours, which "
+    "the budget counts and the top of this page shows, are the processor time of labels and isolated atoms; occupied "
+    "core-hours, here, are the time from start to end of each task, times its cores."
 )
 
 
-def section(title: str, content: str, how: str) -> str:
-    """Return a section with a remark on how its numbers were obtained."""
-    remark = f'<p class="how"><b>How:</b> {text(how, 4000)}</p>' if how else ""
-    return f"<section><h2>{text(title)}</h2>\n{content}\n{remark}</section>"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[int] = ()) -> str:
-    """Return a table of cells that are HTML already."""
-
-    def cell(tag: str, index: int, content: str) -> str:
-        return f'<{tag} class="n">{content}</{tag}>' if index in numeric else f"<{tag}>{content}</{tag}>"
-
-    lines = ["".join(cell("td", i, content) for i, content in enumerate(row)) for row in rows]
-    top = "".join(cell("th", i, text(name)) for i, name in enumerate(head))
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def study_section(found: Table, drawn: str = "") -> str:
-    """Return the table of a study, and the place of its figure."""
-    head = [column.title for column in found.columns]
-    rows = [[text(cell, 400) for cell in row] for row in found.texts()]
-    numeric = [place for place, column in enumerate(found.columns) if column.unit]
-    return section(found.title, table(head, rows, numeric) + drawn, found.how)
-
-
-def headline(state: CampaignState, status: Status, entries: Sequence[Entry]) -> str:
-    """Return the verdict with its numbers, and the campaign in six cards."""
-    systems = (
-        [f"{s.name} ({many(len(s.structure.numbers), 'atom')})" for s in state.created.systems] if state.created else []
+def ladder_section(state: CampaignState, status: Status) -> Section:
+    """Return the section about the rungs: their errors, and the comparison of the last two."""
+    caption = (
+        "Held-out errors of forces (left) and energies (right) against the number of training labels; bars are one "
+        "standard error. The shaded band is the tolerance around the last rung but one, within which the last may lie "
+        "and count as unchanged."
     )
-    began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(entries[0].t)) if entries else "not yet"
-    about = f"{', '.join(systems)} · begun {began} · run {status.run_id}"
-    return (
-        f"<header><h1>{text(status.name or 'campaign')}</h1>"
-        f'<p class="about">{text(about, 600)}</p>{_verdict(status)}<div class="cards">{_cards(status)}</div></header>'
-    )
+    drawn = plot("learning-curve", figures.learning_curve(state), caption, "No rung is judged yet.")
+    tables = (*rung_table(status), *errors_table(status.heldout_errors), *judgement_table(status))
+    return Section("learning-curve-section", "Does more data still change the answer?", (*drawn, *tables), HOW_ERRORS)
 
 
-def _verdict(status: Status) -> str:
-    if status.verdict is None:
-        goal = f"; the next rung is {status.next_rung} training labels" if status.next_rung else ""
-        return f'<div class="verdict"><b>No verdict yet</b>The campaign is not finished{text(goal)}.</div>'
-    head = status.verdict.replace("_", " ")
-    reason = status.reason.removeprefix(status.verdict).strip()
-    first, *rest = (part.strip() for part in reason.split("; "))
-    opening, colon, metric = first.partition(": ")
-    items = [part for part in (metric, *rest) if part] if colon else rest
-    listed = _listed(items)
-    following = f"<b>What next</b>{_listed([str(one) for one in status.advice])}" if status.advice else ""
-    return (
-        f'<div class="verdict {VERDICTS[status.verdict].look}"><b>{text(head.capitalize())}</b>'
-        f"{text(opening + (':' if items else ''), 600)}{listed}{following}</div>"
-    )
-
-
-def _listed(items: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{text(part, 600)}</li>' for part in items)}</ul>" if items else ""
-
-
-def _cards(status: Status) -> str:
-    labels, last = status.labels, status.rungs[-1] if status.rungs else None
-    at = f"on held-out frames, rung {last.size}" if last else "no rung judged"
-    imported = f", {labels.imported} imported" if labels.imported else ""
-    generations = status.generation.number + 1 if status.generation else 0
-    cards = [
-        ("Force RMSE", last.forces() if last else "–", at),
-        ("Energy RMSE", last.energy() if last else "–", at),
-        (
-            "Labels",
-            f"{labels.train} + {labels.heldout}",
-            f"training + held out, {labels.failures()}{imported}",
-        ),
-        ("DFT", f"{status.dft_core_hours:.3g} core-h", f"{status.budget_labels} labels of the budget"),
-        ("Time", duration(status.wall_s), "with a driver"),
-        ("Generations", str(generations), f"{many(status.walkers.segments, 'MD segment')}"),
-    ]
-    return "".join(
-        f'<div class="card"><span>{text(name)}</span><strong>{text(value)}</strong><small>{text(note)}</small></div>'
-        for name, value, note in cards
-    )
-
-
-def reasons(status: Status) -> str:
-    """Return how many labels there are by why their frame was chosen, and how many frames were rejected by reason."""
-    said = [("Training labels, by why their frame was chosen", status.labels_by_why), ("Rejected", status.rejected)]
-    return "".join(
-        f"<p>{text(f'{what}: {sum(counts.values())} ({counted(counts, len(counts))}).', 2000)}</p>"
-        for what, counts in said
-        if counts
-    )
-
-
-def rung_table(status: Status) -> str:
+def rung_table(status: Status) -> tuple[Block, ...]:
     """Return the rungs with their error bars."""
     if not status.rungs:
-        return ""
-    rows: list[tuple[str, ...]] = [
-        (
-            str(row.size),
-            text(row.forces()),
-            text(row.energy()),
-            str(row.fits),
-            str(row.frames),
-            text(row.unmeasured or ""),
-        )
+        return ()
+    rows = [
+        (str(row.size), row.forces(), row.energy(), str(row.fits), str(row.frames), row.unmeasured or "")
         for row in status.rungs
     ]
     columns = 6 if any(row.unmeasured for row in status.rungs) else 5
-    head = ("Rung (labels)", "Force RMSE", "Energy RMSE", "Fits", "Held-out frames", "Unmeasured because")
-    return table(head[:columns], [row[:columns] for row in rows], numeric=range(1, 5))
+    head = ("Training labels", "Force RMSE", "Energy RMSE", "Fits", "Held-out frames", "Unmeasured because")
+    return (grid(head[:columns], [row[:columns] for row in rows], range(1, 5), "Held-out errors of every rung"),)
 
 
-def judgement_table(status: Status) -> str:
+def judgement_table(status: Status) -> tuple[Block, ...]:
     """Return the comparison of the last two rungs."""
     if not status.judgements:
-        return ""
+        return ()
     rows = []
-    for judgement in status.judgements:
-        unit, finding = text(judgement.get("unit", "")), text(judgement.get("finding", "?"))
-        change = f"{_number(judgement, 'value_previous')} → {_number(judgement, 'value_last')} {unit}"
-        delta = f"{_number(judgement, 'delta', '+.3g')} ± {_number(judgement, 'se_delta', '.2g')} {unit}"
-        tolerance = f"{_number(judgement, 'tolerance', '.3g')} {unit}"
-        found = f'<span class="{finding}">{finding}</span>'
-        critical, odds = _number(judgement, "critical"), [_per_cent(judgement, name) for name in ("level", "power")]
-        rows.append((text(judgement.get("metric", "?")), change, delta, critical, tolerance, *odds, found))
+    for one in status.judgements:
+        unit, finding = str(one.get("unit", "")), str(one.get("finding", "?"))
+        change = f"{_number(one, 'value_previous')} → {_number(one, 'value_last')} {unit}"
+        delta = f"{_number(one, 'delta', '+.3g')} ± {_number(one, 'se_delta', '.2g')} {unit}"
+        tolerance = f"{_number(one, 'tolerance', '.3g')} {unit}"
+        critical, odds = _number(one, "critical"), [_per_cent(one, name) for name in ("level", "power")]
+        metric = " of ".join(str(word) for word in (one.get("metric", "?"), one.get("system")) if word)
+        rows.append((metric, change, delta, critical, tolerance, *odds, Cell(finding, look=finding)))
     head = ("Last two rungs", "Change", "Δ ± SE", "c", "Tolerance", "Level", "Power", "Finding")
-    return f"<h3>Comparison of the last two rungs</h3>{table(head, rows, numeric=range(1, 7))}"
+    return (Heading("Comparison of the last two rungs"), grid(head, rows, range(1, 7)))
 
 
-def _number(values: dict[str, Any], name: str, spec: str = ".4g") -> str:
+def _number(values: Mapping[str, Any], name: str, spec: str = ".4g") -> str:
     value = finite(values.get(name))
     return "?" if value is None else format(value, spec)
 
 
-def _per_cent(values: dict[str, Any], name: str) -> str:
+def _per_cent(values: Mapping[str, Any], name: str) -> str:
     """Return a probability in per cent; judgements of earlier versions have none."""
     value = finite(values.get(name))
     return "–" if value is None else f"{100 * value:.3g} %"
 
 
-def time_table(status: Status) -> str:
-    """Return core time by kind of work."""
-    split = status.core_seconds or {}
+def frames_section(state: CampaignState, status: Status) -> Section:
+    """Return the section about what became of the frames that were offered."""
+    caption = "Frames by what became of them, and why."
+    drawn = plot("frames", figures.frames_by_reason(state), caption, "No frame was offered yet.")
+    return Section("frames-section", "Frames by reason", (*drawn, *reasons(status)), HOW_FRAMES)
+
+
+def reasons(status: Status) -> tuple[Block, ...]:
+    """Return how many labels there are by why their frame was chosen, and how many frames were rejected by reason."""
+    said = [("Training labels, by why their frame was chosen", status.labels_by_why), ("Not labelled", status.rejected)]
+    return tuple(
+        Paragraph(f"{sum(counts.values())} ({counted_words(counts)}).", lead=f"{what}:")
+        for what, counts in said
+        if counts
+    )
+
+
+def expected_section(state: CampaignState, entries: Sequence[Any]) -> Section:
+    """Return the section about the expected errors of the frames that were offered."""
+    caption = (
+        "Expected error of every offered frame against the running time at which it was offered; dotted lines: the "
+        "window that frames are selected from."
+    )
+    figure = figures.expected_errors(state, entries)
+    drawn = plot("expected-errors", figure, caption, "No committee looked at a frame yet.")
+    return Section("expected-errors-section", "Expected errors over the campaign", drawn, HOW_DISAGREEMENT)
+
+
+def study_section(name: str, found: Table, curves: Sequence[StudyPlot] = ()) -> Section:
+    """Return the table of a study and its figure."""
+    numeric = [place for place, column in enumerate(found.columns) if column.unit]
+    shown = grid([column.title for column in found.columns], found.texts(), numeric)
+    drawn = plot(f"study-{name}", curves_figure(curves), f"{found.title}: the curves behind the table.")
+    return Section(f"{name}-section", found.title, (shown, *drawn), found.how)
+
+
+def time_sections(status: Status, entries: Sequence[Any]) -> tuple[Section, Section]:
+    """Return the sections about when workers were busy, and with what."""
+    lanes = "When each worker process was busy, and with what."
+    timeline = plot("timeline", figures.timeline(entries), lanes, "No task has finished yet.")
+    shares = "Share of the core time by kind of work."
+    split = plot("time-split", figures.where_time_went(status.core_seconds or {}), shares, "Nothing has run yet.")
+    return (
+        Section("timeline-section", "When workers were busy", timeline, HOW_TIMELINE),
+        Section("time-section", "Where the time went", (*split, *time_table(status)), HOW_TIME),
+    )
+
+
+def time_table(status: Status) -> tuple[Grid, ...]:
+    """Return core time by kind of work; a kind without any is left out."""
+    split = {kind: seconds for kind, seconds in (status.core_seconds or {}).items() if seconds > 0}
     total = sum(split.values())
     if total <= 0:
-        return ""
+        return ()
     names = {IN_FLIGHT: "in flight", WAITING: "waiting"}
     rows = [
-        (text(names.get(kind, kind)), f"{seconds / 3600:.3f}", duration(seconds), f"{100 * seconds / total:.1f}")
+        (names.get(kind, kind), f"{seconds / 3600:.3f}", duration(seconds), f"{100 * seconds / total:.1f}")
         for kind, seconds in split.items()
     ]
-    rows.append(("<b>all</b>", f"{total / 3600:.3f}", duration(total), "100.0"))
-    return table(("Work", "Core-hours", "Core time", "Share (%)"), rows, numeric=(1, 2, 3))
-
-
-def _teacher(state: CampaignState) -> str:
-    """Return who taught the committee, under which licence and from how many frames."""
-    facts = teacher_facts(state)
-    if facts is None:
-        return text("none: a cold start")
-    code = facts.pop("code")
-    return _pairs({name: str(value) for name, value in {**facts, **code}.items()})
-
-
-def _foundation(created: CampaignCreated) -> str:
-    """Return where fits start, under which licence, and what to cite."""
-    facts = foundation_facts(created)
-    return text("none") if facts is None else _pairs(facts)
-
-
-def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
-    """Return versions, settings, seeds, drivers and all failures."""
-    created = state.created
-    if created is None:
-        return '<p class="none">The journal is empty.</p>'
-    facts = [
-        ("Code of the labels", _pairs(state.code)),
-        ("Former code of the labels", _former_code(entries)),
-        ("Versions", _pairs(created.versions)),
-        ("Foundation", _foundation(created)),
-        ("Teacher", _teacher(state)),
-        ("Labels brought along", _brought(entries)),
-        ("Isolated-atom energies E0 (eV)", _pairs({e: f"{v:.6f}" for e, v in sorted(state.e0s_eV.items())})),
-        ("Seed", text(state.config.get("seed", ""))),
-        ("Science of the config, SHA-256", f"<code>{text(created.science_sha256)}</code>"),
-        ("Failed labels", text(counted(dict(state.failures), 20) or "none")),
-        ("Broken tasks", text(counted(dict(state.broken), 20) or "none")),
-        ("Drivers", _drivers(entries)),
-        ("Changes of machines, budgets, monitoring and policies", _changes(entries)),
-    ]
-    systems = table(
-        ("System", "Formula", "Atoms", "Structure, SHA-256"),
-        [
-            (
-                text(s.name),
-                text(s.structure.formula()),
-                str(len(s.structure.numbers)),
-                f"<code>{s.structure.digest()[:16]}…</code>",
-            )
-            for s in created.systems
-        ],
-        numeric=(2,),
-    )
-    config = yaml.safe_dump(
-        _public(state.config), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-    )
-    return (
-        table(("Fact", "Value"), [(text(name), value) for name, value in facts])
-        + f"<h3>Systems</h3>{systems}"
-        + f"<details><summary>Config</summary><pre>{_block(config)}</pre></details>"
-    )
-
-
-def _public(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config without the shell lines of machines, which may hold secrets."""
-    execution = config.get("execution", {})
-    executors = {
-        name: {key: value for key, value in executor.items() if key not in ("worker_init", "scheduler_options")}
-        for name, executor in execution.get("executors", {}).items()
-    }
-    return {**config, "execution": {**execution, "executors": executors}} if execution else config
-
-
-def _block(content: str) -> str:
-    return "\n".join(text(line, 2000) for line in content.splitlines())
-
-
-def _pairs(values: dict[str, str]) -> str:
-    return text(", ".join(f"{name} {value}" for name, value in values.items()) or "none", 4000)
-
-
-def _drivers(entries: Sequence[Entry]) -> str:
-    started = [entry for entry in entries if isinstance(entry.event, DriverStarted)]
-    hosts = sorted({entry.event.host for entry in started if isinstance(entry.event, DriverStarted)})
-    return text(f"{many(len(started), 'start')} on {', '.join(hosts)}" if started else "none", 600)
-
-
-def _brought(entries: Sequence[Entry]) -> str:
-    imports = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
-    return "<br>".join(text(_taken(event), 600) for event in imports) or "none"
-
-
-def _taken(event: LabelsImported) -> str:
-    uses = {"same": "used as labels", "teacher": "of the teacher, used to teach"}
-    use = uses.get(event.reference, "of another reference, used to pre-train on their forces")
-    why = f" ({event.why})" if event.why else ""
-    return f"{many(len(event.keys), 'label')} from {event.source}, {use}{why}"
-
-
-def _former_code(entries: Sequence[Entry]) -> str:
-    changes = [entry.event for entry in entries if isinstance(entry.event, CodeChanged)]
-    told = (f"{changed(event.old, event.new)}; {len(event.probes)} labels made again agree" for event in changes)
-    return "<br>".join(text(line, 600) for line in told) or "none"
-
-
-def _changes(entries: Sequence[Entry]) -> str:
-    changes = [change for entry in entries if isinstance(entry.event, ConfigChanged) for change in entry.event.changes]
-    mended = [entry.event for entry in entries if isinstance(entry.event, PolicyChanged)]
-    changes += [f"the source of {key}, accepted by the user" for event in mended for key in event.changed]
-    return "<br>".join(text(change, 300) for change in changes) or "none"
+    rows.append(("all", f"{total / 3600:.3f}", duration(total), "100.0"))
+    return (grid(("Work", "Occupied core-hours", "The same in words", "Share (%)"), rows, (1, 2, 3)),)

@@ -1,10 +1,9 @@
-"""The section of the report about what a disagreement means, as HTML. Every text is escaped. Pure."""
+"""The section of the report about what a disagreement means. Pure."""
 
 from __future__ import annotations
 
-from alloop.report.calibration.figures import AMONG, FEW_FRAMES
-from alloop.report.figure_style import text
-from alloop.report.sections import table
+from alloop.report.blocks import Block, Box, Cell, Heading, Paragraph, Section, grid, plot
+from alloop.report.calibration.figures import AMONG, FEW_FRAMES, calibration_history, reliability
 from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, Fared, grouped, instead, meaning_text
 from alloop.status.numbers import finite, many
@@ -32,21 +31,63 @@ HOW_CALIBRATION = (
 BOUND = f"{100 * COVERAGE:.0f} % bound"
 
 
-def calibration_words(state: CampaignState, status: CalibrationStatus) -> str:
+def calibration_section(state: CampaignState, status: CalibrationStatus | None) -> Section:
+    """Return the section about the newest calibration, and how expected errors fared over the generations."""
+    anchor, title = "calibration", "What does a disagreement mean?"
+    if status is None:
+        none = "No calibration was made yet: disagreements are taken as expected errors."
+        return Section(anchor, title, (Paragraph(none, look="none"),), HOW_CALIBRATION)
+    found = (
+        "Left: true against expected force errors of labels that were held back, in bins; on the dashed line they are "
+        f"equal, in the band within a factor of {LARGEST_RATIO:g}. Right: how many errors lie below their {BOUND}. "
+        f"Bars are one standard error; hollow points have fewer than {FEW_FRAMES} frames."
+    )
+    figure = reliability(state.calibrations[status.generation])
+    drawn = plot("reliability", figure, found, "No label was held back yet.")
+    blocks = (*calibration_words(state, status), *drawn, *calibration_tables(state, status), *_history(state))
+    return Section(anchor, title, blocks, HOW_CALIBRATION)
+
+
+def _history(state: CampaignState) -> tuple[Block, ...]:
+    caption = (
+        "Random frames by generation and species: true over expected error (left), and the share of errors below their "
+        f"{BOUND} (right). Dashed: what was meant; shaded: good enough."
+    )
+    drawn = plot("calibration-history", calibration_history(state.calibrations), caption)
+    return (Heading("Random frames, generation by generation"), *drawn) if drawn else ()
+
+
+def calibration_words(state: CampaignState, status: CalibrationStatus) -> tuple[Block, ...]:
     """Return whether the newest calibration can be trusted, with the numbers that say so."""
     made = (
         f"Made for generation {status.generation} from {many(status.frames, 'labelled frame')}, "
         f"{status.probes} of them drawn at random, {status.heldout} held out."
     )
-    if status.trusted:
-        words = f"<p><b>Trusted:</b> {text(meaning_text(status), 600)}. {text(made)}</p>"
+    blocks: list[Block] = []
+    against = contradicting(status)
+    if status.trusted and not against:
+        blocks.append(Paragraph(f"{meaning_text(status)}. {made}", lead="Trusted:"))
+    elif status.trusted:
+        words = f"In use: {meaning_text(status)}. {made} The table below does not bear it out everywhere:"
+        blocks.append(Box("Trusted with reservations", words, tuple(against), "fair"))
     else:
-        so = text(f"As long as there is a doubt, {instead(status)}:")
-        doubts = "".join(f"<li>{text(doubt, 600)}</li>" for doubt in grouped(status.doubts))
-        words = f'<div class="verdict bad"><b>Not trusted</b>{text(made)} {so}<ul>{doubts}</ul></div>'
+        so = f"As long as there is a doubt, {instead(status)}:"
+        blocks.append(Box("Not trusted", f"{made} {so}", tuple(grouped(status.doubts)), "bad"))
         if status.elements_in_use:
-            words += f"<p><b>Trusted:</b> {text(meaning_text(status), 600)}.</p>"
-    return words + _beyond(state, status)
+            blocks.append(Paragraph(f"{meaning_text(status)}.", lead="In use, with no doubt found:"))
+    beyond = _beyond(state, status)
+    return (*blocks, Paragraph(beyond)) if beyond else tuple(blocks)
+
+
+def contradicting(status: CalibrationStatus) -> list[str]:
+    """Return the rows of the table of held-back labels that are not within the factor that trust asks for."""
+    return [
+        f"{row.species}, {AMONG.get(row.among, row.among)}: true / expected error is {row.ratio:.2f}"
+        for row in status.fared
+        if row.ratio is not None
+        and row.species in status.elements_in_use
+        and not 1 / LARGEST_RATIO <= row.ratio <= LARGEST_RATIO
+    ]
 
 
 def _beyond(state: CampaignState, status: CalibrationStatus) -> str:
@@ -66,17 +107,17 @@ def _beyond(state: CampaignState, status: CalibrationStatus) -> str:
     beyond = sum(value > highest for value in offered)
     so = "; their expected errors are extrapolated" if beyond and status.elements_in_use else ""
     words = f"{beyond} of {many(len(offered), 'frame')} offered since disagree by more than {highest:.3g} eV/Å"
-    return f"<p>{text(f'Out of its range: {words}, the most it was fitted on{so}.', 300)}</p>"
+    return f"Out of its range: {words}, the most it was fitted on{so}."
 
 
-def maps_table(summary: CalibrateSummary) -> str:
+def maps_table(summary: CalibrateSummary) -> tuple[Block, ...]:
     """Return the map of every species, and the disagreements it was fitted between."""
     rows = []
     for name, one in summary.calibration.maps.items():
         typical = one.typical_eV_per_A
         rows.append(
             (
-                text(name),
+                name,
                 f"{one.frames} ({one.effective_frames:.0f})",
                 f"{one.lowest_eV_per_A:.2g} to {one.highest_eV_per_A:.2g}",
                 f"{typical:.3g}",
@@ -87,46 +128,45 @@ def maps_table(summary: CalibrateSummary) -> str:
             )
         )
     head = ("Species", "Frames (effective)", "Fitted between", "Typical disagreement", "Expected error", BOUND)
-    drawn = table((*head, "Error / disagreement", "Share f"), rows, numeric=range(1, 8))
     title = "From disagreements to errors (eV/Å); errors are those at the typical disagreement"
-    return f"<h3>{title}</h3>{drawn}" if rows else ""
+    drawn = grid((*head, "Error / disagreement", "Share f"), rows, range(1, 8), title)
+    return (drawn,) if rows else ()
 
 
-def fared_table(status: CalibrationStatus) -> str:
+def fared_table(status: CalibrationStatus) -> tuple[Block, ...]:
     """Return how expected errors fared on labels that were held back, species by species."""
     order = {name: index for index, name in enumerate(AMONG)}
     fared = sorted(status.fared, key=lambda row: (row.species, order.get(row.among, len(order))))
     rows = [
         (
-            text(row.species),
-            text(AMONG.get(row.among, row.among)),
+            row.species,
+            AMONG.get(row.among, row.among),
             str(row.frames),
             str(row.atoms),
             f"{row.expected_eV_per_A:.3g}",
             f"{row.observed_eV_per_A:.3g}",
             _ratio(row),
             _coverage(row),
-            text(status.doubts.get(row.species, "")) and '<span class="different">not trusted</span>',
+            Cell("not trusted", look="different") if status.doubts.get(row.species) else "",
         )
         for row in fared
     ]
     head = ("Species", "Among", "Frames", "Atoms", "Expected error", "True error", "True / expected")
-    drawn = table((*head, f"Below the {BOUND}", ""), rows, numeric=range(2, 8))
-    return f"<h3>Labels that were held back (eV/Å)</h3>{drawn}" if rows else ""
+    drawn = grid((*head, f"Below the {BOUND}", ""), rows, range(2, 8), "Labels that were held back (eV/Å)")
+    return (drawn,) if rows else ()
 
 
 def _ratio(row: Fared) -> str:
     if row.ratio is None:
         return "–"
-    said = f"{row.ratio:.2f} ± " + ("?" if row.se_ratio is None else f"{row.se_ratio:.2f}")
-    return text(said)
+    return f"{row.ratio:.2f} ± " + ("?" if row.se_ratio is None else f"{row.se_ratio:.2f}")
 
 
 def _coverage(row: Fared) -> str:
     error = "?" if row.se_coverage is None else f"{100 * row.se_coverage:.1f}"
-    return text(f"{100 * row.coverage:.1f} ± {error} %")
+    return f"{100 * row.coverage:.1f} ± {error} %"
 
 
-def calibration_tables(state: CampaignState, status: CalibrationStatus) -> str:
+def calibration_tables(state: CampaignState, status: CalibrationStatus) -> tuple[Block, ...]:
     """Return the tables of the newest calibration."""
-    return maps_table(state.calibrations[status.generation]) + fared_table(status)
+    return (*maps_table(state.calibrations[status.generation]), *fared_table(status))

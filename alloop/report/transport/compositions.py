@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alloop.report.figure_places import number
-from alloop.report.figure_style import text
-from alloop.report.sections import table
+from alloop.report.blocks import Block, Cell, Paragraph, grid
+from alloop.report.transport.cells import number
 from alloop.report.transport.tables import Chosen, RungTransport, csv_text, rung_label
 from alloop.status.numbers import finite
 from alloop.status.transport import conductivity_text
@@ -115,22 +114,27 @@ def compositions_csv(rungs: Sequence[CompositionRung]) -> str:
     return csv_text(head, lines)
 
 
-def composition_table(rungs: Sequence[CompositionRung]) -> str:
+def composition_table(rungs: Sequence[CompositionRung]) -> tuple[Block, ...]:
     """Return the compositions of several orderings with their error bars."""
     rows = [
         [
-            text(rung.first.system),
-            text(rung_label(rung.kind, rung.size)),
+            rung.first.system,
+            rung_label(rung.kind, rung.size),
             str(rung.first.orderings),
             _energy(rung.first),
             _spread(rung.first.orderings_activation_energy_eV),
-            "<br>".join(text(_conductivity(kelvin, row)) for kelvin, row in rung.rows.items()),
-            text(rung.first.unphysical or rung.first.unmeasured or "", 400),
+            _conductivities(rung),
+            rung.first.unphysical or rung.first.unmeasured or "",
         ]
         for rung in rungs
     ]
     head = ["Composition", "Rung", "Orderings", "Activation energy, eV", "between orderings, eV", "σ", ""]
-    return f"<h3>By composition</h3>{table(head, rows, numeric=(2, 3, 4))}<p>{text(HOW, 600)}</p>" if rows else ""
+    return (grid(head, rows, (2, 3, 4), "Transport by composition"), Paragraph(HOW)) if rows else ()
+
+
+def _conductivities(rung: CompositionRung) -> Cell:
+    first, *others = (_conductivity(kelvin, row) for kelvin, row in rung.rows.items())
+    return Cell(first, notes=tuple(others))
 
 
 def _energy(row: TransportRow) -> str:

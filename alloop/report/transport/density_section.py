@@ -1,13 +1,12 @@
-"""The section of the report about where mobile ions are, as HTML. Every text is escaped. Pure."""
+"""The section of the report about where mobile ions are. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from alloop.report.figure_places import Places, number
-from alloop.report.figure_style import text
-from alloop.report.sections import section, table
+from alloop.report.blocks import Block, Heading, Paragraph, Section, grid, plot
+from alloop.report.transport.cells import number
 from alloop.report.transport.density_figure import DensityView, density_figure
 from alloop.status.numbers import many, powers
 from alloop.transport.results import Measured
@@ -25,16 +24,20 @@ HOW_DENSITY = (
 )
 
 
-def density_section(densities: Sequence[DensityView], places: Places) -> str:
+def density_section(densities: Sequence[DensityView]) -> tuple[Section, ...]:
     """Return the section about densities, sites and jumps; nothing without any."""
-    parts = []
+    blocks: list[Block] = []
     for index, view in enumerate(densities):
-        plot = places.plot(density_figure(view), f"density-{index}")
-        parts.append(f"<h3>{text(view.title)}</h3>{plot}{_density_words(view)}{sites_table(view)}{jumps_table(view)}")
-    return section("Where the mobile ions are", "".join(parts), HOW_DENSITY) if parts else ""
+        caption = (
+            f"Where {view.title} was: the surface of constant density that the text below names, host sites (green) "
+            "and interstitial sites (white)."
+        )
+        blocks += [Heading(view.title), *plot(f"transport-density-{index}", density_figure(view), caption)]
+        blocks += [_density_words(view), *sites_table(view), *jumps_table(view)]
+    return (Section("density", "Where the mobile ions are", tuple(blocks), HOW_DENSITY),) if blocks else ()
 
 
-def _density_words(view: DensityView) -> str:
+def _density_words(view: DensityView) -> Paragraph:
     density = view.result.density
     floor = density.one_position_per_A3
     words = (
@@ -49,10 +52,10 @@ def _density_words(view: DensityView) -> str:
             f"A single position alone makes {floor:.2g} Å⁻³, more than the level: the surface shows where ions ever "
             "went, not how often."
         )
-    return f"<p>{text(words, 1000)}</p>"
+    return Paragraph(words)
 
 
-def sites_table(view: DensityView) -> str:
+def sites_table(view: DensityView) -> tuple[Block, ...]:
     """Return how many sites of each kind there are, and how full they are."""
     rows = []
     for kind in ("host", "interstitial"):
@@ -71,12 +74,11 @@ def sites_table(view: DensityView) -> str:
     note = (
         f"Radius of a site {sites.radius_A:.3g} Å{less}; ions are on no site {100 * sites.outside:.3g} % of the time."
     )
-    return table(("Kind", "In the simulated cell", "Mean occupancy (ions)", "Range"), rows, numeric=(1, 2, 3)) + (
-        f"<p>{text(note)}</p>"
-    )
+    head = ("Kind", "In the simulated cell", "Mean occupancy (ions)", "Range")
+    return grid(head, rows, (1, 2, 3)), Paragraph(note)
 
 
-def jumps_table(view: DensityView) -> str:
+def jumps_table(view: DensityView) -> tuple[Block, ...]:
     """Return jumps between kinds of sites with their rates."""
     sites = view.result.sites
     rows = []
@@ -85,7 +87,7 @@ def jumps_table(view: DensityView) -> str:
         if jump.rate_per_ps:
             rate = number(jump.rate_per_ps) + " /ps"
         elif jump.below_per_ps is not None:
-            rate = f"&lt; {jump.below_per_ps:.2g} /ps"
+            rate = f"< {jump.below_per_ps:.2g} /ps"
         length = f"{jump.distance_A:.2f} Å" if jump.distance_A is not None else "–"
         rows.append([f"{jump.start} to {jump.end}", str(jump.jumps), rate, length])
     total = sites.jumps_per_ion_ps
@@ -93,4 +95,4 @@ def jumps_table(view: DensityView) -> str:
         f"All jumps: {powers(total.value, total.se)} per ion and ps, looked at every {sites.interval_fs:g} fs; "
         "what goes there and back in between is not seen."
     )
-    return table(("Jumps", "Seen", "Rate", "Mean distance"), rows, numeric=(1, 2, 3)) + f"<p>{text(note, 300)}</p>"
+    return grid(("Jumps", "Seen", "Rate", "Mean distance"), rows, (1, 2, 3)), Paragraph(note)

@@ -1,4 +1,4 @@
-"""The part of the report about transport, as HTML with its figures. Every text is escaped. Pure."""
+"""The sections of the report about transport. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alloop.report.figure_places import Places, number
-from alloop.report.figure_style import Figure, text
-from alloop.report.sections import section, table
+from alloop.report.blocks import Block, Cell, Folded, Heading, Items, Section, grid, plot
+from alloop.report.transport.cells import number
 from alloop.report.transport.compositions import composition_rungs, composition_table
 from alloop.report.transport.curve_figures import (
     MIN_CONTACT,
@@ -99,46 +98,44 @@ class TransportData:
     compositions: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class TransportPart:
-    """Sections of the report, and the figures whose places are in them, by the id of the place."""
-
-    html: str = ""
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-
-
-def transport_part(data: TransportData) -> TransportPart:
-    """Return the sections about transport; nothing at all without data."""
-    places = Places()
+def transport_sections(data: TransportData) -> tuple[Section, ...]:
+    """Return the sections about transport; none without data."""
     systems = list(dict.fromkeys(rung.system for rung in data.rungs))
-    sections = [
-        _rungs_section(data, places) if data.rungs else "",
-        _diffusion_section(data.rungs, systems, places),
-        _structure_section(data, systems, places),
-        density_section(data.densities, places),
-    ]
-    return TransportPart("\n".join(part for part in sections if part), places.figures)
+    return (
+        *((_rungs_section(data),) if data.rungs else ()),
+        *_diffusion_section(data.rungs, systems),
+        *_structure_section(data, systems),
+        *density_section(data.densities),
+    )
 
 
-def _rungs_section(data: TransportData, places: Places) -> str:
-    content = places.plot(arrhenius_figure(data.rungs), "arrhenius") + rung_table(data.rungs, data.errors)
-    content += composition_table(composition_rungs(data.rungs, data.compositions))
-    return section("Conductivity and activation energy by dataset size", content, HOW_RUNGS)
+def _rungs_section(data: TransportData) -> Section:
+    caption = (
+        "Tracer diffusivity of the mobile ions against inverse temperature, with the fitted lines; a colour per number "
+        "of training labels. Bars are one standard error; hollow points are not in the fit."
+    )
+    drawn = plot("transport-arrhenius", arrhenius_figure(data.rungs), caption)
+    compositions = composition_table(composition_rungs(data.rungs, data.compositions))
+    blocks = (*drawn, *rung_table(data.rungs, data.errors), *compositions)
+    return Section("conductivity", "Conductivity and activation energy by dataset size", blocks, HOW_RUNGS)
 
 
-def rung_table(rungs: Sequence[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None) -> str:
+def rung_table(
+    rungs: Sequence[RungTransport], errors: Mapping[ErrorKey, HeldoutErrors] | None = None
+) -> tuple[Block, ...]:
     """Return a table per system with a row per rung, and below it why numbers are missing."""
     rows = combine_rungs(rungs)
     targets = sorted({sigma.temperature_K for row in rows for sigma in row.sigma}, reverse=True)
-    return "".join(
-        f"<h3>{text(system)}</h3>" + _system_table([row for row in rows if row.system == system], targets, errors or {})
-        for system in dict.fromkeys(row.system for row in rows)
-    )
+    blocks: list[Block] = []
+    for system in dict.fromkeys(row.system for row in rows):
+        own = [row for row in rows if row.system == system]
+        blocks += [Heading(system), *_system_table(own, targets, errors or {})]
+    return tuple(blocks)
 
 
 def _system_table(
     rows: Sequence[CombinedRung], targets: Sequence[float], errors: Mapping[ErrorKey, HeldoutErrors]
-) -> str:
+) -> tuple[Block, ...]:
     scalars = scalar_quantities()
     head = ["Rung", "Fits", "Force RMSE, meV/Å", "Energy RMSE, meV/atom", *map(_heading, scalars)]
     head += [f"σ at {_kelvin(target)}, S/cm" for target in targets]
@@ -146,12 +143,12 @@ def _system_table(
     for row in rows:
         found = errors.get((row.kind, row.size))
         held_out = (found.forces_meV_per_A, found.energy_meV_per_atom) if found else (None, None)
-        label = text(rung_label(row.kind, row.size)) + ("<br><small>acquired</small>" if _acquired(row) else "")
-        line = [label, str(len(row.fits)), *(number(value) for value in held_out)]
+        label = Cell(rung_label(row.kind, row.size), ("acquired",) if _acquired(row) else ())
+        line: list[str | Cell] = [label, str(len(row.fits)), *(number(value) for value in held_out)]
         line += [number(row.scalars[quantity.field]) for quantity in scalars]
         lines.append([*line, *(_sigma(row.sigma_at(target)) for target in targets)])
-    flags = [f"<li>{text(row.label)}: {text(flag, 400)}</li>" for row in rows for flag in row.flags]
-    return table(head, lines, numeric=range(1, len(head))) + (f"<ul>{''.join(flags)}</ul>" if flags else "")
+    flags = tuple(f"{row.label}: {flag}" for row in rows for flag in row.flags)
+    return (grid(head, lines, range(1, len(head))), *((Items(flags),) if flags else ()))
 
 
 def _heading(quantity: Quantity) -> str:
@@ -167,9 +164,9 @@ def _kelvin(temperature_K: float) -> str:
     return f"{celsius:g} °C" if abs(celsius - round(celsius)) < 1e-6 else f"{temperature_K:g} K"
 
 
-def _sigma(sigma: CombinedSigma | None) -> str:
+def _sigma(sigma: CombinedSigma | None) -> Cell:
     if sigma is None:
-        return "–"
+        return Cell("–")
     se, value = sigma.ln_sigma.se, sigma.sigma_S_per_cm
     if se is None:
         shown = f"{powers(value)} (error bar unknown)"
@@ -178,19 +175,24 @@ def _sigma(sigma: CombinedSigma | None) -> str:
     else:
         shown = powers(value, value * se)
     cells = ", ".join(f"{kelvin:g} K" for kelvin in sigma.volumes_from_K)
-    return f"{text(shown)}<br><small>{text(' and '.join(sigma.how))}<br>volume of {text(cells)}</small>"
+    return Cell(shown, (" and ".join(sigma.how), f"volume of {cells}"))
 
 
 # -- diffusion and structure -------------------------------------------------------------------------------------
 
 
-def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str], places: Places) -> str:
-    parts = [places.plot(msd_figure(rungs, system), f"msd-{index}") for index, system in enumerate(systems)]
-    parts += [temperature_table(rungs), remarks(rungs), places.plot(planar_figure(rungs), "planes"), plane_table(rungs)]
-    return section("Diffusion", "".join(parts), HOW_DIFFUSION) if any(parts) else ""
+def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str]) -> tuple[Section, ...]:
+    blocks: list[Block] = []
+    for index, system in enumerate(systems):
+        caption = f"Mean squared displacement in {system} against the lag: ions (bold) and framework (dotted)."
+        blocks += plot(f"transport-msd-{index}", msd_figure(rungs, system), caption)
+    blocks += [*temperature_table(rungs), *remarks(rungs)]
+    caption = "Diffusivity and activation energy in all directions and within planes, largest rung of each system."
+    blocks += [*plot("transport-planes", planar_figure(rungs), caption), *plane_table(rungs)]
+    return (Section("diffusion", "Diffusion", tuple(blocks), HOW_DIFFUSION),) if blocks else ()
 
 
-def temperature_table(rungs: Sequence[RungTransport]) -> str:
+def temperature_table(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:
     """Return diffusivity, Haven ratio and both conductivities of the largest rung of each system by temperature."""
     rows = []
     for rung in largest_rungs(rungs):
@@ -202,12 +204,12 @@ def temperature_table(rungs: Sequence[RungTransport]) -> str:
             sigmas.append(over_fits(rung, kelvin, lambda at: at.sigma_collective_S_per_cm))
             length = sum(at.length_ps for at in temperatures if at.temperature_K == kelvin)
             numbers = [_with_unit(D, "cm²/s"), number(haven), *(_with_unit(sigma, "S/cm") for sigma in sigmas)]
-            rows.append([text(rung.system), text(rung.label), f"{kelvin:g} K", *numbers, f"{length:.4g} ps"])
+            rows.append([rung.system, rung.label, f"{kelvin:g} K", *numbers, f"{length:.4g} ps"])
     head = ["System", "Rung", "Temperature", "D", "Haven ratio", "σ, Nernst–Einstein", "σ, collective", "Simulated"]
-    return table(head, rows, numeric=range(2, 8)) if rows else ""
+    return (grid(head, rows, range(2, 8)),) if rows else ()
 
 
-def remarks(rungs: Sequence[RungTransport]) -> str:
+def remarks(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:
     """Return what a reader should know of the runs and lines of the largest rung of each system, folded away."""
     said: dict[str, list[str]] = {}
     for rung in largest_rungs(rungs):
@@ -218,51 +220,53 @@ def remarks(rungs: Sequence[RungTransport]) -> str:
                     said.setdefault(note, []).append(f"{whose}, {at.temperature_K:g} K")
             for note in fit.summary.arrhenius.notes if fit.summary.arrhenius else ():
                 said.setdefault(note, []).append(whose)
-    lines = "".join(f"<li>{text('; '.join(names), 400)}: {text(note, 400)}</li>" for note, names in said.items())
-    return f"<details><summary>Remarks on runs and lines</summary><ul>{lines}</ul></details>" if lines else ""
+    lines = tuple(f"{'; '.join(names)}: {note}" for note, names in said.items())
+    return (Folded("Remarks on runs and lines", (Items(lines),)),) if lines else ()
 
 
-def plane_table(rungs: Sequence[RungTransport]) -> str:
+def plane_table(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:
     """Return D and activation energy of the largest rung of each system, in all directions and within planes."""
     planes, rows = plane_names(rungs), []
     if not planes:
-        return ""
+        return ()
     for rung in largest_rungs(rungs):
         kelvins = sorted({at.temperature_K for fit in rung.fits for at in fit.summary.temperatures})
         for kelvin in kelvins:
             values = [diffusivity(rung, kelvin, plane) for plane in ("", *planes)]
             if any(values):
                 words = [_with_unit(value, "cm²/s") for value in values]
-                rows.append([text(rung.system), text(rung.label), f"D at {kelvin:g} K", *words])
+                rows.append([rung.system, rung.label, f"D at {kelvin:g} K", *words])
         energies = [activation_energy(rung, plane) for plane in ("", *planes)]
         if any(energies):
             words = [f"{number(energy)} eV" if energy else "–" for energy in energies]
-            rows.append([text(rung.system), text(rung.label), "Activation energy", *words])
+            rows.append([rung.system, rung.label, "Activation energy", *words])
     head = ["System", "Rung", "Quantity", "All directions", *(f"{plane} plane" for plane in planes)]
-    return table(head, rows, numeric=range(3, 4 + len(planes))) if rows else ""
+    return (grid(head, rows, range(3, 4 + len(planes))),) if rows else ()
 
 
 def _with_unit(value: Measured | None, unit: str) -> str:
     if value is None:
         return "–"
     unknown = " (error bar unknown)" if value.se is None else ""
-    return text(f"{powers(value.value, value.se)} {unit}{unknown}")
+    return f"{powers(value.value, value.se)} {unit}{unknown}"
 
 
-def _structure_section(data: TransportData, systems: Sequence[str], places: Places) -> str:
-    rungs, parts = data.rungs, []
+def _structure_section(data: TransportData, systems: Sequence[str]) -> tuple[Section, ...]:
+    rungs: Sequence[RungTransport] = data.rungs
+    blocks: list[Block] = []
     for index, system in enumerate(systems):
-        drawn = places.plot(g_r_figure(rungs, system, data.min_contact), f"g-r-{index}")
-        drawn += places.plot(stability_figure(rungs, system), f"stability-{index}")
-        if drawn:
-            parts.append(f"<h3>{text(system)}</h3>{drawn}")
-    contacts = contact_table(rungs, systems, data.min_contact)
-    if contacts:
-        parts.append(f"<h3>Shortest contacts</h3>{contacts}")
-    return section("Structure during the dynamics", "".join(parts), HOW_STRUCTURE) if parts else ""
+        pairs = f"g(r) of {system} per pair of elements, a colour per number of training labels."
+        stable = f"{system}: the shortest distance of each pair over time (left), and the conserved energy (right)."
+        drawn = plot(f"transport-g-r-{index}", g_r_figure(rungs, system, data.min_contact), pairs)
+        drawn += plot(f"transport-stability-{index}", stability_figure(rungs, system), stable)
+        blocks += [Heading(system), *drawn] if drawn else []
+    blocks += contact_table(rungs, systems, data.min_contact)
+    return (Section("structure", "Structure during the dynamics", tuple(blocks), HOW_STRUCTURE),) if blocks else ()
 
 
-def contact_table(rungs: Sequence[RungTransport], systems: Sequence[str], min_contact: float = MIN_CONTACT) -> str:
+def contact_table(
+    rungs: Sequence[RungTransport], systems: Sequence[str], min_contact: float = MIN_CONTACT
+) -> tuple[Block, ...]:
     """Return the shortest distance of each pair ever seen, for each rung with curves, at the highest temperature."""
     rows = []
     for system in systems:
@@ -273,9 +277,9 @@ def contact_table(rungs: Sequence[RungTransport], systems: Sequence[str], min_co
                 assert at is not None
                 gate = contact_gate(pair, min_contact)
                 merged = gate is not None and shortest < gate
-                words = f'<span class="different">{shortest:.2f} Å</span>' if merged else f"{shortest:.2f} Å"
+                words = Cell(f"{shortest:.2f} Å", look="different" if merged else "")
                 label = combine_rungs([rung])[0].label
-                whose = [text(system), text(f"{label}, fit {rung.fit}"), text(pair), f"{at.temperature_K:g} K"]
+                whose = [system, f"{label}, fit {rung.fit}", pair, f"{at.temperature_K:g} K"]
                 rows.append([*whose, words, f"{gate:.2f} Å" if gate else "–"])
     head = ["System", "Rung", "Pair", "Temperature", "Shortest distance seen", "Merged below"]
-    return table(head, rows, numeric=(3, 4, 5)) if rows else ""
+    return (grid(head, rows, (3, 4, 5), "Shortest contacts"),) if rows else ()

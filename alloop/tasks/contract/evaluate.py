@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from alloop.tasks.contract.kind import NoData, TaskKind, labels
+from alloop.materials.structure import Vector
+from alloop.tasks.contract.kind import TaskKind, labels
 from alloop.tasks.contract.records import Record
 from alloop.tasks.contract.request import Request
 
@@ -36,6 +37,15 @@ class EvaluateSummary(Record):
     forces_squared_error: tuple[float, ...]
 
 
+class EvaluateData(Record):
+    """Predicted forces of every frame (eV/Å, rounded to 10⁻⁵), in the order of the request.
+
+    Results of earlier versions have none.
+    """
+
+    forces_eV_per_A: tuple[tuple[Vector, ...], ...] = ()
+
+
 def _answers(asked: Mapping[str, Any], context: Mapping[str, Any], summary: EvaluateSummary) -> bool:
     frames = len(asked.get("frames", ()))
     return len(summary.energy_error_eV_per_atom) == len(summary.forces_squared_error) == frames
@@ -44,7 +54,7 @@ def _answers(asked: Mapping[str, Any], context: Mapping[str, Any], summary: Eval
 EVALUATE = TaskKind(
     request=EvaluateRequest,
     summary=EvaluateSummary,
-    data=NoData,
+    data=EvaluateData,
     run="alloop.tasks.kinds.evaluate:evaluate",
     simulated="alloop.simulation.answers:evaluate",
     work="evaluating",

@@ -17,6 +17,8 @@ from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
 
 ATOMS_PER_BATCH = 256
+DECIMALS = 5
+"""Of predicted forces in eV/Å, for small files."""
 
 
 def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -> Answer:
@@ -34,7 +36,7 @@ def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -
     Returns
     -------
     tuple of dict
-        EvaluateSummary as JSON, and no data.
+        EvaluateSummary and EvaluateData as JSON.
 
     Raises
     ------
@@ -47,21 +49,26 @@ def evaluate(request: EvaluateRequest, workspace: Workspace, machine: Machine) -
     except UnknownElementError as error:
         raise TaskFailure("elements", str(error)) from error
     energies: list[float] = []
-    forces: list[float] = []
+    squares: list[float] = []
+    forces: list[list[list[float]]] = []
     for batch in batches_of(graphs, ATOMS_PER_BATCH):
-        energy_errors, squared_errors = _errors(model, batch.to(machine.device))
+        energy_errors, squared_errors, predicted = _errors(model, batch.to(machine.device))
         energies += energy_errors
-        forces += squared_errors
-    if not np.isfinite(energies + forces).all():
+        squares += squared_errors
+        forces += predicted
+    if not np.isfinite(energies + squares).all():
         raise TaskFailure("nan", "the model predicts energies or forces that are not numbers")
-    summary = EvaluateSummary(energy_error_eV_per_atom=tuple(energies), forces_squared_error=tuple(forces))
-    return summary.model_dump(mode="json"), {}
+    summary = EvaluateSummary(energy_error_eV_per_atom=tuple(energies), forces_squared_error=tuple(squares))
+    return summary.model_dump(mode="json"), {"forces_eV_per_A": forces}
 
 
-def _errors(model: torch.nn.Module, batch: Any) -> tuple[list[float], list[float]]:
+def _errors(model: torch.nn.Module, batch: Any) -> tuple[list[float], list[float], list[list[list[float]]]]:
+    """Return energy errors per atom, mean squared force errors and predicted forces, frame by frame."""
     output = model(batch.to_dict())
     atoms = (batch.ptr[1:] - batch.ptr[:-1]).double()
     energy_errors = (output["energy"].detach().double() - batch.energy.double()) / atoms
-    per_atom = ((output["forces"].detach().double() - batch.forces.double()) ** 2).mean(dim=1)
+    predicted = output["forces"].detach().double()
+    per_atom = ((predicted - batch.forces.double()) ** 2).mean(dim=1)
     summed = torch.zeros_like(atoms).index_add_(0, batch.batch, per_atom)
-    return energy_errors.tolist(), (summed / atoms).tolist()
+    rounded = [frame.tolist() for frame in predicted.round(decimals=DECIMALS).split(atoms.long().tolist())]
+    return energy_errors.tolist(), (summed / atoms).tolist(), rounded

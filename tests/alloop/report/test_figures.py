@@ -29,7 +29,7 @@ def test_learning_curve_shows_leaders_that_were_evaluated(campaign):
     leader = state.generations[2]
     state.evaluations[leader.models[0], 12] = errors
     names = [trace["name"] for trace in figures.learning_curve(state)["data"]]
-    assert names.count("generation leaders") == 2
+    assert names.count("leaders between rungs") == 2
     ((labels, force, energy),) = figures.leader_errors(state)
     assert labels == 14
     assert force > energy > 0
@@ -39,10 +39,10 @@ def test_frames_are_counted_once_each_by_reason(campaign):
     state, _ = campaign
     (bars,) = figures.frames_by_reason(state)["data"]
     counts = dict(zip(bars["y"], bars["x"], strict=True))
-    assert counts["chosen: initial"] == 8
-    assert counts["chosen: disagreement"] == 40
+    assert counts["chosen: initial structures"] == 8
+    assert counts["chosen: large expected error"] == 40
     assert counts["held out"] == 12
-    assert counts["failed: scf"] == 2
+    assert counts["failed: SCF did not converge"] == 2
     gated = state.rejections["contact"]
     assert sum(bars["x"]) == len(state.frames) + gated
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -10,11 +12,13 @@ import pytest
 from alloop.journal.events import LabelsImported
 from alloop.journal.journal import Entry
 from alloop.report.page import build_report, page
+from alloop.report.render import html_of
 from alloop.report.sections import judgement_table
 from alloop.state.fold import fold
 from tests.support.journals import START_T, play
 from tests.support.stories import variant
 
+FIGURES = {"learning-curve", "fits", "frames", "expected-errors", "label-costs", "timeline", "time-split"}
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028&lt;"
 
 
@@ -59,34 +63,37 @@ def test_every_comparison_shows_its_level_and_power(report):
     words = " ".join(report.text.split())
     assert "Tolerance Level Power Finding" in re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)
     assert "at most about 10 % of ladders stop" in words
-    shown = judgement_table(SimpleNamespace(judgements=({"metric": "force RMSE", "level": 0.0125, "power": 0.4567},)))
+    shown = html_of(
+        judgement_table(SimpleNamespace(judgements=({"metric": "force RMSE", "level": 0.0125, "power": 0.4567},)))
+    )
     assert '<td class="n">1.25 %</td><td class="n">45.7 %</td>' in shown
 
 
 def test_judgements_of_earlier_versions_have_no_odds():
     earlier = {"metric": "force RMSE", "unit": "meV/Å", "delta": 1.0, "se_delta": 0.5, "critical": 1.645}
-    shown = judgement_table(SimpleNamespace(judgements=(earlier,)))
+    shown = html_of(judgement_table(SimpleNamespace(judgements=(earlier,))))
     assert '<td class="n">1.645</td>' in shown
     assert shown.count('<td class="n">–</td>') == 2
 
 
 def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
     words = " ".join(report.text.split())
-    assert words.index("Converged") < words.index("Does more data still change the answer?")
+    order = ["Converged", "From 24 to 48 training labels, no error", "Why", "Contents", "Figure 1."]
+    assert [words.index(word) for word in order] == sorted(words.index(word) for word in order)
     assert "|Δ| + 2.433 SE = 5.8 ≤ 8.2" in words
     assert "78.19 ± 0.49 meV/Å" in words
     assert "48 + 12" in words
     assert "gpaw 26.7.0" in words
     assert "cutoff_eV: 340.0" in words
-    assert words.count("How:") == 6
+    assert words.count("How:") == 10
 
 
 def test_the_file_needs_nothing_else(report):
-    assert len(report.scripts) == 2
-    assert sum("Plotly" in script for script in report.scripts) == 2
+    packed, _ = report.scripts
+    assert b"Plotly" in gzip.decompress(base64.b64decode(packed))
     for tag, attributes in report.tags:
         assert "src" not in attributes
-        assert "href" not in attributes
+        assert attributes.get("href", "#").startswith("#")
         assert tag not in ("link", "iframe", "img", "object")
     policy = next(a["content"] for tag, a in report.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
@@ -97,10 +104,24 @@ def figures_of(report: Page) -> dict:
     return json.loads(re.match(r"const figures = (.*?);\n", report.scripts[1], re.DOTALL).group(1))
 
 
+def test_every_section_can_be_linked_to_and_stands_in_the_contents(report):
+    links = [attributes["href"] for tag, attributes in report.tags if tag == "a"]
+    anchors = [f"#{attributes['id']}" for tag, attributes in report.tags if tag == "section"]
+    assert anchors == list(dict.fromkeys(links))
+    assert len(set(anchors)) == len(anchors) == 11
+
+
+def test_every_figure_has_a_number_a_caption_and_words_for_those_who_cannot_see_it(report):
+    places = [attributes for tag, attributes in report.tags if attributes.get("class") == "plot"]
+    assert {place["id"] for place in places} == FIGURES
+    assert all(place["role"] == "img" and len(place["aria-label"]) > 20 for place in places)
+    assert [f"Figure {number}." in report.text for number in range(1, 9)] == [True] * 7 + [False]
+
+
 def test_every_figure_has_its_place(report):
     places = {attributes.get("id") for tag, attributes in report.tags if tag == "div"}
     drawn = figures_of(report)
-    assert set(drawn) == {"learning-curve", "time-split", "frames", "expected-errors", "timeline"}
+    assert set(drawn) == FIGURES
     assert set(drawn) <= places
 
 

@@ -2,7 +2,8 @@
 
 from alloop.monitor.wandb_numbers import publication
 from alloop.outputs.models import provenance as exported
-from alloop.report.sections import provenance
+from alloop.report.provenance import provenance_section
+from alloop.report.render import html_of
 from alloop.status.foundation import foundation_facts
 from tests.support.histories import FOUNDATION, History
 
@@ -28,7 +29,7 @@ def test_without_a_foundation_nothing_is_told():
 def test_report_export_and_weights_and_biases_name_the_licence():
     history, facts = told(potential=MH_1)
     assert exported(history.state, (), {})["foundation"] == facts
-    page = provenance(history.state, history.entries)
+    page = html_of(provenance_section(history.state, history.entries).blocks)
     assert "mh-1" in page
     assert "Academic Software License" in page
     published = publication(history.entries[0], history.state)

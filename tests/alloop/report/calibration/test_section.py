@@ -8,6 +8,7 @@ import pytest
 
 from alloop.report.calibration.section import calibration_tables, calibration_words
 from alloop.report.page import page
+from alloop.report.render import html_of
 from alloop.state.fold import fold
 from alloop.status.calibration import newest
 from tests.support.calibrations import after, calibrated
@@ -27,7 +28,7 @@ def words(html: str) -> str:
 
 def section(state, entries) -> str:
     html = page(state, entries)
-    return html[html.index("<h2>What does a disagreement mean?") : html.index("<h2>Timeline of slots")]
+    return html[html.index("<h2>What does a disagreement mean?") : html.index("</section>", html.index("<h2>What does a disagreement mean?"))]
 
 
 def test_a_trusted_calibration_says_what_it_means_and_how_it_fared(entries):
@@ -45,7 +46,7 @@ def test_a_trusted_calibration_says_what_it_means_and_how_it_fared(entries):
     assert f"{ratio:.2f} ± {error:.2f} {100 * row.coverage:.1f} ± {100 * row.se_coverage:.1f} %" in said
     one = summary.calibration.maps["Li"]
     assert f"{one.lowest_eV_per_A:.2g} to {one.highest_eV_per_A:.2g} {one.typical_eV_per_A:.3g}" in said
-    assert '<div class="plot" id="reliability">' in html
+    assert '<div class="plot" id="reliability"' in html
     assert 'id="calibration-history"' not in html
 
 
@@ -61,9 +62,9 @@ def test_doubts_are_shown_with_their_numbers(entries):
 def test_what_the_elements_that_can_be_trusted_mean_is_said_beside_the_doubt(entries):
     summary = calibrated(frames=60, probes=12).model_copy(update={"doubts": {"In": "why"}})
     state = fold(after(entries, {9: summary}))
-    said = words(calibration_words(state, newest(state.calibrations)))
+    said = words(html_of(calibration_words(state, newest(state.calibrations))))
     assert "As long as there is a doubt, disagreements of In are taken as expected errors: In: why" in said
-    assert "Trusted: a disagreement of 0.1 eV/Å means an expected error of Cl" in said
+    assert "In use, with no doubt found: a disagreement of 0.1 eV/Å means an expected error of Cl" in said
 
 
 def test_frames_beyond_everything_it_was_fitted_on_are_counted(entries):
@@ -75,7 +76,7 @@ def test_frames_beyond_everything_it_was_fitted_on_are_counted(entries):
     for frame in offered[:3]:
         frame.offer = frame.offer.model_copy(update={"disagreement_eV_per_A": 2 * highest})
     beyond = 3 + sum(value > highest for value in values[3:])
-    said = words(calibration_words(state, newest(state.calibrations)))
+    said = words(html_of(calibration_words(state, newest(state.calibrations))))
     assert f"{beyond} of {len(values)} frames offered since disagree by more than {highest:.3g} eV/Å" in said
     assert "extrapolated" in said
 
@@ -84,7 +85,7 @@ def test_before_the_first_calibration_the_section_says_so(entries):
     for upto in (0, 1, 60, len(entries)):
         html = section(fold(entries[:upto]), entries[:upto])
         assert "No calibration was made yet: disagreements are taken as expected errors." in words(html)
-        assert "plot" not in html
+        assert 'class="plot"' not in html
 
 
 def test_hostile_words_stay_words(entries):
@@ -97,7 +98,8 @@ def test_hostile_words_stay_words(entries):
     )
     found = after(entries, {1: hostile})
     state = fold(found)
-    html = calibration_words(state, newest(state.calibrations)) + calibration_tables(state, newest(state.calibrations))
+    found_now = newest(state.calibrations)
+    html = html_of((*calibration_words(state, found_now), *calibration_tables(state, found_now)))
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 2
     assert page(state, found).count("<script") == 2
@@ -106,5 +108,21 @@ def test_hostile_words_stay_words(entries):
 def test_labels_and_rejections_are_counted_by_reason_in_words(entries):
     state = fold(entries)
     said = words(page(state, entries).partition("<h2>Frames by reason")[2])
-    assert "Training labels, by why their frame was chosen: 48 (40 disagreement, 8 initial)" in said
-    assert f"Rejected: {sum(state.rejections.values())} ({state.rejections['known']} known," in said
+    assert "why their frame was chosen: 48 (40: large expected error; 8: initial structures)" in said
+    known = f"{state.rejections['known']}: expected error below the window"
+    assert f"Not labelled: {sum(state.rejections.values())} ({known};" in said
+
+
+def test_trust_does_not_stand_above_a_table_that_contradicts_it(entries):
+    summary = calibrated(frames=60, probes=12)
+    far = tuple(
+        replace(row, observed_eV_per_A=2.6 * row.predicted_eV_per_A)
+        if (row.species, row.among) == ("Cl", "selected")
+        else row
+        for row in summary.overall
+    )
+    state = fold(after(entries, {9: summary.model_copy(update={"overall": far})}))
+    said = words(html_of(calibration_words(state, newest(state.calibrations))))
+    assert "Trusted:" not in said
+    assert "Trusted with reservations" in said
+    assert "Cl, selected frames: true / expected error is 2.60" in said

@@ -1,0 +1,142 @@
+"""The methods paragraph of the report: every setting with its unit, and what to cite. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alloop.report.blocks import Block, Code, Items, Paragraph, Section
+from alloop.state.state import CampaignState
+from alloop.status.foundation import foundation_facts
+from alloop.status.numbers import many
+from alloop.status.teacher import teacher_facts
+
+HOW_METHODS = (
+    "Made from the config and the journal of this campaign. Check it before you print it: it knows the settings, not "
+    "why you chose them."
+)
+CITATIONS = {
+    "gpaw": "GPAW: J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685",
+    "mace": "MACE: I. Batatia et al., Adv. Neural Inf. Process. Syst. 35 (2022), arXiv:2206.07697",
+    "ase": "ASE: A. H. Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017), doi:10.1088/1361-648X/aa680e",
+    "PBE": "PBE: J. P. Perdew et al., Phys. Rev. Lett. 77, 3865 (1996), doi:10.1103/PhysRevLett.77.3865",
+    "PBEsol": "PBEsol: J. P. Perdew et al., Phys. Rev. Lett. 100, 136406 (2008), doi:10.1103/PhysRevLett.100.136406",
+    "d3": "D3: S. Grimme et al., J. Chem. Phys. 132, 154104 (2010), doi:10.1063/1.3382344",
+}
+
+
+def methods_section(state: CampaignState) -> tuple[Section, ...]:
+    """Return the methods paragraph with its citations; nothing before the campaign began."""
+    if state.created is None:
+        return ()
+    paragraphs = (_explored(state), _labels(state), _models(state), _stopped(state), _versions(state))
+    blocks: tuple[Block, ...] = (
+        Code("\n\n".join(paragraphs), copy=True, wrap=True),
+        Paragraph("", lead="To cite:"),
+        Items(tuple(_citations(state))),
+    )
+    return (Section("methods", "Methods paragraph", blocks, HOW_METHODS),)
+
+
+def _explored(state: CampaignState) -> str:
+    assert state.created is not None
+    explore = state.config.get("explore", {})
+    systems = ", ".join(
+        f"{one.name} ({one.structure.formula()}, {many(len(one.structure.numbers), 'atom')})"
+        for one in state.created.systems
+    )
+    temperatures = ", ".join(f"{kelvin:g}" for kelvin in explore.get("temperatures_K", ()))
+    select = state.config.get("select", {})
+    ensemble = str(explore.get("ensemble", "nvt")).upper()
+    return (
+        f"The potential was trained by active learning with alloop on {systems}. Configurations came from molecular "
+        f"dynamics with the potential itself ({ensemble}, {temperatures} K, time step {explore.get('timestep_fs')} "
+        f"fs). Frames were selected for labelling by the policy {select.get('policy', 'disagreement')} where the "
+        f"expected force error lay between {select.get('lower_eV_per_A')} and {select.get('upper_eV_per_A')} eV/Å. "
+        f"{many(state.labelled('train'), 'label')} served for training and {state.labelled('heldout')}, from molecular "
+        "dynamics runs of their own, for judging only."
+    )
+
+
+def _labels(state: CampaignState) -> str:
+    label = state.config.get("label", {})
+    if label.get("engine") == "gpaw":
+        return _gpaw(label)
+    given = ", ".join(f"{key} = {value}" for key, value in label.get("arguments", {}).items()) or "default settings"
+    return (
+        f"Energies, forces and stresses were computed with the ASE calculator {label.get('calculator')} ({given}). "
+        f"Labels with a force component above {label.get('max_force_eV_per_A')} eV/Å were rejected."
+    )
+
+
+def _gpaw(label: Mapping[str, Any]) -> str:
+    grid = " × ".join(str(number) for number in label.get("kpts", ()))
+    centred = "Γ-centred" if label.get("gamma_centred") else "Monkhorst–Pack"
+    spin = "spin-polarised" if label.get("spin") else "without spin polarisation"
+    dispersion = " with the D3 dispersion correction" if label.get("dispersion") == "d3" else ""
+    charge = f", cell charge {label['charge']:+g} e" if label.get("charge") else ""
+    further = f", {', '.join(f'{k} = {v}' for k, v in label['gpaw'].items())}" if label.get("gpaw") else ""
+    return (
+        f"Energies, forces and stresses were computed by density functional theory in GPAW ({label.get('xc')} "
+        f"functional{dispersion}, projector-augmented waves, plane waves up to {label.get('cutoff_eV'):g} eV, a "
+        f"{centred} grid of {grid} k-points, Fermi–Dirac smearing of {label.get('smearing_eV'):g} eV, "
+        f"{spin}{charge}{further}). Energies are force-consistent free energies. Labels with a force component above "
+        f"{label.get('max_force_eV_per_A'):g} eV/Å or an SCF that did not converge were rejected."
+    )
+
+
+def _models(state: CampaignState) -> str:
+    assert state.created is not None
+    fit, potential = state.config.get("fit", {}), state.config.get("potential", {})
+    foundation, teacher = foundation_facts(state.created), teacher_facts(state)
+    start = "from random weights" if foundation is None else f"from the foundation {foundation['name']}"
+    taught = ""
+    if teacher is not None:
+        taught = f" The committee was first trained on {teacher['frames']} frames labelled by {teacher['name']}."
+    shape = ", ".join(f"{key} {value}" for key, value in (potential.get("architecture") or {}).items())
+    shape = f" ({shape})" if shape and foundation is None else ""
+    return (
+        f"A committee of {potential.get('committee')} MACE models{shape} was fitted {start}.{taught} Loss weights were "
+        f"{fit.get('energy_weight')} for energies per atom, {fit.get('forces_weight')} for forces and "
+        f"{fit.get('stress_weight')} for stresses; learning rate {fit.get('learning_rate')}, batches of "
+        f"{fit.get('batch_size')}, {fit.get('rung_steps')} optimiser steps for a rung or {fit.get('epochs')} passes "
+        f"over its frames if these are more, averaged weights (decay {fit.get('ema_decay')}), "
+        f"{fit.get('dtype')} arithmetic."
+    )
+
+
+def _stopped(state: CampaignState) -> str:
+    ladder = state.config.get("ladder", {})
+    rungs = ", ".join(str(size) for size in ladder.get("rungs", ()))
+    words = state.verdict.verdict.replace("_", " ") if state.verdict else "not reached yet"
+    return (
+        f"Training sets of {rungs} labels, each fitted {ladder.get('fits')} times with different seeds, were compared "
+        f"on the held-out frames by two one-sided tests. Verdict: {words}."
+    )
+
+
+def _versions(state: CampaignState) -> str:
+    assert state.created is not None
+    used = ", ".join(f"{name} {number}" for name, number in state.created.versions.items())
+    code = ", ".join(f"{name} {number}" for name, number in state.code.items())
+    return f"Versions: {used}. Code of the labels: {code}. Seed {state.config.get('seed')}."
+
+
+def _citations(state: CampaignState) -> Iterator[str]:
+    assert state.created is not None
+    label = state.config.get("label", {})
+    if label.get("engine") == "gpaw":
+        yield CITATIONS["gpaw"]
+        if label.get("xc") in CITATIONS:
+            yield CITATIONS[label["xc"]]
+    if label.get("dispersion") == "d3":
+        yield CITATIONS["d3"]
+    yield CITATIONS["mace"]
+    yield CITATIONS["ase"]
+    for what, facts in (("Foundation", foundation_facts(state.created)), ("Teacher", teacher_facts(state))):
+        if facts is not None:
+            cite = f": {facts['cite']}" if facts.get("cite") else ""
+            licence = f" ({facts['licence']})" if facts.get("licence") else ""
+            yield f"{what} {facts['name']}{licence}{cite}"
+    sources = {frame.imported_from for frame in state.frames.values() if frame.imported_from}
+    yield from (f"Labels brought along from {source}" for source in sorted(sources))

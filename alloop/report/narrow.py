@@ -1,0 +1,74 @@
+"""Lay a figure out for a narrow screen: its panels one below the other. Pure."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+from alloop.report.figure_style import Figure
+
+WIDTH_PX = 300
+"""Width (px) of a figure on a telephone."""
+PANEL_PX, GAP_PX, TITLE_PX = 210, 64, 26
+
+
+def narrow(figure: Figure) -> Figure:
+    """Return a figure whose panels stand one below the other, under a legend that may take several lines."""
+    layout = copy.deepcopy(figure["layout"])
+    found = _panels(layout)
+    beside = len({round(layout[f"xaxis{suffix}"]["domain"][0], 2) for suffix in found}) > 1
+    legend = _legend_px(figure) if layout.get("showlegend") else 0
+    top = legend + 12
+    margin = {"l": 58, "r": 14, "t": top, "b": layout["margin"]["b"]}
+    height = layout["height"] - layout["margin"]["t"] + top
+    if beside:
+        height = top + margin["b"] + len(found) * (PANEL_PX + GAP_PX) - GAP_PX + TITLE_PX
+        _stack(layout, found, height - top - margin["b"])
+    place = {"orientation": "h", "x": 0, "xref": "container", "xanchor": "left", "traceorder": "normal"}
+    place |= {"y": 1, "yref": "container", "yanchor": "top", "font": {"size": 11}}
+    layout |= {"margin": {**layout["margin"], **margin}, "height": height, "legend": place}
+    layout["font"] = {**layout["font"], "size": 11}
+    for name, value in layout.items():
+        if name.startswith(("xaxis", "yaxis")):
+            value["title"] = {**value.get("title", {}), "font": {"size": 11}}
+            value["nticks"] = 5
+    return {"data": figure["data"], "layout": layout}
+
+
+def _panels(layout: dict[str, Any]) -> list[str]:
+    """Return the suffixes of axes that are placed, row by row."""
+    names = [name.removeprefix("xaxis") for name in layout if name.startswith("xaxis") and "domain" in layout[name]]
+
+    def order(suffix: str) -> tuple[float, float]:
+        up = layout[f"yaxis{suffix}"].get("domain", [0, 1])
+        return -round(up[1], 3), layout[f"xaxis{suffix}"]["domain"][0]
+
+    return sorted(names, key=order)
+
+
+def _stack(layout: dict[str, Any], suffixes: list[str], drawn_px: float) -> None:
+    """Place panels one below the other, with the titles that stood above them."""
+    step = (PANEL_PX + GAP_PX) / drawn_px
+    for row, suffix in enumerate(suffixes):
+        x, y = layout[f"xaxis{suffix}"], layout[f"yaxis{suffix}"]
+        before = (x["domain"][0], y.get("domain", [0, 1])[1])
+        top = 1 - TITLE_PX / drawn_px - row * step
+        x["domain"], y["domain"] = [0, 1], [max(0.0, top - PANEL_PX / drawn_px), top]
+        for note in layout.get("annotations", ()):
+            if "moved" not in note and math.dist(before, (note["x"], note["y"])) < 1e-6:
+                note |= {"x": 0.0, "y": top, "moved": True}
+    for note in layout.get("annotations", ()):
+        note.pop("moved", None)
+
+
+def _legend_px(figure: Figure) -> int:
+    """Return how high the legend is when it is as wide as the figure."""
+    names = [t.get("name", "") for t in figure["data"] if t.get("showlegend", True) and t.get("name")]
+    lines, used = 1, 0.0
+    for name in names:
+        wide = 44 + 6.2 * len(name)
+        if used and used + wide > WIDTH_PX:
+            lines, used = lines + 1, 0.0
+        used += wide
+    return 8 + 20 * lines if names else 0

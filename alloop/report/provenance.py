@@ -1,0 +1,119 @@
+"""The section of the report about settings, versions and what went wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from alloop.decisions.changed_code import changed
+from alloop.journal.events import (
+    CodeChanged,
+    ConfigChanged,
+    DriverStarted,
+    LabelsImported,
+    PolicyChanged,
+)
+from alloop.journal.journal import Entry
+from alloop.report.blocks import Block, Cell, Code, Folded, Heading, Paragraph, Section, grid
+from alloop.state.state import CampaignState
+from alloop.status.foundation import foundation_facts
+from alloop.status.numbers import many
+from alloop.status.reasons import counted_words
+from alloop.status.teacher import teacher_facts
+
+
+def provenance_section(state: CampaignState, entries: Sequence[Entry]) -> Section:
+    """Return the section of versions, settings, seeds, drivers and all failures."""
+    return Section("provenance", "Settings and provenance", _blocks(state, entries))
+
+
+def _blocks(state: CampaignState, entries: Sequence[Entry]) -> tuple[Block, ...]:
+    created = state.created
+    if created is None:
+        return (Paragraph("The journal is empty.", look="none"),)
+    energies = {element: f"{energy:.6f}" for element, energy in sorted(state.e0s_eV.items())}
+    facts: list[tuple[str, str | Cell]] = [
+        ("Code of the labels", _pairs(state.code)),
+        ("Versions", _pairs(created.versions)),
+        ("Foundation", _pairs(foundation_facts(created) or {})),
+        ("Teacher", _teacher(state)),
+        ("Labels brought along", _listed(_brought(entries))),
+        ("Isolated-atom energies E0 (eV)", _pairs(energies)),
+        ("Seed", str(state.config.get("seed", ""))),
+        ("Fingerprint of the scientific settings (SHA-256)", created.science_sha256),
+        ("Failed labels", counted_words(state.failures) or "none"),
+        ("Tasks that broke", counted_words(state.broken) or "none"),
+        ("Times alloop was started", _drivers(entries)),
+    ]
+    former, changes = _former_code(entries), _changes(entries)
+    facts += [("Former code of the labels", _listed(former))] if former else []
+    facts += [("Changes of machines, budgets, monitoring and policies", _listed(changes))] if changes else []
+    systems = [
+        (one.name, one.structure.formula(), str(len(one.structure.numbers)), f"{one.structure.digest()[:16]}…")
+        for one in created.systems
+    ]
+    config = yaml.safe_dump(
+        public_config(state.config), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+    return (
+        grid(("Fact", "Value"), facts),
+        Heading("Systems"),
+        grid(("System", "Formula", "Atoms", "Structure, SHA-256"), systems, (2,)),
+        Folded("The whole config", (Code(config),)),
+    )
+
+
+def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config without the shell lines of machines, which may hold secrets."""
+    execution = config.get("execution", {})
+    executors = {
+        name: {key: value for key, value in executor.items() if key not in ("worker_init", "scheduler_options")}
+        for name, executor in execution.get("executors", {}).items()
+    }
+    return {**config, "execution": {**execution, "executors": executors}} if execution else dict(config)
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"
+
+
+def _listed(lines: Sequence[str]) -> Cell:
+    return Cell(lines[0], tuple(lines[1:])) if lines else Cell("none")
+
+
+def _teacher(state: CampaignState) -> str:
+    """Return who taught the committee, under which licence and from how many frames."""
+    facts = teacher_facts(state)
+    if facts is None:
+        return "none: a cold start"
+    code = facts.pop("code")
+    return _pairs({name: str(value) for name, value in {**facts, **code}.items()})
+
+
+def _drivers(entries: Sequence[Entry]) -> str:
+    started = [entry.event for entry in entries if isinstance(entry.event, DriverStarted)]
+    return f"{many(len(started), 'start')} on {', '.join(sorted({one.host for one in started}))}" if started else "none"
+
+
+def _brought(entries: Sequence[Entry]) -> list[str]:
+    return [_taken(entry.event) for entry in entries if isinstance(entry.event, LabelsImported)]
+
+
+def _taken(event: LabelsImported) -> str:
+    uses = {"same": "used as labels", "teacher": "of the teacher, used to teach"}
+    use = uses.get(event.reference, "of another reference, used to pre-train on their forces")
+    why = f" ({event.why})" if event.why else ""
+    return f"{many(len(event.keys), 'label')} from {event.source}, {use}{why}"
+
+
+def _former_code(entries: Sequence[Entry]) -> list[str]:
+    changes = [entry.event for entry in entries if isinstance(entry.event, CodeChanged)]
+    return [f"{changed(event.old, event.new)}; {len(event.probes)} labels made again agree" for event in changes]
+
+
+def _changes(entries: Sequence[Entry]) -> list[str]:
+    changes = [change for entry in entries if isinstance(entry.event, ConfigChanged) for change in entry.event.changes]
+    mended = [entry.event for entry in entries if isinstance(entry.event, PolicyChanged)]
+    return changes + [f"the source of {key}, accepted by the user" for event in mended for key in event.changed]

@@ -1,0 +1,58 @@
+"""Words for the reasons that frames were chosen, rejected or failed for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_WORDS: Mapping[str, str] = {
+    "initial": "initial structures",
+    "disagreement": "large expected error",
+    "probe": "drawn at random to check expected errors",
+    "random": "drawn at random",
+    "last_good": "last frame before an MD run failed",
+    "imported": "brought along",
+    "heldout": "held out",
+    "known": "expected error below the window",
+    "beyond": "expected error above the window",
+    "nonfinite": "the committee gave no number",
+    "duplicate": "nearly the same as a labelled frame",
+    "walker_quota": "their MD run had given its share",
+    "not_needed": "no committee looked at them, and none had to",
+    "not_random": "not drawn",
+    "contact": "atoms too close",
+    "temperature": "too hot",
+    "volume": "cell too large or too small",
+    "nan": "not a number",
+    "forces": "forces too large",
+    "scf": "SCF did not converge",
+    "dft": "the DFT code failed",
+    "timeout": "took too long",
+    "lost": "worker lost",
+    "lost worker": "worker lost, made again",
+    "stress": "no valid stress",
+    "elements": "elements the model does not know",
+    "diverged": "the fit diverged",
+}
+
+
+def reason_words(reason: str) -> str:
+    """Return a reason in words; one that is not known, as of a policy of the user's own, without its underscores.
+
+    Examples
+    --------
+    >>> reason_words("walker_quota"), reason_words("my_reason")
+    ('their MD run had given its share', 'my reason')
+    """
+    return _WORDS.get(reason, reason.replace("_", " "))
+
+
+def counted_words(counts: Mapping[str, int]) -> str:
+    """Return counts by reason in words, the largest first.
+
+    Examples
+    --------
+    >>> counted_words({"contact": 5, "walker_quota": 100})
+    '100: their MD run had given its share; 5: atoms too close'
+    """
+    ordered = sorted(((n, name) for name, n in counts.items() if n), key=lambda item: (-item[0], item[1]))
+    return "; ".join(f"{n}: {reason_words(name)}" for n, name in ordered)

@@ -1,0 +1,97 @@
+"""The verdict of a campaign in one sentence, and what is behind it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from alloop.status.numbers import finite, plus_minus
+from alloop.status.summary import RungRow, Status
+
+WEAK = 0.5
+"""Power below which an undecided comparison says little about the labels."""
+
+
+def verdict_sentence(status: Status) -> str:
+    """Return what the campaign found in one sentence for a reader who knows none of its words."""
+    if status.verdict is None:
+        goal = f"; it is heading for {status.next_rung} training labels" if status.next_rung else ""
+        return f"The campaign is not finished{goal}."
+    if status.verdict == "converged":
+        meaning = "more data of this kind does not change the answer"
+        return f"{_step(status)}, no error or property changed by more than its tolerance: {meaning}."
+    if status.verdict == "ladder_exhausted":
+        return f"{_step(status)}, {_not_converged(status.judgements)}."
+    if status.verdict == "budget_spent":
+        return "The budget ended before the answer stopped changing."
+    return "The campaign gave up before it had an answer."
+
+
+def _step(status: Status) -> str:
+    sizes = [row.size for row in status.rungs]
+    return f"From {sizes[-2]} to {sizes[-1]} training labels" if len(sizes) > 1 else "At the largest training set"
+
+
+def _not_converged(judgements: Iterable[Mapping[str, Any]]) -> str:
+    told = [(_name(one), str(one.get("finding")), finite(one.get("power"))) for one in judgements]
+    moved = [name for name, finding, _ in told if finding == "different"]
+    weak = [name for name, finding, power in told if finding == "undecided" and power is not None and power < WEAK]
+    close = [name for name, finding, _ in told if finding == "undecided" and name not in weak]
+    parts = []
+    if moved:
+        parts.append(f"{_listed(moved)} still changed by more than the tolerance")
+    if close:
+        parts.append(f"{_listed(close)} may still have changed by more than the tolerance")
+    if weak:
+        parts.append(f"these fits and held-out frames are too few to tell whether {_listed(weak)} changed")
+    return "; ".join(parts) or "it is not known whether the answer still changes"
+
+
+def _name(judgement: Mapping[str, Any]) -> str:
+    system = judgement.get("system")
+    return f"{judgement.get('metric', '?')}" + (f" of {system}" if system else "")
+
+
+def _listed(names: list[str]) -> str:
+    names = [f"the {name}" for name in names]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def findings(status: Status) -> list[str]:
+    """Return in words how each metric changed between the last two rungs, and whether that could be told."""
+    words = {"equivalent": "within the tolerance", "different": "beyond the tolerance"}
+    found = []
+    for one in status.judgements:
+        unit, power = str(one.get("unit", "")), finite(one.get("power"))
+        unsure = "cannot be told" + ("" if power is None else f" (chance of telling that nothing changes: {power:.0%})")
+        change = plus_minus(finite(one.get("delta")), finite(one.get("se_delta")), unit)
+        tolerance = f"{finite(one.get('tolerance')) or 0.0:.3g} {unit}"
+        outcome = words.get(str(one.get("finding")), unsure)
+        found.append(f"{_name(one)}: changed by {change}; the tolerance is {tolerance}: {outcome}")
+    return found + _rising(status.rungs)
+
+
+def _rising(rungs: Sequence[RungRow]) -> list[str]:
+    """Return where an error rose with more labels."""
+    said = []
+    for before, after in pairwise(rungs):
+        sizes = f"from {before.size} to {after.size} labels"
+        forces = [(row.rmse_forces_meV_per_A, row.se_forces_meV_per_A) for row in (before, after)]
+        energy = [(row.rmse_energy_meV_per_atom, row.se_energy_meV_per_atom) for row in (before, after)]
+        said += [f"The force RMSE rose {told} {sizes}" for told in _rise(*forces, "meV/Å")]
+        said += [f"The energy RMSE rose {told} {sizes}" for told in _rise(*energy, "meV/atom")]
+    return said
+
+
+Reading = tuple[float | None, float | None]
+
+
+def _rise(before: Reading, after: Reading, unit: str) -> list[str]:
+    (a, se_a), (b, se_b) = before, after
+    if a is None or b is None or b <= a:
+        return []
+    sure = se_a is not None and se_b is not None and b - a > 2 * math.hypot(se_a, se_b)
+    why = "more than its error bars explain" if sure else "no more than its error bars explain"
+    return [f"by {b - a:.3g} {unit}, {why},"]

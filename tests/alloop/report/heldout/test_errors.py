@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alloop.report.heldout.data import Heldout, HeldoutFrame
+from alloop.report.heldout.errors import by_element, by_temperature, rmse
+from alloop.report.heldout.figures import energy_parity, force_parity
+from alloop.report.heldout.section import heldout_section
+from alloop.report.render import html_of
+
+
+def frame(number: int, kelvin: float | None, error: float, kept: bool = True) -> HeldoutFrame:
+    """A frame of two Li and one Cl, whose Cl alone is wrong: by `error` (eV/Å) in every component."""
+    forces = np.random.default_rng(number).normal(size=(3, 3))
+    made = forces + np.array([[0.0], [0.0], [error]])
+    return HeldoutFrame(
+        f"f{number}",
+        "<LiCl>",
+        kelvin,
+        ("Li", "Li", "Cl"),
+        -3.0,
+        -3.0 + error / 10,
+        forces,
+        made if kept else None,
+        error**2 / 3,
+    )
+
+
+FRAMES = (frame(0, 300.0, 0.1), frame(1, 300.0, 0.1), frame(2, 900.0, 0.4))
+
+
+def test_errors_stand_by_temperature_and_by_element():
+    cold, hot = by_temperature(FRAMES)
+    assert (cold.of, cold.frames, hot.of, hot.frames) == ("300 K", 2, "900 K", 1)
+    assert cold.forces_meV_per_A == pytest.approx(100 / 3**0.5)
+    assert hot.energy_meV_per_atom == pytest.approx(40)
+    assert hot.se_forces_meV_per_A is None
+    chlorine, lithium = by_element(FRAMES)
+    assert lithium.forces_meV_per_A == pytest.approx(0, abs=1e-9)
+    assert chlorine.forces_meV_per_A == pytest.approx(1000 * ((0.01 + 0.01 + 0.16) / 3) ** 0.5)
+    assert (chlorine.of, chlorine.components, lithium.components) == ("Cl", 9, 18)
+
+
+def test_frames_without_predicted_forces_still_have_errors_by_temperature():
+    frames = [frame(0, None, 0.1, kept=False)]
+    assert by_element(frames) == []
+    assert by_temperature(frames)[0].of == "–"
+    assert force_parity(frames) is None
+    (section,) = heldout_section(Heldout(24, tuple(frames)))
+    assert "before alloop kept predicted forces" in html_of(section.blocks)
+
+
+def test_parity_plots_have_a_panel_per_system_and_hold_every_point():
+    forces, energy = force_parity(FRAMES), energy_parity(FRAMES)
+    points = {trace["name"]: len(trace["x"]) for trace in forces["data"] if "name" in trace}
+    assert points == {"Cl": 9, "Li": 18}
+    assert {trace["name"] for trace in energy["data"] if "name" in trace} == {"300 K", "900 K"}
+    assert forces["layout"]["annotations"][0]["text"] == "<b>&lt;LiCl&gt;</b>"
+
+
+def test_nothing_is_said_before_there_are_frames():
+    assert heldout_section(Heldout()) == ()
+
+
+@given(st.lists(st.floats(0.01, 100.0), min_size=2, max_size=8))
+def test_an_rmse_lies_among_its_errors_and_equal_frames_have_no_spread(squares):
+    value, se = rmse(squares, [1.0] * len(squares))
+    assert min(squares) * 0.999 <= value**2 <= max(squares) * 1.001
+    assert se >= 0
+    assert rmse([4.0, 4.0], [3.0, 6.0]) == (2.0, 0.0)
