@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from alloop.checks.measuring_sanity import find_in_measure
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
-from alloop.config.machine import BatchExecutor
+from alloop.config.machine import BatchExecutor, LocalExecutor
 from alloop.config.suggestions import hint
 from alloop.labelling.registry import engine_of
 from alloop.tasks.contract.request import SLOT_KINDS
@@ -66,6 +66,16 @@ def find_unjudgeable(config: CampaignConfig) -> Iterator[Finding]:
         yield ("explore", "replicas"), f"all held-out frames come from one walker, {vain}; use at least 2"
     if config.ladder.fits < 2:
         yield ("ladder", "fits"), f"the spread of fits is unknown, {vain}; use at least 2"
+
+
+def find_crowds(config: CampaignConfig, cores: int) -> Iterator[Finding]:
+    """Yield the executors on this machine whose workers have less than a core each."""
+    for name, executor in config.execution.executors.items():
+        ranks = executor.ranks_per_label if name == config.execution.label else 1
+        busy = executor.workers * ranks
+        if isinstance(executor, LocalExecutor) and busy > cores:
+            what = f"asks for {busy} cores and this machine has {cores}, so tasks slow each other down; use"
+            yield ("execution", "executors", name, "workers"), f"{what} {max(1, cores // ranks)}"
 
 
 def _largest_rung(config: CampaignConfig, budget: int, imported: int) -> int:

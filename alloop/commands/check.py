@@ -20,9 +20,11 @@ from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
 from alloop.checks.decidability import decidable
+from alloop.checks.potential_cost import PotentialCost, potential_cost, wall_h
 from alloop.checks.structures import place_of_system, read_systems, with_all_systems
 from alloop.commands.label_comparison import find_other_labels
 from alloop.commands.label_timing import LabelTimingError, time_label
+from alloop.commands.potential_timing import PotentialTimingError, time_potential
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError
 from alloop.config.foundations import UNKNOWN, described_foundation, non_commercial
@@ -43,8 +45,8 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     path : pathlib.Path
         The config.
     probe : bool
-        Compute and time one label of every system, in a temporary folder, and compare a label of each file of
-        ``data.initial`` with one made here.
+        Compute and time one label of every system, in a temporary folder, and steps of dynamics and fits; compare a
+        label of each file of ``data.initial`` with one made here.
     as_json : bool
         Print one JSON object instead of tables.
     console : rich.console.Console or None
@@ -64,11 +66,17 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     if probe and (other := [loaded.problem(key, what) for key, what in find_other_labels(loaded)]):
         raise ConfigError(loaded.path, other)
     projection = project(loaded, label_s=label_s, brought=brought(imports))
+    rest = _potential_cost(loaded, projection, None if as_json else console) if probe else None
     if as_json:
-        told = {**_as_json(loaded, projection), "notes": notes_of(loaded, imports), "resume": _resume(loaded, root)}
+        told = {
+            **_as_json(loaded, projection),
+            **_rest_as_json(loaded, projection, rest),
+            "notes": notes_of(loaded, imports),
+            "resume": _resume(loaded, root),
+        }
         console.print(json.dumps(told), soft_wrap=True, markup=False, highlight=False)
     else:
-        _show(loaded, projection, imports, console)
+        _show(loaded, projection, rest, imports, console)
         for line in _resume(loaded, root):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -102,6 +110,24 @@ def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, fl
     return seconds
 
 
+def _potential_cost(loaded: LoadedConfig, projection: Projection, console: Console | None) -> PotentialCost | str:
+    """Return what all but the labels takes, or why that is not known."""
+    cells = {cell.system: cell.repeat for cell in projection.measured}
+    config = with_all_systems(loaded)
+    try:
+        with (console or Console(quiet=True)).status("Timing steps of dynamics and of a fit …"):
+            times = time_potential(read_systems(loaded), cells, config, loaded.path.parent)
+    except PotentialTimingError as error:
+        return str(error)
+    return potential_cost(config, projection, times)
+
+
+def _rest_as_json(loaded: LoadedConfig, projection: Projection, rest: PotentialCost | str | None) -> dict[str, object]:
+    if not isinstance(rest, PotentialCost):
+        return {"potential_cost": None}
+    return {"potential_cost": {**asdict(rest), "wall_h": wall_h(with_all_systems(loaded), projection, rest)}}
+
+
 def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
     known = decidable(with_all_systems(loaded))
     return {
@@ -118,10 +144,16 @@ def _as_json(loaded: LoadedConfig, projection: Projection) -> dict[str, object]:
     }
 
 
-def _show(loaded: LoadedConfig, projection: Projection, imports: Sequence[Import], console: Console) -> None:
+def _show(
+    loaded: LoadedConfig,
+    projection: Projection,
+    rest: PotentialCost | str | None,
+    imports: Sequence[Import],
+    console: Console,
+) -> None:
     console.print(f"[bold]{escape(loaded.config.name)}[/]: {escape(str(loaded.path))} can run", highlight=False)
     console.print(_systems_table(projection))
-    console.print(_work_table(with_all_systems(loaded), projection))
+    console.print(_work_table(with_all_systems(loaded), projection, rest))
     for batch in (batch for taken in imports for batch in taken.batches() if batch.results):
         told = imported_text(len(batch.results), batch.source, batch.reference, batch.why)
         console.print(told, markup=False, highlight=False, soft_wrap=True)
@@ -154,11 +186,11 @@ def _systems_table(projection: Projection) -> Table:
     return table
 
 
-def _work_table(config: CampaignConfig, projection: Projection) -> Table:
+def _work_table(config: CampaignConfig, projection: Projection, rest: PotentialCost | str | None) -> Table:
     table = Table(box=SIMPLE_HEAD, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
-    for name, value in _work(config, projection):
+    for name, value in (*_work(config, projection), *_rest_words(config, projection, rest)):
         table.add_row(name, escape(value))
     return table
 
@@ -182,6 +214,24 @@ def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str
         cost = f"about {_core_hours(projection.dft_core_hours)}, {_hours(projection.dft_wall_h)} on {slots}"
         rows.append(("cost of DFT", f"{cost}, without the isolated atoms (one timed label per system)"))
     return rows
+
+
+def _rest_words(
+    config: CampaignConfig, projection: Projection, rest: PotentialCost | str | None
+) -> list[tuple[str, str]]:
+    """Return what all but the labels takes; the isolated atoms and the frames of a teacher are not in it."""
+    if rest is None:
+        return []
+    if isinstance(rest, str):
+        return [("cost of the rest", f"not known: {rest}")]
+    first, longest = rest.production_core_hours
+    parts = [f"exploring at least {_core_hours(rest.exploring_core_hours)}"]
+    parts.append(f"fits at most {_core_hours(rest.fits_core_hours)}")
+    parts += [f"production {first:.2g} to {_core_hours(longest)}"] if longest else []
+    rows = [("cost of the rest", f"{', '.join(parts)} on this machine's cores")]
+    rows.append(("disk", f"about {rest.stored_bytes / 1e6:.0f} MB"))
+    hours = wall_h(config, projection, rest)
+    return rows if hours is None else [*rows, ("time in all", f"at least {_hours(hours)} on the workers of the config")]
 
 
 def _transport_words(config: CampaignConfig, projection: Projection) -> list[str]:

@@ -114,6 +114,9 @@ def test_probe_times_a_real_label_of_every_system_and_leaves_nothing(folder):
     seconds = [system["label_s"] for system in told["projection"]["systems"]]
     assert all(0 < s < 30 for s in seconds)
     assert told["projection"]["dft_core_hours"] == pytest.approx(30 * sum(seconds) / 3600)
+    rest = told["potential_cost"]
+    assert 0 < rest["exploring_core_hours"] < 1
+    assert 0 < rest["fits_core_hours"] < rest["wall_h"] * 10
     assert folder.listing() == before
     assert list(Path(os.environ["TMPDIR"]).iterdir()) == []
 

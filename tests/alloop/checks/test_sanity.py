@@ -1,0 +1,23 @@
+import pytest
+
+from alloop.checks.sanity import find_crowds
+from alloop.config import load_config
+from tests.support.configs import BASE, make_folder
+
+
+@pytest.mark.parametrize(
+    ("executor", "told"),
+    [
+        ("{kind: local, workers: 2}", []),
+        ("{kind: local, workers: 200}", ["asks for 200 cores and this machine has 8", "use 8"]),
+        ("{kind: local, workers: 4, ranks_per_label: 4, mpi_python: /usr/bin/python3}", ["asks for 16 cores", "use 2"]),
+        ("{kind: slurm, workers: 200, walltime: '24:00:00'}", []),
+    ],
+)
+def test_workers_that_share_cores_are_told(tmp_path, executor, told):
+    text = BASE[: BASE.index("execution:")] + f"execution: {{executors: {{local: {executor}}}}}\n"
+    loaded = load_config(make_folder(tmp_path).config(text))
+    found = dict(find_crowds(loaded.config, cores=8))
+    assert bool(found) == bool(told)
+    for words in told:
+        assert words in found["execution", "executors", "local", "workers"]
