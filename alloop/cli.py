@@ -89,7 +89,7 @@ def init(
 @app.command()
 def check(
     config: Config,
-    probe: Annotated[bool, typer.Option(help="Time one real label per system, and steps of dynamics and fits.")] = False,
+    probe: Annotated[bool, typer.Option(help="Time a real label per system, and steps of MD and fits.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Check a config to the last key and show what it would run and cost. Nothing is created."""
