@@ -19,6 +19,7 @@ from alloop.journal.events import (
 )
 from alloop.journal.journal import Entry
 from alloop.journal.verdicts import VERDICTS
+from alloop.labelling.registry import engine_of, label_settings
 from alloop.report.core_time import IN_FLIGHT, WAITING
 from alloop.report.figure_style import text
 from alloop.state.state import CampaignState
@@ -260,27 +261,30 @@ def provenance(state: CampaignState, entries: Sequence[Entry]) -> str:
         ("Drivers", _drivers(entries)),
         ("Changes of machines, budgets, monitoring and policies", _changes(entries)),
     ]
-    systems = table(
-        ("System", "Formula", "Atoms", "Structure, SHA-256"),
-        [
-            (
-                text(s.name),
-                text(s.structure.formula()),
-                str(len(s.structure.numbers)),
-                f"<code>{s.structure.digest()[:16]}…</code>",
-            )
-            for s in created.systems
-        ],
-        numeric=(2,),
-    )
     config = yaml.safe_dump(
         _public(state.config), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
     )
     return (
         table(("Fact", "Value"), [(text(name), value) for name, value in facts])
-        + f"<h3>Systems</h3>{systems}"
+        + f"<h3>Systems</h3>{_systems(state, created)}"
         + f"<details><summary>Config</summary><pre>{_block(config)}</pre></details>"
     )
+
+
+def _systems(state: CampaignState, created: CampaignCreated) -> str:
+    label = label_settings(state.config["label"])
+    rows = [
+        (
+            text(one.name),
+            text(one.composition),
+            text(one.structure.formula()),
+            str(len(one.structure.numbers)),
+            text(engine_of(label).per_cell(label, one.structure) or "–"),
+            f"<code>{one.structure.digest()[:16]}…</code>",
+        )
+        for one in created.systems
+    ]
+    return table(("System", "Composition", "Formula", "Atoms", "Labels with", "Structure, SHA-256"), rows, numeric=(3,))
 
 
 def _public(config: dict[str, Any]) -> dict[str, Any]:
