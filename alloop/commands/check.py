@@ -144,7 +144,7 @@ def _systems_table(projection: Projection) -> Table:
     timed = any(system.label_s is not None for system in projection.systems)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     per_cell = any(system.per_cell for system in projection.systems)
-    for name in ("system", "formula", "elements", *(["labels with"] if per_cell else [])):
+    for name in ("system", "formula", "elements", *(["of cell"] if per_cell else [])):
         table.add_column(name, no_wrap=True)
     for name in ("atoms", "electrons", "walkers", "labels", *(["one label"] if timed else [])):
         table.add_column(name, justify="right", no_wrap=True)

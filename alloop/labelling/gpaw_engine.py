@@ -95,7 +95,7 @@ class GpawEngine(LabelEngine[GpawLabel]):
         """Return the grid of k-points where the settings give their spacing."""
         if not isinstance(label.kpts, KptSpacing):
             return ""
-        return f"{_words(grid_for(structure, label.kpts.spacing_per_A))} k-points"
+        return f"k {_words(grid_for(structure, label.kpts.spacing_per_A))}"
 
     def charge(self, label: GpawLabel) -> float:
         """Return the configured charge, in elementary charges."""

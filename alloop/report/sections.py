@@ -284,7 +284,9 @@ def _systems(state: CampaignState, created: CampaignCreated) -> str:
         )
         for one in created.systems
     ]
-    return table(("System", "Composition", "Formula", "Atoms", "Labels with", "Structure, SHA-256"), rows, numeric=(3,))
+    return table(
+        ("System", "Composition", "Formula", "Atoms", "Labels by cell", "Structure, SHA-256"), rows, numeric=(3,)
+    )
 
 
 def _public(config: dict[str, Any]) -> dict[str, Any]:
