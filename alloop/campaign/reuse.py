@@ -24,7 +24,7 @@ from alloop.failures import first_line
 from alloop.journal.events import CampaignCreated, GenerationOpened, LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, KeptLabels, read_entries
 from alloop.labelling.identity import code_identity
-from alloop.labelling.registry import engine_of, label_settings
+from alloop.labelling.registry import engine_of, label_settings, settings_of_systems
 from alloop.labelling.teachers import GATES, teacher_label
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import fold
@@ -339,7 +339,14 @@ def _is_of_teacher(label: KnownLabel, loaded: LoadedConfig) -> bool:
 
 def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> bool:
     try:
-        return settings is not None and same_science(label_settings(settings), loaded.config.label)
+        if settings is None:
+            return False
+        found, label = label_settings(settings), loaded.config.label
+        if same_science(found, label) or type(found) is not type(label):
+            return same_science(found, label)
+        apart = {name for name, value in label if getattr(found, name) != value}
+        forms = settings_of_systems(label, read_systems(loaded).values()) if apart == {"kpts"} else ()
+        return any(same_science(found, one) for one in forms)
     except ValidationError:
         return False
 

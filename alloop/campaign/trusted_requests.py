@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from alloop.config.label import LabelCommon, same_science
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
-from alloop.labelling.registry import label_settings
+from alloop.labelling.registry import label_settings, settings_of_systems
 from alloop.labelling.teachers import teacher_label
 from alloop.state.records import TaskState
 from alloop.tasks.contract.request import Request
@@ -30,7 +30,7 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
     try:
         request = request_from_json(task.task, task.request)
         label = _label_of(request, charter)
-        foreign = label is not None and not same_science(_section(request), label)
+        foreign = label is not None and not any(same_science(_section(request), one) for one in _forms(label, charter))
     except (KeyError, ValidationError) as error:
         raise _refused(task, "cannot be read") from error
     if foreign and isinstance(request, TeachRequest):
@@ -59,6 +59,11 @@ def _label_of(request: Request, charter: Charter) -> LabelCommon | None:
     if charter.config.teacher is None:
         raise KeyError("teacher")
     return teacher_label(charter.config.teacher)
+
+
+def _forms(label: LabelCommon, charter: Charter) -> tuple[LabelCommon, ...]:
+    """Return the settings as the config has them, and as its systems have them."""
+    return label, *settings_of_systems(label, charter.systems.values())
 
 
 def _section(request: Request) -> LabelCommon:

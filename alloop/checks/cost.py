@@ -37,6 +37,8 @@ class SystemProjection:
         Time of one label on one core (s), where it was measured.
     composition : str
         The composition that it is an ordering of, or its own name.
+    per_cell : str
+        What of the label settings depends on its cell, in words.
     """
 
     name: str
@@ -48,6 +50,7 @@ class SystemProjection:
     labels: float
     label_s: float | None
     composition: str = ""
+    per_cell: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _system(
         labels=labels / len(orderings) / orderings[compositions[name]],
         label_s=seconds,
         composition=compositions[name],
+        per_cell=engine_of(config.label).per_cell(config.label, structure),
     )
 
 

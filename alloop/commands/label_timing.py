@@ -16,6 +16,7 @@ from alloop.config.campaign import CampaignConfig
 from alloop.failures import first_line, one_line
 from alloop.files.environment import ONE_THREAD
 from alloop.labelling.identity import code_identity
+from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
@@ -115,7 +116,7 @@ def _label(structure: Structure, config: CampaignConfig, workspace: Workspace) -
     request = LabelRequest(
         source=source,
         structure_sha256=workspace.offered(source).digest(),
-        settings=config.label.model_dump(mode="json"),
+        settings=engine_of(config.label).for_system(config.label, structure).model_dump(mode="json"),
         code=code_identity(config.label, elements),
     )
     return _compute(request, workspace)

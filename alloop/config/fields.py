@@ -84,6 +84,8 @@ def _is_literal(info: FieldInfo) -> bool:
 
 def _member(here: tuple[Any, ...], label: str | int) -> tuple[Any, ...]:
     tagged = tuple(s for s in sections(here) if label in tag_of(s).values())
+    if label == "list":  # the tag of the form that is a list
+        tagged = tuple(one for one in here if get_origin(one) is tuple)
     return (tagged or sections(here) or here)[:1]
 
 

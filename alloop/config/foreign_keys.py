@@ -122,7 +122,7 @@ VASP = {
     "ivdw": "label.dispersion, as `d3`",
     "isym": "label.point_group_symmetry",
     "nbands": "label.gpaw.nbands",
-    "kspacing": "label.kpts, a grid",
+    "kspacing": "label.kpts, as `{spacing_per_A: …}`",
     "kpoints": "label.kpts, a grid",
     "potim": "explore.timestep_fs",
     "nsw": "explore.segment_fs, in femtoseconds",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from alloop.config.base import Count, ImportPath, Keywords, Positive, Section
 
@@ -21,13 +21,33 @@ class LabelCommon(Section):
     isolated_atom_box_A: Annotated[float, Field(ge=10.0)] = Field(10.0, description="Box of the E0 atoms.")
 
 
+class KptSpacing(Section):
+    """K-points as a density, so that cells of different sizes have equally dense grids."""
+
+    spacing_per_A: Annotated[float, Field(ge=0.01, le=2.0)] = Field(
+        description="Largest distance of neighbouring points along a reciprocal vector, 2π included (KSPACING of VASP, "
+        "1 / `density` of GPAW). The cell of the system's structure decides the grid of all its labels."
+    )
+
+
+def _form(value: Any) -> str:
+    return "spacing" if isinstance(value, Mapping | KptSpacing) else "list"
+
+
+Kpts = Annotated[
+    Annotated[tuple[Count, Count, Count], Tag("list")] | Annotated[KptSpacing, Tag("spacing")], Discriminator(_form)
+]
+
+
 class GpawLabel(LabelCommon):
     """GPAW plane-wave single points."""
 
     engine: Literal["gpaw"] = Field("gpaw", description="GPAW in plane waves.")
     xc: str = Field("PBE", description="Exchange-correlation functional, as GPAW names it.")
     cutoff_eV: Annotated[float, Field(ge=100, le=2000)] = Field(340.0, description="Plane-wave cutoff.")
-    kpts: tuple[Count, Count, Count] = Field((2, 2, 2), description="Monkhorst-Pack grid.")
+    kpts: Kpts = Field(
+        (2, 2, 2), description="Monkhorst-Pack grid, or {spacing_per_A}: one for each system, equally dense."
+    )
     gamma_centred: bool = Field(False, description="Shift the grid so that it holds Γ.")
     smearing_eV: Positive = Field(0.05, description="Fermi-Dirac width.")
     maxiter: Count = Field(80, description="SCF iterations before a label climbs the ladder of SCF settings.")

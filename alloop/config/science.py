@@ -12,7 +12,7 @@ from alloop.config.orderings import CellConfig, OrderingsConfig, Share
 
 
 class SystemConfig(Section):
-    """One composition to explore."""
+    """What to explore: a crystal, or a disordered one of which every composition and ordering becomes a system."""
 
     name: Name = Field(description="Name of the system in tables and plots.")
     structure: str = Field(description="Structure file that ASE reads; a relative path starts at the config's folder.")
@@ -184,7 +184,7 @@ class FitConfig(Section):
 class InitialFramesConfig(Section):
     """Rattled copies of the systems, labelled before the first fit."""
 
-    frames: Annotated[int, Field(ge=0)] = Field(8, description="Rattled frames per system.")
+    frames: Annotated[int, Field(ge=0)] = Field(8, description="Rattled frames per composition, over its orderings.")
     rattle_A: Positive = Field(0.10, description="Standard deviation of each Cartesian displacement.")
     strain: NonNegative = Field(0.0, description="Standard deviation of each strain component.")
 

@@ -99,7 +99,8 @@ def _relabels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wan
     assert state.drift is not None
     for purpose, label in relabels_of(state):
         if purpose not in state.tasks:
-            make = partial(task_requests.relabel, charter, label, state.drift.code)
+            system = next((one.system for one in state.frames.values() if str(one.label) == label), None)
+            make = partial(task_requests.relabel, charter, label, state.drift.code, system)
             yield Wanted(purpose, "label", make, {"label": label})
 
 

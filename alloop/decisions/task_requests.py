@@ -54,14 +54,14 @@ def label(charter: Charter, state: CampaignState, frame: FrameState) -> LabelReq
     return LabelRequest(
         source=frame.source,
         structure_sha256=frame.offer.structure_sha256,
-        settings=_label_settings(charter),
+        settings=_label_settings(charter, frame.system),
         code=_code(charter, state, charter.systems[frame.system].elements()),
     )
 
 
-def relabel(charter: Charter, label: str, code: dict[str, str]) -> RelabelRequest:
-    """Return the request for a label made again with other code."""
-    return RelabelRequest(label=label, settings=_label_settings(charter), code=code)
+def relabel(charter: Charter, label: str, code: dict[str, str], system: str | None = None) -> RelabelRequest:
+    """Return the request for a label made again with other code; None of a system that the campaign does not have."""
+    return RelabelRequest(label=label, settings=_label_settings(charter, system), code=code)
 
 
 def explore(
@@ -282,5 +282,9 @@ def _code(charter: Charter, state: CampaignState, elements: Iterable[str]) -> di
     return engine_of(charter.config.label).code_for(state.code, elements)
 
 
-def _label_settings(charter: Charter) -> dict[str, Any]:
-    return charter.config.label.model_dump(mode="json")
+def _label_settings(charter: Charter, system: str | None = None) -> dict[str, Any]:
+    """Return the label settings; of a system, those that all its labels have, whatever the cell of a frame."""
+    label, structure = charter.config.label, charter.systems.get(system or "")
+    if structure is not None:
+        label = engine_of(label).for_system(label, structure)
+    return label.model_dump(mode="json")

@@ -111,6 +111,22 @@ class LabelEngine(ABC, Generic[S]):
         """Return what of an `identity` decides a label of these elements."""
         return dict(code)
 
+    def for_system(self, label: S, structure: Structure) -> S:
+        """Return the settings of all labels of a system, where they depend on its cell.
+
+        Parameters
+        ----------
+        label : LabelCommon
+            Settings of the campaign.
+        structure : Structure
+            The system as the campaign begins with it, not a frame of it.
+        """
+        return label
+
+    def per_cell(self, label: S, structure: Structure) -> str:
+        """Return in words what of the settings depends on the cell of a system; empty if nothing does."""
+        return ""
+
     def charge(self, label: S) -> float:
         """Return the charge of the cell, in elementary charges."""
         return 0.0

@@ -13,7 +13,8 @@ from alloop.config.suggestions import hint
 from alloop.failures import first_line
 from alloop.labelling.gpaw_datasets import WITHOUT_LIBXC, dataset_sha256, setup_name, setup_type
 from alloop.labelling.gpaw_dispersion import dispersion_problem
-from alloop.labelling.gpaw_keywords import functional_name, gpaw_keywords
+from alloop.labelling.gpaw_keywords import functional_name, gpaw_keywords, with_grid
+from alloop.materials.structure import Structure
 
 OWNED = {
     "mode": "`label.cutoff_eV` sets it",
@@ -136,13 +137,14 @@ def _refusals_of_gpaw(label: GpawLabel, symbols: list[str]) -> list[str]:
     """Let GPAW build everything but the calculation, for a cell of one atom of each element."""
     from gpaw.dft import LegacyGPAWError, Parameters
 
-    keywords = {key: value for key, value in gpaw_keywords(label).items() if key != "legacy_gpaw"}
     atoms = Atoms(
         symbols,
         positions=[(_SPACING_A * k, 0.0, 0.0) for k in range(len(symbols))],
         cell=[_SPACING_A * len(symbols), _SPACING_A, _SPACING_A],
         pbc=True,
     )
+    keywords = gpaw_keywords(with_grid(label, Structure.from_atoms(atoms)))
+    keywords.pop("legacy_gpaw")
     try:
         Parameters(**keywords).dft_component_builder(atoms).create_scf_loop()
     except LegacyGPAWError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ase import Atoms
 
-from alloop.config.label import GpawLabel
+from alloop.config.label import GpawLabel, KptSpacing
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as job_script
 from alloop.labelling.answers import from_answer
@@ -19,10 +19,11 @@ from alloop.labelling.gpaw_checks import check_gpaw_settings
 from alloop.labelling.gpaw_datasets import WITHOUT_LIBXC, dataset_name, dataset_sha256, setup_name, setup_type
 from alloop.labelling.gpaw_dispersion import dispersion_version, with_dispersion
 from alloop.labelling.gpaw_job import LOG, JobError, calculate
-from alloop.labelling.gpaw_keywords import gpaw_job
+from alloop.labelling.gpaw_keywords import gpaw_job, with_grid
 from alloop.labelling.ranks import Launch, program_problem, run
 from alloop.labelling.singlepoint import AtomPoint, SinglePoint
 from alloop.materials.electrons import is_odd
+from alloop.materials.kpoints import grid_for
 from alloop.materials.structure import Structure
 
 
@@ -36,7 +37,7 @@ class GpawEngine(LabelEngine[GpawLabel]):
 
     def words(self, label: GpawLabel) -> str:
         """Return the functional, cutoff and k-points."""
-        kpts = "×".join(str(k) for k in label.kpts)
+        kpts = f"{label.kpts.spacing_per_A:g} 1/Å between" if isinstance(label.kpts, KptSpacing) else _words(label.kpts)
         dispersion = " + D3" if label.dispersion == "d3" else ""
         return f"GPAW {label.xc}{dispersion}, plane waves {label.cutoff_eV:g} eV, {kpts} k-points"
 
@@ -85,6 +86,16 @@ class GpawEngine(LabelEngine[GpawLabel]):
         atoms = isolated_atom(element, label.isolated_atom_box_A)
         answer = self._answer(gpaw_job(atoms, label, isolated=True), atoms, label, code, folder, launch)
         return AtomPoint(energy_eV=answer["energy_eV"], magnetic_moment_muB=answer["magnetic_moment_muB"])
+
+    def for_system(self, label: GpawLabel, structure: Structure) -> GpawLabel:
+        """Return the settings with the grid of k-points of the system's cell; see `LabelEngine.for_system`."""
+        return with_grid(label, structure)
+
+    def per_cell(self, label: GpawLabel, structure: Structure) -> str:
+        """Return the grid of k-points where the settings give their spacing."""
+        if not isinstance(label.kpts, KptSpacing):
+            return ""
+        return f"k {_words(grid_for(structure, label.kpts.spacing_per_A))}"
 
     def charge(self, label: GpawLabel) -> float:
         """Return the configured charge, in elementary charges."""
@@ -137,6 +148,10 @@ class GpawEngine(LabelEngine[GpawLabel]):
 
 
 ENGINE = GpawEngine()
+
+
+def _words(grid: tuple[int, int, int]) -> str:
+    return "×".join(str(points) for points in grid)
 
 
 def dataset_names(label: GpawLabel, elements: Iterable[str]) -> dict[str, str]:

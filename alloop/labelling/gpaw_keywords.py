@@ -8,8 +8,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from alloop.config.label import GpawLabel
+from alloop.config.label import GpawLabel, KptSpacing
 from alloop.labelling.gpaw_scf_ladder import ATOM_MAXITER, atom_ladder, frame_ladder
+from alloop.materials.kpoints import grid_for
+from alloop.materials.structure import Structure
 
 FUNCTIONAL_ALIASES = {"r2SCAN": "MGGA_X_R2SCAN+MGGA_C_R2SCAN", "SCAN": "MGGA_X_SCAN+MGGA_C_SCAN"}
 _OF_ONE_CELL = ("nbands", "gpts")
@@ -21,13 +23,20 @@ def functional_name(xc: str) -> str:
 
 
 def gpaw_keywords(label: GpawLabel) -> dict[str, Any]:
-    """Return the keywords of GPAW for a frame; the same for every frame of a campaign.
+    """Return the keywords of GPAW for a frame; the same for every frame of a system.
+
+    Raises
+    ------
+    ValueError
+        If k-points are a spacing: `with_grid` makes them a grid.
 
     Examples
     --------
     >>> gpaw_keywords(GpawLabel())["mode"]
     {'name': 'pw', 'ecut': 340.0}
     """
+    if isinstance(label.kpts, KptSpacing):
+        raise ValueError("a spacing of k-points is a grid only in a cell")
     return {
         **label.gpaw,
         "mode": {"name": "pw", "ecut": label.cutoff_eV},
@@ -42,6 +51,13 @@ def gpaw_keywords(label: GpawLabel) -> dict[str, Any]:
     }
 
 
+def with_grid(label: GpawLabel, structure: Structure) -> GpawLabel:
+    """Return the settings with the grid of k-points of a cell."""
+    if not isinstance(label.kpts, KptSpacing):
+        return label
+    return label.model_copy(update={"kpts": grid_for(structure, label.kpts.spacing_per_A)})
+
+
 def initial_moments(label: GpawLabel, atoms: Atoms) -> NDArray[np.float64]:
     """Return the magnetic moment (μB) that each atom starts from, shape (atoms,)."""
     return np.array([label.magmoms.get(symbol, 0.0) if label.spin else 0.0 for symbol in atoms.symbols])
@@ -49,6 +65,7 @@ def initial_moments(label: GpawLabel, atoms: Atoms) -> NDArray[np.float64]:
 
 def gpaw_job(atoms: Atoms, label: GpawLabel, *, isolated: bool = False) -> dict[str, Any]:
     """Return the calculation of a frame, or of an isolated atom, in the words of `alloop.labelling.gpaw_job`."""
+    label = with_grid(label, Structure.from_atoms(atoms))
     keywords = atom_keywords(label, atoms.symbols[0]) if isolated else gpaw_keywords(label)
     return {
         "numbers": atoms.numbers.tolist(),

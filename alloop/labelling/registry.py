@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from alloop.config.fields import tag_of
 from alloop.config.label import LabelCommon, LabelConfig
 from alloop.labelling.engine import LabelEngine
+from alloop.materials.structure import Structure
 
 _SETTINGS: TypeAdapter[LabelCommon] = TypeAdapter(LabelConfig)
 
@@ -29,6 +31,14 @@ ENGINES: dict[type[LabelCommon], LabelEngine[Any]] = {
 def engine_of(label: LabelCommon) -> LabelEngine[Any]:
     """Return the engine of a ``label`` section."""
     return ENGINES[type(label)]
+
+
+def settings_of_systems(label: LabelCommon, structures: Iterable[Structure]) -> tuple[LabelCommon, ...]:
+    """Return the settings that labels of some systems have: one where these do not depend on the cell."""
+    found: list[LabelCommon] = []
+    for one in (engine_of(label).for_system(label, structure) for structure in structures):
+        found += [] if one in found else [one]
+    return tuple(found)
 
 
 def label_settings(settings: dict[str, Any]) -> LabelCommon:

@@ -70,7 +70,9 @@ def _labels(state: CampaignState) -> str:
 
 
 def _gpaw(label: Mapping[str, Any]) -> str:
-    grid = " × ".join(str(number) for number in label.get("kpts", ()))
+    points = label.get("kpts", ())
+    spacing = points.get("spacing_per_A") if isinstance(points, Mapping) else None
+    grid = " × ".join(map(str, points)) if spacing is None else f"at most {spacing:g} 1/Å between"
     centred = "Γ-centred" if label.get("gamma_centred") else "Monkhorst–Pack"
     spin = "spin-polarised" if label.get("spin") else "without spin polarisation"
     dispersion = " with the D3 dispersion correction" if label.get("dispersion") == "d3" else ""

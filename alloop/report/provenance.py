@@ -9,6 +9,7 @@ import yaml
 
 from alloop.decisions.changed_code import changed
 from alloop.journal.events import (
+    CampaignCreated,
     CodeChanged,
     ConfigChanged,
     DriverStarted,
@@ -16,7 +17,8 @@ from alloop.journal.events import (
     PolicyChanged,
 )
 from alloop.journal.journal import Entry
-from alloop.report.blocks import Block, Cell, Code, Folded, Heading, Paragraph, Section, grid
+from alloop.labelling.registry import engine_of, label_settings
+from alloop.report.blocks import Block, Cell, Code, Folded, Grid, Heading, Paragraph, Section, grid
 from alloop.state.state import CampaignState
 from alloop.status.foundation import foundation_facts
 from alloop.status.numbers import many
@@ -50,19 +52,31 @@ def _blocks(state: CampaignState, entries: Sequence[Entry]) -> tuple[Block, ...]
     former, changes = _former_code(entries), _changes(entries)
     facts += [("Former code of the labels", _listed(former))] if former else []
     facts += [("Changes of machines, budgets, monitoring and policies", _listed(changes))] if changes else []
-    systems = [
-        (one.name, one.structure.formula(), str(len(one.structure.numbers)), f"{one.structure.digest()[:16]}…")
-        for one in created.systems
-    ]
     config = yaml.safe_dump(
         public_config(state.config), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
     )
     return (
         grid(("Fact", "Value"), facts),
         Heading("Systems"),
-        grid(("System", "Formula", "Atoms", "Structure, SHA-256"), systems, (2,)),
+        _systems(state, created),
         Folded("The whole config", (Code(config),)),
     )
+
+
+def _systems(state: CampaignState, created: CampaignCreated) -> Grid:
+    label = label_settings(state.config["label"])
+    rows = [
+        (
+            one.name,
+            one.composition,
+            one.structure.formula(),
+            str(len(one.structure.numbers)),
+            engine_of(label).per_cell(label, one.structure) or "–",
+            f"{one.structure.digest()[:16]}…",
+        )
+        for one in created.systems
+    ]
+    return grid(("System", "Composition", "Formula", "Atoms", "Labels by cell", "Structure, SHA-256"), rows, (3,))
 
 
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:

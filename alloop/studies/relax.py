@@ -64,7 +64,8 @@ def wants(state: CampaignState, charter: Charter, settings: RelaxConfig) -> Iter
     label = charter.config.label
     for system, structure in list(charter.systems.items())[: settings.dft]:
         code = engine_of(label).code_for(state.code, structure.elements())
-        asked = RelaxByLabelsRequest(structure=structure, settings=label.model_dump(mode="json"), code=code, **common)
+        settings_of_it = engine_of(label).for_system(label, structure).model_dump(mode="json")
+        asked = RelaxByLabelsRequest(structure=structure, settings=settings_of_it, code=code, **common)
         told = Told(system=system, cell=cell, rung=None, fit=None)
         yield Asked(f"{system}/labels", asked, told.model_dump(mode="json"))
 

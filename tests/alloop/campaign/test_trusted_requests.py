@@ -4,11 +4,13 @@ import pytest
 
 from alloop.campaign.trusted_requests import trusted_request
 from alloop.config.label import AseLabel
+from alloop.decisions import task_requests
 from alloop.journal.events import TaskPlanned
 from alloop.journal.journal import JournalError
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.label import AtomRequest
 from alloop.tasks.contract.select import SelectRequest
+from tests.support.histories import History
 from tests.support.loops import STARTED, config, found, loop
 
 BOMB = {"engine": "ase", "calculator": "os:system", "arguments": {"command": "touch hit"}}
@@ -129,3 +131,17 @@ def test_only_members_that_the_foundation_has_reach_a_worker(tmp_path, model, ow
     else:
         with pytest.raises(JournalError, match="another foundation than the config's"):
             trusted_request(task, campaign.charter)
+
+
+@pytest.mark.parametrize(("grid", "trusted"), [([4, 4, 4], True), ([5, 5, 5], False)])
+def test_a_label_has_the_grid_of_a_system_where_the_config_has_a_spacing(grid, trusted):
+    history = History(label={"engine": "gpaw", "kpts": {"spacing_per_A": 0.5}})
+    (name,) = history.pending(1).state.train_order
+    request = task_requests.label(history.charter, history.state, history.state.frames[name])
+    request = request.model_copy(update={"settings": {**request.settings, "kpts": grid}})
+    history.say(planned(request, f"label/{name}", {"frame": name}))
+    if trusted:
+        assert trusted_request(history.state.tasks[f"label/{name}"], history.charter) == request
+        return
+    with pytest.raises(JournalError, match="other settings"):
+        trusted_request(history.state.tasks[f"label/{name}"], history.charter)

@@ -57,6 +57,12 @@ def test_every_ordering_counts_where_systems_are_counted(folder: Folder):
         cross_check(write_systems(folder, FAMILY))
 
 
+def test_each_system_is_told_with_the_grid_of_its_cell_where_k_points_are_a_spacing(folder: Folder):
+    told = check(write_systems(folder, FAMILY, rungs="[30, 48]", labels="100", kpts="{spacing_per_A: 0.3}").path)
+    assert [one.per_cell for one in told.cost.systems] == ["k 4×2×4"] * 3
+    assert {one.composition: one.labels for one in told.cost.systems}.keys() == {"LIYBC-x0.5-y0.5", "LIYBC-x1-y0"}
+
+
 def test_disordered_cif_is_ordered_unasked_where_it_is_small(folder: Folder):
     loaded = write_systems(folder, system(name="mixed", structure="structures/mixed.cif"))
     (made,) = ordered_systems(loaded, 0)

@@ -62,6 +62,8 @@ BROKEN_VALUES = [
     ("kpts: [2, 2, 2]", "kpts: [2, 2]", "label.kpts: ", "must have 3 entries (it has 2)"),
     ("kpts: [2, 2, 2]", "kpts: [2, 2, 0]", "label.kpts[2]: ", "must be at least 1"),
     ("kpts: [2, 2, 2]", "kpts: 2", "label.kpts: ", "must be a list"),
+    ("kpts: [2, 2, 2]", "kpts: {spacing_per_A: 25}", "label.kpts.spacing_per_A: ", "must be at most 2"),
+    ("kpts: [2, 2, 2]", "kpts: {spacing_per_a: 0.25}", "label.kpts.spacing_per_a: ", "did you mean `spacing_per_A`"),
     ("rungs: [12, 24, 48]", "rungs: []", "ladder.rungs: ", "needs at least 1 entry"),
     ("engine: gpaw", "engine: vasp", "label.engine: ", "must be `gpaw` or `ase` (it is the text `vasp`)"),
     ("  engine: gpaw\n", "", "label.engine: ", "missing; write `engine: gpaw` or `engine: ase`"),

@@ -42,6 +42,23 @@ def test_a_label_is_asked_for_with_its_offer_and_the_code_of_the_elements_in_it(
     assert request.settings == history.config.label.model_dump(mode="json")
 
 
+def test_all_labels_of_a_system_have_the_grid_of_its_cell_where_k_points_are_a_spacing():
+    label = {"engine": "gpaw", "kpts": {"spacing_per_A": 0.5}}
+    history = History(systems={"A": ROCK_SALT, "B": ROCK_SALT.repeat((1, 2, 3))}, label=label)
+    grids = {}
+    for name in "AB":
+        history.rattled(1, name)
+        request = task_requests.label(history.charter, history.state, history.state.frames[f"{name}.initial/0/0"])
+        grids[name] = request.settings["kpts"]
+        again = task_requests.relabel(history.charter, "abc", {}, name)
+        assert again.settings == request.settings
+    assert grids == {"A": [4, 4, 4], "B": [4, 2, 2]}
+    same = History(systems={"A": ROCK_SALT}, label={"engine": "gpaw", "kpts": [4, 4, 4]})
+    frame = history.state.frames["A.initial/0/0"]
+    keys = {task_requests.label(one.charter, history.state, frame).key() for one in (history, same)}
+    assert len(keys) == 1
+
+
 def test_a_label_made_again_is_asked_for_with_the_changed_code():
     history = History()
     request = task_requests.relabel(history.charter, "abc", {"gpaw": "2"})
