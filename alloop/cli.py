@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -69,12 +69,27 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def init(
     target: Annotated[Path, typer.Argument(help="New folder for the config and its structures.", show_default=False)],
-    example: Annotated[str, typer.Option(help="Which example to copy.")] = "quickstart",
+    structure: Annotated[
+        Path | None, typer.Option(help="A crystal of your own: its config is written, with the reason of each setting.")
+    ] = None,
+    mobile: Annotated[str | None, typer.Option(help="Its mobile ion, as in Li; default: found, or asked for.")] = None,
+    engine: Annotated[Literal["gpaw", "ase"], typer.Option(help="What labels it.")] = "gpaw",
+    calculator: Annotated[str | None, typer.Option(help="Calculator of --engine ase, as module:Class.")] = None,
+    on: Annotated[Literal["laptop", "slurm"], typer.Option(help="Where it runs.")] = "laptop",
+    example: Annotated[str, typer.Option(help="Which example to copy where no structure is given.")] = "quickstart",
 ) -> None:
-    """Write an example config and its structures into a new folder."""
-    from alloop.commands.init import run_init
+    """Write a config into a new folder: for a crystal of your own with --structure, else an example."""
+    if structure is None:
+        from alloop.commands.init import run_init
 
-    run_init(target, example, Terminal())
+        run_init(target, example, Terminal())
+        return
+    from alloop.commands.init import Wishes, run_init_crystal
+
+    wishes = Wishes(mobile, engine, calculator, on)
+    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    with interruptible("Stopped; nothing was written."):
+        run_init_crystal(target, structure, wishes, typer.prompt if asks else None, Terminal())
 
 
 @app.command()
