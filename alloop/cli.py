@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import configparser
-import errno
 import json
 import logging
 import os
-import sqlite3
 import sys
-import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from alloop import __version__
 from alloop.commands import exit_codes
-from alloop.commands.interruption import NOTHING_STARTED, Interrupted, interruptible, interruption, last_words
-from alloop.failures import ForeseenError, PlaceError, one_line
+from alloop.commands.errors import tell
+from alloop.commands.help_texts import epilog
+from alloop.commands.interruption import NOTHING_STARTED, Interrupted, interruptible
 from alloop.files.environment import ONE_THREAD, fill_in
-from alloop.files.redaction import redacted
 from alloop.monitor.terminal import Terminal, flush_or_forget, mend_streams
 
 if TYPE_CHECKING:
@@ -36,20 +31,7 @@ for _name, _count in ONE_THREAD.items():
     os.environ.setdefault(_name, _count)
 warnings.filterwarnings("ignore")
 
-USELESS_PLACES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM)
-MACHINE_TROUBLES = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EROFS,
-    errno.ESTALE,
-    errno.ENOMEM,
-    errno.EMFILE,
-    errno.ENFILE,
-)
-
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Active-learning closed loop for solid electrolytes: explore, label with GPAW, refit, know when to stop.",
@@ -75,18 +57,33 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-@app.command()
+@app.command(epilog=epilog("init"))
 def init(
     target: Annotated[Path, typer.Argument(help="New folder for the config and its structures.", show_default=False)],
-    example: Annotated[str, typer.Option(help="Which example to copy.")] = "quickstart",
+    structure: Annotated[
+        Path | None, typer.Option(help="A crystal of your own: its config is written, with the reason of each setting.")
+    ] = None,
+    mobile: Annotated[str | None, typer.Option(help="Its mobile ion, as in Li; default: found, or asked for.")] = None,
+    engine: Annotated[Literal["gpaw", "ase"], typer.Option(help="What labels it.")] = "gpaw",
+    calculator: Annotated[str | None, typer.Option(help="Calculator of --engine ase, as module:Class.")] = None,
+    on: Annotated[Literal["laptop", "slurm"], typer.Option(help="Where it runs.")] = "laptop",
+    example: Annotated[str, typer.Option(help="Which example to copy where no structure is given.")] = "quickstart",
 ) -> None:
-    """Write an example config and its structures into a new folder."""
-    from alloop.commands.init import run_init
+    """Write a config into a new folder: for a crystal of your own with --structure, else an example."""
+    if structure is None:
+        from alloop.commands.init import run_init
 
-    run_init(target, example, Terminal())
+        run_init(target, example, Terminal())
+        return
+    from alloop.commands.init import Wishes, run_init_crystal
+
+    wishes = Wishes(mobile, engine, calculator, on)
+    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    with interruptible("Stopped; nothing was written."):
+        run_init_crystal(target, structure, wishes, typer.prompt if asks else None, Terminal())
 
 
-@app.command()
+@app.command(epilog=epilog("check"))
 def check(
     config: Config,
     probe: Annotated[bool, typer.Option(help="Time a real label per system, and steps of MD and fits.")] = False,
@@ -100,7 +97,7 @@ def check(
         run_check(config, probe=probe, as_json=as_json, console=Terminal())
 
 
-@app.command()
+@app.command(epilog=epilog("structures"))
 def structures(
     config: Config,
     output: Annotated[
@@ -114,7 +111,7 @@ def structures(
     run_structures(config, output, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=epilog("run"))
 def run(
     config: Config,
     folder: Folder = None,
@@ -125,7 +122,7 @@ def run(
     _driven(_campaign(config, folder, plain, accept_policy))
 
 
-@app.command()
+@app.command(epilog=epilog("rehearse"))
 def rehearse(
     config: Config,
     folder: Folder = None,
@@ -146,7 +143,7 @@ def rehearse(
     _driven(partial(_on_terminal, asked, plain))
 
 
-@app.command()
+@app.command(epilog=epilog("teach"))
 def teach(
     config: Config,
     folder: Folder = None,
@@ -162,7 +159,7 @@ def teach(
     _driven(partial(_on_terminal, partial(run_teaching, config, folder, output=output), plain))
 
 
-@app.command()
+@app.command(epilog=epilog("measure"))
 def measure(
     config: Config,
     folder: Folder = None,
@@ -176,7 +173,7 @@ def measure(
     _driven(_campaign(config, folder, plain, goal="subsets" if ladder else "transport"))
 
 
-@app.command()
+@app.command(epilog=epilog("study"))
 def study(
     name: Annotated[str, typer.Argument(help="Name of the study, such as relax.", show_default=False)],
     config: Config,
@@ -240,23 +237,81 @@ def _on_terminal(drive: Callable[..., int], plain: bool) -> int:
         restart_in_place(wanted)
 
 
-@app.command()
-def status(where: Where, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+@app.command(epilog=epilog("status"))
+def status(
+    where: Where,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it as `alloop run` shows it, read-only.")] = False,
+) -> None:
     """Show the status of a campaign, also of a running one."""
     campaign = _opened(where)
+    console = Terminal()
+    if watch and not as_json and console.is_terminal:
+        from alloop.commands.watch import run_watch
+
+        with interruptible("The campaign is as it was."):
+            run_watch(campaign.root, console)
+        campaign = _opened(where)
     from alloop.status.table import render
 
     found = campaign.status
     studies = {name: table.to_json() for name, table in campaign.studies.items()}
     told = found.to_json() | {"driver": campaign.driver} | ({"studies": studies} if studies else {})
-    console = Terminal()
     console.print(json.dumps(told) if as_json else render(found), markup=False, highlight=False, soft_wrap=as_json)
     if campaign.driver is None and found.verdict is None and not as_json:
         console.say("No driver runs this campaign now; `alloop run` with its config continues it.")
     _tell_notes(campaign)
 
 
-@app.command()
+@app.command("list", epilog=epilog("list"))
+def list_(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds campaigns.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array.")] = False,
+) -> None:
+    """List the campaigns in a folder: state, rung, labels, force error, last change."""
+    from alloop.commands.listing import list_campaigns, listing_table
+
+    found = list_campaigns(folder)
+    console = Terminal()
+    if as_json:
+        console.say(json.dumps([one.to_json() for one in found]))
+    elif found:
+        console.print(listing_table(found), highlight=False)
+    else:
+        console.say(f"No campaign lies in {folder}.")
+
+
+@app.command(epilog=epilog("stop"))
+def stop(
+    where: Where,
+    wait_s: Annotated[float, typer.Option(min=0, help="How long to wait until it has stopped (s).")] = 60.0,
+) -> None:
+    """Ask the driver of a campaign to stop in good order, as Ctrl-C does; nothing is lost."""
+    from alloop.commands.stop import run_stop
+
+    with interruptible("The driver was asked to stop; it may still run."):
+        stopped = run_stop(where, Terminal(), wait_s)
+    raise typer.Exit(exit_codes.OK if stopped else exit_codes.RETRY)
+
+
+@app.command(epilog=epilog("compare"))
+def compare(
+    campaigns: Annotated[list[Path], typer.Argument(help="Campaign folders, or their configs.", show_default=False)],
+    form: Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How it is written.")] = "table",
+) -> None:
+    """Show errors by rung, transport and cost of several campaigns side by side."""
+    found = [_opened(where) for where in campaigns]
+    from alloop.commands.compare import compare as compared
+    from alloop.commands.compare import comparison_text
+
+    text, console = comparison_text(compared(found), form), Terminal()
+    if isinstance(text, str):
+        console.say(text)
+    else:
+        console.print(text, highlight=False)
+
+
+@app.command(epilog=epilog("report"))
 def report(
     where: Where,
     output: Annotated[
@@ -279,7 +334,7 @@ def report(
     _tell_notes(campaign)
 
 
-@app.command()
+@app.command(epilog=epilog("export"))
 def export(
     where: Where,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write into.")] = None,
@@ -322,71 +377,6 @@ def main() -> None:
     try:
         app()
     except (Interrupted, Exception) as error:
-        sys.exit(_tell(error))
+        sys.exit(tell(error))
     finally:
         flush_or_forget()
-
-
-def _tell(error: BaseException) -> int:
-    """Print what a person can do about an error, and return the exit code."""
-    if (stop := interruption(error)) is not None:
-        last_words(str(stop))
-        return exit_codes.INTERRUPTED
-    if isinstance(error, ForeseenError):
-        code, what = exit_codes.USAGE, _one_line(error)
-    elif (misused := _misused(error)) is not None:
-        code, what = exit_codes.USAGE, misused
-    elif (trouble := _trouble(error)) is not None:
-        code, what = exit_codes.RETRY, f"{trouble}; nothing is lost: correct that and run the same command again"
-    else:
-        unexpected = f"unexpected {type(error).__name__}: {_one_line(error)}"
-        code, what = exit_codes.ERROR, f"{unexpected}; an error of alloop: please report it with {_crash_file()}"
-    with suppress(OSError):
-        print(f"alloop: {what}", file=sys.stderr)
-    return code
-
-
-def _trouble(error: BaseException) -> str | None:
-    """Return the fault of the machine behind an error, or None if there is none."""
-    if isinstance(error, sqlite3.OperationalError):
-        return f"the journal cannot be read or written ({_one_line(error)})"
-    if isinstance(error, PlaceError) or (isinstance(error, OSError) and error.errno in MACHINE_TROUBLES):
-        return f"{error.filename or 'the campaign'}: {error.strerror}"
-    return None
-
-
-def _misused(error: BaseException) -> str | None:
-    """Return which place cannot be used whatever alloop does there, or None: another may be our own mistake."""
-    if isinstance(error, configparser.Error):  # ASE reads its configuration when it is imported
-        return f"{_one_line(error)}; correct that file"
-    if not isinstance(error, OSError) or isinstance(error, PlaceError):
-        return None
-    if error.errno in USELESS_PLACES and error.filename is not None:
-        mend = "correct its name or permissions, or name another"
-        return redacted(one_line(f"{str(error.filename)[:200]}: {error.strerror}; {mend}"))
-    if error.errno == errno.ENOENT and not _has_working_folder():
-        return "the working folder is gone; change into one that exists"
-    return None
-
-
-def _has_working_folder() -> bool:
-    try:
-        return bool(Path.cwd())
-    except OSError:
-        return False
-
-
-def _one_line(error: BaseException) -> str:
-    """Return the message of an error on one line, without control characters and secrets."""
-    return one_line(redacted(str(error)))[:2000]
-
-
-def _crash_file() -> str:
-    from alloop.files.durable import write_durably
-
-    path = Path("alloop-crash.txt").absolute()
-    try:
-        write_durably(path, redacted(traceback.format_exc()).encode(errors="replace"))
-    except OSError:
-        return "the command (no crash file: the folder is not writable)"
-    return str(path)

@@ -24,6 +24,7 @@ LAYERS = (
     {"workers"},
     {"state"},
     {"journal"},
+    {"proposal"},
     {"checks"},
     {"tasks"},
     {"labelling", "potential", "transport"},

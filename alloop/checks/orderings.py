@@ -53,7 +53,7 @@ class MadeSystem:
 def is_disordered(loaded: LoadedConfig, i: int) -> bool:
     """Return whether ions of a system must be ordered: its keys say so, or its CIF has partial occupancies."""
     system = loaded.config.systems[i]
-    return _asked(system) or _has_partial_occupancies(loaded.resolve(system.structure))
+    return _asked(system) or has_partial_occupancies(loaded.resolve(system.structure))
 
 
 def made_systems(loaded: LoadedConfig, i: int, parent: Callable[[], Atoms]) -> tuple[MadeSystem, ...]:
@@ -187,7 +187,7 @@ def _told(loaded: LoadedConfig, i: int, error: OrderingError | FamilyError) -> C
     return loaded.error(("systems", i, "structure"), what)
 
 
-def _has_partial_occupancies(path: Path) -> bool:
+def has_partial_occupancies(path: Path) -> bool:
     """Return whether a CIF lists an occupancy below 1; what cannot be read is told by those who read it."""
     from ase.io.cif import parse_cif
 

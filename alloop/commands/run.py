@@ -22,6 +22,7 @@ from alloop.campaign.harvest import restore_labels
 from alloop.campaign.loop import Campaign, CodeRefusedError, Listener, StopRequested
 from alloop.campaign.opening import create, driver_started, resume
 from alloop.campaign.reuse import brought, checked, has_begun, way_on
+from alloop.campaign.stop_request import forget_request, stop_requested
 from alloop.checks.foundations import check_elements, head_problem
 from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
@@ -121,6 +122,7 @@ def run_loaded(
     imports = checked(loaded, root)
     foundation = _foundation(loaded, root, brought(imports), console)
     with _open_journal(root, loaded, console) as journal:
+        forget_request(root)
         workspace = Workspace(root, journal.result)
         _say(console, restored_text(restore_labels(journal, workspace)))
         if not any(True for _ in journal.entries()):
@@ -205,7 +207,7 @@ def _work(
         What Weights & Biases has to say; empty if nothing.
     """
     config, stopped = charter.config, None
-    with _stop_signals() as stop_reason, ExitStack() as opened:
+    with _stop_signals(workspace.root) as stop_reason, ExitStack() as opened:
         wandb = _wandb(journal, state, config, workspace)
         pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
         views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
@@ -293,8 +295,8 @@ def _foundation(loaded: LoadedConfig, root: Path, labels: Brought, console: Cons
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Callable[[], str | None]]:
-    """Turn signals into a reason to stop; a second signal while stopping changes nothing."""
+def _stop_signals(root: Path) -> Iterator[Callable[[], str | None]]:
+    """Turn signals, and a request in the folder, into a reason to stop; a second one while stopping changes nothing."""
     received: list[str] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -304,8 +306,9 @@ def _stop_signals() -> Iterator[Callable[[], str | None]]:
     wanted = [number for number in STOP_SIGNALS if not (nohup and number == signal.SIGHUP)]
     before = {number: signal.signal(number, note) for number in wanted}
     try:
-        yield lambda: received[0] if received else None
+        yield lambda: received[0] if received else stop_requested(root)
     finally:
+        forget_request(root)
         hand_back(before, note)
 
 

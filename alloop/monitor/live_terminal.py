@@ -6,22 +6,23 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from alloop.journal.journal import Entry
+from alloop.monitor.display import display
 from alloop.state.state import CampaignState
 from alloop.status.messages import closing_lines, lines, progress_line, stamped
-from alloop.status.numbers import clipped, counted, duration, many
+from alloop.status.numbers import clipped, duration
+from alloop.status.progress import Progress, progress
 from alloop.status.summary import Status, summary
 
 QUIET_S = 60.0
 RECENT = 5
+REPEATED = 100
+"""Newest lines that are printed again after the terminal changed its size."""
 FRAMES_PER_S = 4
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ class ConsoleView:
         self._console, self._plain = console, plain
         self._redraw_s, self._summary_s = redraw_s, summary_s
         self._status: Status | None = None
+        self._progress = Progress(None)
+        self._size = console.size
+        self._lines: deque[str] = deque(maxlen=REPEATED)
         self._status_t = self._told_t = self._entry_t = self._now = self._wall_s = 0.0
         self._told = ""
         self._recent: deque[str] = deque(maxlen=RECENT)
@@ -86,7 +90,7 @@ class ConsoleView:
     def _refresh(self, state: CampaignState, now: float, final: bool = False) -> None:
         self._now = max(now, self._entry_t)
         if final or now - self._status_t >= self._redraw_s or self._status is None:
-            self._status, self._status_t = summary(state, now), now
+            self._status, self._progress, self._status_t = summary(state, now), progress(state), now
             if not self._plain:
                 self._show()
         if self._plain:
@@ -106,7 +110,10 @@ class ConsoleView:
         return self._wall_s + (self._now - self._entry_t if self._entry_t else 0.0)
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        """Print a line; beside a live display it is wrapped between words, in a log it stays one line."""
+        if not self._plain:
+            self._lines.append(text)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=self._plain)
 
     def _close(self) -> None:
         if self._live is not None:
@@ -120,7 +127,10 @@ class ConsoleView:
     # -- the live display ----------------------------------------------------------------------------------------
 
     def _show(self) -> None:
+        if self._live is not None and self._console.size != self._size:
+            self._begin_anew()
         if self._live is None:
+            self._size = self._console.size
             self._live = Live(
                 get_renderable=self._renderable,
                 console=self._console,
@@ -130,6 +140,16 @@ class ConsoleView:
                 redirect_stderr=False,
             )
             self._live.start()
+
+    def _begin_anew(self) -> None:
+        """Clear the screen after the terminal changed its size, and print the newest lines again."""
+        assert self._live is not None
+        self._live.stop()
+        self._live = None
+        self._console.clear()
+        fitting = max(1, self._console.height - RECENT - 10)
+        for text in tuple(self._lines)[-fitting:]:
+            self._console.print(text, markup=False, highlight=False)
 
     def _remember(self, entry: Entry) -> None:
         event = entry.event
@@ -141,44 +161,4 @@ class ConsoleView:
         status = self._status
         if status is None:
             return Text()
-        return display(status, tuple(self._recent), self._elapsed_s(), self._spinner)
-
-
-def display(
-    status: Status, recent: tuple[str, ...], elapsed_s: float, spinner: Spinner | None = None
-) -> RenderableType:
-    """Return the display of a running campaign: labels up to the next rung, running tasks, what just finished."""
-    parts: list[RenderableType] = [_bar(status), _facts(status, elapsed_s, spinner)]
-    parts += [Text(f"  ✓ {text}", style="dim", no_wrap=True, overflow="ellipsis") for text in recent]
-    return Panel(Group(*parts), title=Text(f"alloop · {clipped(status.name, 80)}"), title_align="left")
-
-
-def _bar(status: Status) -> RenderableType:
-    goal = status.next_rung or max((row.size for row in status.rungs), default=1)
-    done = min(status.labels.train, goal)
-    row = Table.grid(padding=(0, 1))
-    row.add_row(
-        Text(f"labels {status.labels.train} of {goal}"),
-        ProgressBar(total=goal, completed=done, width=40),
-        Text(f"{status.labels.heldout} held out, {status.labels.failed} failed, spent {status.budget_labels}"),
-    )
-    return row
-
-
-def _facts(status: Status, elapsed_s: float, spinner: Spinner | None) -> RenderableType:
-    row = Table.grid(padding=(0, 1))
-    taught = many(status.taught_frames, "frame") + " of the teacher" if status.taught_frames else "no generation yet"
-    generation = taught if status.generation is None else _generation(status)
-    row.add_row(
-        spinner or Text("•"),
-        Text(f"{counted(status.running) or 'nothing'} running"),
-        Text(f"│ {generation} │ {many(status.candidates, 'candidate')} │ {status.dft_core_hours:.3g} DFT core-h"),
-        Text(f"│ {duration(elapsed_s)}"),
-    )
-    return row
-
-
-def _generation(status: Status) -> str:
-    generation = status.generation
-    assert generation is not None
-    return f"generation {generation.number} ({generation.fitted}/{generation.members} fitted)"
+        return display(status, self._progress, tuple(self._recent), self._elapsed_s(), self._spinner)

@@ -1,11 +1,14 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from alloop.checks.crosscheck import cross_check
-from alloop.commands.init import list_examples, run_init
+from alloop.commands import init_crystal
+from alloop.commands.init import Wishes, list_examples, run_init, run_init_crystal
 from alloop.config import ConfigError, load_config
+from tests.support.cifs import cif
 
 
 def test_written_example_can_run_where_it_stands(tmp_path):
@@ -47,3 +50,50 @@ def test_file_in_the_way_and_unknown_example_are_told(tmp_path):
 
 def test_quickstart_is_an_example():
     assert "quickstart" in list_examples()
+
+
+LICL = cif(sites=("Li1 Li 0 0 0", "Cl1 Cl 0.5 0.5 0.5"))
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """An installation without a teacher, whose foundation is not looked into."""
+    monkeypatch.setattr(init_crystal, "installed_teacher", lambda: None)
+    monkeypatch.setattr(init_crystal, "foundation_for", lambda elements: None)
+
+
+def test_config_of_a_crystal_is_accepted_as_it_is_written(tmp_path, bare):
+    (tmp_path / "salt.cif").write_text(LICL)
+    out = io.StringIO()
+    path = run_init_crystal(tmp_path / "my salt", tmp_path / "salt.cif", Wishes(), console=Console(file=out, width=40))
+    assert path.name == "my-salt.yaml"
+    loaded = load_config(path)
+    cross_check(loaded)
+    assert (loaded.config.name, loaded.config.measure.mobile) == ("my-salt", "Li")
+    assert (path.parent / "salt.cif").read_text() == LICL
+    assert "labels:" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "wishes", "told"),
+    [
+        (LICL, Wishes(mobile="Na"), "holds Li, Cl and no `Na`"),
+        (LICL.replace("Li", "Mg"), Wishes(), "name it with --mobile"),
+        (LICL, Wishes(engine="ase"), "give --calculator module:Class"),
+        (LICL, Wishes(engine="ase", calculator="EMT"), "import path"),
+        ("no cif", Wishes(), "a.cif"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_told_and_nothing_is_written(tmp_path, bare, content, wishes, told):
+    (tmp_path / "a.cif").write_text(content)
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        run_init_crystal(tmp_path / "new", tmp_path / "a.cif", wishes)
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_missing_is_asked_for_where_somebody_can_answer(tmp_path, bare):
+    (tmp_path / "a.cif").write_text(LICL.replace("Li", "Mg"))
+    asked = []
+    path = run_init_crystal(tmp_path / "new", tmp_path / "a.cif", Wishes(), lambda text: asked.append(text) or "Mg")
+    assert load_config(path).config.measure.mobile == "Mg"
+    assert len(asked) == 1

@@ -117,7 +117,9 @@ def test_an_interrupted_campaign_says_that_there_is_no_verdict(entries):
 def test_the_live_display_draws_and_leaves_the_lines_and_the_verdict(entries):
     out = watch(entries, plain=False, width=110)
     assert "alloop · quickstart" in out
-    assert "labels 0 of 12" in out
+    assert "training labels" in out
+    assert "0 of 12" in out
+    assert "fits of the rung" in out
     assert out.rstrip().splitlines()[-1].endswith("13 min 52 s")
     assert "\x1b[?25h" in out  # the cursor is back
 

@@ -1,0 +1,205 @@
+"""How far a campaign is on its way to the next rung, and how long the rest takes, with its uncertainty. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median, stdev
+
+from alloop.config.science import HeldoutConfig
+from alloop.state.records import TaskState
+from alloop.state.state import CampaignState
+from alloop.status.numbers import duration
+from alloop.status.summary import next_rung
+
+RECENT = 30
+"""Newest labels whose pace counts: a campaign labels faster or slower as it goes on."""
+LEAST = 4
+"""Labels below which no pace is told."""
+PAUSE = 10.0
+"""A gap between two labels of so many median gaps is a pause: no driver ran."""
+NINETY = 1.645
+"""Standard deviations on either side that hold 90 % of a normal distribution."""
+_RUNG_FIT = re.compile(r"fit/r(\d+)/f\d+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is done of one kind of work for the next rung, and how much there is."""
+
+    name: str
+    done: int
+    goal: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time that is not known exactly (s): its expected value and its standard deviation."""
+
+    expected_s: float
+    deviation_s: float
+
+    @property
+    def low_s(self) -> float:
+        """Lower end of its 90 % interval, not below 0."""
+        return max(0.0, self.expected_s - NINETY * self.deviation_s)
+
+    @property
+    def high_s(self) -> float:
+        """Upper end of its 90 % interval."""
+        return self.expected_s + NINETY * self.deviation_s
+
+    def __add__(self, other: Span) -> Span:
+        return Span(self.expected_s + other.expected_s, math.hypot(self.deviation_s, other.deviation_s))
+
+    def __str__(self) -> str:
+        return f"about {duration(self.expected_s)} ({duration(self.low_s)} to {duration(self.high_s)})"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The way to the next rung.
+
+    Attributes
+    ----------
+    rung : int or None
+        Training labels of the rung; None where no rung is open.
+    parts : tuple of Part
+        Training labels, held-out labels and fits of the rung.
+    labels, fits : Span or None
+        Time until the labels are there, and of the fits after them; None where no pace is known, and where none is
+        left.
+    then : str
+        What comes after the fits and is not in these times; empty if nothing does.
+    """
+
+    rung: int | None
+    parts: tuple[Part, ...] = ()
+    labels: Span | None = None
+    fits: Span | None = None
+    then: str = ""
+
+    def remaining(self) -> str:
+        """Return the time that is left in words; empty if nothing is known of it."""
+        after = f"; then {self.then}" if self.then else ""
+        waiting = [part.name for part in self.parts[:2] if part.done < part.goal]
+        unfitted = any(part.done < part.goal for part in self.parts[2:])
+        if waiting and self.labels is None:
+            return ""
+        if unfitted and self.fits is None:
+            told = f"labels in {self.labels}; " if self.labels is not None else ""
+            return f"{told}its fits are not timed yet{after}"
+        spans = [span for span in (self.labels, self.fits) if span is not None]
+        return f"{_total(spans)}{after}" if spans else self.then
+
+
+def _total(spans: Sequence[Span]) -> Span:
+    total = spans[0]
+    for span in spans[1:]:
+        total = total + span
+    return total
+
+
+def progress(state: CampaignState) -> Progress:
+    """Return how far a campaign is on its way to the next rung; nothing after its verdict."""
+    rung = next_rung(state)
+    if rung is None or state.verdict is not None:
+        return Progress(None)
+    ladder = state.config.get("ladder", {})
+    heldout = HeldoutConfig.model_validate(state.config.get("heldout", {})).frames_for(rung)
+    opened = state.rungs.get(rung)
+    parts = (
+        Part("training labels", min(state.labelled("train"), rung), rung),
+        Part("held-out labels", min(state.labelled("heldout"), heldout), heldout),
+        Part("fits of the rung", 0 if opened is None else len(opened.models), int(ladder.get("fits", 1))),
+    )
+    missing = sum(part.goal - part.done for part in parts[:2])
+    return Progress(
+        rung=rung,
+        parts=parts,
+        labels=labels_span(_label_times(state.tasks.values()), missing),
+        fits=fits_span(_fit_times(state.tasks.values()), rung, parts[2].goal - parts[2].done, _slots(state, "fit")),
+        then="production MD" if state.config.get("measure") else "",
+    )
+
+
+def labels_span(finished_t: Sequence[float], missing: int) -> Span | None:
+    """Return how long some labels take at the pace of the newest ones.
+
+    The gaps between labels are taken as independent draws of one distribution: the mean gap has a standard error, and
+    the sum of so many gaps scatters about it.
+
+    Parameters
+    ----------
+    finished_t : sequence of float
+        When labels were finished (s), in any order.
+    missing : int
+        Labels to come.
+
+    Examples
+    --------
+    >>> labels_span([0, 10, 20, 30, 40], 6)
+    Span(expected_s=60.0, deviation_s=0.0)
+    """
+    times = sorted(finished_t)[-RECENT:]
+    if missing <= 0 or len(times) < LEAST:
+        return None
+    gaps = [after - before for before, after in pairwise(times)]
+    usual = median(gaps) or fmean(gaps)
+    kept = [gap for gap in gaps if gap <= PAUSE * usual]
+    spread = stdev(kept) if len(kept) > 1 else fmean(kept)
+    return Span(missing * fmean(kept), spread * math.sqrt(missing**2 / len(kept) + missing))
+
+
+def fits_span(timed: Sequence[tuple[int, float]], rung: int, missing: int, slots: int) -> Span | None:
+    """Return how long the fits of a rung take, from those of the largest rung that was fitted.
+
+    A schedule is as long as before, or grows with the frames: the expected time lies in the middle of both.
+
+    Parameters
+    ----------
+    timed : sequence of (int, float)
+        Rung and time (s) of finished fits.
+    rung, missing : int
+        The rung, and its fits to come.
+    slots : int
+        Fits at a time.
+    """
+    if missing <= 0 or not timed:
+        return None
+    size = max(one for one, _ in timed)
+    seconds = [taken for one, taken in timed if one == size]
+    one_s, growth = fmean(seconds), max(1.0, rung / max(size, 1))
+    rounds = math.ceil(missing / max(1, slots))
+    spread_s = stdev(seconds) if len(seconds) > 1 else 0.2 * one_s
+    uncertain_s = one_s * (growth - 1.0) / (2.0 * NINETY)
+    return Span(rounds * one_s * (1.0 + growth) / 2.0, rounds * math.hypot(spread_s, uncertain_s))
+
+
+def _label_times(tasks: Iterable[TaskState]) -> list[float]:
+    return [t for task in tasks if task.task == "label" and (t := _finished_t(task)) is not None]
+
+
+def _finished_t(task: TaskState) -> float | None:
+    timing = task.finished.timing if task.finished is not None else None
+    return None if timing is None else timing.finished_t
+
+
+def _fit_times(tasks: Iterable[TaskState]) -> list[tuple[int, float]]:
+    found = []
+    for task in tasks:
+        timing = task.finished.timing if task.finished is not None else None
+        if timing is not None and (named := _RUNG_FIT.fullmatch(task.purpose)):
+            found.append((int(named[1]), timing.finished_t - timing.started_t))
+    return found
+
+
+def _slots(state: CampaignState, kind: str) -> int:
+    """Return how many tasks of a kind run at the same time, as the config in the journal says."""
+    execution = state.config.get("execution", {})
+    executor = execution.get("executors", {}).get(execution.get(kind, ""), {})
+    sizes = (executor.get(name) or 1 for name in ("workers", "nodes_per_block", "max_blocks"))
+    return math.prod(int(size) for size in sizes)
