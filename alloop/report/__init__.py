@@ -1,1 +1,1 @@
-"""One self-contained HTML file about a campaign, from its journal alone."""
+"""One self-contained HTML file about a campaign, from its journal and its results."""

@@ -344,7 +344,7 @@ def where_time_went(split: dict[str, float]) -> Figure | None:
             "name": kind.replace("_", " "),
             "y": [""],
             "x": [100 * seconds / total],
-            "text": [f"{kind.replace('_', ' ')}<br>{100 * seconds / total:.0f} %"],
+            "text": [f"{100 * seconds / total:.0f} %" if seconds / total >= 0.1 else ""],
             "textposition": "inside",
             "insidetextanchor": "middle",
             "textangle": 0,
@@ -355,9 +355,9 @@ def where_time_went(split: dict[str, float]) -> Figure | None:
         for kind, seconds in split.items()
         if seconds > 0
     ]
-    layout = layout_of(150, legend=False) | {"barmode": "stack"}
+    layout = layout_of(170, legend=True) | {"barmode": "stack"}
     layout["xaxis"] = axis("share of core time (%)", range=[0, 100])
-    layout["yaxis"] = axis("", showticklabels=False)
+    layout["yaxis"] = axis("", showticklabels=False) | {"ticks": ""}
     return {"data": traces, "layout": layout}
 
 

@@ -78,5 +78,5 @@ def fits_figure(curves: list[FitCurve]) -> Figure | None:
                     "yaxis": f"y{suffix}",
                 }
             )
-        set_axes(layout, suffix, axis("optimiser steps", rangemode="tozero"), axis(title, type="log"))
+        set_axes(layout, suffix, axis("optimiser steps", rangemode="tozero"), axis(title, type="log", dtick="D2"))
     return {"data": traces, "layout": layout}

@@ -40,7 +40,7 @@ def verdict(status: Status) -> tuple[Block, ...]:
     head = status.verdict.replace("_", " ").capitalize()
     blocks: list[Block] = [Box(head, verdict_sentence(status), look=VERDICTS[status.verdict].look)]
     why = findings(status) or [status.reason]
-    blocks.append(Box("Why", entries=tuple(why)))
+    blocks.append(Box("Why", entries=tuple(one[:1].upper() + one[1:] for one in why)))
     if status.advice:
         blocks.append(Box("What next", entries=tuple(advice_words(one) for one in status.advice)))
     blocks.append(Folded("The verdict as the campaign recorded it", (Paragraph(status.reason),)))
@@ -50,7 +50,7 @@ def verdict(status: Status) -> tuple[Block, ...]:
 def advice_words(advice: Advice) -> str:
     """Return an advice as a sentence: what limits the campaign, the keys to change, what that gives and costs."""
     limit = advice.limit[:1].upper() + advice.limit[1:]
-    settings = ", ".join(f"{key}: {value}" for key, value in advice.keys.items())
+    settings = ", ".join(f"`{key}: {value}`" for key, value in advice.keys.items())
     gain = f" Expected then: {advice.gain}." if advice.gain else ""
     cost = f" Cost: {advice.cost}." if advice.cost else ""
     return f"{limit}. In the config, set {settings}.{gain}{cost}"

@@ -52,7 +52,8 @@ def costs_section(state: CampaignState) -> tuple[Section, ...]:
     costs = list(label_costs(state))
     if not costs:
         return ()
-    caption = "Labels by the time they took (left) and by their SCF iterations (right), a colour per system."
+    counted = any(cost.iterations is not None for cost in costs)
+    caption = "Labels by the time they took" + (" and by their SCF iterations" if counted else "") + "."
     blocks: tuple[Block, ...] = (*plot("label-costs", costs_figure(costs), caption), _table(costs))
     return (Section("label-costs-section", "What did a label cost?", blocks, HOW_COSTS),)
 
@@ -81,6 +82,7 @@ def costs_figure(costs: Sequence[LabelCost]) -> Figure:
     shown += [("SCF", "SCF iterations of a label", scf)] if scf else []
     layout, suffixes = panels([name for name, _, _ in shown], 280, wide=2)
     systems = list(dict.fromkeys(cost.system for cost in costs))
+    layout["showlegend"] = len(systems) > 1
     traces = []
     for suffix, (_, title, values) in zip(suffixes, shown, strict=True):
         edges = np.histogram_bin_edges([value for _, value in values], bins=BINS)

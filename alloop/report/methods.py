@@ -8,7 +8,7 @@ from typing import Any
 from alloop.report.blocks import Block, Code, Items, Paragraph, Section
 from alloop.state.state import CampaignState
 from alloop.status.foundation import foundation_facts
-from alloop.status.numbers import many
+from alloop.status.numbers import finite, many
 from alloop.status.teacher import teacher_facts
 
 HOW_METHODS = (
@@ -52,7 +52,8 @@ def _explored(state: CampaignState) -> str:
         f"The potential was trained by active learning with alloop on {systems}. Configurations came from molecular "
         f"dynamics with the potential itself ({ensemble}, {temperatures} K, time step {explore.get('timestep_fs')} "
         f"fs). Frames were selected for labelling by the policy {select.get('policy', 'disagreement')} where the "
-        f"expected force error lay between {select.get('lower_eV_per_A')} and {select.get('upper_eV_per_A')} eV/Å. "
+        f"expected force error lay between {_number(select, 'lower_eV_per_A')} and "
+        f"{_number(select, 'upper_eV_per_A')} eV/Å. "
         f"{many(state.labelled('train'), 'label')} served for training and {state.labelled('heldout')}, from molecular "
         "dynamics runs of their own, for judging only."
     )
@@ -65,7 +66,7 @@ def _labels(state: CampaignState) -> str:
     given = ", ".join(f"{key} = {value}" for key, value in label.get("arguments", {}).items()) or "default settings"
     return (
         f"Energies, forces and stresses were computed with the ASE calculator {label.get('calculator')} ({given}). "
-        f"Labels with a force component above {label.get('max_force_eV_per_A')} eV/Å were rejected."
+        f"Labels with a force component above {_number(label, 'max_force_eV_per_A')} eV/Å were rejected."
     )
 
 
@@ -80,10 +81,10 @@ def _gpaw(label: Mapping[str, Any]) -> str:
     further = f", {', '.join(f'{k} = {v}' for k, v in label['gpaw'].items())}" if label.get("gpaw") else ""
     return (
         f"Energies, forces and stresses were computed by density functional theory in GPAW ({label.get('xc')} "
-        f"functional{dispersion}, projector-augmented waves, plane waves up to {label.get('cutoff_eV'):g} eV, a "
-        f"{centred} grid of {grid} k-points, Fermi–Dirac smearing of {label.get('smearing_eV'):g} eV, "
+        f"functional{dispersion}, projector-augmented waves, plane waves up to {_number(label, 'cutoff_eV')} eV, a "
+        f"{centred} grid of {grid} k-points, Fermi–Dirac smearing of {_number(label, 'smearing_eV')} eV, "
         f"{spin}{charge}{further}). Energies are force-consistent free energies. Labels with a force component above "
-        f"{label.get('max_force_eV_per_A'):g} eV/Å or an SCF that did not converge were rejected."
+        f"{_number(label, 'max_force_eV_per_A')} eV/Å or an SCF that did not converge were rejected."
     )
 
 
@@ -99,11 +100,11 @@ def _models(state: CampaignState) -> str:
     shape = f" ({shape})" if shape and foundation is None else ""
     return (
         f"A committee of {potential.get('committee')} MACE models{shape} was fitted {start}.{taught} Loss weights were "
-        f"{fit.get('energy_weight')} for energies per atom, {fit.get('forces_weight')} for forces and "
-        f"{fit.get('stress_weight')} for stresses; learning rate {fit.get('learning_rate')}, batches of "
+        f"{_number(fit, 'energy_weight')} for energies per atom, {_number(fit, 'forces_weight')} for forces and "
+        f"{_number(fit, 'stress_weight')} for stresses; learning rate {_number(fit, 'learning_rate')}, batches of "
         f"{fit.get('batch_size')}, {fit.get('rung_steps')} optimiser steps for a rung or {fit.get('epochs')} passes "
-        f"over its frames if these are more, averaged weights (decay {fit.get('ema_decay')}), "
-        f"{fit.get('dtype')} arithmetic."
+        f"over its frames if these are more, averaged weights (decay {_number(fit, 'ema_decay')}), "
+        f"{potential.get('dtype', 'float32')} arithmetic."
     )
 
 
@@ -122,6 +123,11 @@ def _versions(state: CampaignState) -> str:
     used = ", ".join(f"{name} {number}" for name, number in state.created.versions.items())
     code = ", ".join(f"{name} {number}" for name, number in state.code.items())
     return f"Versions: {used}. Code of the labels: {code}. Seed {state.config.get('seed')}."
+
+
+def _number(section: Mapping[str, Any], key: str) -> str:
+    value = finite(section.get(key))
+    return "?" if value is None else f"{value:g}"
 
 
 def _citations(state: CampaignState) -> Iterator[str]:

@@ -32,7 +32,7 @@ def model_section(state: CampaignState) -> tuple[Section, ...]:
         return ()
     explore = state.config.get("explore", {})
     kelvin = min(explore.get("temperatures_K") or [300.0])
-    dtype = str(state.config.get("fit", {}).get("dtype", "float64"))
+    dtype = str(state.config.get("potential", {}).get("dtype", "float32"))
     script = _SCRIPT.format(dtype=dtype, kelvin=kelvin, timestep=explore.get("timestep_fs", 1.0))
     words = "In the folder of the campaign, after `alloop export`; the model needs the package mace-torch."
     blocks: tuple[Block, ...] = (Paragraph(words), Code(script, copy=True))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+from textwrap import wrap
 from typing import Any
 
 from alloop.report.figure_style import Figure
 
 WIDTH_PX = 300
 """Width (px) of a figure on a telephone."""
+NAME_LETTERS = 20
 PANEL_PX, GAP_PX, TITLE_PX = 210, 64, 26
 
 
@@ -23,8 +25,9 @@ def narrow(figure: Figure) -> Figure:
     margin = {"l": 58, "r": 14, "t": top, "b": layout["margin"]["b"]}
     height = layout["height"] - layout["margin"]["t"] + top
     if beside:
-        height = top + margin["b"] + len(found) * (PANEL_PX + GAP_PX) - GAP_PX + TITLE_PX
-        _stack(layout, found, height - top - margin["b"])
+        title = TITLE_PX if layout.get("annotations") else 0
+        height = top + margin["b"] + len(found) * (PANEL_PX + GAP_PX) - GAP_PX + title
+        _stack(layout, found, height - top - margin["b"], title)
     place = {"orientation": "h", "x": 0, "xref": "container", "xanchor": "left", "traceorder": "normal"}
     place |= {"y": 1, "yref": "container", "yanchor": "top", "font": {"size": 11}}
     layout |= {"margin": {**layout["margin"], **margin}, "height": height, "legend": place}
@@ -33,7 +36,21 @@ def narrow(figure: Figure) -> Figure:
         if name.startswith(("xaxis", "yaxis")):
             value["title"] = {**value.get("title", {}), "font": {"size": 11}}
             value["nticks"] = 5
+    _wrap_names(figure, layout)
     return {"data": figure["data"], "layout": layout}
+
+
+def _wrap_names(figure: Figure, layout: dict[str, Any]) -> None:
+    """Break the names of horizontal bars into lines that leave room for the bars."""
+    bars = (trace for trace in figure["data"] if trace.get("orientation") == "h")
+    names = list(dict.fromkeys(name for trace in bars for name in trace["y"] if isinstance(name, str)))
+    if any(len(name) > NAME_LETTERS for name in names):
+        layout["yaxis"] |= {"tickvals": names, "ticktext": ["<br>".join(_broken(name)) for name in names]}
+        layout["height"] += 14 * sum(len(_broken(name)) - 1 for name in names)
+
+
+def _broken(name: str) -> list[str]:
+    return wrap(name, NAME_LETTERS, break_long_words=False)
 
 
 def _panels(layout: dict[str, Any]) -> list[str]:
@@ -47,13 +64,13 @@ def _panels(layout: dict[str, Any]) -> list[str]:
     return sorted(names, key=order)
 
 
-def _stack(layout: dict[str, Any], suffixes: list[str], drawn_px: float) -> None:
+def _stack(layout: dict[str, Any], suffixes: list[str], drawn_px: float, title_px: float) -> None:
     """Place panels one below the other, with the titles that stood above them."""
     step = (PANEL_PX + GAP_PX) / drawn_px
     for row, suffix in enumerate(suffixes):
         x, y = layout[f"xaxis{suffix}"], layout[f"yaxis{suffix}"]
         before = (x["domain"][0], y.get("domain", [0, 1])[1])
-        top = 1 - TITLE_PX / drawn_px - row * step
+        top = 1 - title_px / drawn_px - row * step
         x["domain"], y["domain"] = [0, 1], [max(0.0, top - PANEL_PX / drawn_px), top]
         for note in layout.get("annotations", ()):
             if "moved" not in note and math.dist(before, (note["x"], note["y"])) < 1e-6:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from alloop.report.blocks import Block
 from alloop.status.numbers import clipped
 
 LONGEST_TEXT = 4000
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -36,7 +38,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printable,
     )
-    environment.filters |= {"lines": _lines, "for_script": _for_script}
+    environment.filters |= {"lines": _lines, "marked": _marked, "for_script": _for_script}
     return environment
 
 
@@ -47,6 +49,11 @@ def _printable(value: object) -> object:
 def _lines(text: str) -> Markup:
     """Return a text with its line breaks."""
     return Markup("\n").join(clipped(line, LONGEST_TEXT) for line in text.splitlines())
+
+
+def _marked(text: str) -> Markup:
+    """Return a text in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(clipped(text, LONGEST_TEXT)))))
 
 
 def _for_script(value: object) -> Markup:

@@ -48,9 +48,9 @@ HOW_DISAGREEMENT = (
     "Points outside of the window that were labelled are random ones, which check the expected errors."
 )
 HOW_TIMELINE = (
-    "One row per worker process. Times are those the workers measured; the clock stands still while alloop does "
-    "not run (running time). Short neighbouring tasks of one kind are drawn as one bar. Pauses narrower than a pixel "
-    "are not seen: drag to zoom in, double-click to zoom out; exact sums are in the next section."
+    "One row per worker process, by its machine and number. Times are those the workers measured; the clock stands "
+    "still while alloop does not run (running time). Short neighbouring tasks of one kind are drawn as one bar. Pauses "
+    "narrower than a pixel are not seen: drag to zoom in, double-click to zoom out; exact sums are in the next section."
 )
 HOW_TIME = (
     "Core time of finished tasks, each with the cores it owned, as measured by the workers. In flight: tasks that had "

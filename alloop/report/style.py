@@ -56,10 +56,12 @@ load().catch(() => {
 """
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #243240; --soft: #56636f; --line: #dfe5eb; --paper: #ffffff;
+:root { color-scheme: light dark; --shade: #8a97a566; --ink: #243240; --soft: #56636f; --line: #dfe5eb;
+  --paper: #ffffff;
   --ground: #f4f6f8; --accent: #2f6db5; --box: #eef3f9; --good: #ecf6f1; --fair: #fcf3e8; --bad: #fbeeed;
   --yes: #26794f; --no: #b4372f; --maybe: #945413; }
-@media (prefers-color-scheme: dark) { @media screen { :root { --ink: #e3e8ed; --soft: #a7b2bd; --line: #35404b;
+@media (prefers-color-scheme: dark) { @media screen { :root { --shade: #00000080;
+  --ink: #e3e8ed; --soft: #a7b2bd; --line: #35404b;
   --paper: #1b222a; --ground: #12171c; --accent: #7fb2ec; --box: #22303f; --good: #1d3329; --fair: #3a2d1c;
   --bad: #3d2322; --yes: #6fcf9d; --no: #ff938b; --maybe: #eab06b; } } }
 * { box-sizing: border-box; }
@@ -96,7 +98,12 @@ figure { margin: 8px 0 18px; min-width: 0; }
 .plot { width: 100%; overflow: hidden; }
 figcaption { color: var(--soft); font-size: 13.5px; margin-top: 4px; }
 figcaption b { color: var(--ink); }
-.table { overflow-x: auto; max-width: 100%; margin: 8px 0 14px; }
+.table { overflow-x: auto; max-width: 100%; margin: 8px 0 14px; background:
+  linear-gradient(90deg, var(--paper) 40%, transparent) 0 0 / 40px 100% no-repeat local,
+  linear-gradient(270deg, var(--paper) 40%, transparent) 100% 0 / 40px 100% no-repeat local,
+  linear-gradient(90deg, var(--shade), transparent) 0 0 / 14px 100% no-repeat scroll,
+  linear-gradient(270deg, var(--shade), transparent) 100% 0 / 14px 100% no-repeat scroll; }
+code { background: var(--ground); border-radius: 4px; padding: 1px 4px; font-size: 0.92em; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); font-size: 13.5px; padding: 4px 0; }
 th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top;
@@ -130,7 +137,7 @@ footer { color: var(--soft); font-size: 13.5px; }
   body { background: #fff; font-size: 12px; }
   main { max-width: none; padding: 0; }
   header, section, nav { border: 0; padding: 8px 0; }
-  .table { overflow: visible; }
+  .table { overflow: visible; background: none; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   td.n, th.n { white-space: normal; }
   figure, tr, .verdict, .card { break-inside: avoid; }

@@ -12,6 +12,7 @@ _WORDS: Mapping[str, str] = {
     "last_good": "last frame before an MD run failed",
     "imported": "brought along",
     "heldout": "held out",
+    "retired": "held out at first, then trained on",
     "known": "expected error below the window",
     "beyond": "expected error above the window",
     "nonfinite": "the committee gave no number",

@@ -65,7 +65,9 @@ def findings(status: Status) -> list[str]:
     found = []
     for one in status.judgements:
         unit, power = str(one.get("unit", "")), finite(one.get("power"))
-        unsure = "cannot be told" + ("" if power is None else f" (chance of telling that nothing changes: {power:.0%})")
+        unsure = "cannot be told" + (
+            "" if power is None else f" (if nothing changed, this would be seen with a chance of {100 * power:.0f} %)"
+        )
         change = plus_minus(finite(one.get("delta")), finite(one.get("se_delta")), unit)
         tolerance = f"{finite(one.get('tolerance')) or 0.0:.3g} {unit}"
         outcome = words.get(str(one.get("finding")), unsure)

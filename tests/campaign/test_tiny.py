@@ -1,5 +1,6 @@
 """A whole tiny campaign through the command line: real Parsl processes, real MACE, EMT labels."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -8,6 +9,9 @@ import sys
 import pytest
 from ase.io import read
 
+from alloop.commands.outputs import write_figures
+from alloop.reading import ReadCampaign
+from alloop.report.heldout.data import heldout_data
 from tests.support.campaigns import TINY, attempts, environment, folded, run, write_config
 from tests.support.shared import MEASURE, tiny_campaign
 
@@ -104,6 +108,21 @@ def test_a_finished_campaign_gets_another_rung_and_buys_only_the_labels_that_it_
     code, output = run(write_config(tmp_path / "less", measure=MEASURE), longer)
     assert code == 2
     assert "rungs can be added to a campaign, not taken away" in output
+
+
+def test_the_numbers_of_every_figure_can_be_written_and_parity_gives_the_error_that_was_judged(finished, tmp_path):
+    _, folder, _ = finished
+    campaign = ReadCampaign(folder)
+    written = {path.stem: path for path in write_figures(campaign, tmp_path / "figures", "csv")}
+    assert {"learning-curve", "parity", "fits", "label-costs"} <= set(written)
+    with written["parity"].open() as file:
+        rows = [row for row in csv.DictReader(file) if "force component" in row["y_is"] and row["series"]]
+    found = heldout_data(campaign.state, campaign.workspace)
+    components = sum(3 * len(frame.symbols) for frame in found.frames)
+    assert len(rows) == components
+    squared = sum((float(row["x"]) - float(row["y"])) ** 2 for row in rows) / components
+    judged = sum(frame.forces_squared_error * 3 * len(frame.symbols) for frame in found.frames) / components
+    assert squared == pytest.approx(judged, rel=0.01)
 
 
 def test_the_committee_can_be_exported(finished, tmp_path):

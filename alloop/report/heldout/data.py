@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from alloop.state.records import FrameState, TaskState, segments_of
+from alloop.state.records import FrameState, segments_of
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.evaluate import EVALUATE, EvaluateSummary
 from alloop.tasks.contract.label import LABEL, LabelData
@@ -73,37 +73,26 @@ def heldout_data(state: CampaignState, workspace: Workspace) -> Heldout:
     """
     size = max((event.size for event in state.judged if event.size in state.rungs), default=None)
     model = None if size is None else state.rungs[size].models.get(0)
-    task = None if model is None else _newest(state, model)
-    if size is None or task is None:
+    known = [heldout for name, heldout in state.evaluations if name == model and heldout > 0]
+    if size is None or model is None or not known:
         return Heldout()
-    return Heldout(size, tuple(_frames(state, workspace, task)))
+    return Heldout(size, tuple(_frames(state, workspace, model, max(known))))
 
 
-def _newest(state: CampaignState, model: str) -> TaskState | None:
-    """Return the evaluation of a model on most held-out frames, the newest of several."""
-    done = [t for t in state.tasks.values() if t.task == EVALUATE.name and t.status == "ok" and not t.of_study]
-    own = [task for task in done if task.request.get("model") == model]
-    return max(own, key=lambda task: (len(task.request["frames"]), task.planned_t), default=None)
-
-
-def _frames(state: CampaignState, workspace: Workspace, task: TaskState) -> Iterator[HeldoutFrame]:
-    assert task.finished is not None
-    errors = EvaluateSummary.model_validate(task.finished.summary)
-    by_label = {frame.label: frame for frame in state.frames.values() if frame.label is not None}
+def _frames(state: CampaignState, workspace: Workspace, model: str, heldout: int) -> Iterator[HeldoutFrame]:
+    errors = state.evaluations[model, heldout]
+    predicted = _predictions(state, workspace, model, heldout)
     temperatures_K = {
         segment.name: segment.temperature_K
         for explored in state.tasks.values()
         if explored.task == "explore"
         for segment in segments_of(explored.context)
     }
-    predicted = _predictions(workspace, task.key)
-    for index, key in enumerate(task.request["frames"]):
-        frame = by_label.get(key)
-        label = None if frame is None else _label(workspace, key)
-        if frame is None or label is None:
-            continue
-        kelvin = temperatures_K.get(f"{frame.walker}/{frame.segment}")
-        yield _frame(frame, label, kelvin, errors, index, predicted[index] if index < len(predicted) else None)
+    for index, frame in enumerate(state.labelled_frames("heldout")[:heldout]):
+        label = _label(workspace, str(frame.label))
+        if label is not None:
+            kelvin = temperatures_K.get(f"{frame.walker}/{frame.segment}")
+            yield _frame(frame, label, kelvin, errors, index, predicted[index] if index < len(predicted) else None)
 
 
 def _frame(
@@ -129,9 +118,13 @@ def _frame(
     )
 
 
-def _predictions(workspace: Workspace, key: str) -> list[Floats]:
+def _predictions(state: CampaignState, workspace: Workspace, model: str, heldout: int) -> list[Floats]:
+    """Return the forces that a model predicts for the present held-out frames; none where they were not kept."""
+    asked = {"model": model, "heldout": heldout, "retirements": state.retirements}
+    done = [task for task in state.tasks.values() if task.task == EVALUATE.name and task.status == "ok"]
+    own = [task for task in done if {"retirements": 0, **task.context}.items() >= asked.items()]
     try:
-        data = workspace.data(EVALUATE, key)
+        data = workspace.data(EVALUATE, own[-1].key) if own else EVALUATE.data()
     except UNREADABLE:
         return []
     return [np.array(forces, dtype=float).reshape(-1, 3) for forces in data.forces_eV_per_A]

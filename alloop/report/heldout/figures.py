@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,61 +18,65 @@ MOST_POINTS = 1500
 """Points of one element in one panel; more are thinned evenly."""
 
 
-def force_parity(frames: Sequence[HeldoutFrame]) -> Figure | None:
-    """Return predicted against labelled force components, a panel per system, a colour per element."""
-    known = [frame for frame in frames if frame.predicted_eV_per_A is not None]
-    elements = sorted({symbol for frame in known for symbol in frame.symbols})
-    series: list[tuple[str, str, list[float], list[float]]] = []
-    for system in dict.fromkeys(frame.system for frame in known):
-        own = [frame for frame in known if frame.system == system]
-        symbols = np.repeat(np.concatenate([np.array(frame.symbols) for frame in own]), 3)
-        true = np.concatenate([frame.forces_eV_per_A.ravel() for frame in own])
-        made = np.concatenate([f.predicted_eV_per_A.ravel() for f in own if f.predicted_eV_per_A is not None])
-        for element in elements:
-            places = np.flatnonzero(symbols == element)
-            places = places[:: 1 + len(places) // MOST_POINTS]
-            if len(places):
-                series.append((system, element, true[places].tolist(), made[places].tolist()))
-    return _parity(series, "force component", "eV/Å")
+@dataclass(frozen=True)
+class Series:
+    """Points of one colour in one panel: what they are, their unit, and the values of DFT and of the model."""
+
+    panel: str
+    what: str
+    unit: str
+    name: str
+    true: list[float]
+    made: list[float]
 
 
-def energy_parity(frames: Sequence[HeldoutFrame]) -> Figure | None:
-    """Return predicted against labelled energies, a panel per system, a colour per temperature.
-
-    Energies count from the mean of the labels of the system.
-    """
-    series: list[tuple[str, str, list[float], list[float]]] = []
+def parity(frames: Sequence[HeldoutFrame]) -> Figure | None:
+    """Return forces and energies of the model against those of DFT, panels for each system."""
+    found: list[Series] = []
     for system in dict.fromkeys(frame.system for frame in frames):
         own = [frame for frame in frames if frame.system == system]
-        zero = float(np.mean([frame.energy_eV_per_atom for frame in own]))
-        for kelvin in sorted({frame.temperature_K or 0.0 for frame in own}):
-            at = [frame for frame in own if (frame.temperature_K or 0.0) == kelvin]
-            true = [1000 * (frame.energy_eV_per_atom - zero) for frame in at]
-            made = [1000 * (frame.predicted_eV_per_atom - zero) for frame in at]
-            series.append((system, f"{kelvin:g} K" if kelvin else "other frames", true, made))
-    return _parity(series, "energy less the mean", "meV/atom")
+        found += [*_forces(system, own), *_energies(system, own)]
+    return _drawn(found) if found else None
 
 
-def _parity(series: Sequence[tuple[str, str, list[float], list[float]]], what: str, unit: str) -> Figure | None:
-    if not series:
-        return None
-    systems, names = list(dict.fromkeys(one[0] for one in series)), list(dict.fromkeys(one[1] for one in series))
-    layout, suffixes = panels(systems, 360, wide=2)
+def _forces(system: str, frames: Sequence[HeldoutFrame]) -> Iterator[Series]:
+    """Yield the force components by element, of frames whose predicted forces were kept."""
+    kept = [(f.symbols, f.forces_eV_per_A, f.predicted_eV_per_A) for f in frames if f.predicted_eV_per_A is not None]
+    for element in sorted({symbol for symbols, _, _ in kept for symbol in symbols}):
+        true = np.concatenate([forces[np.array(symbols) == element].ravel() for symbols, forces, _ in kept])
+        made = np.concatenate([forces[np.array(symbols) == element].ravel() for symbols, _, forces in kept])
+        step = 1 + len(true) // MOST_POINTS
+        yield Series(
+            f"{system}, forces", "force component", "eV/Å", element, true[::step].tolist(), made[::step].tolist()
+        )
+
+
+def _energies(system: str, frames: Sequence[HeldoutFrame]) -> Iterator[Series]:
+    """Yield the energies by temperature, less the mean of the labels."""
+    zero = float(np.mean([frame.energy_eV_per_atom for frame in frames]))
+    for kelvin in sorted({frame.temperature_K or 0.0 for frame in frames}):
+        at = [frame for frame in frames if (frame.temperature_K or 0.0) == kelvin]
+        true = [1000 * (frame.energy_eV_per_atom - zero) for frame in at]
+        made = [1000 * (frame.predicted_eV_per_atom - zero) for frame in at]
+        name = f"{kelvin:g} K" if kelvin else "other frames"
+        yield Series(f"{system}, energies", "energy less the mean", "meV/atom", name, true, made)
+
+
+def _drawn(series: Sequence[Series]) -> Figure:
+    titles, names = list(dict.fromkeys(s.panel for s in series)), list(dict.fromkeys(s.name for s in series))
+    layout, suffixes = panels(titles, 400, wide=2)
     traces: list[Figure] = []
-    for suffix, system in zip(suffixes, systems, strict=True):
-        own = [one for one in series if one[0] == system]
-        values = [value for _, _, true, made in own for value in (*true, *made)]
-        span = [min(values), max(values)]
-        traces.append(_same(span) | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
-        for _, name, true, made in own:
-            colour = COLOURS[names.index(name) % len(COLOURS)]
-            traces.append(_points(name, true, made, colour, unit) | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
+    for suffix, title in zip(suffixes, titles, strict=True):
+        own = [one for one in series if one.panel == title]
+        values = [value for one in own for value in (*one.true, *one.made)]
+        where = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+        traces.append(_same([min(values), max(values)]) | where)
+        for one in own:
+            known = any(trace.get("name") == text(one.name) for trace in traces)
+            traces.append(_points(one, COLOURS[names.index(one.name) % len(COLOURS)]) | where)
+            traces[-1]["showlegend"] = not known
+        what, unit = own[0].what, own[0].unit
         set_axes(layout, suffix, axis(f"{what}, DFT ({unit})"), axis(f"{what}, model ({unit})"))
-    drawn: set[str] = set()
-    for trace in traces:
-        if "name" in trace:
-            trace["showlegend"] = trace["name"] not in drawn
-            drawn.add(trace["name"])
     return {"data": traces, "layout": layout}
 
 
@@ -83,14 +88,15 @@ def _same(span: Sequence[float]) -> Figure:
     }
 
 
-def _points(name: str, true: list[float], made: list[float], colour: str, unit: str) -> dict[str, Any]:
+def _points(series: Series, colour: str) -> dict[str, Any]:
+    name = text(series.name)
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": text(name),
-        "legendgroup": text(name),
-        "x": [float(f"{value:.4g}") for value in true],
-        "y": [float(f"{value:.4g}") for value in made],
-        "hovertemplate": f"{text(name)}: DFT %{{x}}, model %{{y}} {unit}<extra></extra>",
-        "marker": {"size": 5, "color": colour, "opacity": 0.55},
+        "name": name,
+        "legendgroup": name,
+        "x": [float(f"{value:.4g}") for value in series.true],
+        "y": [float(f"{value:.4g}") for value in series.made],
+        "hovertemplate": f"{name}: DFT %{{x}}, model %{{y}} {series.unit}<extra></extra>",
+        "marker": {"size": 6, "color": colour, "opacity": 0.6},
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alloop.report.blocks import Block, Paragraph, Section, grid, plot
 from alloop.report.heldout.data import Heldout
 from alloop.report.heldout.errors import ErrorRow, by_element, by_temperature
-from alloop.report.heldout.figures import energy_parity, force_parity
+from alloop.report.heldout.figures import parity
 from alloop.status.numbers import plus_minus
 
 HOW = (
@@ -25,18 +25,21 @@ def heldout_section(found: Heldout) -> tuple[Section, ...]:
     if not found.frames:
         return ()
     frames = found.frames
-    forces = "Force components of the model against those of DFT on held-out frames, a colour per element."
-    energy = "Energies of the model against those of DFT on held-out frames, a colour per temperature."
-    missing = "This campaign was evaluated before alloop kept predicted forces, so there is no parity plot of them."
+    caption = (
+        "The model against DFT on held-out frames: force components, a colour per element, and energies, a colour per "
+        "temperature."
+    )
+    missing = "This campaign was evaluated before alloop kept predicted forces: they have no parity plot."
+    kept = any(frame.predicted_eV_per_A is not None for frame in frames)
     elements = by_element(frames)
     blocks: tuple[Block, ...] = (
         Paragraph(f"The model that is exported, fitted on {found.size} labels, on {len(frames)} held-out frames."),
-        *plot("parity-forces", force_parity(frames), forces, missing),
-        *plot("parity-energy", energy_parity(frames), energy),
+        *plot("parity", parity(frames), caption),
+        *(() if kept else (Paragraph(missing, look="none"),)),
         _temperatures(by_temperature(frames)),
         *((_elements(elements),) if elements else ()),
     )
-    return (Section("parity", "How good is the model, and where?", blocks, HOW),)
+    return (Section("parity-section", "How good is the model, and where?", blocks, HOW),)
 
 
 def _temperatures(rows: Sequence[ErrorRow]) -> Block:

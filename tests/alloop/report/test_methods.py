@@ -30,7 +30,9 @@ def test_the_paragraph_names_every_setting_of_the_labels_with_its_unit(state):
 
 
 def test_a_foundation_is_cited_with_its_licence():
-    told = words(methods_section(History(foundation=True, potential={"foundation": {"name": "mh-1", "head": "omat_pbe"}}).state))
+    told = words(
+        methods_section(History(foundation=True, potential={"foundation": {"name": "mh-1", "head": "omat_pbe"}}).state)
+    )
     assert "from the foundation mh-1" in told
     assert "2401.00096" in told
 
@@ -40,7 +42,7 @@ def test_the_script_loads_the_exported_model_in_the_precision_of_its_fit(state):
     code = section.blocks[1].text
     compile(code, "script", "exec")
     assert 'model_paths="export/leader.model"' in code
-    assert f'default_dtype="{state.config["fit"]["dtype"]}"' in code
+    assert f'default_dtype="{state.config["potential"].get("dtype", "float32")}"' in code
 
 
 def test_nothing_is_said_before_the_campaign_began():

@@ -47,7 +47,7 @@ def test_every_verdict_is_a_sentence(found, words):
 def test_each_metric_says_whether_it_changed_or_that_this_cannot_be_told():
     told = findings(status("ladder_exhausted", judged("different"), judged("undecided", 0.25)))
     assert told[0].startswith("force RMSE: changed by -10.0 ± 2.0 meV/Å; the tolerance is 6 meV/Å: beyond")
-    assert told[1].endswith("cannot be told (chance of telling that nothing changes: 25%)")
+    assert told[1].endswith("cannot be told (if nothing changed, this would be seen with a chance of 25 %)")
 
 
 def test_an_error_that_rises_with_more_labels_is_commented_on():

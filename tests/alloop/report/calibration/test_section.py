@@ -28,7 +28,11 @@ def words(html: str) -> str:
 
 def section(state, entries) -> str:
     html = page(state, entries)
-    return html[html.index("<h2>What does a disagreement mean?") : html.index("</section>", html.index("<h2>What does a disagreement mean?"))]
+    return html[
+        html.index("<h2>What does a disagreement mean?") : html.index(
+            "</section>", html.index("<h2>What does a disagreement mean?")
+        )
+    ]
 
 
 def test_a_trusted_calibration_says_what_it_means_and_how_it_fared(entries):

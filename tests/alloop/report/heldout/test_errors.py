@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alloop.report.heldout.data import Heldout, HeldoutFrame
 from alloop.report.heldout.errors import by_element, by_temperature, rmse
-from alloop.report.heldout.figures import energy_parity, force_parity
+from alloop.report.heldout.figures import parity
 from alloop.report.heldout.section import heldout_section
 from alloop.report.render import html_of
 
@@ -48,17 +48,17 @@ def test_frames_without_predicted_forces_still_have_errors_by_temperature():
     frames = [frame(0, None, 0.1, kept=False)]
     assert by_element(frames) == []
     assert by_temperature(frames)[0].of == "–"
-    assert force_parity(frames) is None
+    assert [note["text"] for note in parity(frames)["layout"]["annotations"]] == ["<b>&lt;LiCl&gt;, energies</b>"]
     (section,) = heldout_section(Heldout(24, tuple(frames)))
     assert "before alloop kept predicted forces" in html_of(section.blocks)
 
 
 def test_parity_plots_have_a_panel_per_system_and_hold_every_point():
-    forces, energy = force_parity(FRAMES), energy_parity(FRAMES)
-    points = {trace["name"]: len(trace["x"]) for trace in forces["data"] if "name" in trace}
-    assert points == {"Cl": 9, "Li": 18}
-    assert {trace["name"] for trace in energy["data"] if "name" in trace} == {"300 K", "900 K"}
-    assert forces["layout"]["annotations"][0]["text"] == "<b>&lt;LiCl&gt;</b>"
+    figure = parity(FRAMES)
+    points = {trace["name"]: len(trace["x"]) for trace in figure["data"] if "name" in trace}
+    assert points == {"Cl": 9, "Li": 18, "300 K": 2, "900 K": 1}
+    titles = [note["text"] for note in figure["layout"]["annotations"]]
+    assert titles == ["<b>&lt;LiCl&gt;, forces</b>", "<b>&lt;LiCl&gt;, energies</b>"]
 
 
 def test_nothing_is_said_before_there_are_frames():
