@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
+from alloop.checks.initial_data import NOTHING, Brought, isolated_atoms, labels_brought, read_initial_data
 from alloop.checks.structures import read_systems, with_all_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
@@ -146,7 +146,7 @@ def project(
         heldout_labels=heldout,
         imported_labels=imported,
         labels=training + heldout,
-        atom_energies=len(numbers),
+        atom_energies=len(set(symbols_of(numbers)) - isolated_atoms(loaded).keys()),
         fits=_fits(config, top),
         segments=_segments(config, top, heldout),
         label_slots=slots,
