@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from alloop import __version__
-from alloop.campaign.data_files import changed_files, labels_of_files
+from alloop.campaign.data_files import atoms_of_files, changed_files, labels_of_files
 from alloop.campaign.imported_labels import ImportedBatch, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
@@ -95,7 +95,8 @@ def create(
         run_id=uuid.uuid4().hex[:12],
     )
     events, contents = take_over(batches, workspace)
-    for atom in (atom for taken in imports for atom in taken.atoms):
+    atoms = [*atoms_of_files(loaded, elements, created.code), *(atom for taken in imports for atom in taken.atoms)]
+    for atom in atoms:
         workspace.write(atom)
     journal.append([created, *events], contents)
     return open_state(journal)

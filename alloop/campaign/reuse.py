@@ -369,12 +369,17 @@ def _why(state: CampaignState, loaded: LoadedConfig, code: Mapping[str, str] | N
 def _atoms(
     workspace: Workspace, loaded: LoadedConfig, code: dict[str, str], elements: Iterable[str]
 ) -> Iterator[Result]:
-    settings, code_for = loaded.config.label.model_dump(mode="json"), engine_of(loaded.config.label).code_for
+    """Yield the energies of isolated atoms that a campaign computed itself as this config asks for them."""
     for element in elements:
-        request = AtomRequest(element=element, settings=settings, code=code_for(code, [element]))
         try:
-            result = workspace.read("atom", request.key(), with_data=True)
+            result = workspace.read("atom", atom_request(loaded, code, element).key(), with_data=True)
         except DamagedResultError:
             continue
-        if result is not None and result.status == "ok":
+        if result is not None and result.status == "ok" and result.timing is not None:
             yield result
+
+
+def atom_request(loaded: LoadedConfig, code: dict[str, str], element: str) -> AtomRequest:
+    """Return the request for an isolated atom that a campaign of a config makes with some code of its labels."""
+    settings, code_for = loaded.config.label.model_dump(mode="json"), engine_of(loaded.config.label).code_for
+    return AtomRequest(element=element, settings=settings, code=code_for(code, [element]))

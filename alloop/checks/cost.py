@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
+from alloop.checks.initial_data import NOTHING, Brought, isolated_atoms, labels_brought, read_initial_data
 from alloop.checks.structures import compositions_of, read_systems, with_all_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
@@ -154,7 +154,7 @@ def project(
         heldout_labels=heldout,
         imported_labels=imported,
         labels=training + heldout,
-        atom_energies=len(numbers),
+        atom_energies=len(set(symbols_of(numbers)) - isolated_atoms(loaded).keys()),
         fits=_fits(config, top, first),
         segments=_segments(config, top, heldout, first),
         label_slots=slots,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ase import Atoms
@@ -14,6 +14,7 @@ from alloop.checks.labelled_frames import (
     contradicting,
     fault_of,
     frames_apart,
+    isolated_energies,
     limits_of,
     place_of,
     zeroed,
@@ -74,7 +75,8 @@ class InitialFile:
 def read_initial_data(loaded: LoadedConfig, known: Iterable[bytes] = ()) -> dict[str, InitialFile]:
     """Return the labelled frames of every file in ``data.initial``, by the name the config gives it.
 
-    Isolated atoms, frames in which no atom has a neighbour, and frames that were there before are left out.
+    Isolated atoms, frames in which no atom has a neighbour, and frames that were there before are left out; see
+    `isolated_atoms`.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def read_initial_data(loaded: LoadedConfig, known: Iterable[bytes] = ()) -> dict
         If a file is missing or cannot be read, or a frame lacks a finite energy (eV) or forces (eV/Å) of its shape.
     """
     seen, same = set(known), loaded.config.data.reference == "same"
-    files = {}
+    files, e0s_eV = {}, isolated_atoms(loaded)
     for i, name in enumerate(loaded.config.data.initial):
         labels, alone = read_labels(loaded, i)
         taken: list[LabelledFrame] = []
@@ -98,8 +100,24 @@ def read_initial_data(loaded: LoadedConfig, known: Iterable[bytes] = ()) -> dict
             identity = _identity(label, same)
             (doubles if identity in seen else taken).append(label)
             seen.add(identity)
-        files[name] = InitialFile(tuple(taken), _left_out(alone, doubles))
+        files[name] = InitialFile(tuple(taken), _left_out(alone, doubles, e0s_eV))
     return files
+
+
+def isolated_atoms(loaded: LoadedConfig) -> dict[str, float]:
+    """Return the energies (eV) of isolated atoms by element that files of the labels' own reference hold.
+
+    Raises
+    ------
+    ConfigError
+        As `read_initial_data`.
+    """
+    data = loaded.config.data
+    if data.reference != "same":
+        return {}
+    files = [read_labels(loaded, i) for i in range(len(data.initial))]
+    labels, alone = ([frame for file in files for frame in file[part]] for part in (0, 1))
+    return isolated_energies(alone, labels, loaded.config.label.isolated_atom_box_A)
 
 
 def labels_brought(loaded: LoadedConfig, brought: Brought = NOTHING) -> int:
@@ -181,15 +199,22 @@ def _identity(label: LabelledFrame, same: bool) -> bytes:
     return place + repr(label.energy_eV).encode() + label.forces_eV_per_A.tobytes() + stress
 
 
-def _left_out(alone: Sequence[LabelledFrame], doubles: Sequence[LabelledFrame]) -> str:
+def _left_out(alone: Sequence[LabelledFrame], doubles: Sequence[LabelledFrame], e0s_eV: Mapping[str, float]) -> str:
     told = []
-    if alone:
-        elements = " ".join(symbols_of(z for label in alone for z in label.atoms.numbers))
-        what = f"in which no atom has a neighbour ({elements}), because alloop computes isolated atoms itself"
-        told.append(f"{_frames([label.number for label in alone])} left out, {what}")
+    lone = [label for label in alone if len(label.atoms) == 1 and str(label.atoms.symbols[0]) in e0s_eV]
+    if lone:
+        what = f"no label, but the energy of an isolated atom ({_elements(lone)}), which is not computed"
+        told.append(f"{_frames([label.number for label in lone])} taken as {what}")
+    if rest := [label for label in alone if label not in lone]:
+        what = f"in which no atom has a neighbour ({_elements(rest)}), because alloop computes isolated atoms itself"
+        told.append(f"{_frames([label.number for label in rest])} left out, {what}")
     if doubles:
         told.append(f"{_frames([label.number for label in doubles])} left out as doubles of others")
     return "; ".join(told)
+
+
+def _elements(labels: Iterable[LabelledFrame]) -> str:
+    return " ".join(symbols_of(z for label in labels for z in label.atoms.numbers))
 
 
 def _frames(numbers: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -72,12 +73,20 @@ def _labels_of(
     labels, alone = [], []
     for place, atoms in enumerate(_frames_of(file[0]), start=1):
         if is_isolated(atoms, cutoff_A):
-            alone.append(LabelledFrame(place, atoms, 0.0, np.zeros((len(atoms), 3))))
+            alone.append(LabelledFrame(place, atoms, _energy(atoms, data), np.zeros((len(atoms), 3))))
             continue
         for blamed, what in _frame_problems(atoms, data):
             raise _NoLabelError(blamed, place, what)
         labels.append(_labelled(place, atoms, data))
     return tuple(labels), tuple(alone)
+
+
+def _energy(atoms: Atoms, data: DataConfig) -> float:
+    """Return the energy (eV) of a frame that need not have one; NaN without."""
+    try:
+        return float(atoms.info[data.energy_key])
+    except (KeyError, TypeError, ValueError):
+        return math.nan
 
 
 def _labelled(place: int, atoms: Atoms, data: DataConfig) -> LabelledFrame:

@@ -204,7 +204,7 @@ def _work(config: CampaignConfig, projection: Projection) -> list[tuple[str, str
         *(("licence", words) for words in _licence_words(config)),
         ("ladder", " → ".join(str(rung) for rung in projection.rungs) + " training labels"),
         ("DFT labels", _label_count_words(config, projection)),
-        ("isolated atoms", f"{projection.atom_energies} ({' '.join(projection.elements)})"),
+        ("isolated atoms", _atom_words(projection)),
         ("fits", f"about {projection.fits}"),
         ("MD segments", f"at least {projection.segments} of {config.explore.segment_fs:g} fs"),
     ]
@@ -284,6 +284,12 @@ def _restrictions(config: CampaignConfig) -> list[str]:
     """Return the foundation and the teacher whose licence allows no commercial use, one line each."""
     found = ((role, told["name"], non_commercial(told["name"])) for role, told in _models(config).items())
     return [f"{role} `{name}` is for non-commercial use only: {licence}" for role, name, licence in found if licence]
+
+
+def _atom_words(projection: Projection) -> str:
+    count, elements = projection.atom_energies, projection.elements
+    given = "" if count == len(elements) else f" of {len(elements)}, the others are given"
+    return f"{count}{given} ({' '.join(elements)})"
 
 
 def _label_count_words(config: CampaignConfig, projection: Projection) -> str:

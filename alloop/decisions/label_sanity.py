@@ -7,15 +7,13 @@ from itertools import chain, islice
 
 from ase.data import chemical_symbols
 
-from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, is_absurd, usual
+from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, MOST_BINDING_EV_PER_ATOM, is_absurd, usual
 from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.label import LabelSummary
 
 COMPARED, FEWEST_COMPARED = 200, 5
 """Labels of a system that a new one is compared with, the newest; fewer do not decide."""
-MOST_BINDING_EV_PER_ATOM = 100.0
-"""Beyond the energy (eV) by which the atoms of a frame differ from isolated ones, whatever holds or presses them."""
 
 
 def absurd_label(state: CampaignState, task: TaskState, summary: LabelSummary) -> str | None:

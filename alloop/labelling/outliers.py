@@ -13,6 +13,8 @@ SPREADS = 30.0
 ENERGY_EV_PER_ATOM = 10.0
 """Energies (eV per atom) nearer than this to the usual one are never absurd: no frame that was labelled with forces
 within the limit is that far off others of its composition."""
+MOST_BINDING_EV_PER_ATOM = 100.0
+"""Beyond the energy (eV) by which the atoms of a frame differ from isolated ones, whatever holds or presses them."""
 FORCE_EV_PER_A = 100.0
 """Forces (eV/Å) nearer than this to the usual largest one are never absurd."""
 _OF_A_NORMAL_DISTRIBUTION = 1.4826

@@ -143,7 +143,7 @@ def provenance(state: CampaignState, chosen: tuple[Chosen, ...], digests: dict[s
         "reason": verdict.reason if verdict else "no verdict yet",
         "use": "mace.calculators.MACECalculator(model_paths=FILE, device='cpu'); a pickle: trust its source",
         "units": UNITS,
-        "energy_zero": "the isolated-atom energies e0s_eV, computed with the label settings",
+        "energy_zero": "the isolated-atom energies e0s_eV, computed with the label settings or taken from `data`",
         "e0s_eV": dict(sorted(state.e0s_eV.items())),
         "models": [
             {

@@ -5,6 +5,8 @@ from alloop.campaign.opening import create, foresee, open_state
 from alloop.campaign.reuse import checked
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
+from alloop.decisions.charter import Charter
+from alloop.decisions.task_requests import atom
 from alloop.journal.journal import Journal
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import write_config
@@ -30,6 +32,18 @@ def test_what_a_campaign_takes_of_a_file_is_what_the_check_counts(begun):
     _, _, state = begun
     assert len(state.imported_from_files) == 3
     assert state.labelled("train") + len(state.pretraining) == 3
+
+
+def test_an_isolated_atom_of_the_same_reference_is_there_before_it_is_asked_for(begun):
+    path, folder, state = begun
+    loaded, workspace = load_config(path), Workspace(folder)
+    charter = Charter.of(state.created, loaded.config)
+    copper, aluminium = (workspace.read("atom", atom(charter, state, one).key()) for one in ("Cu", "Al"))
+    assert aluminium is None
+    if loaded.config.data.reference == "same":
+        assert copper.summary == {"energy_eV": 1.0, "magnetic_moment_muB": None}
+    else:
+        assert copper is None
 
 
 def test_a_file_that_was_only_edited_changes_no_science(begun):

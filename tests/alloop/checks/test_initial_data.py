@@ -4,6 +4,7 @@ import pytest
 from alloop.checks.initial_data import (
     Brought,
     find_in_data,
+    isolated_atoms,
     labels_brought,
     notes_on_data,
     read_initial_data,
@@ -52,8 +53,41 @@ def test_isolated_atoms_and_doubles_are_left_out_and_said(loaded):
     assert labels_brought(config) == 3
     assert refusals(config) == []
     (note,) = notes_on_data(config)
-    assert "frames 1, 2, 3 left out, in which no atom has a neighbour (Al Cu)" in note
+    assert "frame 1 taken as no label, but the energy of an isolated atom (Al), which is not computed" in note
+    assert "frames 2, 3 left out, in which no atom has a neighbour (Cu)" in note
     assert "frame 7 left out as doubles" in note
+
+
+def beside(*more, **info):
+    """Return an isolated atom of both elements, the energy of copper given, and other frames."""
+    return [isolated("Al"), isolated("Cu", **info), *more]
+
+
+def boxed(symbol, length_A, **info):
+    atoms = isolated(symbol, config_type="sweep", **info)
+    atoms.set_cell([length_A] * 3)
+    return atoms
+
+
+ATOMS = {
+    "both": (beside(), {"Al": 1.0, "Cu": 1.0}),
+    "rounded": (beside(isolated("Cu", REF_energy=1.004)), {"Al": 1.0, "Cu": 1.0}),
+    "two energies": (beside(isolated("Cu", REF_energy=1.3)), {"Al": 1.0}),
+    "not a number": (beside(REF_energy=float("nan")), {"Al": 1.0}),
+    "no energy": ([isolated("Al"), isolated("Cu", energy=1.0, REF_energy="none")], {"Al": 1.0}),
+    "a box as large as that of the engine": ([boxed("Cu", 10.0)], {"Cu": 1.0}),
+    "a smaller box": ([boxed("Cu", 9.0)], {}),
+    "energies of another kind": ([isolated("Al", REF_energy=-6000.0), isolated("Cu", REF_energy=-1.6e4)], {}),
+}
+
+
+@pytest.mark.parametrize(("alone", "energies_eV"), ATOMS.values(), ids=ATOMS)
+def test_isolated_atoms_of_the_labels_own_reference_give_their_energies(loaded, alone, energies_eV):
+    assert isolated_atoms(loaded([*alone, *emt_frames(2)])) == energies_eV
+
+
+def test_isolated_atoms_of_another_reference_give_no_energies(loaded):
+    assert isolated_atoms(loaded([*beside(), *emt_frames(2)], reference="other")) == {}
 
 
 def test_labels_of_other_campaigns_are_no_doubles_twice(loaded):
