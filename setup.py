@@ -1,6 +1,7 @@
 """The part of packaging that pyproject.toml cannot say.
 
-The wheel ships ``configs/`` as ``alloop/examples/``, and the foundations, which are files without code.
+The wheel ships ``configs/`` as ``alloop/examples/``, the foundations and the templates of the
+report, which are files without code.
 """
 
 from setuptools import find_packages, setup
@@ -12,10 +13,10 @@ EXAMPLES = {
     "alloop.examples.structures.electrolytes": ["*.extxyz"],
 }
 
-DATA = {"alloop.foundations": ["*.pt"], **EXAMPLES}
+DATA = {"alloop.foundations": ["*.pt"], "alloop.report.templates": ["*.html"], **EXAMPLES}
 
 setup(
     packages=[*find_packages(include=["alloop", "alloop.*", "policies", "policies.*"]), *DATA],
     package_dir={"alloop.examples": "configs"},
-    package_data={"alloop": ["py.typed"], "alloop.report": ["templates/*.html"], "policies": ["py.typed"], **DATA},
+    package_data={"alloop": ["py.typed"], "policies": ["py.typed"], **DATA},
 )

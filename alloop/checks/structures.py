@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -82,12 +83,15 @@ def _compositions(loaded: LoadedConfig, i: int) -> dict[str, str]:
 
 
 def _shared_names(loaded: LoadedConfig) -> Iterator[Finding]:
-    """Yield systems whose name is that of a composition which is not theirs."""
-    seen: set[str] = set()
+    """Yield systems whose name is that of a composition which is not theirs.
+
+    The names that several systems of the config have are another finding.
+    """
+    seen, given = set[str](), Counter(system.name for system in loaded.config.systems)
     for i in range(len(loaded.config.systems)):
         own = _compositions(loaded, i)
         names = {*own, *own.values()}
-        for name in sorted(names & seen):
+        for name in sorted(name for name in names & seen if given[name] < 2):
             yield ("systems", i, "name"), f"`{name}` names two systems or compositions; every name must be its own"
         seen |= names
 
