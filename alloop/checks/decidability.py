@@ -11,6 +11,9 @@ from alloop.config.campaign import CampaignConfig
 from policies.stopping.forecast import ENERGY, FORCES, TUNED_FORCES, Scatter, agreement, walkers_for
 from policies.stopping.ladder import LadderStopping
 
+COLD, TUNED = (3.0, 40.0), (0.7, 20.0)
+"""Energy RMSE (meV/atom) and force RMSE (meV/Å) of Li3InCl6 after 50 to 100 labels (docs/li3incl6.md), from random weights
+and taught: with them a floor counts as a fraction."""
 ENOUGH = 0.8
 """The chance of seeing that nothing changes with which a ladder is worth its labels; the usual power of a test."""
 
@@ -110,8 +113,10 @@ def _errors(config: CampaignConfig) -> tuple[tuple[float, Scatter], ...]:
     """Return tolerance and scatter of the force RMSE and of the energy RMSE."""
     options = config.ladder.policy_options()
     tuned = config.teacher is not None or config.potential.foundation is not None
-    forces = TUNED_FORCES if tuned else FORCES
-    return (float(options["tolerance_forces"]), forces), (float(options["tolerance_energy"]), ENERGY)
+    energy, forces = TUNED if tuned else COLD
+    of_forces = max(float(options["tolerance_forces"]), float(options["floor_forces_meV_per_A"]) / forces)
+    of_energy = max(float(options["tolerance_energy"]), float(options["floor_energy_meV_per_atom"]) / energy)
+    return (of_forces, TUNED_FORCES if tuned else FORCES), (of_energy, ENERGY)
 
 
 def _mends(fits: int, per_walker: int, errors: tuple[tuple[float, Scatter], ...]) -> tuple[tuple[int, int], ...]:

@@ -16,6 +16,8 @@ JUDGED_AGAIN = (
     "ladder.fits",
     "ladder.tolerance_energy",
     "ladder.tolerance_forces",
+    "ladder.floor_energy_meV_per_atom",
+    "ladder.floor_forces_meV_per_A",
     "ladder.tolerance_activation_energy_eV",
     "ladder.tolerance_ln_sigma",
 )
@@ -46,7 +48,7 @@ _RULES: Mapping[str, tuple[Rule, str]] = MappingProxyType(
         **{
             key: (_shrinks, "a tolerance can be tightened when rungs were judged, not widened")
             for key in JUDGED_AGAIN
-            if "tolerance" in key
+            if key != "ladder.fits"
         },
     }
 )

@@ -264,6 +264,12 @@ class LadderConfig(Section):
     policy: str = Field("ladder", description="Built-in name or module:Class.")
     tolerance_energy: Positive = Field(0.10, description="Relative change of the energy RMSE.")
     tolerance_forces: Positive = Field(0.10, description="Relative change of the force RMSE.")
+    floor_energy_meV_per_atom: NonNegative = Field(
+        0.0, description="Smallest tolerance of the energy RMSE (meV/atom), where a fraction of it would be smaller."
+    )
+    floor_forces_meV_per_A: NonNegative = Field(
+        0.0, description="Smallest tolerance of the force RMSE (meV/Å), where a fraction of it would be smaller."
+    )
     tolerance_activation_energy_eV: Positive = Field(0.03, description="Change of the activation energy (eV).")
     tolerance_ln_sigma: Positive = Field(
         0.35, description="Change of the natural logarithm of the Nernst-Einstein conductivity at `conductivity_at_K`."
@@ -280,4 +286,5 @@ class LadderConfig(Section):
 
     def tolerances(self) -> dict[str, float]:
         """Return the changes that do not matter, by the names the built-in policy has for them."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name.startswith("tolerance_")}
+        names = (name for name in type(self).model_fields if name.startswith(("tolerance_", "floor_")))
+        return {name: getattr(self, name) for name in names}

@@ -20,6 +20,8 @@ def compare_rungs(
     tolerance_energy: float,
     tolerance_forces: float,
     *,
+    floor_energy_meV_per_atom: float = 0.0,
+    floor_forces_meV_per_A: float = 0.0,
     level: float = LEVEL,
     **tolerances: float,
 ) -> tuple[Judgement, ...]:
@@ -34,6 +36,8 @@ def compare_rungs(
         Rungs evaluated on the same held-out frames, in the same order.
     tolerance_energy, tolerance_forces : float
         Change that does not matter, as a fraction of the previous rung's RMSE.
+    floor_energy_meV_per_atom, floor_forces_meV_per_A : float
+        Change that does not matter, however small the RMSE is (meV/atom, meV/Å).
     level : float
         Probability with which a metric that moved by just its tolerance is found to agree; on a ladder that of
         `policies.stopping.significance.level_of`.
@@ -57,6 +61,7 @@ def compare_rungs(
         raise ValueError(f"rungs {previous.size} and {last.size}: no errors to compare")
     before, after = squared_errors(previous), squared_errors(last)
     relative = {"energy RMSE": tolerance_energy, "force RMSE": tolerance_forces}
+    floors = {"energy RMSE": floor_energy_meV_per_atom, "force RMSE": floor_forces_meV_per_A}
     bars = {metric: paired_error_bar(before[metric], after[metric], last.cluster) for metric in relative}
     held_out = tuple(
         judge_change(
@@ -66,6 +71,7 @@ def compare_rungs(
             rmse(after[metric]),
             bars[metric].se,
             relative=tolerance,
+            floor=floors[metric],
             critical=float(student(bars[metric].degrees, level)),
             level=level,
         )

@@ -95,7 +95,7 @@ class Judgement:
         return abs(self.delta) + self.critical * self.se_delta
 
     def __str__(self) -> str:
-        share = "" if self.relative is None else f" ({self.relative:.3g} of {self.value_previous:.4g})"
+        share = self._share
         dynamics = "" if self.se_md is None else f" ({self.se_md:.2g} of it from the dynamics)"
         why = "" if self.limit is None else f", {_IN_WORDS[self.limit]}"
         return (
@@ -104,6 +104,14 @@ class Judgement:
             f"{'≤' if self.equivalent else '>'} {self.tolerance:.3g}{share}: {self.finding}{why} "
             f"[{self._odds}]"
         )
+
+    @property
+    def _share(self) -> str:
+        if self.relative is None:
+            return ""
+        of_it = f"{self.relative:.3g} of {self.value_previous:.4g}"
+        floor = self.tolerance > self.relative * abs(self.value_previous)
+        return f" (the floor, above {of_it})" if floor else f" ({of_it})"
 
     @property
     def _odds(self) -> str:
@@ -121,6 +129,7 @@ def judge_change(
     *,
     tolerance: float | None = None,
     relative: float | None = None,
+    floor: float = 0.0,
     critical: float = CRITICAL,
     level: float = LEVEL,
 ) -> Judgement:
@@ -136,6 +145,8 @@ def judge_change(
         Standard error of their difference; one that is not finite can show nothing and leaves it undecided.
     tolerance, relative : float, optional
         Change that does not matter, in `unit` or as a fraction of `value_previous`: exactly one of the two.
+    floor : float
+        Smallest tolerance, in `unit`: a smaller fraction matters neither.
     critical : float
         How many standard errors the error bar is wide.
     level : float
@@ -157,7 +168,7 @@ def judge_change(
     Ea of LiCl 0.3 → 0.29 eV, Δ = -0.01 ± 0.01, |Δ| + 1.645 SE = 0.0265 ≤ 0.03: equivalent [level 5 %, power 82 %]
     """
     if relative is not None and tolerance is None:
-        limit = relative * abs(value_previous)
+        limit = max(relative * abs(value_previous), floor)
     elif tolerance is not None and relative is None:
         limit = tolerance
     else:

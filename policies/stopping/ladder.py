@@ -8,6 +8,7 @@ dynamics prevents agreement, the policy asks for longer dynamics before more lab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -122,21 +123,29 @@ class LadderStopping(TransportTolerances):
     ----------
     tolerance_energy, tolerance_forces : float
         Change of the RMSE that does not matter, as a fraction of the previous rung's.
+    floor_energy_meV_per_atom, floor_forces_meV_per_A : float
+        Change of the RMSE that does not matter, however small the RMSE is (meV/atom, meV/Å).
     resamples : int, optional
         Without effect, because error bars are not resampled; a config may still name it.
 
     Raises
     ------
     ValueError
-        If a tolerance is not positive and finite.
+        If a tolerance is not positive and finite, or a floor negative or not finite.
     """
 
     tolerance_energy: float = 0.10
     tolerance_forces: float = 0.10
+    floor_energy_meV_per_atom: float = 0.0
+    floor_forces_meV_per_A: float = 0.0
     resamples: InitVar[int | None] = None
 
     def __post_init__(self, resamples: int | None) -> None:
         super().__post_init__()
+        for name in ("floor_energy_meV_per_atom", "floor_forces_meV_per_A"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be finite and not negative, got {value}")
 
     def judge(self, rungs: Sequence[RungEvidence], ladder: Sequence[int], seed: int) -> Verdict | MeasureMore | None:
         """Judge the rungs so far; see `StoppingPolicy.judge`.
@@ -188,6 +197,8 @@ class LadderStopping(TransportTolerances):
             last,
             self.tolerance_energy,
             self.tolerance_forces,
+            floor_energy_meV_per_atom=self.floor_energy_meV_per_atom,
+            floor_forces_meV_per_A=self.floor_forces_meV_per_A,
             level=level,
             **{quantity.tolerance_key: self.tolerance_of(quantity) for quantity in QUANTITIES},
         )

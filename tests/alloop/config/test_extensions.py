@@ -16,6 +16,7 @@ OLD = {"seed": 7, "ladder": {"rungs": [12, 24], "fits": 2, "tolerance_forces": 0
         ("heldout.minimum", 6, 12, 5),
         ("ladder.tolerance_forces", 0.1, 0.05, 0.2),
         ("ladder.tolerance_ln_sigma", 0.35, 0.3, 0.5),
+        ("ladder.floor_energy_meV_per_atom", 0.5, 0.0, 0.6),
     ],
 )
 def test_what_only_adds_to_a_campaign_is_taken_and_what_takes_away_is_refused_with_the_reason(key, old, more, less):

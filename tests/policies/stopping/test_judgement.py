@@ -37,6 +37,16 @@ def test_findings_tell_a_change_from_a_wide_error_bar():
         judge_change("Ea", "eV", 0.30, 0.29, 0.01, tolerance=0.1, relative=0.1)
 
 
+def test_a_change_below_the_floor_does_not_matter_however_small_the_error_is():
+    small = {"unit": "meV/atom", "value_previous": 0.7, "value_last": 0.8, "se_delta": 0.05, "relative": 0.1}
+    assert judge_change("energy RMSE", **small).finding == "undecided"
+    floored = judge_change("energy RMSE", **small, floor=0.5)
+    assert (floored.finding, floored.tolerance) == ("equivalent", 0.5)
+    assert "≤ 0.5 (the floor, above 0.1 of 0.7): equivalent" in str(floored)
+    large = judge_change("energy RMSE", "meV/atom", 9.0, 9.8, 0.01, relative=0.1, floor=0.5)
+    assert "≤ 0.9 (0.1 of 9): equivalent" in str(large)
+
+
 def test_the_odds_stand_beside_the_finding():
     told = str(judge_change("Ea", "eV", 0.30, 0.29, 0.01, tolerance=0.03, critical=2.998, level=0.01))
     assert "|Δ| + 2.998 SE = 0.04 > 0.03: undecided [level 1 %, power 0 %]" in told

@@ -64,6 +64,14 @@ def test_a_drift_smaller_than_the_tolerance_is_convergence_once_it_is_measured_w
     assert verdicts(rungs) == [None, "converged"]
 
 
+def test_errors_too_small_to_matter_converge_by_their_floors_and_not_by_one_alone():
+    rungs = ladder_of([0.30, 0.25], np.random.default_rng(3), fits=3, walkers=20)
+    both = {"floor_energy_meV_per_atom": 0.5, "floor_forces_meV_per_A": 10.0}
+    assert verdicts(rungs) == [None, None]
+    assert verdicts(rungs, LadderStopping(**both)) == [None, "converged"]
+    assert verdicts(rungs, LadderStopping(floor_energy_meV_per_atom=0.5)) == [None, None]
+
+
 def test_a_ladder_that_gets_worse_again_is_not_converged():
     rungs = ladder_of([3, 2, 1, 2, 1], np.random.default_rng(5))
     assert verdicts(rungs) == [None] * 4 + ["ladder_exhausted"]
@@ -200,6 +208,7 @@ def test_tolerances_are_of_the_previous_rung():
     [
         ({"tolerance_energy": 0.0}, "tolerance_energy must be positive and finite, got 0.0"),
         ({"tolerance_forces": math.nan}, "tolerance_forces must be positive and finite, got nan"),
+        ({"floor_forces_meV_per_A": -1.0}, "floor_forces_meV_per_A must be finite and not negative, got -1.0"),
     ],
 )
 def test_options_are_checked(options, line):
