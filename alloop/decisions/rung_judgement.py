@@ -205,6 +205,7 @@ def _transport(rung: RungState, system: str, state: CampaignState, charter: Char
         **numbers,
         unmeasured=_first([_unmeasured(*pair) for pair in zip(summaries, readings, strict=True)]),
         unphysical=_first([summary.unphysical for summary in summaries if summary is not None]),
+        orderings=(),
     )
 
 

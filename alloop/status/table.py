@@ -55,8 +55,8 @@ def errors_table(errors: tuple[GroupErrors, ...]) -> Table:
     for name in ("composition", "force RMSE", "energy RMSE", "held-out frames"):
         table.add_column(name, justify="left" if name == "composition" else "right")
     for one in errors:
-        name = Text(clipped(f"  {one.system}" if one.system else one.composition))
-        table.add_row(name, one.forces(), one.energy(), str(one.frames))
+        whose = Text(clipped(f"  {one.system}" if one.system else one.composition))
+        table.add_row(whose, one.forces(), one.energy(), str(one.frames))
     return table
 
 

@@ -152,11 +152,13 @@ class TransportEvidence:
             values, errors = zip(*(one._numbers(quantity) for one in orderings), strict=True)
             numbers[quantity.field] = np.mean(values, axis=0)
             numbers[f"se_{quantity.field}"] = np.sqrt(np.sum(np.square(errors), axis=0)) / len(orderings)
-        said = {
-            why: next((f"{one.system}: {getattr(one, why)}" for one in orderings if getattr(one, why)), None)
-            for why in ("unmeasured", "unphysical")
-        }
-        return cls(composition, **numbers, **said, orderings=tuple(orderings))
+        return cls(
+            system=composition,
+            **numbers,
+            unmeasured=next((f"{one.system}: {one.unmeasured}" for one in orderings if one.unmeasured), None),
+            unphysical=next((f"{one.system}: {one.unphysical}" for one in orderings if one.unphysical), None),
+            orderings=tuple(orderings),
+        )
 
     @property
     def fits(self) -> int:

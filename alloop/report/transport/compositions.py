@@ -94,7 +94,7 @@ def _evidence(fits: Sequence[RungTransport], at_K: float) -> TransportEvidence:
         numbers[field], numbers[f"se_{field}"] = np.array(pairs, dtype=float).T
     unmeasured = next((one for reading in readings for one in reading.values() if isinstance(one, str)), None)
     unphysical = next((fit.summary.unphysical for fit in fits if fit.summary.unphysical), None)
-    return TransportEvidence(fits[0].system, **numbers, unmeasured=unmeasured, unphysical=unphysical)
+    return TransportEvidence(fits[0].system, **numbers, unmeasured=unmeasured, unphysical=unphysical, orderings=())
 
 
 def compositions_csv(rungs: Sequence[CompositionRung]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from alloop.decisions.label_budget import heldout_need, labels_left, training_limit, training_need
 from alloop.journal.events import SubsetRecord, SubsetsDrawn
 from alloop.state.fold import fold
-from tests.support.histories import History
+from tests.support.histories import ROCK_SALT, History
 from tests.support.outcomes import driven
 
 MEASURE = {"mobile": "Na", "temperatures_K": [600], "production_ps": 2, "max_ps": 4, "segment_ps": 2}
@@ -142,3 +142,25 @@ def test_a_campaign_in_which_nothing_fails_climbs_its_ladder():
     history = drive(3, True, 4, 0, None, None, False)
     assert history.state.verdict.verdict in ("converged", "ladder_exhausted")
     assert {event.size for event in history.state.judged} == {4, 8}
+
+
+@settings(max_examples=6)
+@given(seed=st.integers(0, 10_000), overlap=st.booleans(), teacher=st.sampled_from([None, "chgnet"]))
+def test_compositions_get_equal_shares_of_the_held_out_frames_whatever_their_orderings(seed, overlap, teacher):
+    history = History(
+        **{**SMALL, "ladder": {"rungs": [8, 16], "fits": 2}, "heldout": {"minimum": 6}},
+        systems=dict.fromkeys("ABCD", ROCK_SALT),
+        compositions=dict.fromkeys("BCD", "X"),
+        initial={"frames": 2},
+        overlap=overlap,
+        budget={"failed_labels": 6},
+        teacher=teacher and {"model": teacher, "rounds": 2, "frames": 60},
+        step_s=1.0,
+    )
+    for number, _ in enumerate(driven(history, 3, draws(seed), 0)):
+        assert number < MOST_STEPS, f"the campaign does not end: {history.state.running}"
+    assert history.state.verdict is not None
+    heldout = [history.state.frames[name].system for name in history.state.heldout_order]
+    if len(heldout) >= 6:
+        assert abs(2 * heldout.count("A") - len(heldout)) <= 2
+    assert {name for name in "ABCD" if f"initial/{name}" in history.state.tasks} == {"A", "B", "C"}
