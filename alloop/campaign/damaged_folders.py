@@ -17,7 +17,7 @@ WORKER_LEVELS = 3
 OF_A_CAMPAIGN = frozenset(
     (
         *("results", "locks", "scratch", "logs", "foundation", "foundation.pt", "driver.lock", "driver.lease"),
-        *("export", "report.html", "wandb", ".wandb"),
+        *("export", "report.html", "wandb", ".wandb", "stop.request"),
     )
 )
 """What a campaign's folder may hold besides its journal."""

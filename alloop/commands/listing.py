@@ -14,7 +14,7 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.failures import first_line
 from alloop.journal.journal import JOURNAL_FILE, JournalError
 from alloop.reading import ReadCampaign
-from alloop.status.numbers import clipped, duration
+from alloop.status.numbers import clipped, duration, plus_minus
 
 DEEPEST = 2
 """Levels of folders below the one that is named in which campaigns are looked for."""
@@ -119,7 +119,7 @@ def listing_table(campaigns: list[ListedCampaign], now: float | None = None) -> 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("folder", "state"):
         table.add_column(name, overflow="fold")
-    for name in ("rung", "labels", "force RMSE", "changed"):
+    for name in ("rung", "labels", "force RMSE (meV/Å)", "changed"):
         table.add_column(name, justify="right")
     for one in campaigns:
         table.add_row(
@@ -145,5 +145,4 @@ def _rung_words(one: ListedCampaign) -> str:
 def _error_words(one: ListedCampaign) -> str:
     if one.rmse_forces_meV_per_A is None:
         return "–"
-    bar = "" if one.se_forces_meV_per_A is None else f" ± {one.se_forces_meV_per_A:.0f}"
-    return f"{one.rmse_forces_meV_per_A:.0f}{bar} meV/Å"
+    return plus_minus(one.rmse_forces_meV_per_A, one.se_forces_meV_per_A, "").strip()

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from alloop.journal.events import TaskFinished
-from alloop.journal.journal import JOURNAL_FILE, Entry, living_driver, read_entries
+from alloop.journal.journal import JOURNAL_FILE, SNAPSHOT_FILE, Entry, living_driver, read_entries
 from alloop.monitor.display import display, rung_lines_shown
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState
@@ -69,9 +69,9 @@ class Watched:
                 self.finished.append(clipped(f"{event.purpose}  {duration(took_s)}", 100))
 
     def _stamp(self) -> tuple[int, int]:
-        """Return what changes when something is written, in the journal or in the log beside it."""
+        """Return what changes when something is written: in the journal, the log beside it, or the copy for readers."""
         times, sizes = 0, 0
-        for name in (JOURNAL_FILE, f"{JOURNAL_FILE}-wal"):
+        for name in (JOURNAL_FILE, f"{JOURNAL_FILE}-wal", SNAPSHOT_FILE):
             try:
                 found = (self.root / name).stat()
             except OSError:
@@ -100,7 +100,7 @@ def view(watched: Watched, now: float, height: int) -> RenderableType:
     since_s = now - state.last_t if watched.driver is not None and state.last_t is not None else 0.0
     few = height < 30
     recent = tuple(watched.finished)[-(3 if few else 5) :]
-    parts: list[RenderableType] = [display(status, progress(state), recent, state.wall_s + max(0.0, since_s))]
+    parts: list[RenderableType] = [display(status, progress(state, now), recent, state.wall_s + max(0.0, since_s))]
     free = height - PANEL_LINES - len(recent) - 1
     rungs = rung_lines_shown(status.rungs, min(len(status.rungs), max(0, free // 2)))
     parts += rungs

@@ -11,11 +11,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from alloop.status.numbers import clipped, counted, duration, many
+from alloop.status.numbers import clipped, duration, many
 from alloop.status.progress import Progress
 from alloop.status.summary import RungRow, Status
 
 _NAME_WIDTH, _COUNT_WIDTH = 17, 10
+_WORDS = {"explore": "MD segment", "label": "label", "fit": "fit", "measure": "evaluation"}
+"""What the tasks of a kind of slot are called."""
 
 
 def display(
@@ -62,8 +64,8 @@ def _bars(progress: Progress) -> Table:
 
 def _facts(status: Status, progress: Progress, elapsed_s: float, spinner: Spinner | None) -> Table:
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1)
-    grid.add_column(width=_NAME_WIDTH - 2, no_wrap=True)
+    grid.add_column(min_width=1)
+    grid.add_column(min_width=_NAME_WIDTH - 2, no_wrap=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     for place, (name, text) in enumerate(_rows(status, progress, elapsed_s)):
         sign: RenderableType = (spinner or Text("•")) if place == 0 else Text("")
@@ -84,7 +86,8 @@ def _running(status: Status) -> str:
     if not status.running:
         return "nothing"
     age = "" if status.longest_running_s is None else f", the oldest for {duration(status.longest_running_s)}"
-    return f"{counted(status.running)}{age}"
+    counts = (many(number, _WORDS.get(kind, kind)) for kind, number in status.running.items() if number)
+    return f"{', '.join(counts)}{age}"
 
 
 def _committee(status: Status) -> str:

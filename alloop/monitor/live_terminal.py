@@ -90,7 +90,7 @@ class ConsoleView:
     def _refresh(self, state: CampaignState, now: float, final: bool = False) -> None:
         self._now = max(now, self._entry_t)
         if final or now - self._status_t >= self._redraw_s or self._status is None:
-            self._status, self._progress, self._status_t = summary(state, now), progress(state), now
+            self._status, self._progress, self._status_t = summary(state, now), progress(state, now), now
             if not self._plain:
                 self._show()
         if self._plain:

@@ -55,6 +55,10 @@ class Span:
     def __add__(self, other: Span) -> Span:
         return Span(self.expected_s + other.expected_s, math.hypot(self.deviation_s, other.deviation_s))
 
+    def after(self, elapsed_s: float) -> Span:
+        """Return what is left after some time (s), never less than nothing."""
+        return Span(max(0.0, self.expected_s - elapsed_s), self.deviation_s)
+
     def __str__(self) -> str:
         return f"about {duration(self.expected_s)} ({duration(self.low_s)} to {duration(self.high_s)})"
 
@@ -103,8 +107,8 @@ def _total(spans: Sequence[Span]) -> Span:
     return total
 
 
-def progress(state: CampaignState) -> Progress:
-    """Return how far a campaign is on its way to the next rung; nothing after its verdict."""
+def progress(state: CampaignState, now: float) -> Progress:
+    """Return how far a campaign is on its way to the next rung, now (s since the epoch); nothing after its verdict."""
     rung = next_rung(state)
     if rung is None or state.verdict is not None:
         return Progress(None)
@@ -117,11 +121,12 @@ def progress(state: CampaignState) -> Progress:
         Part("fits of the rung", 0 if opened is None else len(opened.models), int(ladder.get("fits", 1))),
     )
     missing = sum(part.goal - part.done for part in parts[:2])
+    fits = fits_span(_fit_times(state.tasks.values()), rung, parts[2].goal - parts[2].done, _slots(state, "fit"))
     return Progress(
         rung=rung,
         parts=parts,
         labels=labels_span(_label_times(state.tasks.values()), missing),
-        fits=fits_span(_fit_times(state.tasks.values()), rung, parts[2].goal - parts[2].done, _slots(state, "fit")),
+        fits=None if fits is None else fits.after(_fitting_s(state, rung, now)),
         then="production MD" if state.config.get("measure") else "",
     )
 
@@ -195,6 +200,12 @@ def _fit_times(tasks: Iterable[TaskState]) -> list[tuple[int, float]]:
         if timing is not None and (named := _RUNG_FIT.fullmatch(task.purpose)):
             found.append((int(named[1]), timing.finished_t - timing.started_t))
     return found
+
+
+def _fitting_s(state: CampaignState, rung: int, now: float) -> float:
+    """Return for how long the oldest running fit of a rung has run (s)."""
+    begun = [task.planned_t for name, task in state.running.items() if name.startswith(f"fit/r{rung}/")]
+    return max(0.0, now - min(begun)) if begun else 0.0
 
 
 def _slots(state: CampaignState, kind: str) -> int:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from alloop.campaign.stop_request import REQUEST_FILE, ask_to_stop, forget_request, stop_requested
+from alloop.commands.run import _stop_signals
 from alloop.commands.stop import run_stop
 from alloop.config.errors import ConfigError
 from alloop.journal.driver_lock import LOCK_FILE
@@ -56,6 +57,14 @@ def test_no_process_is_signalled_that_does_not_hold_the_lock(tmp_path):
     assert (tmp_path / REQUEST_FILE).exists()
     assert other.poll() is None
     other.communicate(b"\n", timeout=30)
+
+
+def test_a_request_is_a_reason_to_stop_for_a_driver_at_work_and_is_gone_after_it(tmp_path):
+    with _stop_signals(tmp_path) as reason:
+        assert reason() is None
+        ask_to_stop(tmp_path, "pid 1 on another-host")
+        assert reason() == "`alloop stop`"
+    assert not (tmp_path / REQUEST_FILE).exists()
 
 
 def test_what_does_not_run_needs_no_stop(tmp_path):

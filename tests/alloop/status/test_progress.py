@@ -52,7 +52,7 @@ def test_progress_counts_held_out_labels_and_fits_of_the_rung(tmp_path):
     state, seen = CampaignState(), []
     for entry in play(tmp_path):
         apply(state, entry)
-        seen.append(progress(state))
+        seen.append(progress(state, entry.t))
     on_the_way = [one for one in seen if one.rung == 24 and one.labels is not None]
     assert on_the_way[0].parts[0] == Part("training labels", on_the_way[0].parts[0].done, 24)
     assert any(one.parts[0].done == 24 and one.parts[2].done < one.parts[2].goal for one in seen if one.rung == 24)
