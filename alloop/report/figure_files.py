@@ -59,7 +59,7 @@ def _title(layout: Figure, trace: Figure, name: str) -> str:
     axis = layout.get(f"{name}axis{suffix}", {})
     title = axis.get("title", {}).get("text", "")
     panel = _panel(layout, suffix) if name == "y" else ""
-    return _plain(f"{panel}: {title}" if panel and title else title or panel)
+    return str(_plain(f"{panel}: {title}" if panel and title else title or panel))
 
 
 def _panel(layout: Figure, suffix: str) -> str:

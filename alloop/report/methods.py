@@ -50,7 +50,7 @@ def _explored(state: CampaignState) -> str:
     ensemble = str(explore.get("ensemble", "nvt")).upper()
     return (
         f"The potential was trained by active learning with alloop on {systems}. Configurations came from molecular "
-        f"dynamics with the potential itself ({ensemble}, {temperatures} K, time step {explore.get('timestep_fs')} "
+        f"dynamics with the potential itself ({ensemble} at {temperatures} K, time step {explore.get('timestep_fs')} "
         f"fs). Frames were selected for labelling by the policy {select.get('policy', 'disagreement')} where the "
         f"expected force error lay between {_number(select, 'lower_eV_per_A')} and "
         f"{_number(select, 'upper_eV_per_A')} eV/Å. "

@@ -21,7 +21,7 @@ def narrow(figure: Figure) -> Figure:
     found = _panels(layout)
     beside = len({round(layout[f"xaxis{suffix}"]["domain"][0], 2) for suffix in found}) > 1
     legend = _legend_px(figure) if layout.get("showlegend") else 0
-    top = legend + 12
+    top = legend + (12 if beside or not layout.get("annotations") else TITLE_PX)
     margin = {"l": 58, "r": 14, "t": top, "b": layout["margin"]["b"]}
     height = layout["height"] - layout["margin"]["t"] + top
     if beside:
@@ -36,8 +36,19 @@ def narrow(figure: Figure) -> Figure:
         if name.startswith(("xaxis", "yaxis")):
             value["title"] = {**value.get("title", {}), "font": {"size": 11}}
             value["nticks"] = 5
+            value["automargin"] = True
     _wrap_names(figure, layout)
+    if "scene" in layout:
+        _farther(layout)
     return {"data": figure["data"], "layout": layout}
+
+
+def _farther(layout: dict[str, Any]) -> None:
+    """Show a scene from farther off, without margins."""
+    eye = layout["scene"]["camera"]["eye"]
+    layout["scene"]["camera"]["eye"] = {name: 1.5 * value for name, value in eye.items()}
+    layout["margin"] |= {"l": 0, "r": 0}
+    layout["height"] = min(layout["height"], 420)
 
 
 def _wrap_names(figure: Figure, layout: dict[str, Any]) -> None:

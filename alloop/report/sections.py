@@ -64,7 +64,7 @@ HOW_TIME = (
 def ladder_section(state: CampaignState, status: Status) -> Section:
     """Return the section about the rungs: their errors, and the comparison of the last two."""
     caption = (
-        "Held-out errors of forces (left) and energies (right) against the number of training labels; bars are one "
+        "Held-out errors of forces and of energies against the number of training labels; bars are one "
         "standard error. The shaded band is the tolerance around the last rung but one, within which the last may lie "
         "and count as unchanged."
     )

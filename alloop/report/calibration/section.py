@@ -38,9 +38,9 @@ def calibration_section(state: CampaignState, status: CalibrationStatus | None) 
         none = "No calibration was made yet: disagreements are taken as expected errors."
         return Section(anchor, title, (Paragraph(none, look="none"),), HOW_CALIBRATION)
     found = (
-        "Left: true against expected force errors of labels that were held back, in bins; on the dashed line they are "
-        f"equal, in the band within a factor of {LARGEST_RATIO:g}. Right: how many errors lie below their {BOUND}. "
-        f"Bars are one standard error; hollow points have fewer than {FEW_FRAMES} frames."
+        "True against expected force errors of labels that were held back, in bins (on the dashed line they are equal, "
+        f"in the band within a factor of {LARGEST_RATIO:g}), and how many errors lie below their {BOUND}. Bars are one "
+        f"standard error; hollow points have fewer than {FEW_FRAMES} frames."
     )
     figure = reliability(state.calibrations[status.generation])
     drawn = plot("reliability", figure, found, "No label was held back yet.")
@@ -50,8 +50,8 @@ def calibration_section(state: CampaignState, status: CalibrationStatus | None) 
 
 def _history(state: CampaignState) -> tuple[Block, ...]:
     caption = (
-        "Random frames by generation and species: true over expected error (left), and the share of errors below their "
-        f"{BOUND} (right). Dashed: what was meant; shaded: good enough."
+        "Random frames by generation and species: true over expected error, and the share of errors below their "
+        f"{BOUND}. Dashed: what was meant; shaded: good enough."
     )
     drawn = plot("calibration-history", calibration_history(state.calibrations), caption)
     return (Heading("Random frames, generation by generation"), *drawn) if drawn else ()

@@ -256,7 +256,7 @@ def _structure_section(data: TransportData, systems: Sequence[str]) -> tuple[Sec
     blocks: list[Block] = []
     for index, system in enumerate(systems):
         pairs = f"g(r) of {system} per pair of elements, a colour per number of training labels."
-        stable = f"{system}: the shortest distance of each pair over time (left), and the conserved energy (right)."
+        stable = f"{system}: the shortest distance of each pair over time, and the conserved energy."
         drawn = plot(f"transport-g-r-{index}", g_r_figure(rungs, system, data.min_contact), pairs)
         drawn += plot(f"transport-stability-{index}", stability_figure(rungs, system), stable)
         blocks += [Heading(system), *drawn] if drawn else []
