@@ -203,8 +203,8 @@ def _left_out(alone: Sequence[LabelledFrame], doubles: Sequence[LabelledFrame], 
     told = []
     lone = [label for label in alone if len(label.atoms) == 1 and str(label.atoms.symbols[0]) in e0s_eV]
     if lone:
-        what = f"no label, but the energy of an isolated atom ({_elements(lone)}), which is not computed"
-        told.append(f"{_frames([label.number for label in lone])} taken as {what}")
+        what = f"the energies of isolated atoms ({_elements(lone)}), which are not computed"
+        told.append(f"{_frames([label.number for label in lone])} taken for {what}")
     if rest := [label for label in alone if label not in lone]:
         what = f"in which no atom has a neighbour ({_elements(rest)}), because alloop computes isolated atoms itself"
         told.append(f"{_frames([label.number for label in rest])} left out, {what}")

@@ -19,9 +19,9 @@ from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS
 
 FOUNDATION_CUTOFF_A = 4.5
 """Shorter than the cutoff of every foundation that is known."""
-SAME_EV = 0.01
-"""Difference of two energies of an isolated atom (eV) that is one of rounding or convergence."""
-_ABSURD_EV_PER_ATOM, _ROUNDING_A = 1e6, 0.01
+_SAME_EV, _NAMED_BOX_A, _ROUNDING_A = 0.01, 6.0, 0.01
+"""Difference of two energies of an isolated atom (eV) that is one of convergence; box of one that is called so (Å)."""
+_ABSURD_EV_PER_ATOM = 1e6
 _SPREAD, _LEAST_EV_PER_ATOM, _GROUP = 30.0, 10.0, 4
 _HELD, _NET_EV_PER_A = 1e-12, 0.02
 
@@ -105,14 +105,16 @@ def isolated_energies(
         if len(frame.atoms) == 1 and math.isfinite(frame.energy_eV) and _is_as_alone(frame.atoms, box_A):
             found[str(frame.atoms.symbols[0])].add(frame.energy_eV)
     energies = {
-        element: min(values) for element, values in sorted(found.items()) if max(values) - min(values) <= SAME_EV
+        element: min(values) for element, values in sorted(found.items()) if max(values) - min(values) <= _SAME_EV
     }
     return {} if any(_is_bound_too_much(frame, energies) for frame in labels) else energies
 
 
 def _is_as_alone(atoms: Atoms, box_A: float) -> bool:
-    """Return whether an atom is called isolated, or has no image within the box of the label engine."""
-    return _is_called_isolated(atoms) or not has_neighbours(atoms, box_A - _ROUNDING_A)
+    """Return whether an atom has no image within the box of the label engine, or near it if it is called isolated."""
+    if atoms.cell.rank < 3 or not atoms.pbc.all():
+        return True
+    return not has_neighbours(atoms, _NAMED_BOX_A if _is_called_isolated(atoms) else box_A - _ROUNDING_A)
 
 
 def _is_bound_too_much(frame: LabelledFrame, e0s_eV: Mapping[str, float]) -> bool:

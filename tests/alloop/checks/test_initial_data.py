@@ -53,7 +53,7 @@ def test_isolated_atoms_and_doubles_are_left_out_and_said(loaded):
     assert labels_brought(config) == 3
     assert refusals(config) == []
     (note,) = notes_on_data(config)
-    assert "frame 1 taken as no label, but the energy of an isolated atom (Al), which is not computed" in note
+    assert "frame 1 taken for the energies of isolated atoms (Al), which are not computed" in note
     assert "frames 2, 3 left out, in which no atom has a neighbour (Cu)" in note
     assert "frame 7 left out as doubles" in note
 
@@ -63,8 +63,8 @@ def beside(*more, **info):
     return [isolated("Al"), isolated("Cu", **info), *more]
 
 
-def boxed(symbol, length_A, **info):
-    atoms = isolated(symbol, config_type="sweep", **info)
+def boxed(symbol, length_A, config_type="sweep"):
+    atoms = isolated(symbol, config_type=config_type)
     atoms.set_cell([length_A] * 3)
     return atoms
 
@@ -77,6 +77,8 @@ ATOMS = {
     "no energy": ([isolated("Al"), isolated("Cu", energy=1.0, REF_energy="none")], {"Al": 1.0}),
     "a box as large as that of the engine": ([boxed("Cu", 10.0)], {"Cu": 1.0}),
     "a smaller box": ([boxed("Cu", 9.0)], {}),
+    "a smaller box of that name": ([boxed("Cu", 9.0, "IsolatedAtom")], {"Cu": 1.0}),
+    "a crystal of that name": ([boxed("Cu", 2.6, "atom")], {}),
     "energies of another kind": ([isolated("Al", REF_energy=-6000.0), isolated("Cu", REF_energy=-1.6e4)], {}),
 }
 

@@ -118,6 +118,21 @@ def test_a_foundation_is_evaluated_as_it_is(tmp_path):
     np.testing.assert_allclose(ours.forces_eV_per_A, atoms.get_forces(), atol=1e-5)
 
 
+@pytest.mark.parametrize("change", ["a left-handed cell", "atoms far outside the cell"])
+def test_how_a_crystal_is_written_changes_nothing(change):
+    atoms, ours = lithium_chloride(5), committee(2, "float64")
+    other = atoms.copy()
+    if change == "a left-handed cell":
+        other.set_cell(atoms.cell.array * [[1], [1], [-1]])
+    else:
+        other.positions += np.arange(-len(atoms), 2 * len(atoms)).reshape(-1, 3) @ atoms.cell.array
+    found, same = ours.look(other, stress=True), ours.look(atoms, stress=True)
+    assert found.leader.energy_eV == pytest.approx(same.leader.energy_eV, rel=1e-10)
+    np.testing.assert_allclose(found.leader.forces_eV_per_A, same.leader.forces_eV_per_A, atol=1e-10)
+    np.testing.assert_allclose(found.leader.stress_eV_per_A3, same.leader.stress_eV_per_A3, atol=1e-10)
+    np.testing.assert_allclose(found.disagreement_eV_per_A, same.disagreement_eV_per_A, atol=1e-10)
+
+
 def test_forces_are_the_slope_of_the_energy():
     ours, atoms, step = committee(1, "float64"), lithium_chloride(), 1e-4
     forces = ours.forces(atoms).forces_eV_per_A
