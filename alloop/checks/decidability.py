@@ -12,8 +12,8 @@ from policies.stopping.forecast import ENERGY, FORCES, TUNED_FORCES, Scatter, ag
 from policies.stopping.ladder import LadderStopping
 
 COLD, TUNED = (3.0, 40.0), (0.7, 20.0)
-"""Energy RMSE (meV/atom) and force RMSE (meV/Å) of Li3InCl6 after 50 to 100 labels (docs/li3incl6.md), from random weights
-and taught: with them a floor counts as a fraction."""
+"""Energy RMSE (meV/atom) and force RMSE (meV/Å) of Li3InCl6 after 50 to 100 labels (docs/li3incl6.md), from random
+weights and taught: with them a floor counts as a fraction."""
 ENOUGH = 0.8
 """The chance of seeing that nothing changes with which a ladder is worth its labels; the usual power of a test."""
 

@@ -116,7 +116,7 @@ def compositions_csv(rungs: Sequence[CompositionRung]) -> str:
 
 def composition_table(rungs: Sequence[CompositionRung]) -> tuple[Block, ...]:
     """Return the compositions of several orderings with their error bars."""
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             rung.first.system,
             rung_label(rung.kind, rung.size),
