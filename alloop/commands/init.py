@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from alloop.commands.init_crystal import Ask, Wishes, propose_files, tell_proposal
+from alloop.commands.init_crystal import Ask, Wishes, cost_told, propose_files
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.examples import TAUGHT_ONLY, example_files, list_examples
 
@@ -51,8 +51,7 @@ def run_init_crystal(
     _refuse_used(target)
     config = _written(target, propose_files(target, structure, wishes, ask))
     if console is not None:
-        _tell(console, config, "run")
-        tell_proposal(console, config)
+        _tell(console, config, "run", cost_told(config))
     return config
 
 
@@ -76,8 +75,9 @@ def _written(target: Path, contents: Mapping[str, bytes]) -> Path:
     return target / next(iter(contents))
 
 
-def _tell(console: Console, config: Path, work: str) -> None:
-    console.print(f"Wrote {config} and the files it names.", markup=False, highlight=False, soft_wrap=True)
+def _tell(console: Console, config: Path, work: str, cost: Sequence[str] = ()) -> None:
+    for line in (f"Wrote {config} and the files it names.", *cost):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print("Next, see what it would do, then run it:", highlight=False)
     for command in ("check", work):
         console.print(f"  alloop {command} {config}", highlight=False, soft_wrap=True, markup=False)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from alloop.checks.cost import Projection, project
 from alloop.checks.crosscheck import cross_check
 from alloop.config.base import IMPORT_PATH, PATTERN_WORDS
@@ -88,11 +86,9 @@ def propose_files(target: Path, structure: Path, wishes: Wishes, ask: Ask | None
     return {f"{proposal.name}.yaml": text.encode(), structure.name: structure.read_bytes(), SCHEMA: schema}
 
 
-def tell_proposal(console: Console, config: Path) -> None:
-    """Say what to look at in a new config."""
-    text = config.read_text(encoding="utf-8")
-    for line in (line[2:].strip() for line in text.splitlines() if line.startswith("#   ")):
-        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+def cost_told(config: Path) -> list[str]:
+    """Return what a new config says of its cost."""
+    return [line[2:] for line in config.read_text(encoding="utf-8").splitlines() if line.startswith("#   ")]
 
 
 def _checked(proposal: Proposal, structure: Path) -> tuple[Proposal, Projection]:

@@ -54,14 +54,14 @@ def stamped(text: str, wall_s: float) -> str:
     return clipped(STAMP.format(duration(wall_s)) + text, WIDTH)
 
 
-def progress_line(status: Status) -> str:
-    """Return the progress of the campaign in one line."""
+def progress_line(status: Status, running: bool = True) -> str:
+    """Return the progress of the campaign in one line; with what runs if a driver runs it."""
     labels = status.labels
     goal = f"/{status.next_rung}" if status.next_rung else ""
     parts = [
         f"labels {labels.train}{goal} + {labels.heldout} held out"
         + (f", {labels.failed} failed" * bool(labels.failed)),
-        f"running: {counted(status.running) or 'nothing'}",
+        *([f"running: {counted(status.running) or 'nothing'}"] if running else []),
         many(status.candidates, "candidate"),
         f"{status.dft_core_hours:.3g} DFT core-h",
     ]
@@ -70,7 +70,7 @@ def progress_line(status: Status) -> str:
     if status.segments_produced:
         parts.append(many(status.segments_produced, "production segment"))
     if status.generation is not None:
-        parts.insert(2, f"generation {status.generation.number}")
+        parts.insert(1 + running, f"generation {status.generation.number}")
     return clipped(" | ".join(parts), WIDTH)
 
 
@@ -337,7 +337,7 @@ _TELL: dict[type, Callable[[Any, CampaignState], list[str]]] = {
 def closing_lines(status: Status) -> list[str]:
     """Return the lines at the end of a campaign: the verdict with the numbers behind it."""
     if status.verdict is None:
-        return [f"no verdict yet; {progress_line(status)}"]
+        return [f"no verdict yet; {progress_line(status, running=False)}"]
     labels = status.labels
     spent = (
         f"{labels.train} training and {labels.heldout} held-out labels, {labels.failures()}; "

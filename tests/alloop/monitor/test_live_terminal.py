@@ -112,6 +112,7 @@ def test_a_silent_campaign_still_gives_signs_of_life(entries):
 def test_an_interrupted_campaign_says_that_there_is_no_verdict(entries):
     log = watch(entries[:200], plain=True)
     assert "no verdict yet; labels 24/24" in log.splitlines()[-1]
+    assert "running" not in log.splitlines()[-1]
 
 
 def test_the_live_display_draws_and_leaves_the_lines_and_the_verdict(entries):
