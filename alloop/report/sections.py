@@ -90,7 +90,7 @@ def judgement_table(status: Status) -> tuple[Block, ...]:
     """Return the comparison of the last two rungs."""
     if not status.judgements:
         return ()
-    rows = []
+    rows: list[tuple[str | Cell, ...]] = []
     for one in status.judgements:
         unit, finding = str(one.get("unit", "")), str(one.get("finding", "?"))
         change = f"{_number(one, 'value_previous')} → {_number(one, 'value_last')} {unit}"

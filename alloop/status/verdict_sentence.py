@@ -59,6 +59,10 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+Reading = tuple[float | None, float | None]
+"""A number and its standard error."""
+
+
 def findings(status: Status) -> list[str]:
     """Return in words how each metric changed between the last two rungs, and whether that could be told."""
     words = {"equivalent": "within the tolerance", "different": "beyond the tolerance"}
@@ -80,14 +84,17 @@ def _rising(rungs: Sequence[RungRow]) -> list[str]:
     said = []
     for before, after in pairwise(rungs):
         sizes = f"from {before.size} to {after.size} labels"
-        forces = [(row.rmse_forces_meV_per_A, row.se_forces_meV_per_A) for row in (before, after)]
-        energy = [(row.rmse_energy_meV_per_atom, row.se_energy_meV_per_atom) for row in (before, after)]
-        said += [f"The force RMSE rose {told} {sizes}" for told in _rise(*forces, "meV/Å")]
-        said += [f"The energy RMSE rose {told} {sizes}" for told in _rise(*energy, "meV/atom")]
+        said += [f"The force RMSE rose {told} {sizes}" for told in _rise(_forces(before), _forces(after), "meV/Å")]
+        said += [f"The energy RMSE rose {told} {sizes}" for told in _rise(_energy(before), _energy(after), "meV/atom")]
     return said
 
 
-Reading = tuple[float | None, float | None]
+def _forces(row: RungRow) -> Reading:
+    return row.rmse_forces_meV_per_A, row.se_forces_meV_per_A
+
+
+def _energy(row: RungRow) -> Reading:
+    return row.rmse_energy_meV_per_atom, row.se_energy_meV_per_atom
 
 
 def _rise(before: Reading, after: Reading, unit: str) -> list[str]:

@@ -95,10 +95,11 @@ def by_element(frames: Iterable[HeldoutFrame]) -> list[ErrorRow]:
             found = (float(squared[own].mean()), float((frame.forces_eV_per_A[own] ** 2).mean()), 3 * int(own.sum()))
             groups.setdefault((frame.system, element), []).append(found)
     rows = []
-    for (system, element), found in sorted(groups.items()):
-        errors, scales, components = zip(*found, strict=True)
+    for (system, element), group in sorted(groups.items()):
+        errors, scales = [error for error, _, _ in group], [scale for _, scale, _ in group]
+        components = [count for _, _, count in group]
         (forces, se), (scale, _) = rmse(errors, components), rmse(scales, components)
-        rows.append(ErrorRow(system, element, len(found), sum(components), 1000 * forces, _milli(se), 1000 * scale))
+        rows.append(ErrorRow(system, element, len(group), sum(components), 1000 * forces, _milli(se), 1000 * scale))
     return rows
 
 

@@ -268,7 +268,7 @@ def contact_table(
     rungs: Sequence[RungTransport], systems: Sequence[str], min_contact: float = MIN_CONTACT
 ) -> tuple[Block, ...]:
     """Return the shortest distance of each pair ever seen, for each rung with curves, at the highest temperature."""
-    rows = []
+    rows: list[list[str | Cell]] = []
     for system in systems:
         for rung in with_curves(rungs, system):
             at = curves_at(rung, hottest([rung]))
