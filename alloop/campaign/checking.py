@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from alloop.checks.sanity import find_crowds, find_unjudgeable
 from alloop.checks.structures import notes_on_systems, with_all_systems
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
+from alloop.files.environment import cores
 
 
 @dataclass(frozen=True)
@@ -86,5 +86,5 @@ def never_converging(loaded: LoadedConfig) -> list[str]:
 def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = ()) -> list[str]:
     """Return what of the structures and labels a new campaign leaves out or does not use, and where workers crowd."""
     of_campaigns = [taken.left_out for taken in imports if taken.left_out]
-    crowds = [str(loaded.error(key, what)) for key, what in find_crowds(loaded.config, os.cpu_count() or 1)]
+    crowds = [str(loaded.error(key, what)) for key, what in find_crowds(loaded.config, cores())]
     return [*notes_on_systems(loaded), *of_campaigns, *notes_on_data(loaded, brought(imports)), *crowds]

@@ -10,9 +10,6 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from alloop import __version__
 from alloop.campaign.data_files import atoms_of_files, changed_files, labels_of_files
@@ -20,7 +17,7 @@ from alloop.campaign.imported_labels import ImportedBatch, take_over
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
 from alloop.checks.structures import compositions_of, read_systems
-from alloop.config.campaign import CampaignConfig
+from alloop.config.campaign import CampaignConfig, as_read_now
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import PlacedFoundation
 from alloop.config.loading import LoadedConfig
@@ -36,6 +33,7 @@ from alloop.labelling.teachers import teacher_label
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import apply, fold
 from alloop.state.state import CampaignState
+from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import Workspace
 
 PACKAGES = (
@@ -97,9 +95,16 @@ def create(
     events, contents = take_over(batches, workspace)
     atoms = [*atoms_of_files(loaded, elements, created.code), *(atom for taken in imports for atom in taken.atoms)]
     for atom in atoms:
-        workspace.write(atom)
+        _keep_atom(atom, workspace)
     journal.append([created, *events], contents)
     return open_state(journal)
+
+
+def _keep_atom(atom: Result, workspace: Workspace) -> None:
+    """Write the energy of an isolated atom, unless the folder has one that was computed."""
+    known = workspace.read(atom.kind, atom.key)
+    if known is None or known.status != "ok":
+        workspace.write(atom)
 
 
 def _teacher_code(config: CampaignConfig, elements: tuple[str, ...]) -> dict[str, str]:
@@ -176,7 +181,7 @@ def _config_changes(loaded: LoadedConfig, state: CampaignState, root: Path) -> t
     """Return the changes of machines, budgets and monitoring, and what is added; all others are refused."""
     created = state.created
     assert created is not None
-    found = differences(_as_read_now(state.config), loaded.config.model_dump(mode="json"))
+    found = differences(as_read_now(state.config), loaded.config.model_dump(mode="json"))
     science = [str(difference) for difference in found if difference.kind == "science"]
     science += [f"data.campaigns: `{name}` is not where labels were taken from" for name in _strangers(loaded, state)]
     if not science and not is_science_of(loaded, created.science_sha256, created.config):
@@ -188,14 +193,6 @@ def _config_changes(loaded: LoadedConfig, state: CampaignState, root: Path) -> t
         )
         raise ConfigError(loaded.path, Problem("", what))
     return tuple(str(difference) for difference in found)
-
-
-def _as_read_now(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a journaled config with the defaults of keys that were added since."""
-    try:
-        return CampaignConfig.model_validate(config).model_dump(mode="json")
-    except ValidationError:
-        return config
 
 
 def _strangers(loaded: LoadedConfig, state: CampaignState) -> list[str]:

@@ -287,7 +287,9 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
         same=kept["same"],
         teacher=kept["teacher"],
         other=kept["other"],
-        why=(_why(state, loaded, code) or "it took them from a file") if differ else "",
+        why=(_why(state, loaded, code) or "it took them from a file, or with k-points of another cell")
+        if differ
+        else "",
         atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
         numbers=frozenset(campaign.numbers()),
         left_out=left_out,
@@ -317,7 +319,7 @@ def _use(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted
 
 def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted: list[dict[str, str]]) -> bool:
     """Return whether a label has the settings of the config, and its code or one that probes found to agree with it."""
-    if label.code is None or not _same_settings(label.settings, loaded):
+    if label.code is None or not _same_settings(label.settings, loaded, label.structure):
         return False
     elements, code_for = label.structure.elements(), engine_of(loaded.config.label).code_for
     wanted, found = code_for(code, elements), code_for(label.code, elements)
@@ -337,7 +339,8 @@ def _is_of_teacher(label: KnownLabel, loaded: LoadedConfig) -> bool:
     return same_science(found, teacher.model_copy(update=gates))
 
 
-def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> bool:
+def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig, frame: Structure | None = None) -> bool:
+    """Return whether settings are the config's; where those depend on the cell, those of a system of the same atoms."""
     try:
         if settings is None:
             return False
@@ -345,10 +348,15 @@ def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig) -> boo
         if same_science(found, label) or type(found) is not type(label):
             return same_science(found, label)
         apart = {name for name, value in label if getattr(found, name) != value}
-        forms = settings_of_systems(label, read_systems(loaded).values()) if apart == {"kpts"} else ()
+        alike = [one for one in read_systems(loaded).values() if frame is None or _is_alike(frame, one)]
+        forms = settings_of_systems(label, alike) if apart == {"kpts"} else ()
         return any(same_science(found, one) for one in forms)
     except ValidationError:
         return False
+
+
+def _is_alike(frame: Structure, system: Structure) -> bool:
+    return sorted(frame.numbers) == sorted(system.numbers)
 
 
 def _why(state: CampaignState, loaded: LoadedConfig, code: Mapping[str, str] | None) -> str:

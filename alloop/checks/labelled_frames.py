@@ -112,8 +112,10 @@ def isolated_energies(
 
 def _is_as_alone(atoms: Atoms, box_A: float) -> bool:
     """Return whether an atom has no image within the box of the label engine, or near it if it is called isolated."""
-    if atoms.cell.rank < 3 or not atoms.pbc.all():
+    if atoms.cell.rank == 0 or not atoms.pbc.any():
         return True
+    if atoms.cell.rank < 3 or not atoms.pbc.all() or usable(atoms) is not None:
+        return False
     return not has_neighbours(atoms, _NAMED_BOX_A if _is_called_isolated(atoms) else box_A - _ROUNDING_A)
 
 

@@ -101,8 +101,8 @@ def wall_h(config: CampaignConfig, projection: Projection, cost: PotentialCost) 
 
 def _executor_of(config: CampaignConfig, kind: str) -> str:
     execution = config.execution
-    chosen: str = {"label": execution.label, "fit": execution.fit}.get(kind, execution.explore)
-    return chosen
+    chosen = {"label": execution.label, "fit": execution.fit, "explore": execution.explore}
+    return chosen.get(kind, execution.measure)
 
 
 def _fit_steps(config: CampaignConfig, projection: Projection) -> int:

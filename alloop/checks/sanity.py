@@ -69,13 +69,17 @@ def find_unjudgeable(config: CampaignConfig) -> Iterator[Finding]:
 
 
 def find_crowds(config: CampaignConfig, cores: int) -> Iterator[Finding]:
-    """Yield the executors on this machine whose workers have less than a core each."""
-    for name, executor in config.execution.executors.items():
-        ranks = executor.ranks_per_label if name == config.execution.label else 1
-        busy = executor.workers * ranks
-        if isinstance(executor, LocalExecutor) and busy > cores:
-            what = f"asks for {busy} cores and this machine has {cores}, so tasks slow each other down; use"
-            yield ("execution", "executors", name, "workers"), f"{what} {max(1, cores // ranks)}"
+    """Yield the first executor on this machine if the workers of all have less than a core each."""
+    execution = config.execution
+    local = {name: one for name, one in execution.executors.items() if isinstance(one, LocalExecutor)}
+    ranks = {name: one.ranks_per_label if name == execution.label else 1 for name, one in local.items()}
+    busy = sum(one.workers * ranks[name] for name, one in local.items())
+    if busy > cores:
+        name = max(local, key=lambda one: local[one].workers * ranks[one])
+        others = f" with {', '.join(sorted(local.keys() - {name}))}" if len(local) > 1 else ""
+        what = f"asks for {busy} cores{others} and this machine has {cores}, so tasks slow each other down"
+        mend = f"; use {max(1, cores // ranks[name])}" if len(local) == 1 else "; use fewer"
+        yield ("execution", "executors", name, "workers"), what + mend
 
 
 def _largest_rung(config: CampaignConfig, budget: int, imported: int) -> int:

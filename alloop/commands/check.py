@@ -116,7 +116,7 @@ def _potential_cost(loaded: LoadedConfig, projection: Projection, console: Conso
     config = with_all_systems(loaded)
     try:
         with (console or Console(quiet=True)).status("Timing steps of dynamics and of a fit …"):
-            times = time_potential(read_systems(loaded), cells, config, loaded.path.parent)
+            times = time_potential(read_systems(loaded), cells, loaded.config, loaded.folder)
     except PotentialTimingError as error:
         return str(error)
     return potential_cost(config, projection, times)

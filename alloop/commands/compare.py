@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.reading import ReadCampaign
-from alloop.status.numbers import finite, plus_minus, powers
+from alloop.status.numbers import clipped, finite, plus_minus, powers
 from alloop.status.summary import RungRow
 from policies.stopping.transport import QUANTITIES
 
@@ -88,7 +88,7 @@ def _whole(name: str, campaign: ReadCampaign) -> Iterator[Compared]:
     yield Compared(name, "held-out labels", None, status.labels.heldout)
     yield Compared(name, "failed labels", None, status.labels.failed)
     yield Compared(name, "DFT", None, status.dft_core_hours, unit="core-hours")
-    for kind in ("fitting", "MD", "production MD"):
+    for kind in ("teaching", "fitting", "MD", "production MD", "evaluating", "selecting"):
         if kind in core_h:
             yield Compared(name, kind, None, core_h[kind], unit="core-hours")
     yield Compared(name, "running time", None, status.wall_s / 3600.0, unit="h")
@@ -132,12 +132,14 @@ def _table(found: Sequence[Compared]) -> Table:
     table.add_column("")
     table.add_column("rung", justify="right")
     for name in names:
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(Text(clipped(name, 200)), justify="right", overflow="fold")
     for quantity, rung in rows:
         here = [cells.get((quantity, rung, name)) for name in names]
         unit = next((one.unit for one in here if one is not None and one.unit), "")
         what = f"{quantity} ({unit})" if unit else quantity
-        table.add_row(what, "" if rung is None else str(rung), *("–" if one is None else one.words() for one in here))
+        size = "" if rung is None else str(rung) if rung else "foundation"
+        words = (what, size, *("–" if one is None else one.words() for one in here))
+        table.add_row(*(Text(clipped(word, 200)) for word in words))
     return table
 
 

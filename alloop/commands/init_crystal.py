@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from alloop.config.base import IMPORT_PATH, PATTERN_WORDS
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.examples import SCHEMA, examples_folder
 from alloop.config.loading import LoadedConfig, config_from_text
+from alloop.files.environment import cores
 from alloop.proposal.crystal import foundation_for, installed_teacher, read_crystal
 from alloop.proposal.rules import Place, mobile_elements
 from alloop.proposal.text import Proposal, config_text
@@ -75,7 +75,7 @@ def propose_files(target: Path, structure: Path, wishes: Wishes, ask: Ask | None
         mobile=_mobile(structure, elements, wishes.mobile, ask),
         calculator=_calculator(wishes, ask),
         place=wishes.place,
-        cores=min(MOST_WORKERS, len(os.sched_getaffinity(0))),
+        cores=min(MOST_WORKERS, cores()),
         foundation=foundation_for(elements),
         teacher=teacher,
         no_teacher="" if teacher else NO_TEACHER,
@@ -132,6 +132,8 @@ def _mobile(structure: Path, elements: tuple[str, ...], wanted: str | None, ask:
 
 def _calculator(wishes: Wishes, ask: Ask | None) -> str | None:
     if wishes.engine == "gpaw":
+        if wishes.calculator is not None:
+            raise ConfigError("--calculator", Problem("", "is of --engine ase; give that too, or leave it out"))
         return None
     given = wishes.calculator
     if given is None and ask is not None:

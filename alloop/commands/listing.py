@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from alloop.config.errors import ConfigError, Problem
 from alloop.failures import first_line
@@ -79,10 +80,10 @@ def list_campaigns(folder: Path) -> list[ListedCampaign]:
 
 
 def _campaign_folders(folder: Path, levels: int) -> Iterator[Path]:
-    if (folder / JOURNAL_FILE).is_file():
-        yield folder
-        return
     try:
+        if (folder / JOURNAL_FILE).is_file():
+            yield folder
+            return
         below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
     except OSError:
         return
@@ -100,7 +101,7 @@ def _listed(root: Path, folder: str) -> ListedCampaign:
     return ListedCampaign(
         folder=folder,
         name=status.name,
-        state="running" if campaign.driver else status.verdict or "stopped",
+        state="running" if campaign.driver else status.verdict or "interrupted",
         driver=campaign.driver,
         rung=None if rung is None else rung.size,
         next_rung=None if status.verdict else status.next_rung,
@@ -122,14 +123,16 @@ def listing_table(campaigns: list[ListedCampaign], now: float | None = None) -> 
     for name in ("rung", "labels", "force RMSE (meV/Å)", "changed"):
         table.add_column(name, justify="right")
     for one in campaigns:
-        table.add_row(
-            one.folder if one.name in (one.folder, one.folder.rpartition("/")[2]) else f"{one.folder} ({one.name})",
+        named = one.name in (one.folder, one.folder.rpartition("/")[2])
+        cells = (
+            one.folder if named else f"{one.folder} ({one.name})",
             _state_words(one),
             _rung_words(one),
             f"{one.labels} + {one.heldout}",
             _error_words(one),
             "" if one.changed_t is None else f"{duration(now - one.changed_t)} ago",
         )
+        table.add_row(*(Text(clipped(cell, 200)) for cell in cells))
     return table
 
 

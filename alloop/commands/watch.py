@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -100,7 +101,10 @@ def view(watched: Watched, now: float, height: int) -> RenderableType:
     since_s = now - state.last_t if watched.driver is not None and state.last_t is not None else 0.0
     few = height < 30
     recent = tuple(watched.finished)[-(3 if few else 5) :]
-    parts: list[RenderableType] = [display(status, progress(state, now), recent, state.wall_s + max(0.0, since_s))]
+    left = progress(state, now)
+    if watched.driver is None:
+        status, left = replace(status, running={}), replace(left, labels=None, fits=None, then="")
+    parts: list[RenderableType] = [display(status, left, recent, state.wall_s + max(0.0, since_s))]
     free = height - PANEL_LINES - len(recent) - 1
     rungs = rung_lines_shown(status.rungs, min(len(status.rungs), max(0, free // 2)))
     parts += rungs

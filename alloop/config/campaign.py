@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from alloop.config.base import NAME, Section
 from alloop.config.label import LabelConfig
@@ -61,3 +61,11 @@ class CampaignConfig(Section):
     def label_slots(self) -> int:
         """How many labels run at the same time, when everything that the label executor may start runs."""
         return self.execution.executors[self.execution.label].slots
+
+
+def as_read_now(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a journaled config with the defaults of keys that were added since."""
+    try:
+        return CampaignConfig.model_validate(config).model_dump(mode="json")
+    except ValidationError:
+        return config

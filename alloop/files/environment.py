@@ -32,3 +32,8 @@ def fill_in(environ: MutableMapping[str, str]) -> None:
 def expanded(path: Path | str) -> Path:
     """Return a path with the home folder for a leading ``~``; it stays as it is where no home is known."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -69,11 +69,13 @@ def cutoff(elements: Iterable[str]) -> Advised[int]:
     if "O" in hard:
         return Advised(600, "O needs it: forces of an oxide were 124 meV/Å off at 340 eV, 15 at 500 and 3 at 600")
     if hard:
-        return Advised(600, f"2p electrons of {_and(hard)} are as localised as those of O, which needs 600 eV")
+        return Advised(600, f"{_and(hard)}: taken as hard as O, which needs 600 eV; compare forces with 700 eV once")
     if unknown := [symbol for symbol in found if symbol not in _MEASURED_SOFT]:
         return Advised(500, f"no error is known here for {_and(unknown)}; compare forces with 600 eV once")
     if {"P", "S"} & set(found):
-        return Advised(400, "forces of a thiophosphate were 2.4 meV/Å off at 340 eV and 0.4 at 500")
+        return Advised(400, "P or S: forces of the thiophosphate Li3PS4 were 2.4 meV/Å off at 340 eV and 0.4 at 500")
+    if not {"Cl", "Br"} & set(found):
+        return Advised(500, f"no error is known here for a compound of {_and(found)}; compare forces with 600 eV once")
     return Advised(340, "enough for halides: forces of Li3YBr6 were 0.4 meV/Å off; stress is 0.1 to 0.7 GPa off")
 
 

@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import yaml
+
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import face_distances, repeated
 from alloop.proposal.disorder import OrderingProposal, Shares, states_words
@@ -118,7 +120,7 @@ def _head(proposal: Proposal, cost: Sequence[str]) -> Iterator[str]:
     cell = f"cell of {len(proposal.labelled.numbers)} atoms, mobile {proposal.mobile}"
     yield f"# {proposal.formula}, {cell}. Every line may be changed; `alloop check` says what it would run and cost."
     yield from (f"#   {line}" for line in cost)
-    yield f"name: {proposal.name}"
+    yield f"name: {_quoted(proposal.name)}"
     yield "seed: 1"
 
 
@@ -263,7 +265,8 @@ def _execution(proposal: Proposal) -> Iterator[str]:
     yield "execution:"
     yield "  executors:"
     if proposal.place == "laptop":
-        yield _line(f"    local: {{kind: local, workers: {proposal.cores}}}", "one worker per core of this machine")
+        why = "one worker per core of this machine, but 8 at most"
+        yield _line(f"    local: {{kind: local, workers: {proposal.cores}}}", why)
         return
     yield "    cluster:"
     yield "      kind: slurm"
@@ -281,4 +284,6 @@ def _row(values: Sequence[int]) -> str:
 
 
 def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z][\w.-]*", name, flags=re.ASCII) else json.dumps(name)
+    """Return a name as YAML reads it back as the same text."""
+    plain = re.fullmatch(r"[A-Za-z][\w.-]*", name, flags=re.ASCII) and isinstance(yaml.safe_load(name), str)
+    return name if plain else json.dumps(name)

@@ -34,6 +34,8 @@ def figure_file(plot: Plot, form: Format) -> str:
 def _rows(figure: Figure) -> Iterator[tuple[Any, ...]]:
     layout = figure["layout"]
     for trace in figure["data"]:
+        if trace.get("hoverinfo") == "skip":  # a line to guide the eye
+            continue
         xs, ys = trace.get("x", ()), trace.get("y", ())
         zs, errors = trace.get("z", trace.get("base", ())), (trace.get("error_y") or {}).get("array", ())
         notes = trace.get("text", ())

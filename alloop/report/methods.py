@@ -9,6 +9,8 @@ from alloop.report.blocks import Block, Code, Items, Paragraph, Section
 from alloop.state.state import CampaignState
 from alloop.status.foundation import foundation_facts
 from alloop.status.numbers import finite, many
+from alloop.status.reasons import counted_words
+from alloop.status.summary import labels_by_why
 from alloop.status.teacher import teacher_facts
 
 HOW_METHODS = (
@@ -46,17 +48,24 @@ def _explored(state: CampaignState) -> str:
         for one in state.created.systems
     )
     temperatures = ", ".join(f"{kelvin:g}" for kelvin in explore.get("temperatures_K", ()))
-    select = state.config.get("select", {})
     ensemble = str(explore.get("ensemble", "nvt")).upper()
+    pressure = f" and {_number(explore, 'pressure_GPa')} GPa" if ensemble == "NPT" else ""
+    origins = counted_words(labels_by_why(state))
     return (
-        f"The potential was trained by active learning with alloop on {systems}. Configurations came from molecular "
-        f"dynamics with the potential itself ({ensemble} at {temperatures} K, time step {explore.get('timestep_fs')} "
-        f"fs). Frames were selected for labelling by the policy {select.get('policy', 'disagreement')} where the "
-        f"expected force error lay between {_number(select, 'lower_eV_per_A')} and "
-        f"{_number(select, 'upper_eV_per_A')} eV/Å. "
-        f"{many(state.labelled('train'), 'label')} served for training and {state.labelled('heldout')}, from molecular "
-        "dynamics runs of their own, for judging only."
+        f"The potential was trained by active learning with alloop on {systems}. Walkers moved by molecular dynamics "
+        f"with the potential itself ({ensemble} at {temperatures} K{pressure}, time step {explore.get('timestep_fs')} "
+        f"fs). {_selected(state.config.get('select', {}))} "
+        f"{many(state.labelled('train'), 'label')} could be trained on{f' ({origins})' if origins else ''}, and "
+        f"{state.labelled('heldout')}, from molecular dynamics runs of their own, served for judging only."
     )
+
+
+def _selected(select: Mapping[str, Any]) -> str:
+    policy = select.get("policy", "disagreement")
+    if policy != "disagreement":
+        return f"Frames were selected for labelling by the policy {policy}."
+    window = f"{_number(select, 'lower_eV_per_A')} and {_number(select, 'upper_eV_per_A')} eV/Å"
+    return f"Frames were selected for labelling where the committee expected a force error between {window}."
 
 
 def _labels(state: CampaignState) -> str:
@@ -73,16 +82,18 @@ def _labels(state: CampaignState) -> str:
 def _gpaw(label: Mapping[str, Any]) -> str:
     points = label.get("kpts", ())
     spacing = points.get("spacing_per_A") if isinstance(points, Mapping) else None
-    grid = " × ".join(map(str, points)) if spacing is None else f"at most {spacing:g} 1/Å between"
     centred = "Γ-centred" if label.get("gamma_centred") else "Monkhorst–Pack"
+    grid = f"a {centred} grid of {' × '.join(map(str, points))} k-points"
+    if spacing is not None:
+        grid = f"{centred} grids with at most {spacing:g} 1/Å (2π included) between k-points"
     spin = "spin-polarised" if label.get("spin") else "without spin polarisation"
     dispersion = " with the D3 dispersion correction" if label.get("dispersion") == "d3" else ""
     charge = f", cell charge {label['charge']:+g} e" if label.get("charge") else ""
     further = f", {', '.join(f'{k} = {v}' for k, v in label['gpaw'].items())}" if label.get("gpaw") else ""
     return (
         f"Energies, forces and stresses were computed by density functional theory in GPAW ({label.get('xc')} "
-        f"functional{dispersion}, projector-augmented waves, plane waves up to {_number(label, 'cutoff_eV')} eV, a "
-        f"{centred} grid of {grid} k-points, Fermi–Dirac smearing of {_number(label, 'smearing_eV')} eV, "
+        f"functional{dispersion}, projector-augmented waves, plane waves up to {_number(label, 'cutoff_eV')} eV, "
+        f"{grid}, Fermi–Dirac smearing of {_number(label, 'smearing_eV')} eV, "
         f"{spin}{charge}{further}). Energies are force-consistent free energies. Labels with a force component above "
         f"{_number(label, 'max_force_eV_per_A')} eV/Å or an SCF that did not converge were rejected."
     )
@@ -94,28 +105,59 @@ def _models(state: CampaignState) -> str:
     foundation, teacher = foundation_facts(state.created), teacher_facts(state)
     start = "from random weights" if foundation is None else f"from the foundation {foundation['name']}"
     taught = ""
-    if teacher is not None:
+    if teacher is not None and teacher["frames"]:
         taught = f" The committee was first trained on {teacher['frames']} frames labelled by {teacher['name']}."
     shape = ", ".join(f"{key} {value}" for key, value in (potential.get("architecture") or {}).items())
     shape = f" ({shape})" if shape and foundation is None else ""
     return (
         f"A committee of {potential.get('committee')} MACE models{shape} was fitted {start}.{taught} Loss weights were "
         f"{_number(fit, 'energy_weight')} for energies per atom, {_number(fit, 'forces_weight')} for forces and "
-        f"{_number(fit, 'stress_weight')} for stresses; learning rate {_number(fit, 'learning_rate')}, batches of "
-        f"{fit.get('batch_size')}, {fit.get('rung_steps')} optimiser steps for a rung or {fit.get('epochs')} passes "
-        f"over its frames if these are more, averaged weights (decay {_number(fit, 'ema_decay')}), "
-        f"{potential.get('dtype', 'float32')} arithmetic."
+        f"{_number(fit, 'stress_weight')} for stresses{_loss(fit)}; batches of {fit.get('batch_size')}, averaged "
+        f"weights (decay {_number(fit, 'ema_decay')}), {potential.get('dtype', 'float32')} arithmetic"
+        f"{_method(fit, foundation is not None)}.{_rung_fits(state)}"
     )
+
+
+def _loss(fit: Mapping[str, Any]) -> str:
+    if fit.get("loss") != "huber":
+        return ""
+    return f", in a loss that is linear beyond {_number(fit, 'huber_eV_per_A')} eV/Å"
+
+
+def _method(fit: Mapping[str, Any], tuned: bool) -> str:
+    method = str(fit.get("method", "naive"))
+    return f", fine-tuned by the method {method}" if tuned and method != "naive" else ""
+
+
+def _rung_fits(state: CampaignState) -> str:
+    """Return the optimiser steps and first learning rate of the fits of each judged rung, as they were done."""
+    said = []
+    for size in _judged_sizes(state):
+        tasks = [state.tasks.get(f"fit/r{size}/f{fit}") for fit in state.rungs[size].models] if size else []
+        done = [task.finished.summary for task in tasks if task is not None and task.finished is not None]
+        steps = sorted({int(one["steps"]) for one in done if "steps" in one})
+        rates = [row["learning_rate"] for one in done for row in one.get("history", ())]
+        if steps and rates:
+            said.append(f"{' to '.join(map(str, steps))} for {size} labels (learning rate {max(rates):.3g})")
+    return f" Optimiser steps: {', '.join(said)}." if said else ""
+
+
+def _judged_sizes(state: CampaignState) -> list[int]:
+    return [int(row["size"]) for row in state.judged[-1].table] if state.judged else []
 
 
 def _stopped(state: CampaignState) -> str:
-    ladder = state.config.get("ladder", {})
-    rungs = ", ".join(str(size) for size in ladder.get("rungs", ()))
+    ladder, sizes = state.config.get("ladder", {}), [size for size in _judged_sizes(state) if size]
     words = state.verdict.verdict.replace("_", " ") if state.verdict else "not reached yet"
-    return (
-        f"Training sets of {rungs} labels, each fitted {ladder.get('fits')} times with different seeds, were compared "
-        f"on the held-out frames by two one-sided tests. Verdict: {words}."
-    )
+    compared = ""
+    if len(sizes) > 1:
+        own = ladder.get("policy", "ladder")
+        how = "two one-sided tests" if own == "ladder" else f"the policy {own}"
+        compared = (
+            f"Training sets of {', '.join(map(str, sizes))} labels, each fitted {ladder.get('fits')} times with "
+            f"different seeds, were compared on the held-out frames by {how}. "
+        )
+    return f"{compared}Verdict: {words}."
 
 
 def _versions(state: CampaignState) -> str:

@@ -78,7 +78,14 @@ def rung_table(status: Status) -> tuple[Block, ...]:
     if not status.rungs:
         return ()
     rows = [
-        (str(row.size), row.forces(), row.energy(), str(row.fits), str(row.frames), row.unmeasured or "")
+        (
+            str(row.size or "foundation"),
+            row.forces(),
+            row.energy(),
+            str(row.fits),
+            str(row.frames),
+            row.unmeasured or "",
+        )
         for row in status.rungs
     ]
     columns = 6 if any(row.unmeasured for row in status.rungs) else 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alloop.config.campaign import as_read_now
 from alloop.config.extensions import JUDGED_AGAIN, changed, gives_more_to_judge
 from alloop.files.canonical_json import content_key
 from alloop.journal.events import (
@@ -39,10 +40,11 @@ def config_changed(state: CampaignState, event: ConfigChanged) -> None:
 
     Tasks that failed for the sake of machines are tried again. Settings of studies decide nothing.
     """
-    remeasured = state.config.get("measure") != event.config.get("measure")
-    others_changed = _without_studies(state.config) != _without_studies(event.config)
-    studies_changed = state.config.get("studies") != event.config.get("studies")
-    extended = changed(state.config, event.config)
+    before, after = as_read_now(state.config), as_read_now(event.config)
+    remeasured = before.get("measure") != after.get("measure")
+    others_changed = _without_studies(before) != _without_studies(after)
+    studies_changed = before.get("studies") != after.get("studies")
+    extended = changed(before, after)
     state.config = event.config
     if studies_changed and not others_changed:
         return

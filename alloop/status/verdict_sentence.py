@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -25,7 +24,7 @@ def verdict_sentence(status: Status) -> str:
     if status.verdict == "ladder_exhausted":
         return f"{_step(status)}, {_not_converged(status.judgements)}."
     if status.verdict == "budget_spent":
-        return "The budget ended before the answer stopped changing."
+        return "The budget ended before it was known whether the answer still changes."
     return "The campaign gave up before it had an answer."
 
 
@@ -44,8 +43,12 @@ def _not_converged(judgements: Iterable[Mapping[str, Any]]) -> str:
         parts.append(f"{_listed(moved)} still changed by more than the tolerance")
     if close:
         parts.append(f"{_listed(close)} may still have changed by more than the tolerance")
-    if weak:
-        parts.append(f"these fits and held-out frames are too few to tell whether {_listed(weak)} changed")
+    errors = [name for name in weak if name.endswith("RMSE")]
+    if errors:
+        parts.append(f"these fits and held-out frames are too few to tell whether {_listed(errors)} changed")
+    if transport := [name for name in weak if name not in errors]:
+        what = "these fits and production runs are too few or too short"
+        parts.append(f"{what} to tell whether {_listed(transport)} changed")
     return "; ".join(parts) or "it is not known whether the answer still changes"
 
 
@@ -57,10 +60,6 @@ def _name(judgement: Mapping[str, Any]) -> str:
 def _listed(names: list[str]) -> str:
     names = [f"the {name}" for name in names]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-Reading = tuple[float | None, float | None]
-"""A number and its standard error."""
 
 
 def findings(status: Status) -> list[str]:
@@ -82,25 +81,14 @@ def findings(status: Status) -> list[str]:
 def _rising(rungs: Sequence[RungRow]) -> list[str]:
     """Return where an error rose with more labels."""
     said = []
-    for before, after in pairwise(rungs):
+    for before, after in pairwise(row for row in rungs if row.size):
         sizes = f"from {before.size} to {after.size} labels"
-        said += [f"The force RMSE rose {told} {sizes}" for told in _rise(_forces(before), _forces(after), "meV/Å")]
-        said += [f"The energy RMSE rose {told} {sizes}" for told in _rise(_energy(before), _energy(after), "meV/atom")]
+        forces = _rise(before.rmse_forces_meV_per_A, after.rmse_forces_meV_per_A)
+        energy = _rise(before.rmse_energy_meV_per_atom, after.rmse_energy_meV_per_atom)
+        said += [] if forces is None else [f"The force RMSE rose by {forces:.3g} meV/Å {sizes}"]
+        said += [] if energy is None else [f"The energy RMSE rose by {energy:.3g} meV/atom {sizes}"]
     return said
 
 
-def _forces(row: RungRow) -> Reading:
-    return row.rmse_forces_meV_per_A, row.se_forces_meV_per_A
-
-
-def _energy(row: RungRow) -> Reading:
-    return row.rmse_energy_meV_per_atom, row.se_energy_meV_per_atom
-
-
-def _rise(before: Reading, after: Reading, unit: str) -> list[str]:
-    (a, se_a), (b, se_b) = before, after
-    if a is None or b is None or b <= a:
-        return []
-    sure = se_a is not None and se_b is not None and b - a > 2 * math.hypot(se_a, se_b)
-    why = "more than its error bars explain" if sure else "no more than its error bars explain"
-    return [f"by {b - a:.3g} {unit}, {why},"]
+def _rise(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None or after <= before else after - before

@@ -116,13 +116,14 @@ class Change:
     """How a number changed between two rungs, each of several fits, and the level at which that is judged.
 
     `orderings` is what orderings of a composition that change differently add to the variance of `delta`
-    (`policies.stopping.orderings`).
+    (`policies.stopping.orderings`), and `orderings_degrees` of how many degrees of freedom it is known.
     """
 
     previous: Combined
     last: Combined
     level: float = LEVEL
     orderings: float = 0.0
+    orderings_degrees: int = 0
 
     @property
     def delta(self) -> float:
@@ -142,6 +143,14 @@ class Change:
 
     @property
     def degrees(self) -> float:
+        """Degrees of freedom of `se`: Welch's of the fits and of the orderings."""
+        if not (self.orderings > 0 and self.orderings_degrees and math.isfinite(self.se)):
+            return self.degrees_of_fits
+        parts = [self.se**2 - self.orderings, self.orderings]
+        return float(welch(parts, [self.degrees_of_fits, self.orderings_degrees]))
+
+    @property
+    def degrees_of_fits(self) -> float:
         """Degrees of freedom of the spread between fits; 1 if a rung has one fit."""
         rungs = (self.previous, self.last)
         known = [rung.fits - 1 for rung in rungs]
@@ -168,7 +177,7 @@ class Change:
         gone = self._extended(extend)
         if not gone:
             return self.se
-        least = self.degrees / _chi_square_84(self.degrees) * (self.se**2 - self.orderings)
+        least = self.degrees_of_fits / _chi_square_84(self.degrees_of_fits) * (self.se**2 - self.orderings)
         return math.sqrt(max(least - gone, self.se_md**2 - gone, 0.0) + self.orderings)
 
     def within_reach(self, tolerance: float, extend: tuple[bool, bool] = (True, True)) -> bool:

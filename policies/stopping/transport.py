@@ -307,7 +307,8 @@ def _change(quantity: Quantity, previous: TransportEvidence, last: TransportEvid
     change = Change(previous.combined(quantity), last.combined(quantity), level)
     before, after = previous.of_each(quantity), last.of_each(quantity)
     moved = [after[name] - before[name] for name in after if name in before]
-    return replace(change, orderings=between_orderings(moved, change.se_md**2))
+    more = between_orderings(moved, change.se_md**2)
+    return replace(change, orderings=more, orderings_degrees=max(0, len(moved) - 1))
 
 
 def _judge(quantity: Quantity, system: str, change: Change, tolerance: float) -> Judgement:

@@ -12,8 +12,9 @@ from alloop.status.numbers import plus_minus
 
 HOW = (
     "The first fit of the largest rung, which is the model that is exported, on the held-out frames: no fit has seen "
-    "them. A panel per system; points on the dashed line are predicted as DFT has them. Energies count from the mean "
-    "of the labels of the system. Temperatures are those of the thermostats of the MD runs that the frames come from. "
+    "them. A panel per system; points on the dashed line are predicted as the labels have them. Energies count from "
+    "the mean of the labels of the system. Temperatures are those of the thermostats of the MD runs that the frames "
+    "come from. "
     "Force scale: the root mean square of the forces themselves, which is the error of a model that predicts none. "
     "Error bars are one standard error over frames, of this one model alone; those of the rungs above are over all "
     "fits and are what the verdict is made of."
@@ -26,10 +27,10 @@ def heldout_section(found: Heldout) -> tuple[Section, ...]:
         return ()
     frames = found.frames
     caption = (
-        "The model against DFT on held-out frames: force components, a colour per element, and energies, a colour per "
-        "temperature."
+        "The model against the labels of held-out frames: force components, a colour per element, and energies, a "
+        "colour per temperature."
     )
-    missing = "This campaign was evaluated before alloop kept predicted forces: they have no parity plot."
+    missing = "No predicted forces are kept of this evaluation, so they have no parity plot."
     kept = any(frame.predicted_eV_per_A is not None for frame in frames)
     elements = by_element(frames)
     blocks: tuple[Block, ...] = (

@@ -36,6 +36,14 @@ def test_the_table_fits_a_narrow_terminal(runs):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_folder_with_a_name_of_markup_or_escapes_is_shown_as_it_is(tmp_path):
+    play(tmp_path / "x[red]y" / "[b]\x1b[31mz")
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+    console.print(listing_table(list_campaigns(tmp_path)))
+    assert "x[red]y/[b]" in console.file.getvalue()
+    assert "\x1b" not in console.file.getvalue()
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="no such folder"):
         list_campaigns(tmp_path / "none")

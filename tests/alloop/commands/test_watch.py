@@ -39,7 +39,12 @@ def test_the_view_says_what_is_left_and_that_no_driver_runs(root):
     watched = Watched(root)
     watched.take_in(read_entries(root)[:200])
     text = "\n".join(shown(watched, 120, 40))
-    for told in ("held-out labels", "fits of the rung", "left", "about", "No driver runs it now"):
+    for told in ("held-out labels", "fits of the rung", "No driver runs it now"):
+        assert told in text
+    assert "about" not in text
+    watched.driver = "alloop run, pid 1"
+    text = "\n".join(shown(watched, 120, 40))
+    for told in ("left", "about", "Driver: alloop run, pid 1"):
         assert told in text
 
 

@@ -29,7 +29,8 @@ def box(width_A, atoms):
         (["Li", "P", "S"], 400, "thiophosphate"),
         (["Na", "P", "S"], 500, "no error is known here for Na"),
         (["Li", "Ge", "O"], 600, "O needs it"),
-        (["Li", "P", "S", "F"], 600, "2p electrons of F"),
+        (["Li", "P", "S", "F"], 600, "F: taken as hard as O"),
+        (["Li", "In"], 500, "no error is known here for a compound of Li and In"),
     ],
 )
 def test_cutoff_follows_the_hardest_element_and_says_which(elements, value, reason):

@@ -54,6 +54,21 @@ def test_walkers_that_rested_run_again_under_a_changed_config_and_a_mended_polic
         assert (history.state.walkers[HELDOUT_WALKERS[0]].fruitless, history.state.stalled_segments) == (0, 0)
 
 
+def test_keys_that_an_older_journal_lacks_are_no_change():
+    """A campaign that began before floors keeps what it judged when its budget grows."""
+    history = with_committee().judged(6)
+    history.say(VerdictReached(verdict="converged", reason="x"))
+    ladder = dict(history.state.config["ladder"])
+    for name in ("floor_energy_meV_per_atom", "floor_forces_meV_per_A"):
+        ladder.pop(name, None)
+    history.state.config["ladder"] = ladder
+    changed(history, budget={"labels": 99}, ladder={**ladder, "floor_energy_meV_per_atom": 0.0})
+    assert history.state.verdict is not None
+    assert len(history.state.judged) == 1
+    changed(history, ladder={**ladder, "floor_energy_meV_per_atom": 0.5})
+    assert history.state.verdict is None
+
+
 def test_only_other_measure_settings_forget_what_was_measured():
     history = with_committee(measure={"mobile": "Na"}).produced("r6").judged(6)
     changed(history, budget={"labels": 9})

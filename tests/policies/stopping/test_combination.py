@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.stopping.combination import Change, combine
+from policies.stopping.orderings import between_orderings
 
 errors = st.floats(0, 1)
 fits = st.lists(st.floats(-1, 1), min_size=2, max_size=5).map(np.array)
@@ -32,6 +33,23 @@ def test_what_is_not_known_is_left_out():
     assert math.isnan(Change(one, partly).se)
     with pytest.raises(ValueError, match="no fit"):
         combine(np.array([math.nan]), np.array([0.1]))
+
+
+@pytest.mark.parametrize("orderings", [2, 3, 4])
+def test_a_change_of_just_the_tolerance_passes_at_the_level_where_few_orderings_make_the_error(orderings):
+    """Orderings that change by 1 ± 0.3 around a tolerance of 1: found to agree in about 5 % of cases."""
+    rng, agreed = np.random.default_rng(orderings), 0
+    for _ in range(4000):
+        moved = 1.0 + 0.3 * rng.standard_normal(orderings)
+        fits = 0.02 * rng.standard_normal((2, 3))
+        change = Change(
+            combine(fits[0], np.zeros(3)),
+            combine(fits[1] + moved.mean(), np.zeros(3)),
+            orderings=between_orderings(moved, 0.0),
+            orderings_degrees=orderings - 1,
+        )
+        agreed += abs(change.delta) + change.critical * change.se <= 1.0
+    assert 0.02 < agreed / 4000 < 0.08
 
 
 def test_the_error_bar_of_three_fits_is_that_of_students_t():

@@ -50,7 +50,7 @@ def test_frames_without_predicted_forces_still_have_errors_by_temperature():
     assert by_temperature(frames)[0].of == "–"
     assert [note["text"] for note in parity(frames)["layout"]["annotations"]] == ["<b>&lt;LiCl&gt;, energies</b>"]
     (section,) = heldout_section(Heldout(24, tuple(frames)))
-    assert "before alloop kept predicted forces" in html_of(section.blocks)
+    assert "No predicted forces are kept" in html_of(section.blocks)
 
 
 def test_parity_plots_have_a_panel_per_system_and_hold_every_point():
