@@ -108,7 +108,9 @@ def test_probe_times_a_real_label_of_every_system_and_leaves_nothing(folder):
     folder.frames("structures/LiCl.extxyz", bulk("Al", a=4.05, cubic=True))
     folder.frames("structures/Cu.extxyz", bulk("Cu", a=3.6, cubic=True))
     second = "  - {name: Cu, structure: structures/Cu.extxyz}\ndata:"
-    path = folder.config(BASE.replace(GPAW, EMT).replace("data:", second).replace("frames: 8", "frames: 4"))
+    small = "committee: 2\n  architecture: {channels: 4, max_ell: 1, correlation: 1, layers: 1, cutoff_A: 3.5}"
+    text = BASE.replace(GPAW, EMT).replace("data:", second).replace("frames: 8", "frames: 4")
+    path = folder.config(text.replace("committee: 4", small))
     before = folder.listing()
     told = json.loads(check(path, probe=True, as_json=True))
     seconds = [system["label_s"] for system in told["projection"]["systems"]]
