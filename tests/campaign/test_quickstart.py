@@ -1,7 +1,8 @@
-"""The demo itself, killed once on the way: real GPAW, about ten quiet minutes."""
+"""The demo up to its second rung, killed once on the way: real GPAW, teacher and foundation."""
 
 import os
 import re
+import shutil
 import signal
 
 import numpy as np
@@ -23,8 +24,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("quickstart") / "campaign"
-    config = examples_folder() / "quickstart.yaml"
+    home = tmp_path_factory.mktemp("quickstart")
+    folder, config = home / "campaign", home / "config" / "quickstart.yaml"
+    shutil.copytree(examples_folder(), config.parent)
+    text = config.read_text()
+    assert "rungs: [12, 24, 48]" in text
+    config.write_text(text.replace("rungs: [12, 24, 48]", "rungs: [12, 24]"))
     driver = start(config, folder)
     assert wait_for(lambda: sum(attempts(folder, "label").values()) >= 10 or driver.poll() is not None, 1500, 0.5)
     in_flight = sum(task.slot_kind == "label" for task in folded(folder).running.values())
@@ -40,11 +45,11 @@ def test_the_taught_committee_is_good_from_the_first_rung_on_and_the_last_has_th
     table = folded(folder).judged[-1].table
     errors = [row["rmse_forces_meV_per_A"] for row in table]
     bars = [row["se_forces_meV_per_A"] for row in table]
-    assert [row["size"] for row in table] == [12, 24, 48]
+    assert [row["size"] for row in table] == [12, 24]
     assert all(bar > 0 for bar in bars)
-    assert errors[2] < min(errors[:2]) + bars[2]
+    assert errors[1] < errors[0] + bars[1]
     assert errors[0] < 40.0 + bars[0]
-    assert errors[2] < 40.0
+    assert errors[1] < 40.0
     assert re.search(r"ladder.exhausted|converged", output)
 
 
@@ -82,7 +87,7 @@ def test_the_dataset_loads_in_ase_with_all_labels(finished):
     folder, _, _ = finished
     state = folded(folder)
     frames = read(folder / "export" / "dataset.extxyz", ":")
-    assert len(frames) == state.labelled("train") + state.labelled("heldout") == 60
+    assert len(frames) == state.labelled("train") + state.labelled("heldout") == 30
     assert all(atoms.arrays["REF_forces"].shape == (10, 3) and "REF_energy" in atoms.info for atoms in frames)
 
 
@@ -91,4 +96,4 @@ def test_the_offline_run_holds_the_learning_curve_once(finished):
     rows = [row for part in segments(folder, folded(folder).created.run_id) for row in published_rows(part)]
     sequence = [row["seq"] for row in rows]
     assert len(sequence) == len(set(sequence))
-    assert {row["labels"] for row in rows if "heldout/force_rmse_meV_per_A" in row} == {12, 24, 48}
+    assert {row["labels"] for row in rows if "heldout/force_rmse_meV_per_A" in row} == {12, 24}
