@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from ase.data import chemical_symbols
 
+from alloop.commands.own_process import NoAnswerError, answer_of
 from alloop.config.campaign import CampaignConfig
-from alloop.failures import first_line, one_line
-from alloop.files.environment import ONE_THREAD
+from alloop.failures import first_line
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
@@ -47,23 +46,10 @@ def time_label(structure: Structure, config: CampaignConfig) -> float:
         If there is no label.
     """
     question = {"structure": structure.model_dump(mode="json"), "config": config.model_dump(mode="json")}
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "alloop.commands.label_timing"],
-        input=json.dumps(question),
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, **ONE_THREAD},
-        check=False,
-    )
-    lines = done.stdout.strip().splitlines()
     try:
-        answer = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise LabelTimingError(one_line(last)) from None
-    if "failed" in answer:
-        raise LabelTimingError(one_line(answer["failed"]))
+        answer = answer_of("alloop.commands.label_timing", question)
+    except NoAnswerError as error:
+        raise LabelTimingError(str(error)) from None
     return float(answer["label_s"])
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,13 +17,13 @@ import torch
 from ase import Atoms
 
 from alloop.checks.potential_cost import PotentialTimes
+from alloop.commands.own_process import NoAnswerError, answer_of
 from alloop.config.campaign import CampaignConfig
 from alloop.config.foundations import SHIPPED
 from alloop.config.science import FoundationFile, head_wanted
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.state import fresh_state
-from alloop.failures import first_line, one_line
-from alloop.files.environment import ONE_THREAD
+from alloop.failures import first_line
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import repeated
 from alloop.potential.committee import Committee
@@ -71,22 +69,10 @@ def time_potential(
         "config": config.model_dump(mode="json"),
         "home": str(home.resolve()),
     }
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "alloop.commands.potential_timing"],
-        input=json.dumps(question),
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, **ONE_THREAD},
-        check=False,
-    )
     try:
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-    except (IndexError, ValueError):
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise PotentialTimingError(one_line(last)) from None
-    if "failed" in answer:
-        raise PotentialTimingError(one_line(answer["failed"]))
+        answer = answer_of("alloop.commands.potential_timing", question)
+    except NoAnswerError as error:
+        raise PotentialTimingError(str(error)) from None
     return PotentialTimes(**answer)
 
 
