@@ -3,54 +3,19 @@
 import math
 
 import pytest
-from ase.build import bulk
 
-from alloop.decisions.rung_judgement import judge_rungs, judge_subsets
+from alloop.decisions.rung_judgement import judge_subsets
 from alloop.failures import PolicyError
 from alloop.journal.events import ProductionExtended, RungJudged, SubsetRecord, SubsetsDrawn, SubsetsJudged
 from policies.stopping.ladder import MeasureMore, Verdict
 from tests.support.histories import History
+from tests.support.judging import MEASURE, OWN, Asked, fitted, judged, transport
 
-MEASURE = {"mobile": "Na", "temperatures_K": [600, 800], "production_ps": 4, "max_ps": 8, "segment_ps": 4}
 ONE_BATCH = {**MEASURE, "walkers_per_task": 2}
-
-
-def judged(history):
-    return judge_rungs(history.state, history.charter)
 
 
 def kinds(events):
     return [type(event).__name__ for event in events]
-
-
-def fitted(*sizes, **settings):
-    history = History(**settings).atoms().labelled(max(sizes))
-    for size in sizes:
-        history.fitted(rung=size)
-    return history.heldout(4)
-
-
-def transport(energy_eV=0.3, se=0.01, at_K=573.15, **more):
-    target = {
-        "temperature_K": at_K,
-        "ln_sigma": {"value": -2.0, "se": 0.05},
-        "sigma_S_per_cm": math.exp(-2.0),
-        "how": "extrapolated",
-        "volume_A3": 500.0,
-        "volume_from_K": 600.0,
-    }
-    arrhenius = {"activation_energy_eV": {"value": energy_eV, "se": se}, "targets": [target], "used_K": [600, 800]}
-    return {"temperatures": [], "arrhenius": arrhenius, **more}
-
-
-class Asked:
-    """A policy that keeps what it is asked and answers what it is told to."""
-
-    rungs, ladder, seed, answer = (), (), 0, None
-
-    def judge(self, rungs, ladder, seed):
-        Asked.rungs, Asked.ladder, Asked.seed = tuple(rungs), tuple(ladder), seed
-        return Asked.answer
 
 
 class Broken:
@@ -67,9 +32,6 @@ def answer():
 
     yield tell
     Asked.answer = None
-
-
-OWN = {"policy": f"{__name__}:Asked", "rungs": [6, 12, 24]}
 
 
 # -- which rungs are judged --------------------------------------------------------------------------------------
@@ -361,49 +323,3 @@ def test_random_subsets_are_measured_longer_before_they_are_judged(answer):
             history.produced(f"s{size}", fit).measured(f"s{size}", fit, 4.0, transport())
     answer(MeasureMore((6,), "too short"))
     assert ladder_judged(history) == [ProductionExtended(rungs=("s6",), production_ps=8.0, reason="too short")]
-
-
-# -- compositions ------------------------------------------------------------------------------------------------
-
-GROUPED = {"systems": dict.fromkeys("ABC", bulk("NaCl", "rocksalt", 5.6)), "compositions": {"B": "BC", "C": "BC"}}
-
-
-def measured_in_all(energies, **settings):
-    """Rungs of 6 and 12 whose transport is measured in A, B and C."""
-    history = fitted(6, 12, **GROUPED, measure=MEASURE, ladder=OWN, **settings).evaluated(6, 4).evaluated(12, 4)
-    for rung in ("r6", "r12"):
-        for fit in (0, 1):
-            for system, found in energies.items():
-                history.measured(rung, fit, 4.0, found, system)
-    return history
-
-
-def test_the_transport_of_a_composition_is_the_mean_over_its_orderings_with_their_spread_in_its_error(answer):
-    events = judged(measured_in_all({"A": transport(0.30), "B": transport(0.30), "C": transport(0.34)}))
-    alone, both = events[-1].table[-1]["transport"]
-    assert [one["system"] for one in (alone, both)] == ["A", "BC"]
-    assert [one["orderings"] for one in (alone, both)] == [1, 2]
-    assert both["activation_energy_eV"] == pytest.approx(0.32)
-    assert both["orderings_activation_energy_eV"] == pytest.approx(0.02 * 2**0.5)
-    assert both["se_activation_energy_eV"] == pytest.approx(0.02)
-    assert alone["se_activation_energy_eV"] == pytest.approx(0.01 / 2**0.5)
-    assert [one["metric"] for one in events[-1].judgements if "activation" in one["metric"]] == [
-        "activation energy of A",
-        "activation energy of BC",
-    ]
-
-
-def test_orderings_that_differ_alike_on_both_rungs_are_no_change(answer):
-    events = judged(measured_in_all({"A": transport(0.3), "B": transport(0.2), "C": transport(0.5)}))
-    changes = {one["metric"]: one for one in events[-1].judgements}
-    of_one, of_both = changes["activation energy of A"], changes["activation energy of BC"]
-    assert of_both["delta"] == pytest.approx(0.0)
-    assert of_both["se_delta"] == pytest.approx(of_one["se_delta"] / 2**0.5)
-
-
-def test_a_composition_of_which_an_ordering_says_nothing_says_nothing_and_names_it(answer):
-    melted = transport(0.3, unphysical="the framework melted")
-    judged(measured_in_all({"A": transport(0.3), "B": transport(0.3), "C": melted}))
-    alone, both = Asked.rungs[-1].transport
-    assert alone.nothing() is None
-    assert both.nothing() == "unphysical: C: fit 0: the framework melted"
