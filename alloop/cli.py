@@ -19,7 +19,7 @@ from alloop import __version__
 from alloop.commands import exit_codes
 from alloop.commands.errors import tell
 from alloop.commands.help_texts import epilog
-from alloop.commands.interruption import NOTHING_STARTED, Interrupted, interruptible
+from alloop.commands.interruption import NOTHING_STARTED, Interrupted, end_in_silence, interruptible
 from alloop.files.environment import ONE_THREAD, fill_in
 from alloop.monitor.terminal import Terminal, flush_or_forget, mend_streams
 
@@ -379,4 +379,5 @@ def main() -> None:
     except (Interrupted, Exception) as error:
         sys.exit(tell(error))
     finally:
+        end_in_silence()
         flush_or_forget()
