@@ -11,6 +11,7 @@ EXAMPLES = {
     "alloop.examples.executors": ["*.yaml"],
     "alloop.examples.structures": ["*.extxyz", "*.cif"],
     "alloop.examples.structures.electrolytes": ["*.extxyz"],
+    "alloop.examples.structures.published": ["*.cif"],
 }
 
 DATA = {"alloop.foundations": ["*.pt"], "alloop.report.templates": ["*.html"], **EXAMPLES}
