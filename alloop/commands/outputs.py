@@ -91,7 +91,8 @@ def write_figures(campaign: ReadCampaign, output: Path | None, form: Format) -> 
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"{folder}: is a file; name a folder for the figures' numbers with --output")
     with _told_where(folder):
-        return write_figure_files(campaign.state, campaign.entries, folder, form, *_shown(campaign.state, campaign.workspace))
+        shown = _shown(campaign.state, campaign.workspace)
+        return write_figure_files(campaign.state, campaign.entries, folder, form, *shown)
 
 
 Shown = tuple[TransportData, dict[str, tuple[Plot, ...]], Heldout, tuple[StrangeFrame, ...]]

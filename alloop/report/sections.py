@@ -35,8 +35,8 @@ HOW_ERRORS = (
     "after longer dynamics is one more chance, which the level does not count."
 )
 RANDOM_CAPTION = (
-    " Dashed: random subsets of the finished set. Where they lie above the rungs, the labels that came first teach more "
-    "than as many of all labels do."
+    " Dashed: random subsets of the finished set. Where they lie above the rungs, the labels that came first teach "
+    "more than as many of all labels do."
 )
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "

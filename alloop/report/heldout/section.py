@@ -21,8 +21,8 @@ HOW = (
 )
 
 FORCE_CAPTION = (
-    "Error of a force component against the size of the labelled force on the atom, in bins of equally many atoms; bars "
-    "are one standard error over frames. On the dashed line is a model that predicts no force at all."
+    "Error of a force component against the size of the labelled force on the atom, in bins of equally many atoms; "
+    "bars are one standard error over frames. On the dashed line is a model that predicts no force at all."
 )
 
 

@@ -53,7 +53,10 @@ function paint(canvas, all, view) {
   const pen = canvas.getContext('2d'), size = p => Math.hypot(...p);
   const reach = Math.max(...all.map(one => one.at ? size(one.at) + one.radius : size(one.from)));
   const scale = view.zoom * (Math.min(wide, high) / 2 - 6) / reach;
-  const place = p => { const [x, y, deep] = turned(p, view); return [wide / 2 + scale * x, high / 2 - scale * y, deep]; };
+  const place = point => {
+    const [x, y, deep] = turned(point, view);
+    return [wide / 2 + scale * x, high / 2 - scale * y, deep];
+  };
   pen.scale(dots, dots);
   for (const one of all) one.deep = one.at ? place(one.at)[2] : (place(one.from)[2] + place(one.to)[2]) / 2;
   view.shown = [];

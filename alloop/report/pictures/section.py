@@ -11,11 +11,11 @@ from alloop.state.state import CampaignState
 
 MOST_STRUCTURES = 4
 HOW = (
-    "Drag a picture, or use the arrow keys, to turn it; point at an atom for its element and force error. Spheres have "
-    "half the covalent radius of the element; atoms are shown inside of the cell. The strangest frames are the held-out "
-    "ones on which the exported model is most wrong about the force on one atom, and the ones trained on about which "
-    "the committee disagreed most when they were offered. What is strange may be a rare place worth learning, a broken "
-    "MD run, or a label that is wrong."
+    "Drag a picture, or use the arrow keys, to turn it; point at an atom for its element and force error. Spheres "
+    "have half the covalent radius of the element; atoms are shown inside of the cell. The strangest frames are the "
+    "held-out ones on which the exported model is most wrong about the force on one atom, and the ones trained on "
+    "about which the committee disagreed most when they were offered. What is strange may be a rare place worth "
+    "learning, a broken MD run, or a label that is wrong."
 )
 
 
