@@ -210,7 +210,7 @@ def _work(
     with _stop_signals(workspace.root) as stop_reason, ExitStack() as opened:
         wandb = _wandb(journal, state, config, workspace)
         pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
-        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
+        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, root=workspace.root, **pace), wandb)
         for view in reversed(views):
             opened.callback(view.close)
         workers = None
