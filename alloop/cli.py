@@ -294,6 +294,17 @@ def stop(
     raise typer.Exit(exit_codes.OK if stopped else exit_codes.RETRY)
 
 
+@app.command(epilog=epilog("sync"))
+def sync(where: Where) -> None:
+    """Send Weights & Biases what it lacks of a campaign: rows of offline segments, dataset, model, report, config."""
+    campaign = _opened(where)
+    from alloop.commands.sync import run_sync
+
+    with interruptible("Stopped; run the same command again, which sends what is missing."):
+        sent = run_sync(where, campaign, Terminal())
+    raise typer.Exit(exit_codes.OK if sent else exit_codes.RETRY)
+
+
 @app.command(epilog=epilog("compare"))
 def compare(
     campaigns: Annotated[list[Path], typer.Argument(help="Campaign folders, or their configs.", show_default=False)],

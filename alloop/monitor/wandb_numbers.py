@@ -43,6 +43,8 @@ class Publication:
     ----------
     reliability : CalibrateSummary or None
         The calibration whose reliability plot belongs to the row.
+    tags : tuple of str
+        Tags of the run.
     """
 
     seq: int
@@ -50,6 +52,7 @@ class Publication:
     summary: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     reliability: CalibrateSummary | None = None
+    tags: tuple[str, ...] = ()
 
 
 def publication(entry: Entry, state: CampaignState) -> Publication | None:
@@ -58,7 +61,7 @@ def publication(entry: Entry, state: CampaignState) -> Publication | None:
     summary = _summary(entry, state)
     if row is None and not summary and not config:
         return None
-    return Publication(entry.seq, row, summary, config, _reliability(entry, state))
+    return Publication(entry.seq, row, summary, config, _reliability(entry, state), _tags(entry))
 
 
 def _reliability(entry: Entry, state: CampaignState) -> CalibrateSummary | None:
@@ -237,6 +240,16 @@ def _summary(entry: Entry, state: CampaignState) -> dict[str, Any]:
         for name, value in _errors(row).items()
         if value is not None
     }
+
+
+def _tags(entry: Entry) -> tuple[str, ...]:
+    """Return what a campaign is found by among others: its elements, label engine, policy, and what it begins with."""
+    event = entry.event
+    if not isinstance(event, CampaignCreated):
+        return ()
+    engine, policy = event.config["label"].get("engine"), event.config["select"].get("policy")
+    begins = ("foundation" if event.foundation else None, "teacher" if event.config.get("teacher") else None)
+    return tuple(str(tag)[:64] for tag in (*event.elements, engine, policy, *begins) if tag)
 
 
 def _config(entry: Entry) -> dict[str, Any]:
