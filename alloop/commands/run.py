@@ -30,7 +30,7 @@ from alloop.commands.interruption import STOP_SIGNALS, be_deaf, hand_back, inter
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
-from alloop.commands.study import find_study, prepared, show_study
+from alloop.commands.study import find_study, fitting, prepared, show_study
 from alloop.commands.sync import send_outputs
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
@@ -138,6 +138,7 @@ def run_loaded(
             console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
             _tell(console, state, changes)
         try:
+            study = fitting(study, loaded, state)
             return _drive(journal, state, loaded.config, workspace, console, plain, goal, study)
         except CodeRefusedError as error:
             code = changed(state.code, error.refusal.code)
