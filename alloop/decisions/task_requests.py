@@ -12,8 +12,8 @@ from alloop.decisions.production_runs import Measurement, ProductionSegment, Pro
 from alloop.decisions.selection_needs import calibration_frames, heldout_looks, probes_wanted
 from alloop.decisions.walkers import NextSegment
 from alloop.labelling.registry import engine_of
-from alloop.materials.sublattices import sublattices_of
 from alloop.materials.structure import Structure
+from alloop.materials.sublattices import sublattices_of
 from alloop.materials.supercell import repeated, repeats_for
 from alloop.state.records import AskedSelection, FrameState, GenerationState, RunState
 from alloop.state.state import AT_RANDOM, CampaignState

@@ -60,9 +60,9 @@ class _Proposal:
 class Swaps:
     """Swaps of the positions of two unlike ions, accepted with the potential's energy (Metropolis).
 
-    An attempt takes a sublattice at random, then an ion of it, then one of its unlike ions. The chance of a pair depends
-    on the numbers of ions alone, so a swap and its reverse are proposed alike. Each ion keeps its momentum: the kinetic
-    energy and the momentum of the whole stay as they are, in the canonical ensemble momenta are independent of
+    An attempt takes a sublattice at random, then an ion of it, then one of its unlike ions. The chance of a pair
+    depends on the numbers of ions alone, so a swap and its reverse are proposed alike. Each ion keeps its momentum: the
+    kinetic energy and the momentum of the whole stay as they are, in the canonical ensemble momenta are independent of
     positions, and so the difference of the potential energies decides alone. With exchanged momenta or velocities it
     would not, as the masses differ.
 

@@ -126,7 +126,9 @@ def frames_section(state: CampaignState, status: Status) -> Section:
     """Return the section about what became of the frames that were offered."""
     caption = "Frames by what became of them, and why."
     drawn = plot("frames", figures.frames_by_reason(state), caption, "No frame was offered yet.")
-    swapped = (Paragraph(f"{swaps_text(status.walkers.swaps)}.", lead="Swaps of ions:"),) if status.walkers.swaps else ()
+    swapped = (
+        (Paragraph(f"{swaps_text(status.walkers.swaps)}.", lead="Swaps of ions:"),) if status.walkers.swaps else ()
+    )
     return Section("frames-section", "Frames by reason", (*drawn, *reasons(status), *swapped), HOW_FRAMES)
 
 

@@ -177,7 +177,9 @@ def run(field, states, steps):
     """Walkers of the alloy that go on from some points."""
     masses = alloy().get_masses()
     phase = Phase.of(states, range(len(states)), masses, [500.0, T_K], [5, 6], field)
-    method = Swapping(Langevin(4.0, 100.0, "exploration"), Swaps(alloy().numbers, SwapSettings((("Au", "Cu"),), 3), 0.1))
+    method = Swapping(
+        Langevin(4.0, 100.0, "exploration"), Swaps(alloy().numbers, SwapSettings((("Au", "Cu"),), 3), 0.1)
+    )
     WalkerBatch(phase, field, Limits(np.full(2, 1e5), 0.1)).run(method, 4.0, steps)
     return [phase.point(row) for row in range(len(states))], method
 
