@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from alloop.status.summary import RungRow, rung_rows
 from alloop.status.teacher import teacher_words
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.records import OffersSummary
 
 STEP_METRIC = "labels"
 PRIVATE_SECTIONS = ("execution", "monitor")
@@ -136,8 +137,18 @@ def _explore_row(task: TaskState, told: dict[str, Any], state: CampaignState) ->
         "explore/offers": sum(len(one.offers) for one in walkers),
         "explore/gated": sum(gated.values()),
         **{f"explore/gated_for/{reason}": number for reason, number in gated.items()},
+        **_swaps(walkers),
         "explore/ended": ", ".join(sorted({one.ended for one in walkers})),
     }
+
+
+def _swaps(walkers: Sequence[OffersSummary]) -> dict[str, int]:
+    """Return the attempted and the accepted swaps of ions by sublattice."""
+    counts: Counter[str] = Counter()
+    for name, count in (swap for walker in walkers for swap in walker.swaps.items()):
+        counts[f"explore/swaps/{name}"] += count.attempted
+        counts[f"explore/swaps_accepted/{name}"] += count.accepted
+    return dict(counts)
 
 
 def _fit_row(task: TaskState, fit: dict[str, Any], state: CampaignState) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from alloop.state.state import CampaignState
 from alloop.status.numbers import duration, finite
 from alloop.status.reasons import counted_words
 from alloop.status.summary import RungRow, Status
+from alloop.status.swaps import swaps_text
 from alloop.studies.plot import Plot as StudyPlot
 from alloop.studies.study import Table
 from policies.stopping.significance import EARLY_LEVEL, LADDER_LEVEL, LEVEL
@@ -134,7 +135,10 @@ def frames_section(state: CampaignState, status: Status) -> Section:
     """Return the section about what became of the frames that were offered."""
     caption = "Frames by what became of them, and why."
     drawn = plot("frames", figures.frames_by_reason(state), caption, "No frame was offered yet.")
-    return Section("frames-section", "Frames by reason", (*drawn, *reasons(status)), HOW_FRAMES)
+    swapped = (
+        (Paragraph(f"{swaps_text(status.walkers.swaps)}.", lead="Swaps of ions:"),) if status.walkers.swaps else ()
+    )
+    return Section("frames-section", "Frames by reason", (*drawn, *reasons(status), *swapped), HOW_FRAMES)
 
 
 def reasons(status: Status) -> tuple[Block, ...]:

@@ -13,6 +13,7 @@ from alloop.status.heldout_errors import GroupErrors
 from alloop.status.numbers import clipped, duration, many
 from alloop.status.reasons import counted_words, running_words
 from alloop.status.summary import Generation, RungRow, Status
+from alloop.status.swaps import swaps_text
 from alloop.status.transport import transport_text
 
 
@@ -75,6 +76,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("candidates", str(status.candidates)),
         *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),
         ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),
+        *([("swaps", swaps_text(walkers.swaps))] if walkers.swaps else []),
     ]
     if status.calibration is not None:
         facts.append(("calibration", calibration_text(status.calibration)))
