@@ -119,7 +119,7 @@ class Swaps:
         with np.errstate(invalid="ignore"):
             costs_eV = phase.energies_eV - before["energies_eV"]
         taken = np.zeros(len(allowed), dtype=bool)
-        for row in np.flatnonzero(allowed):
+        for row in np.flatnonzero(allowed).tolist():
             kT_eV = float(phase.kT_eV[row]) if self._kT_eV is None else self._kT_eV
             taken[row] = accepts(float(costs_eV[row]), kT_eV, proposals[row].random.random)
         return taken
