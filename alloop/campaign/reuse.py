@@ -12,6 +12,7 @@ from ase.data import atomic_numbers
 from pydantic import ValidationError
 
 from alloop.campaign.imported_labels import ImportedBatch
+from alloop.campaign.known_atoms import computed_atoms
 from alloop.checks.changed_config import differences
 from alloop.checks.crosscheck import Held, check_budget, cross_check
 from alloop.checks.initial_data import Brought
@@ -29,7 +30,7 @@ from alloop.labelling.teachers import GATES, teacher_label
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import fold
 from alloop.state.state import CampaignState
-from alloop.tasks.contract.label import AtomRequest, LabelData
+from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -58,8 +59,8 @@ class Import:
         Labels like any other, those of the teacher to teach with, and those to pre-train on.
     why : str
         Why not all are like any other; empty if they are.
-    atoms : tuple of Result
-        Energies of isolated atoms that need not be computed again.
+    atoms : mapping
+        Energies of isolated atoms that need not be computed again, by element.
     numbers : frozenset of int
         Atomic numbers in all labels.
     left_out : str
@@ -74,7 +75,7 @@ class Import:
     teacher: tuple[Result, ...]
     other: tuple[Result, ...]
     why: str
-    atoms: tuple[Result, ...]
+    atoms: Mapping[str, Result]
     numbers: frozenset[int]
     left_out: str = ""
     places: frozenset[bytes] = field(default=frozenset(), repr=False)
@@ -290,7 +291,7 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
         why=(_why(state, loaded, code) or "it took them from a file, or with k-points of another cell")
         if differ
         else "",
-        atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
+        atoms=computed_atoms(campaign.workspace, loaded, code, elements),
         numbers=frozenset(campaign.numbers()),
         left_out=left_out,
         places=frozenset(place_of(k.structure.to_atoms()) for k, own in zip(labels, use, strict=True) if own == "same"),
@@ -372,22 +373,3 @@ def _why(state: CampaignState, loaded: LoadedConfig, code: Mapping[str, str] | N
     if {name: here[name] for name in common} in accepted:
         return ""
     return changed(*({name: c[name] for name in state.code if name in common} for c in (state.code, here)))
-
-
-def _atoms(
-    workspace: Workspace, loaded: LoadedConfig, code: dict[str, str], elements: Iterable[str]
-) -> Iterator[Result]:
-    """Yield the energies of isolated atoms that a campaign computed itself as this config asks for them."""
-    for element in elements:
-        try:
-            result = workspace.read("atom", atom_request(loaded, code, element).key(), with_data=True)
-        except DamagedResultError:
-            continue
-        if result is not None and result.status == "ok" and result.timing is not None:
-            yield result
-
-
-def atom_request(loaded: LoadedConfig, code: dict[str, str], element: str) -> AtomRequest:
-    """Return the request for an isolated atom that a campaign of a config makes with some code of its labels."""
-    settings, code_for = loaded.config.label.model_dump(mode="json"), engine_of(loaded.config.label).code_for
-    return AtomRequest(element=element, settings=settings, code=code_for(code, [element]))

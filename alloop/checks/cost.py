@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alloop.checks.initial_data import NOTHING, Brought, isolated_atoms, labels_brought, read_initial_data
+from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
+from alloop.checks.isolated_atoms import isolated_atoms
 from alloop.checks.structures import compositions_of, read_systems, with_all_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
