@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
+from alloop.campaign.known_atoms import computed_atoms, notes_on_atoms
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.cost import Projection, project
 from alloop.checks.decidability import decidable
 from alloop.checks.initial_data import notes_on_data
+from alloop.checks.isolated_atoms import isolated_atoms
 from alloop.checks.sanity import find_crowds, find_unjudgeable
-from alloop.checks.structures import notes_on_systems, with_all_systems
+from alloop.checks.structures import notes_on_systems, read_systems, with_all_systems
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.files.environment import cores
+from alloop.labelling.identity import code_identity
+from alloop.materials.structure import symbols_of
+from alloop.tasks.contract.records import Result
+from alloop.tasks.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,30 @@ def never_converging(loaded: LoadedConfig) -> list[str]:
     return [f"Never converges: {loaded.error(key, what)}" for key, what in find_unjudgeable(with_all_systems(loaded))]
 
 
-def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = ()) -> list[str]:
-    """Return what of the structures and labels a new campaign leaves out or does not use, and where workers crowd."""
+def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = (), own: Workspace | None = None) -> list[str]:
+    """Return what a new campaign leaves out, does not use or finds twice, and where workers crowd.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The config.
+    imports : sequence of Import
+        What the campaign takes from others.
+    own : Workspace or None
+        Its own files, where results may be left of a campaign whose journal is gone.
+    """
     of_campaigns = [taken.left_out for taken in imports if taken.left_out]
     crowds = [str(loaded.error(key, what)) for key, what in find_crowds(loaded.config, cores())]
-    return [*notes_on_systems(loaded), *of_campaigns, *notes_on_data(loaded, brought(imports)), *crowds]
+    of_data = [*notes_on_data(loaded, brought(imports)), *notes_on_atoms(loaded, _computed(loaded, imports, own))]
+    return [*notes_on_systems(loaded), *of_campaigns, *of_data, *crowds]
+
+
+def _computed(
+    loaded: LoadedConfig, imports: Sequence[Import], own: Workspace | None
+) -> Iterator[tuple[str, Mapping[str, Result]]]:
+    """Yield where isolated atoms were computed, in the order in which they are taken, and their results."""
+    if own is not None and isolated_atoms(loaded):
+        elements = symbols_of({z for structure in read_systems(loaded).values() for z in structure.numbers})
+        yield str(own.root), computed_atoms(own, loaded, code_identity(loaded.config.label, elements), elements)
+    for taken in imports:
+        yield taken.source, taken.atoms

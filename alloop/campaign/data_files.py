@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from alloop.campaign.imported_labels import ImportedBatch, imported_label
-from alloop.campaign.reuse import Import, atom_request, brought
-from alloop.checks.initial_data import isolated_atoms, read_initial_data
+from alloop.campaign.reuse import Import, brought
+from alloop.checks.initial_data import read_initial_data
 from alloop.checks.structures import read_system
 from alloop.config.errors import ConfigError
 from alloop.config.loading import LoadedConfig
 from alloop.materials.structure import Structure
 from alloop.state.state import CampaignState
-from alloop.tasks.contract.label import AtomSummary
-from alloop.tasks.contract.records import Result
 
 
 def labels_of_files(loaded: LoadedConfig, imports: Sequence[Import] = ()) -> Iterator[ImportedBatch]:
-    """Yield the labels of every file in ``data.initial`` that a campaign takes beside those of other campaigns."""
+    """Yield the labels of every file in ``data.initial`` that gives any beside those of other campaigns."""
     data = loaded.config.data
     for name, file in read_initial_data(loaded, brought(imports).places).items():
         results = (imported_label(atoms, data.energy_key, data.forces_key, data.stress_key) for atoms in file.frames)
-        yield ImportedBatch(data.reference, name, tuple(results))
-
-
-def atoms_of_files(loaded: LoadedConfig, elements: Iterable[str], code: dict[str, str]) -> Iterator[Result]:
-    """Yield the energies of isolated atoms that files give, as the results that the label engine would leave."""
-    found = isolated_atoms(loaded)
-    for element in sorted(found.keys() & set(elements)):
-        summary = AtomSummary(energy_eV=found[element]).model_dump(mode="json")
-        yield Result(key=atom_request(loaded, code, element).key(), kind="atom", status="ok", summary=summary)
+        if file.frames:
+            yield ImportedBatch(data.reference, name, tuple(results))
 
 
 def changed_files(loaded: LoadedConfig, state: CampaignState) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -56,13 +56,14 @@ def imported_label(atoms: Atoms, energy_key: str, forces_key: str, stress_key: s
 
 @dataclass(frozen=True)
 class ImportedBatch:
-    """Labels of one source and one use; the fields are those of `LabelsImported`."""
+    """Labels of one source and one use; the fields are those of `LabelsImported`, `systems` by key of the label."""
 
     reference: Literal["same", "teacher", "other"]
     source: str
     results: tuple[Result, ...]
     campaign: str | None = None
     why: str = ""
+    systems: Mapping[str, str] = field(default_factory=dict)
 
 
 def take_over(batches: Iterable[ImportedBatch], workspace: Workspace) -> tuple[list[LabelsImported], dict[str, bytes]]:
@@ -96,6 +97,7 @@ def take_over(batches: Iterable[ImportedBatch], workspace: Workspace) -> tuple[l
                 structures=tuple(taken.values()),
                 campaign=batch.campaign,
                 why=batch.why,
+                systems=tuple(batch.systems.get(key, "") for key in taken) if any(batch.systems.values()) else (),
             )
         )
     return events, contents

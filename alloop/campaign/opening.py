@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from alloop import __version__
-from alloop.campaign.data_files import atoms_of_files, changed_files, labels_of_files
+from alloop.campaign.data_files import changed_files, labels_of_files
 from alloop.campaign.imported_labels import ImportedBatch, take_over
+from alloop.campaign.known_atoms import atoms_of_files
 from alloop.campaign.reuse import Import, run_id_of, way_on
 from alloop.checks.changed_config import differences, is_science_of, policy_digests, science_digest
 from alloop.checks.structures import compositions_of, read_systems
@@ -93,15 +94,15 @@ def create(
         run_id=uuid.uuid4().hex[:12],
     )
     events, contents = take_over(batches, workspace)
-    atoms = [*atoms_of_files(loaded, elements, created.code), *(atom for taken in imports for atom in taken.atoms)]
-    for atom in atoms:
+    computed = (atom for taken in imports for atom in taken.atoms.values())
+    for atom in (*computed, *atoms_of_files(loaded, elements, created.code)):
         _keep_atom(atom, workspace)
     journal.append([created, *events], contents)
     return open_state(journal)
 
 
 def _keep_atom(atom: Result, workspace: Workspace) -> None:
-    """Write the energy of an isolated atom, unless the folder has one that was computed."""
+    """Write the energy of an isolated atom, unless the folder has one."""
     known = workspace.read(atom.kind, atom.key)
     if known is None or known.status != "ok":
         workspace.write(atom)

@@ -12,6 +12,8 @@ from ase.data import atomic_numbers
 from pydantic import ValidationError
 
 from alloop.campaign.imported_labels import ImportedBatch
+from alloop.campaign.known_atoms import computed_atoms
+from alloop.campaign.same_settings import same_settings, system_like, why_not_of_a_cell
 from alloop.checks.changed_config import differences
 from alloop.checks.crosscheck import Held, check_budget, cross_check
 from alloop.checks.initial_data import Brought
@@ -24,12 +26,12 @@ from alloop.failures import first_line
 from alloop.journal.events import CampaignCreated, GenerationOpened, LabelsImported, TaskPlanned
 from alloop.journal.journal import JOURNAL_FILE, Entry, JournalError, KeptLabels, read_entries
 from alloop.labelling.identity import code_identity
-from alloop.labelling.registry import engine_of, label_settings, settings_of_systems
+from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.teachers import GATES, teacher_label
 from alloop.materials.structure import Structure, symbols_of
 from alloop.state.fold import fold
 from alloop.state.state import CampaignState
-from alloop.tasks.contract.label import AtomRequest, LabelData
+from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -58,14 +60,16 @@ class Import:
         Labels like any other, those of the teacher to teach with, and those to pre-train on.
     why : str
         Why not all are like any other; empty if they are.
-    atoms : tuple of Result
-        Energies of isolated atoms that need not be computed again.
+    atoms : mapping
+        Energies of isolated atoms that need not be computed again, by element.
     numbers : frozenset of int
         Atomic numbers in all labels.
     left_out : str
         Which labels must not be trained on, and why; empty if all may.
     places : frozenset of bytes
         The structures of those like any other, see `place_of`.
+    systems : mapping
+        By key of a label, the system whose cell leads to its settings; empty where no cell matters.
     """
 
     source: str
@@ -74,14 +78,15 @@ class Import:
     teacher: tuple[Result, ...]
     other: tuple[Result, ...]
     why: str
-    atoms: tuple[Result, ...]
+    atoms: Mapping[str, Result]
     numbers: frozenset[int]
     left_out: str = ""
     places: frozenset[bytes] = field(default=frozenset(), repr=False)
+    systems: Mapping[str, str] = field(default_factory=dict)
 
     def batches(self) -> Iterator[ImportedBatch]:
         """Yield the labels by what they are for."""
-        yield ImportedBatch("same", self.source, self.same, self.run_id)
+        yield ImportedBatch("same", self.source, self.same, self.run_id, systems=self.systems)
         if self.teacher:
             yield ImportedBatch("teacher", self.source, self.teacher, self.run_id, self.why)
         if self.other:
@@ -244,9 +249,23 @@ def _labels(entries: Sequence[Entry], state: CampaignState, workspace: Workspace
 
 def _taken_before(entries: Sequence[Entry], state: CampaignState) -> dict[str, dict[str, Any]]:
     """Return how those labels were made that this campaign took from others as its own."""
-    events = [entry.event for entry in entries if isinstance(entry.event, LabelsImported)]
-    kind = {"settings": state.config["label"], "code": state.codes[0]}
-    return {key: kind for event in events if event.campaign and event.reference == "same" for key in event.keys}
+    assert state.created is not None
+    events = (entry.event for entry in entries if isinstance(entry.event, LabelsImported))
+    mine = [event for event in events if event.campaign and event.reference == "same"]
+    systems = {key: name for event in mine for key, name in zip(event.keys, event.systems, strict=False)}
+    structures = {system.name: system.structure for system in state.created.systems}
+    settings = {name: _settings_of(state, structures.get(name)) for name in {"", *systems.values()}}
+    keys = (key for event in mine for key in event.keys)
+    return {key: {"settings": settings[systems.get(key, "")], "code": state.codes[0]} for key in keys}
+
+
+def _settings_of(state: CampaignState, structure: Structure | None) -> dict[str, Any]:
+    """Return the label settings of a campaign; of a system, those that its cell leads to."""
+    settings: dict[str, Any] = state.config["label"]
+    if structure is None:
+        return settings
+    label = label_settings(settings)
+    return engine_of(label).for_system(label, structure).model_dump(mode="json")
 
 
 def _verified(workspace: Workspace, key: str) -> Result | None:
@@ -287,14 +306,23 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
         same=kept["same"],
         teacher=kept["teacher"],
         other=kept["other"],
-        why=(_why(state, loaded, code) or "it took them from a file, or with k-points of another cell")
-        if differ
-        else "",
-        atoms=tuple(_atoms(campaign.workspace, loaded, code, elements)),
+        why=(_why(state, loaded, code) or _why_of_one(labels, use, loaded)) if differ else "",
+        atoms=computed_atoms(campaign.workspace, loaded, code, elements),
         numbers=frozenset(campaign.numbers()),
         left_out=left_out,
         places=frozenset(place_of(k.structure.to_atoms()) for k, own in zip(labels, use, strict=True) if own == "same"),
+        systems={
+            k.result.key: system_like(k.settings, loaded, k.structure)
+            for k, own in zip(labels, use, strict=True)
+            if own == "same"
+        },
     )
+
+
+def _why_of_one(labels: Sequence[KnownLabel], use: Sequence[str], loaded: LoadedConfig) -> str:
+    """Return why the first label that does not count does not, though its campaign has the same settings and code."""
+    one = next(label for label, own in zip(labels, use, strict=True) if own != "same")
+    return why_not_of_a_cell(one.settings, loaded, one.structure)
 
 
 def _usable(campaign: _Campaign, loaded: LoadedConfig) -> tuple[list[KnownLabel], str]:
@@ -319,7 +347,7 @@ def _use(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted
 
 def _is_same(label: KnownLabel, loaded: LoadedConfig, code: dict[str, str], accepted: list[dict[str, str]]) -> bool:
     """Return whether a label has the settings of the config, and its code or one that probes found to agree with it."""
-    if label.code is None or not _same_settings(label.settings, loaded, label.structure):
+    if label.code is None or not same_settings(label.settings, loaded, label.structure):
         return False
     elements, code_for = label.structure.elements(), engine_of(loaded.config.label).code_for
     wanted, found = code_for(code, elements), code_for(label.code, elements)
@@ -339,30 +367,10 @@ def _is_of_teacher(label: KnownLabel, loaded: LoadedConfig) -> bool:
     return same_science(found, teacher.model_copy(update=gates))
 
 
-def _same_settings(settings: dict[str, Any] | None, loaded: LoadedConfig, frame: Structure | None = None) -> bool:
-    """Return whether settings are the config's; where those depend on the cell, those of a system of the same atoms."""
-    try:
-        if settings is None:
-            return False
-        found, label = label_settings(settings), loaded.config.label
-        if same_science(found, label) or type(found) is not type(label):
-            return same_science(found, label)
-        apart = {name for name, value in label if getattr(found, name) != value}
-        alike = [one for one in read_systems(loaded).values() if frame is None or _is_alike(frame, one)]
-        forms = settings_of_systems(label, alike) if apart == {"kpts"} else ()
-        return any(same_science(found, one) for one in forms)
-    except ValidationError:
-        return False
-
-
-def _is_alike(frame: Structure, system: Structure) -> bool:
-    return sorted(frame.numbers) == sorted(system.numbers)
-
-
 def _why(state: CampaignState, loaded: LoadedConfig, code: Mapping[str, str] | None) -> str:
     """Return why a campaign's labels do not count as labels of a config; empty if they do."""
     assert state.created is not None
-    if not _same_settings(state.config["label"], loaded):
+    if not same_settings(state.config["label"], loaded):
         now = loaded.config.label.model_dump(mode="json")
         found = [str(difference) for difference in differences({"label": state.config["label"]}, {"label": now})]
         return "; ".join(found)
@@ -372,22 +380,3 @@ def _why(state: CampaignState, loaded: LoadedConfig, code: Mapping[str, str] | N
     if {name: here[name] for name in common} in accepted:
         return ""
     return changed(*({name: c[name] for name in state.code if name in common} for c in (state.code, here)))
-
-
-def _atoms(
-    workspace: Workspace, loaded: LoadedConfig, code: dict[str, str], elements: Iterable[str]
-) -> Iterator[Result]:
-    """Yield the energies of isolated atoms that a campaign computed itself as this config asks for them."""
-    for element in elements:
-        try:
-            result = workspace.read("atom", atom_request(loaded, code, element).key(), with_data=True)
-        except DamagedResultError:
-            continue
-        if result is not None and result.status == "ok" and result.timing is not None:
-            yield result
-
-
-def atom_request(loaded: LoadedConfig, code: dict[str, str], element: str) -> AtomRequest:
-    """Return the request for an isolated atom that a campaign of a config makes with some code of its labels."""
-    settings, code_for = loaded.config.label.model_dump(mode="json"), engine_of(loaded.config.label).code_for
-    return AtomRequest(element=element, settings=settings, code=code_for(code, [element]))

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alloop.checks.initial_data import NOTHING, Brought, isolated_atoms, labels_brought, read_initial_data
+from alloop.checks.initial_data import NOTHING, Brought, labels_brought, read_initial_data
+from alloop.checks.isolated_atoms import isolated_atoms
 from alloop.checks.structures import compositions_of, read_systems, with_all_systems
 from alloop.config.campaign import CampaignConfig
 from alloop.config.loading import LoadedConfig
@@ -160,7 +161,7 @@ def project(
         label_slots=slots,
         dft_core_hours=core_hours,
         dft_wall_h=wall_h,
-        measured=_measured(config, structures),
+        measured=_measured(config, structures, compositions),
         shortfalls=(*_shortfalls(config, training + heldout, core_hours, wall_h), *_short_jobs(config, systems)),
     )
 
@@ -203,13 +204,15 @@ def _fits(config: CampaignConfig, top: int, first: int) -> int:
     return generations * config.potential.committee + len(config.ladder.rungs) * config.ladder.fits
 
 
-def _measured(config: CampaignConfig, structures: Mapping[str, Structure]) -> tuple[MeasuredCell, ...]:
-    settings, named = config.measure, config.ladder.measure_on
+def _measured(
+    config: CampaignConfig, structures: Mapping[str, Structure], compositions: Mapping[str, str]
+) -> tuple[MeasuredCell, ...]:
+    settings = config.measure
     if settings is None:
         return ()
     cells = []
     for name, structure in structures.items():
-        if named is None or name in named:
+        if config.ladder.measures(name, compositions[name]):
             repeat = settings.repeat or repeats_for(structure, settings.min_width_A)
             width_A = min(w * n for w, n in zip(face_distances(structure), repeat, strict=True))
             narrow = width_A < settings.min_width_A - 1e-6

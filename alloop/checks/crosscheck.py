@@ -92,11 +92,12 @@ def cross_check(
     problems += _told(loaded, _lost(loaded) if begun else ())
     structures, elements = held.systems, symbols_of(held.numbers)
     config = with_all_systems(loaded, structures) if structures else loaded.config
-    problems += _told(loaded, find(config, held.labels, held.left_out, len({*held.compositions.values()}) or None))
+    problems += _told(loaded, find(config, held.labels, held.left_out, held.compositions))
     problems += _told(loaded, find_names(loaded.config))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
-    problems += _told(loaded, [*find_in_structures(config, structures), *find_swapped(config, structures)])
+    in_structures = find_in_structures(config, structures, held.compositions)
+    problems += _told(loaded, [*in_structures, *find_swapped(config, structures)])
     problems += _told(loaded, [*find_in_foundation_file(loaded), *_devices(loaded)])
     if not problems:
         problems += _told(loaded, _label(loaded, elements))

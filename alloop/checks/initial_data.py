@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ase import Atoms
 
+from alloop.checks.isolated_atoms import isolated_atoms
 from alloop.checks.label_units import force_unit_fault, named_as_virial, stress_unit_fault
 from alloop.checks.labelled_files import read_labels
 from alloop.checks.labelled_frames import (
@@ -14,7 +15,6 @@ from alloop.checks.labelled_frames import (
     contradicting,
     fault_of,
     frames_apart,
-    isolated_energies,
     limits_of,
     place_of,
     zeroed,
@@ -104,22 +104,6 @@ def read_initial_data(loaded: LoadedConfig, known: Iterable[bytes] = ()) -> dict
     return files
 
 
-def isolated_atoms(loaded: LoadedConfig) -> dict[str, float]:
-    """Return the energies (eV) of isolated atoms by element that files of the labels' own reference hold.
-
-    Raises
-    ------
-    ConfigError
-        As `read_initial_data`.
-    """
-    data = loaded.config.data
-    if data.reference != "same":
-        return {}
-    files = [read_labels(loaded, i) for i in range(len(data.initial))]
-    labels, alone = ([frame for file in files for frame in file[part]] for part in (0, 1))
-    return isolated_energies(alone, labels, loaded.config.label.isolated_atom_box_A)
-
-
 def labels_brought(loaded: LoadedConfig, brought: Brought = NOTHING) -> int:
     """Return how many labels a campaign has from others and from files before it buys any."""
     if loaded.config.data.reference != "same":
@@ -133,14 +117,37 @@ def find_in_data(loaded: LoadedConfig) -> Iterator[Finding]:
     for i, name in enumerate(data.initial):
         key: KeyPath = ("data", "initial", i)
         labels, _ = read_labels(loaded, i)
-        if not labels:
-            yield key, f"`{name}` holds isolated atoms alone, to which no model can be fitted; delete it here"
+        if not labels and (why := _why_useless(loaded, i)):
+            yield key, f"`{name}` holds isolated atoms alone, {why}"
         faulty = [(label, why) for label in labels if (why := fault_of(label, limits))] or list(frames_apart(labels))
         if faulty:
             (first, why), others = faulty[0], [label.number for label, _ in faulty[1:]]
             yield key, f"frame {first.number} of `{name}` {why}{f' (also {_frames(others)})' if others else ''}"
         else:
             yield from _find_in_labels(loaded, key, name, labels)
+    yield from _find_nothing_to_fit(loaded)
+
+
+def _find_nothing_to_fit(loaded: LoadedConfig) -> Iterator[Finding]:
+    """Yield that a campaign has no frame to begin with, where its files hold isolated atoms alone."""
+    config = loaded.config
+    begins = config.initial.frames or config.potential.foundation is not None or config.data.campaigns
+    files = [read_labels(loaded, i) for i in range(len(config.data.initial))]
+    if files and not begins and not any(labels for labels, _ in files):
+        what = "0 leaves nothing to fit first: data.initial holds isolated atoms alone"
+        yield ("initial", "frames"), f"{what}; give initial frames, a foundation or labels in `data`"
+
+
+def _why_useless(loaded: LoadedConfig, i: int) -> str:
+    """Return why a file that holds isolated atoms alone gives nothing; empty if the energy of one is taken."""
+    data, label = loaded.config.data, loaded.config.label
+    if data.reference != "same":
+        return "whose energies are taken with `reference: same` alone; delete it here, or change that"
+    e0s_eV, (_, alone) = isolated_atoms(loaded), read_labels(loaded, i)
+    if any(_is_taken(frame, e0s_eV) for frame in alone):
+        return ""
+    needs = f"one energy per element under `{data.energy_key}`, in a box of {label.isolated_atom_box_A:g} Å or more"
+    return f"of which none is taken; they need {needs}"
 
 
 def _find_in_labels(
@@ -201,7 +208,7 @@ def _identity(label: LabelledFrame, same: bool) -> bytes:
 
 def _left_out(alone: Sequence[LabelledFrame], doubles: Sequence[LabelledFrame], e0s_eV: Mapping[str, float]) -> str:
     told = []
-    lone = [label for label in alone if len(label.atoms) == 1 and str(label.atoms.symbols[0]) in e0s_eV]
+    lone = [label for label in alone if _is_taken(label, e0s_eV)]
     if lone:
         what = f"the energies of isolated atoms ({_elements(lone)}), which are not computed"
         told.append(f"{_frames([label.number for label in lone])} taken for {what}")
@@ -211,6 +218,10 @@ def _left_out(alone: Sequence[LabelledFrame], doubles: Sequence[LabelledFrame], 
     if doubles:
         told.append(f"{_frames([label.number for label in doubles])} left out as doubles of others")
     return "; ".join(told)
+
+
+def _is_taken(frame: LabelledFrame, e0s_eV: Mapping[str, float]) -> bool:
+    return len(frame.atoms) == 1 and str(frame.atoms.symbols[0]) in e0s_eV
 
 
 def _elements(labels: Iterable[LabelledFrame]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +12,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alloop.config.campaign import CampaignConfig
-from alloop.labelling.outliers import MOST_BINDING_EV_PER_ATOM
 from alloop.materials.contacts import has_neighbours, is_finite, min_contact
 from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS
 
 FOUNDATION_CUTOFF_A = 4.5
 """Shorter than the cutoff of every foundation that is known."""
-_SAME_EV, _NAMED_BOX_A, _ROUNDING_A = 0.01, 6.0, 0.01
-"""Difference of two energies of an isolated atom (eV) that is one of convergence; box of one that is called so (Å)."""
 _ABSURD_EV_PER_ATOM = 1e6
 _SPREAD, _LEAST_EV_PER_ATOM, _GROUP = 30.0, 10.0, 4
 _HELD, _NET_EV_PER_A = 1e-12, 0.02
@@ -74,56 +70,15 @@ def limits_of(config: CampaignConfig) -> Limits:
 
 def is_isolated(atoms: Atoms, cutoff_A: float) -> bool:
     """Return whether no atom of a frame has a neighbour, so that a model sees nothing in it, or it is said to be so."""
-    return _is_called_isolated(atoms) or (usable(atoms) is None and not has_neighbours(atoms, cutoff_A))
+    return is_called_isolated(atoms) or (usable(atoms) is None and not has_neighbours(atoms, cutoff_A))
 
 
-def _is_called_isolated(atoms: Atoms) -> bool:
+def is_called_isolated(atoms: Atoms) -> bool:
     """Return whether a frame is of one atom, without a crystal around it or under the name that such frames have."""
     kind = re.sub(r"[^a-z]", "", str(atoms.info.get("config_type", "")).lower())
     periodic = atoms.cell.rank == 3 and atoms.pbc.all()
     named = kind in ("isolatedatom", "isolatedatoms", "isoatom", "isolated", "atom", "singleatom")
     return len(atoms) == 1 and bool(named or not periodic)
-
-
-def isolated_energies(
-    alone: Sequence[LabelledFrame], labels: Sequence[LabelledFrame], box_A: float
-) -> dict[str, float]:
-    """Return the energies (eV) of isolated atoms by element, where frames of a lone atom give them.
-
-    Left out is what does not fit: two energies of one element, a box smaller than that of the label engine, and all of
-    them if the frames would be bound by more than any crystal is.
-
-    Parameters
-    ----------
-    alone, labels : sequence of LabelledFrame
-        The frames in which atoms are alone, and the others.
-    box_A : float
-        Box of an isolated atom of the label engine (Å).
-    """
-    found: dict[str, set[float]] = defaultdict(set)
-    for frame in alone:
-        if len(frame.atoms) == 1 and math.isfinite(frame.energy_eV) and _is_as_alone(frame.atoms, box_A):
-            found[str(frame.atoms.symbols[0])].add(frame.energy_eV)
-    energies = {
-        element: min(values) for element, values in sorted(found.items()) if max(values) - min(values) <= _SAME_EV
-    }
-    return {} if any(_is_bound_too_much(frame, energies) for frame in labels) else energies
-
-
-def _is_as_alone(atoms: Atoms, box_A: float) -> bool:
-    """Return whether an atom has no image within the box of the label engine, or near it if it is called isolated."""
-    if atoms.cell.rank == 0 or not atoms.pbc.any():
-        return True
-    if atoms.cell.rank < 3 or not atoms.pbc.all() or usable(atoms) is not None:
-        return False
-    return not has_neighbours(atoms, _NAMED_BOX_A if _is_called_isolated(atoms) else box_A - _ROUNDING_A)
-
-
-def _is_bound_too_much(frame: LabelledFrame, e0s_eV: Mapping[str, float]) -> bool:
-    symbols = frame.atoms.get_chemical_symbols()
-    if any(symbol not in e0s_eV for symbol in symbols):
-        return False
-    return abs(frame.energy_eV - sum(e0s_eV[symbol] for symbol in symbols)) > MOST_BINDING_EV_PER_ATOM * len(symbols)
 
 
 def usable(atoms: Atoms) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ase.data import atomic_numbers
 
@@ -18,9 +18,17 @@ Finding = tuple[KeyPath, str]
 _MOST_ATOMS = 100_000
 
 
-def find_in_measure(config: CampaignConfig) -> Iterator[Finding]:
-    """Yield the key and the problem of everything in `measure` and `ladder.measure_on` that does not fit together."""
-    yield from _systems(config)
+def find_in_measure(config: CampaignConfig, compositions: Iterable[str] = ()) -> Iterator[Finding]:
+    """Yield the key and the problem of everything in `measure` and `ladder.measure_on` that does not fit together.
+
+    Parameters
+    ----------
+    config : CampaignConfig
+        A config with all systems of the campaign.
+    compositions : iterable of str
+        The names of compositions that have several orderings.
+    """
+    yield from _systems(config, compositions)
     if config.measure is None:
         return
     yield from _lengths(config)
@@ -31,14 +39,15 @@ def find_in_measure(config: CampaignConfig) -> Iterator[Finding]:
             yield ("measure", "planes", name), "(0 0 0) is not a plane; (0 0 1) contains the vectors a and b"
 
 
-def find_in_structures(config: CampaignConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
+def find_in_structures(
+    config: CampaignConfig, structures: Mapping[str, Structure], compositions: Mapping[str, str]
+) -> Iterator[Finding]:
     """Yield what does not fit between the `measure` section and the structures of the systems."""
     if config.measure is None:
         return
-    named = config.ladder.measure_on
     for name, structure in structures.items():
         mobile = config.measure.mobile_elements
-        if named is not None and name not in named:
+        if not config.ladder.measures(name, compositions.get(name, name)):
             continue
         if not set(mobile) & set(structure.elements()):
             what = f"`{name}` ({structure.formula()}) holds no {' or '.join(mobile)}"
@@ -67,15 +76,15 @@ def _ions(measure: MeasureConfig) -> Iterator[Finding]:
         yield ("measure", "charge_e"), "ions without charge conduct nothing; 1 for Li and Na"
 
 
-def _systems(config: CampaignConfig) -> Iterator[Finding]:
+def _systems(config: CampaignConfig, compositions: Iterable[str]) -> Iterator[Finding]:
     named = config.ladder.measure_on or ()
-    known = [system.name for system in config.systems]
+    known = list(dict.fromkeys([*(system.name for system in config.systems), *compositions]))
     if named and config.measure is None:
         yield ("ladder", "measure_on"), "nothing is measured without a `measure` section; add one, or delete this line"
     for i, name in enumerate(named):
         if name not in known:
-            mend = hint(name, known, f"systems are {', '.join(known)}")
-            yield ("ladder", "measure_on", i), f"no system has the name `{name}`; {mend}"
+            mend = hint(name, known, f"known are {', '.join(known)}")
+            yield ("ladder", "measure_on", i), f"no system or composition has the name `{name}`; {mend}"
 
 
 def _lengths(config: CampaignConfig) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from alloop.checks.measuring_sanity import find_in_measure
 from alloop.checks.swaps import find_in_swaps
@@ -19,7 +19,7 @@ Finding = tuple[KeyPath, str]
 
 
 def find(
-    config: CampaignConfig, imported_labels: int = 0, left_out: str = "", compositions: int | None = None
+    config: CampaignConfig, imported_labels: int = 0, left_out: str = "", compositions: Mapping[str, str] | None = None
 ) -> Iterator[Finding]:
     """Yield the key and the problem of everything that does not fit together.
 
@@ -31,12 +31,14 @@ def find(
         Labelled frames of the same reference that count as training labels.
     left_out : str
         Which labelled frames do not count, and why.
-    compositions : int or None
-        Compositions of all systems; None: every system is its own.
+    compositions : mapping or None
+        The composition of every system, by its name; None: every system is its own.
     """
     for check in _CHECKS:
         yield from check(config)
-    yield from _initial(config, len(config.systems) if compositions is None else compositions)
+    names = {*compositions.values()} if compositions else {system.name for system in config.systems}
+    yield from _initial(config, len(names))
+    yield from find_in_measure(config, sorted(names))
     yield from find_shortage(config, imported_labels, left_out)
 
 
@@ -299,6 +301,5 @@ _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _ranks,
     _foundation,
     _method,
-    find_in_measure,
     find_in_swaps,
 )

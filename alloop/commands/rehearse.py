@@ -13,7 +13,7 @@ from rich.markup import escape
 from alloop.campaign.folders import campaign_folder
 from alloop.campaign.rehearsal import ITSELF, NOBODY, meaning, rehearsal_name, rehearsed
 from alloop.checks.changed_config import differences, is_science_of
-from alloop.checks.structures import read_systems
+from alloop.checks.structures import compositions_of, read_systems
 from alloop.checks.teachers import find_in_teacher
 from alloop.commands import exit_codes
 from alloop.commands.interruption import interruptible
@@ -150,20 +150,25 @@ def _conclude(loaded: LoadedConfig, told: str, roots: Iterable[Path], label_s: f
 def _label_s(
     loaded: LoadedConfig, given: float | None, root: Path, console: Console
 ) -> tuple[dict[str, float] | None, str]:
-    """Return the time of one label of every system (s), or None and why it is not known."""
-    systems = read_systems(loaded)
+    """Return the time of one label of every system (s), or None and why it is not known.
+
+    One label is timed for each composition: its orderings have the same atoms in the same cell.
+    """
+    systems, compositions = read_systems(loaded), compositions_of(loaded)
     if given is not None:
         return dict.fromkeys(systems, given), ""
     if known := _timed_before(loaded, root, set(systems)):
         return known, ""
-    seconds = {}
+    seconds: dict[str, float] = {}
     for name, structure in systems.items():
+        if (composition := compositions[name]) in seconds:
+            continue
         try:
             with console.status(f"Labelling one frame of {escape(name)} to time it …"):
-                seconds[name] = time_label(structure, loaded.config)
+                seconds[composition] = time_label(structure, loaded.config)
         except LabelTimingError as error:
             return None, f"a label of {name} failed ({error}); give its time with --label-s"
-    return seconds, ""
+    return {name: seconds[compositions[name]] for name in systems}, ""
 
 
 def _timed_before(loaded: LoadedConfig, root: Path, systems: set[str]) -> dict[str, float] | None:

@@ -128,7 +128,8 @@ def run_loaded(
         workspace = Workspace(root, journal.result)
         _say(console, restored_text(restore_labels(journal, workspace)))
         if not any(True for _ in journal.entries()):
-            _say(console, [*(f"note: {line}" for line in notes_of(loaded, imports)), *never_converging(loaded)])
+            _say(console, (f"note: {line}" for line in notes_of(loaded, imports, workspace)))
+            _say(console, never_converging(loaded))
             state = create(loaded, journal, workspace, foundation, imports)
             _tell(console, state, (entry for entry in journal.entries() if isinstance(entry.event, LabelsImported)))
         else:

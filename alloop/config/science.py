@@ -291,9 +291,15 @@ class LadderConfig(Section):
     )
     conductivity_at_K: Positive = Field(573.15, description="Temperature of the conductivity that is judged.")
     measure_on: tuple[Name, ...] | None = Field(
-        None, description="Systems whose transport is measured and judged; None: all, if there is a `measure` section."
+        None,
+        description="Systems and compositions whose transport is measured and judged; None: all, if there is a "
+        "`measure` section.",
     )
     options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
+
+    def measures(self, system: str, composition: str) -> bool:
+        """Return whether the transport of a system is measured: it is named, its composition is, or nothing is."""
+        return self.measure_on is None or system in self.measure_on or composition in self.measure_on
 
     def policy_options(self) -> dict[str, Any]:
         """Return the options the policy is made with: the built-in one gets the tolerances too."""

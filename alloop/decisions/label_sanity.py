@@ -13,11 +13,11 @@ from alloop.state.state import CampaignState
 from alloop.tasks.contract.label import LabelSummary
 
 COMPARED, FEWEST_COMPARED = 200, 5
-"""Labels of a system that a new one is compared with, the newest; fewer do not decide."""
+"""Labels of a composition that a new one is compared with, the newest; fewer do not decide."""
 
 
 def absurd_label(state: CampaignState, task: TaskState, summary: LabelSummary) -> str | None:
-    """Return why a label must not be trained on: its energy is far from those of its system. None if it may.
+    """Return why a label must not be trained on: its energy is far from those of its composition. None if it may.
 
     Parameters
     ----------
@@ -33,9 +33,10 @@ def absurd_label(state: CampaignState, task: TaskState, summary: LabelSummary) -
     isolated = _isolated_energy(state, system)
     if isolated is not None and abs(per_atom - isolated) > MOST_BINDING_EV_PER_ATOM:
         return f"the energy is {per_atom:.4g} eV per atom, that of the isolated atoms {isolated:.4g}"
-    others = list(islice(_energies_per_atom(state, system), COMPARED))
+    composition = _compositions(state).get(system, system)
+    others = list(islice(_energies_per_atom(state, composition), COMPARED))
     if len(others) >= FEWEST_COMPARED and is_absurd(per_atom, others, ENERGY_EV_PER_ATOM):
-        middle = f"{usual(others):.4g} is usual among {len(others)} labels of {system}"
+        middle = f"{usual(others):.4g} is usual among {len(others)} labels of {composition}"
         return f"the energy is {per_atom:.4g} eV per atom, where {middle}"
     return None
 
@@ -48,10 +49,17 @@ def _isolated_energy(state: CampaignState, system: str) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(numbers) else None
 
 
-def _energies_per_atom(state: CampaignState, system: str) -> Iterator[float]:
-    """Yield the energies (eV per atom) of the labels of a system, the newest first."""
+def _compositions(state: CampaignState) -> dict[str, str]:
+    systems = state.created.systems if state.created is not None else ()
+    return {one.name: one.composition for one in systems}
+
+
+def _energies_per_atom(state: CampaignState, composition: str) -> Iterator[float]:
+    """Yield the energies (eV per atom) of the labels of a composition, the newest first."""
+    compositions = _compositions(state)
     for frame_id in chain(reversed(state.train_order), reversed(state.heldout_order)):
         frame, task = state.frames[frame_id], state.tasks.get(f"label/{frame_id}")
-        if frame.system == system and frame.status == "labelled" and task is not None and task.finished is not None:
+        own = compositions.get(frame.system, frame.system) == composition
+        if own and frame.status == "labelled" and task is not None and task.finished is not None:
             summary = LabelSummary.model_validate(task.finished.summary)
             yield summary.energy_eV / summary.atoms

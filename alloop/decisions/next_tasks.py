@@ -99,7 +99,8 @@ def _relabels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wan
     assert state.drift is not None
     for purpose, label in relabels_of(state):
         if purpose not in state.tasks:
-            system = next((one.system for one in state.frames.values() if str(one.label) == label), None)
+            frames = (one for one in state.frames.values() if str(one.label) == label)
+            system = next((one.settings_of or one.system for one in frames), None)
             make = partial(task_requests.relabel, charter, label, state.drift.code, system)
             yield Wanted(purpose, "label", make, {"label": label})
 

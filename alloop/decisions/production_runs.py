@@ -48,8 +48,8 @@ def measured_systems(charter: Charter) -> tuple[str, ...]:
     """Return the systems whose transport is measured, in the order of the config."""
     if charter.config.measure is None:
         return ()
-    named = charter.config.ladder.measure_on
-    return tuple(name for name in charter.systems if named is None or name in named)
+    ladder = charter.config.ladder
+    return tuple(name for name in charter.systems if ladder.measures(name, charter.composition(name)))
 
 
 def batches(settings: MeasureConfig) -> list[tuple[ProductionWalkerId, ...]]:

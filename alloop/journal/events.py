@@ -123,6 +123,8 @@ class LabelsImported(Event):
         Identity (`run_id`) of the campaign they come from; None for a file.
     why : str
         Why labels of a campaign are not ``same``.
+    systems : tuple of str
+        For each label, the system whose cell leads to its settings, or nothing; empty: no cell matters.
     """
 
     kind: Literal["labels_imported"] = "labels_imported"
@@ -132,6 +134,7 @@ class LabelsImported(Event):
     structures: tuple[Key, ...] = ()
     campaign: str | None = None
     why: str = ""
+    systems: tuple[str, ...] = ()
 
 
 class DriverStarted(Event):

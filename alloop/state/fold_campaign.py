@@ -113,10 +113,11 @@ def labels_imported(state: CampaignState, event: LabelsImported) -> None:
         (state.pretraining if event.reference == "other" else state.of_teacher).extend(event.keys)
         return
     state.imported_structures.update(event.structures)
+    systems = dict(zip(event.keys, event.systems, strict=False))
     for key in event.keys:
         frame = FrameState(f"imported/{key[:12]}", "imported", "imported", 0, None, None, _IMPORTED_OFFER)
         frame.status, frame.use, frame.label = "labelled", "train", key
-        frame.imported_from = event.campaign
+        frame.imported_from, frame.settings_of = event.campaign, systems.get(key) or None
         state.frames[frame.id] = frame
         state.train_order.append(frame.id)
         state.labels["train"] += 1

@@ -87,7 +87,7 @@ class FrameState:
 
     `status` runs from ``offered`` to ``selected`` or ``heldout``, then ``labelled`` or ``failed``; or to ``rejected``.
     `selection` is the key of the selection that chose it, with `probability`; `imported_from` is the campaign that made
-    the label of an imported frame.
+    the label of an imported frame, and `settings_of` the system whose cell leads to its settings, where that matters.
     """
 
     id: str
@@ -105,6 +105,7 @@ class FrameState:
     selection: str | None = None
     probability: float = 1.0
     imported_from: str | None = None
+    settings_of: str | None = None
 
 
 @dataclass

@@ -30,7 +30,13 @@ class WalkerRow:
 
 @dataclass(frozen=True)
 class UsedTemperatures:
-    """Temperatures (K) of a system that all fits of its largest measured rung could use, and why not the others."""
+    """Temperatures (K) that all fits of the largest measured rung could use, and why not the others.
+
+    Attributes
+    ----------
+    system : str
+        A composition, all of whose measured orderings could use them.
+    """
 
     system: str
     used_K: tuple[float, ...]
@@ -56,7 +62,7 @@ class Rehearsal:
     production_ps : dict
         Length of the production runs of each rung (ps); empty where transport is not measured.
     temperatures : tuple of UsedTemperatures
-        One for every measured system.
+        One for every measured composition.
     walkers : tuple of WalkerRow
         Exploring and held-out walkers.
     busy_s : dict
@@ -115,7 +121,7 @@ class Forecast:
     label_s : dict or None
         Time of one label of each system on one core (s); None if it is not known, for the reason `unknown`.
     given : bool
-        Whether the user gave these times; otherwise a label of each system was timed.
+        Whether the user gave these times; otherwise a label of each composition was timed.
     """
 
     campaign: str
@@ -205,14 +211,16 @@ def _lengths(state: CampaignState) -> dict[int, float]:
 
 
 def _temperatures(state: CampaignState) -> tuple[UsedTemperatures, ...]:
-    """Return the temperatures of every system, by the longest runs of its largest measured rung."""
+    """Return the temperatures of every composition, by the longest runs of its largest measured rung."""
+    assert state.created is not None
+    compositions = {system.name: system.composition for system in state.created.systems}
     sizes = {rung.name: rung.size for rung in state.rungs.values()}
     measured: defaultdict[str, defaultdict[tuple[int, float], list[MeasureSummary | None]]]
     measured = defaultdict(lambda: defaultdict(list))
     for (rung, _, system, length_ps), found in state.transports.items():
         if rung in sizes:
-            measured[system][sizes[rung], length_ps].append(found)
-    return tuple(_used(system, by_length[max(by_length)]) for system, by_length in sorted(measured.items()))
+            measured[compositions[system]][sizes[rung], length_ps].append(found)
+    return tuple(_used(name, by_length[max(by_length)]) for name, by_length in sorted(measured.items()))
 
 
 def _used(system: str, fits: Sequence[MeasureSummary | None]) -> UsedTemperatures:

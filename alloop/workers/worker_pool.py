@@ -20,7 +20,6 @@ import runpy
 import secrets
 import signal
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -42,8 +41,6 @@ WATCH_S = 1.0
 OUTPUT_WATCH_S = 0.5
 EXIT_CODE = 70
 STDOUT, STDERR = 1, 2
-LONGEST_SOCKET_PATH, LONGEST_SOCKET_NAME = 104, 40
-"""Bytes of the path of a socket on any system, and of what multiprocessing puts below the temporary folder."""
 
 
 class MortalLock:
@@ -100,13 +97,13 @@ def watched_manager() -> SyncManager:
 
 
 def manager_address() -> bytes | None:
-    """Return an address for the socket of a manager without a file, or None for one in the temporary folder.
+    """Return an address for the socket of a manager without a file, or None where the system has no such addresses.
 
-    The name of a socket's file may have about 100 bytes, and batch systems make long temporary folders. Who connects
-    must know the manager's key either way.
+    A file would be in a `pymp-*` below the temporary folder, which stays there for ever when the manager is killed, and
+    its name may have about 100 bytes, where batch systems make long temporary folders. Who connects must know the
+    manager's key either way.
     """
-    room = len(os.fsencode(tempfile.gettempdir())) + LONGEST_SOCKET_NAME
-    if room < LONGEST_SOCKET_PATH or not abstract_sockets_supported:
+    if not abstract_sockets_supported:
         return None
     return f"\0alloop-{os.getpid()}-{secrets.token_hex(8)}".encode()
 

@@ -1,11 +1,15 @@
 """Frames with labels of a potential that costs nothing, and what spoils them."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+
+from alloop.config.loading import LoadedConfig, load_config
+from tests.support.configs import BASE, Folder
 
 
 def emt_frames(count: int, strain: float = 0.0, rattle_A: float = 0.08) -> list[Atoms]:
@@ -46,3 +50,27 @@ def isolated(symbol: str, **info: object) -> Atoms:
     atoms.info |= {"REF_energy": 1.0, "config_type": "IsolatedAtom", **info}
     atoms.arrays["REF_forces"] = np.zeros((1, 3))
     return atoms
+
+
+def boxed(symbol: str, length_A: float, config_type: str = "sweep") -> Atoms:
+    """Return an atom in a box of some length, under some name."""
+    atoms = isolated(symbol, config_type=config_type)
+    atoms.set_cell([length_A] * 3)
+    return atoms
+
+
+def config_with_frames(
+    folder: Folder,
+    frames: list[Atoms],
+    reference: str = "same",
+    text: Callable[[str], str] | None = None,
+    config: str = BASE,
+) -> LoadedConfig:
+    """Return a config whose systems are AlCu3, with labelled frames in a file; `text` changes what the file holds."""
+    path = folder.frames("known.extxyz", *frames, format="extxyz")
+    if text is not None:
+        path.write_text(text(path.read_text()))
+    folder.frames("structures/LiCl.extxyz", emt_frames(1)[0])
+    return load_config(
+        folder.config(config.replace("initial: []", f"initial: [known.extxyz]\n  reference: {reference}"))
+    )

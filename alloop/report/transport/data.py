@@ -55,7 +55,7 @@ def _compositions(state: CampaignState) -> dict[str, str]:
     """Return the composition of every system that is measured."""
     named = state.config.get("ladder", {}).get("measure_on")
     systems = state.created.systems if state.created is not None else ()
-    return {one.name: one.composition for one in systems if named is None or one.name in named}
+    return {one.name: one.composition for one in systems if named is None or {one.name, one.composition} & {*named}}
 
 
 def _newest(state: CampaignState) -> Iterator[TaskState]:

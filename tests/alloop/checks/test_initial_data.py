@@ -1,35 +1,25 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from alloop.checks.initial_data import (
     Brought,
     find_in_data,
-    isolated_atoms,
     labels_brought,
     notes_on_data,
     read_initial_data,
 )
+from alloop.checks.isolated_atoms import isolated_atoms
 from alloop.checks.labelled_frames import place_of
-from alloop.config import ConfigError, load_config
+from alloop.config import ConfigError
 from tests.support.configs import BASE
-from tests.support.labelled_frames import emt_frames, isolated, scaled
-
-DATA = "initial: [known.extxyz]\n  reference: "
+from tests.support.labelled_frames import boxed, config_with_frames, emt_frames, isolated, scaled
 
 
 @pytest.fixture
 def loaded(folder):
-    """Return a config whose systems are AlCu3, with labelled frames in a file."""
-
-    def load(frames, reference="same", text=None, config=BASE, **more):
-        path = folder.frames("known.extxyz", *frames, format="extxyz")
-        if text is not None:
-            path.write_text(text(path.read_text()))
-        folder.frames("structures/LiCl.extxyz", emt_frames(1)[0])
-        config = config.replace("initial: []", DATA + reference).replace("engine: gpaw", "engine: gpaw")
-        return load_config(folder.config(config))
-
-    return load
+    return partial(config_with_frames, folder)
 
 
 def refusals(config):
@@ -56,40 +46,6 @@ def test_isolated_atoms_and_doubles_are_left_out_and_said(loaded):
     assert "frame 1 taken for the energies of isolated atoms (Al), which are not computed" in note
     assert "frames 2, 3 left out, in which no atom has a neighbour (Cu)" in note
     assert "frame 7 left out as doubles" in note
-
-
-def beside(*more, **info):
-    """Return an isolated atom of both elements, the energy of copper given, and other frames."""
-    return [isolated("Al"), isolated("Cu", **info), *more]
-
-
-def boxed(symbol, length_A, config_type="sweep"):
-    atoms = isolated(symbol, config_type=config_type)
-    atoms.set_cell([length_A] * 3)
-    return atoms
-
-
-ATOMS = {
-    "both": (beside(), {"Al": 1.0, "Cu": 1.0}),
-    "rounded": (beside(isolated("Cu", REF_energy=1.004)), {"Al": 1.0, "Cu": 1.0}),
-    "two energies": (beside(isolated("Cu", REF_energy=1.3)), {"Al": 1.0}),
-    "not a number": (beside(REF_energy=float("nan")), {"Al": 1.0}),
-    "no energy": ([isolated("Al"), isolated("Cu", energy=1.0, REF_energy="none")], {"Al": 1.0}),
-    "a box as large as that of the engine": ([boxed("Cu", 10.0)], {"Cu": 1.0}),
-    "a smaller box": ([boxed("Cu", 9.0)], {}),
-    "a smaller box of that name": ([boxed("Cu", 9.0, "IsolatedAtom")], {"Cu": 1.0}),
-    "a crystal of that name": ([boxed("Cu", 2.6, "atom")], {}),
-    "energies of another kind": ([isolated("Al", REF_energy=-6000.0), isolated("Cu", REF_energy=-1.6e4)], {}),
-}
-
-
-@pytest.mark.parametrize(("alone", "energies_eV"), ATOMS.values(), ids=ATOMS)
-def test_isolated_atoms_of_the_labels_own_reference_give_their_energies(loaded, alone, energies_eV):
-    assert isolated_atoms(loaded([*alone, *emt_frames(2)])) == energies_eV
-
-
-def test_isolated_atoms_of_another_reference_give_no_energies(loaded):
-    assert isolated_atoms(loaded([*beside(), *emt_frames(2)], reference="other")) == {}
 
 
 def test_labels_of_other_campaigns_are_no_doubles_twice(loaded):
@@ -158,8 +114,33 @@ def test_a_virial_under_any_name_is_no_stress(loaded):
     assert "divide the virial by minus the volume" in named
 
 
-def test_a_file_of_isolated_atoms_alone_is_refused(loaded):
-    assert "isolated atoms alone" in refusals(loaded([isolated("Al"), isolated("Cu")]))[0]
+def test_a_file_of_isolated_atoms_alone_gives_their_energies(loaded):
+    config = loaded([isolated("Al"), isolated("Cu")])
+    assert refusals(config) == []
+    assert labels_brought(config) == 0
+    assert isolated_atoms(config) == {"Al": 1.0, "Cu": 1.0}
+    assert list(notes_on_data(config)) == [
+        "known.extxyz: frames 1, 2 taken for the energies of isolated atoms (Al Cu), which are not computed"
+    ]
+
+
+def test_isolated_atoms_alone_are_nothing_to_fit_first(loaded):
+    (found,) = refusals(loaded([isolated("Al")], config=BASE.replace("  frames: 8", "  frames: 0")))
+    assert found.startswith("0 leaves nothing to fit first: data.initial holds isolated atoms alone")
+
+
+@pytest.mark.parametrize(
+    ("alone", "reference", "words"),
+    [
+        ([isolated("Al")], "other", "whose energies are taken with `reference: same` alone; delete it here"),
+        ([boxed("Cu", 9.0)], "same", "need one energy per element under `REF_energy`, in a box of 10 Å or more"),
+        ([isolated("Cu"), isolated("Cu", REF_energy=2.0)], "same", "of which none is taken"),
+    ],
+)
+def test_a_file_of_isolated_atoms_alone_that_give_nothing_is_refused(loaded, alone, reference, words):
+    (found,) = refusals(loaded(alone, reference))
+    assert "`known.extxyz` holds isolated atoms alone, " in found
+    assert words in found
 
 
 @pytest.mark.parametrize(

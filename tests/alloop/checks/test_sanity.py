@@ -1,8 +1,9 @@
 import pytest
 
-from alloop.checks.sanity import find_crowds
+from alloop.checks.sanity import find, find_crowds
 from alloop.config import load_config
 from tests.support.configs import BASE, make_folder
+from tests.support.small import config
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,15 @@ def test_workers_that_share_cores_are_told(tmp_path, executor, told):
     assert bool(found) == bool(told)
     for words in told:
         assert words in found["execution", "executors", "local", "workers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("A-ground", []), ("A", []), ("B", ["no system or composition has the name `B`; known are "])]
+)
+def test_a_composition_may_be_named_where_transport_is_measured(name, told):
+    systems = [{"name": "A-ground", "structure": "x"}, {"name": "A-sample1", "structure": "x"}]
+    one = config(systems=systems, measure={"mobile": "Li"}, ladder={"measure_on": [name]})
+    found = [what for key, what in find(one, 0, "", {"A-ground": "A", "A-sample1": "A"}) if "measure_on" in key]
+    assert len(found) == len(told)
+    for what, words in zip(found, told, strict=True):
+        assert what.startswith(words)

@@ -2,7 +2,7 @@ import pytest
 
 from alloop.decisions.label_sanity import absurd_label
 from alloop.tasks.contract.label import LabelSummary
-from tests.support.histories import History
+from tests.support.histories import ROCK_SALT, History
 
 USUAL = {"energy_eV": -6.4, "atoms": 2, "max_force_eV_per_A": 0.1}
 
@@ -31,6 +31,19 @@ def test_an_energy_per_atom_far_from_those_of_its_system_is_refused(energy_eV, a
     assert (told is not None) is absurd
     if absurd:
         assert told == f"the energy is {energy_eV / 2:.4g} eV per atom, where -3.2 is usual among 6 labels of A"
+
+
+@pytest.mark.parametrize(("compositions", "told"), [({}, None), ({"A": "AB", "B": "AB"}, "6 labels of AB")])
+def test_orderings_of_a_composition_are_compared_with_each_other(compositions, told):
+    history = History(systems=dict.fromkeys("AB", ROCK_SALT), compositions=compositions)
+    frames = [*history.rattled(6, "A"), *history.rattled(1, "B")]
+    history.selected(frames)
+    for name in frames[:6]:
+        history.label([name], summary=USUAL)
+    history.begin(f"label/{frames[6]}", {"frame": frames[6]})
+    summary = LabelSummary(energy_eV=60.0, atoms=2, max_force_eV_per_A=0.1)
+    said = absurd_label(history.state, history.state.tasks[f"label/{frames[6]}"], summary)
+    assert (told in said) if told else said is None
 
 
 def test_few_labels_do_not_decide():

@@ -9,13 +9,14 @@ from alloop.decisions.stages import Stage, Wanted
 from alloop.journal.events import (
     CodeDriftFound,
     ConfigChanged,
+    LabelsImported,
     SelectionAsked,
     SubsetRecord,
     SubsetsDrawn,
     VerdictReached,
 )
 from alloop.tasks.contract.evaluate import EVALUATE
-from tests.support.histories import WALKERS, History
+from tests.support.histories import ROCK_SALT, WALKERS, History
 
 MEASURE = {"mobile": "Na", "temperatures_K": [600], "production_ps": 2, "segment_ps": 2}
 
@@ -171,6 +172,18 @@ def test_only_probes_run_while_the_code_of_the_labels_is_in_question():
         ("label", {"label": label}) for label in labels
     ]
     assert purposes(history.begin("probe/1/0", {"label": labels[0]})) == ["probe/1/1"]
+
+
+@pytest.mark.parametrize(("systems", "kpts"), [(("B",), [4, 2, 2]), ((), {"spacing_per_A": 0.5})])
+def test_an_imported_label_is_made_again_with_the_grid_of_its_system_where_that_is_known(systems, kpts):
+    label = {"engine": "gpaw", "kpts": {"spacing_per_A": 0.5}}
+    history = History(systems={"A": ROCK_SALT, "B": ROCK_SALT.repeat((1, 2, 3))}, label=label)
+    history.say(
+        LabelsImported(reference="same", source="folder", keys=("c",), campaign="run1", systems=systems),
+        CodeDriftFound(code={"gpaw": "2"}, labels=("c",)),
+    )
+    (probe,) = planned(history)
+    assert probe.build().settings["kpts"] == kpts
 
 
 def test_probes_of_another_question_have_names_of_their_own():

@@ -63,6 +63,13 @@ def test_transport_is_measured_in_the_systems_of_the_ladder_in_the_order_of_the_
     assert measured_systems(history.charter) == systems
 
 
+def test_a_composition_stands_for_its_orderings():
+    systems, compositions = dict.fromkeys("ABC", ROCK_SALT), {"B": "BC", "C": "BC"}
+    ladder = {"measure_on": ["BC"]}
+    history = History(systems=systems, compositions=compositions, measure=MEASURE, ladder=ladder)
+    assert measured_systems(history.charter) == ("B", "C")
+
+
 def test_without_a_measure_section_nothing_is_produced_measured_or_extended():
     history = History().atoms().labelled(6).fitted(rung=6)
     (rung,) = rungs(history)

@@ -4,6 +4,8 @@ import pytest
 
 from alloop.status.forecast import Forecast, cost_of, read_rehearsal
 from alloop.status.forecast_text import forecast_lines
+from tests.support.histories import ROCK_SALT
+from tests.support.judging import MEASURE, OWN, fitted, transport
 from tests.support.loops import finished
 from tests.support.small import config
 
@@ -41,6 +43,16 @@ def test_a_walker_that_broke_is_counted_where_it_broke(campaign):
     found = read_rehearsal(campaign.state).walkers
     task.finished.summary["walkers"][0]["ended"] = "length"
     assert [row.broken for row in found if row.broken] == [1]
+
+
+def test_orderings_of_a_composition_have_the_temperatures_that_all_of_them_could_use():
+    systems, compositions = dict.fromkeys("AB", ROCK_SALT), {"A": "AB", "B": "AB"}
+    history = fitted(6, systems=systems, compositions=compositions, measure=MEASURE, ladder=OWN)
+    for system, used in {"A": [600, 800, 1000], "B": [600, 800]}.items():
+        found = transport()
+        history.measured("r6", 0, 4.0, found | {"arrhenius": found["arrhenius"] | {"used_K": used}}, system)
+    (used,) = read_rehearsal(history.state).temperatures
+    assert (used.system, used.used_K) == ("AB", (600, 800))
 
 
 def test_the_cost_is_that_of_the_labels_bought_and_the_time_between_full_overlap_and_none(rehearsal):

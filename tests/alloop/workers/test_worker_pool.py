@@ -11,13 +11,18 @@ from tests.support.waiting import wait_for
 
 @pytest.fixture
 def pool(tmp_path, monkeypatch):
+    """A pool of workers that leaves no process behind, and nothing in the temporary folder."""
     monkeypatch.setenv(MARK, str(tmp_path))
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     execution = Execution(local(), tmp_path)
     execution.submit("warm", request(0))
     assert wait(execution.completions, 60)[0].error is None
     yield execution, tmp_path
     execution.close()
     assert left_behind(tmp_path) == []
+    assert [*temporary.glob("pymp-*")] == []
 
 
 def workers(folder):
