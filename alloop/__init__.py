@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""True for a type checker: importing `typing` for it would delay every command."""
 
 if TYPE_CHECKING:
     from alloop.campaign.checking import check
@@ -24,6 +24,8 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
         return getattr(import_module(_HOMES[name]), name)
 
     def __dir__() -> list[str]:

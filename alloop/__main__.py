@@ -1,6 +1,11 @@
-"""``alloop`` and ``python -m alloop``: a signal ends in one line from the first moment on."""
+"""``alloop`` and ``python -m alloop``: a signal ends in one line, or in silence, once Python itself has started."""
 
 from __future__ import annotations
+
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there are words for it: Python's own handler is a traceback
 
 from alloop.commands.interruption import end_at_once
 

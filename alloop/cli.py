@@ -19,7 +19,7 @@ from alloop import __version__
 from alloop.commands import exit_codes
 from alloop.commands.errors import tell
 from alloop.commands.help_texts import epilog
-from alloop.commands.interruption import NOTHING_STARTED, Interrupted, interruptible
+from alloop.commands.interruption import NOTHING_STARTED, Interrupted, end_in_silence, interruptible
 from alloop.files.environment import ONE_THREAD, fill_in
 from alloop.monitor.terminal import Terminal, flush_or_forget, mend_streams
 
@@ -294,6 +294,17 @@ def stop(
     raise typer.Exit(exit_codes.OK if stopped else exit_codes.RETRY)
 
 
+@app.command(epilog=epilog("sync"))
+def sync(where: Where) -> None:
+    """Send Weights & Biases what it lacks of a campaign: rows of offline segments, dataset, model, report, config."""
+    campaign = _opened(where)
+    from alloop.commands.sync import run_sync
+
+    with interruptible("Stopped; run the same command again, which sends what is missing."):
+        sent = run_sync(where, campaign, Terminal())
+    raise typer.Exit(exit_codes.OK if sent else exit_codes.RETRY)
+
+
 @app.command(epilog=epilog("compare"))
 def compare(
     campaigns: Annotated[list[Path], typer.Argument(help="Campaign folders, or their configs.", show_default=False)],
@@ -379,4 +390,5 @@ def main() -> None:
     except (Interrupted, Exception) as error:
         sys.exit(tell(error))
     finally:
+        end_in_silence()
         flush_or_forget()

@@ -56,11 +56,13 @@ class Case:
     seed: int
 
 
-def cases(labels: Sequence[int], seeds: int, starts: Sequence[str] = STARTS) -> Iterator[Case]:
+def cases(
+    labels: Sequence[int], seeds: int, starts: Sequence[str] = STARTS, losses: Sequence[str] = tuple(LOSSES)
+) -> Iterator[Case]:
     """Yield all fits, the smallest first."""
     for size in labels:
         for start in starts:
-            for loss in LOSSES:
+            for loss in losses:
                 yield from (Case(size, start, loss, seed) for seed in range(seeds))
 
 
@@ -107,7 +109,7 @@ def error_of(case: Case, root: Path, frames: Path, cold_steps: int) -> float:
 
 def rows(labels: Sequence[int], found: dict[Case, float]) -> Iterator[str]:
     """Yield a table in Markdown: means and, in brackets, the least and the largest of all seeds."""
-    names = [(start, loss) for start in dict.fromkeys(case.start for case in found) for loss in LOSSES]
+    names = list(dict.fromkeys((case.start, case.loss) for case in found))
     yield "| labels | " + " | ".join(f"{Path(start).stem}, {loss}" for start, loss in names) + " |"
     yield "|--:|" + "--:|" * len(names)
     for size in labels:
@@ -126,6 +128,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labels", type=int, nargs="+", default=[6, 12, 24, 48])
     parser.add_argument("--foundations", nargs="*", default=[], help="names or files")
+    parser.add_argument("--starts", nargs="*", default=STARTS, choices=STARTS, help="beside the foundations")
+    parser.add_argument("--losses", nargs="+", default=tuple(LOSSES), choices=tuple(LOSSES))
     parser.add_argument("--cold-steps", type=int, default=1500)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
@@ -134,7 +138,9 @@ def main() -> None:
         shutil.copytree(arguments.campaign, root)
         for foundation in arguments.foundations:
             place(foundation, root)
-        asked = list(cases(arguments.labels, arguments.seeds, (*STARTS, *arguments.foundations)))
+        asked = list(
+            cases(arguments.labels, arguments.seeds, (*arguments.starts, *arguments.foundations), arguments.losses)
+        )
         with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
             futures = {
                 case: pool.submit(error_of, case, root, arguments.frames, arguments.cold_steps) for case in asked

@@ -15,6 +15,7 @@ from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_names, find_shortage
 from alloop.checks.secrecy import secrets_in
 from alloop.checks.structures import compositions_of, file_problem, find_in_systems, read_systems, with_all_systems
+from alloop.checks.swaps import find_swapped
 from alloop.checks.teachers import COLD, COLD_ELSEWHERE, find_in_teacher
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig
@@ -95,7 +96,7 @@ def cross_check(
     problems += _told(loaded, find_names(loaded.config))
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
-    problems += _told(loaded, find_in_structures(config, structures))
+    problems += _told(loaded, [*find_in_structures(config, structures), *find_swapped(config, structures)])
     problems += _told(loaded, [*find_in_foundation_file(loaded), *_devices(loaded)])
     if not problems:
         problems += _told(loaded, _label(loaded, elements))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from alloop.checks.measuring_sanity import find_in_measure
+from alloop.checks.swaps import find_in_swaps
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.machine import BatchExecutor, LocalExecutor
@@ -299,4 +300,5 @@ _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (
     _foundation,
     _method,
     find_in_measure,
+    find_in_swaps,
 )

@@ -96,6 +96,20 @@ def _shared_names(loaded: LoadedConfig) -> Iterator[Finding]:
         seen |= names
 
 
+def read_crystal(loaded: LoadedConfig, key: KeyPath, name: str) -> Structure:
+    """Return the structure of a file that a key of the config names.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, cannot be read, or is not an ordered three-dimensional crystal beyond doubt.
+    """
+    reading = _read(loaded, key, name)
+    for doubt in reading.doubts:
+        raise loaded.error(key, f"`{name}` {doubt}")
+    return Structure.from_atoms(reading.atoms)
+
+
 def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
     """Yield what keeps structures that can be read from being used: a doubt about the crystal, too few atoms."""
     yield from _shared_names(loaded)

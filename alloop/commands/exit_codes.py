@@ -24,6 +24,6 @@ MEANINGS = {
     USAGE: "the config, the campaign folder or the command line cannot be used; nothing was changed",
     STOPPED: f"`run`: the campaign gave up (verdict {_verdicts(STOPPED)}); the reasons are printed",
     RETRY: "`run`: what the campaign needs is broken for now (the workers, the disk); the reason is printed; "
-    "run the same command again; `stop`: the driver still runs",
+    "run the same command again; `stop`: the driver still runs; `sync`: the server of W&B did not take everything",
     INTERRUPTED: "stopped by Ctrl-C or a signal; run the same command again, which continues a campaign",
 }

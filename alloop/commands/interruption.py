@@ -8,16 +8,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Any
+
+TYPE_CHECKING = False
+"""True for a type checker: `typing` is not imported here, nor is what only annotations name."""
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+    from typing import Any
+
+    Handler = Callable[[int, FrameType | None], None]
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 INTERRUPTED = 130
 """Exit code of a command that was asked to stop."""
 NOTHING_STARTED = "Stopped before anything was started; run the same command again."
-Handler = Callable[[int, FrameType | None], None]
 
 
 class Interrupted(BaseException):
@@ -25,13 +31,27 @@ class Interrupted(BaseException):
 
 
 def end_at_once() -> None:
-    """Let a signal end this process on the spot: for the time in which modules are imported, and nothing is begun."""
+    """Let a signal end this process on the spot: for the time in which modules are imported, and nothing is begun.
+
+    One that was held back, see `hold_back`, ends it now.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         last_words(NOTHING_STARTED)
         os._exit(INTERRUPTED)
 
     _handle(end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def hold_back() -> None:
+    """Let signals wait while this process becomes another program, until that listens."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def end_in_silence() -> None:
+    """Let a signal end this process as any other program: the command is over and has said what there was to say."""
+    _handle(signal.SIG_DFL)
 
 
 @contextmanager
@@ -89,7 +109,7 @@ def hand_back(before: Mapping[signal.Signals, Any], own: Handler) -> None:
             signal.signal(number, handler)
 
 
-def _handle(handler: Handler) -> None:
+def _handle(handler: Handler | signal.Handlers) -> None:
     """Take every signal that this process does not ignore: what `nohup` or a shell in the background made it ignore."""
     for number in STOP_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -21,6 +21,7 @@ from alloop.report.figure_files import Format
 from alloop.report.heldout.data import Heldout, heldout_data
 from alloop.report.heldout_errors import ERRORS_FILE, errors_csv
 from alloop.report.page import build_report, write_figure_files
+from alloop.report.pictures.data import StrangeFrame, strange_frames
 from alloop.report.transport.compositions import COMPOSITIONS_FILE, composition_rungs, compositions_csv
 from alloop.report.transport.data import transport_data
 from alloop.report.transport.sections import TransportData
@@ -50,11 +51,9 @@ def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, 
     if not all(_is_current(path, state) for path in models):
         export_models(workspace, state, export, committee=False)
     if not _is_current(report, state):
-        transport = transport_data(state, workspace)
-        build_report(
-            state, list(journal.entries()), report, transport, plots(state, workspace), heldout_data(state, workspace)
-        )
-        write_transport(transport, state, export)
+        shown = _shown(state, workspace)
+        build_report(state, list(journal.entries()), report, *shown)
+        write_transport(shown[0], state, export)
     named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
     for name, path in named:
         if path.exists():
@@ -76,7 +75,7 @@ def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
     """
     target = _named_file(output) if output else campaign.root / REPORT_FILE
     with _told_where(target):
-        build_report(campaign.state, campaign.entries, target, *_shown(campaign))
+        build_report(campaign.state, campaign.entries, target, *_shown(campaign.state, campaign.workspace))
     return target
 
 
@@ -92,13 +91,18 @@ def write_figures(campaign: ReadCampaign, output: Path | None, form: Format) -> 
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"{folder}: is a file; name a folder for the figures' numbers with --output")
     with _told_where(folder):
-        return write_figure_files(campaign.state, campaign.entries, folder, form, *_shown(campaign))
+        shown = _shown(campaign.state, campaign.workspace)
+        return write_figure_files(campaign.state, campaign.entries, folder, form, *shown)
 
 
-def _shown(campaign: ReadCampaign) -> tuple[TransportData, dict[str, tuple[Plot, ...]], Heldout]:
+Shown = tuple[TransportData, dict[str, tuple[Plot, ...]], Heldout, tuple[StrangeFrame, ...]]
+
+
+def _shown(state: CampaignState, workspace: Workspace) -> Shown:
     """Return what the report shows beside the journal."""
-    state, workspace = campaign.state, campaign.workspace
-    return transport_data(state, workspace), plots(state, workspace), heldout_data(state, workspace)
+    heldout = heldout_data(state, workspace)
+    strange = strange_frames(state, workspace, heldout)
+    return transport_data(state, workspace), plots(state, workspace), heldout, strange
 
 
 def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool) -> list[Path]:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
+from alloop.commands.interruption import hold_back
+
 VARIABLE = "ALLOOP_RESTARTS"
 LIMIT = 3
 """Restarts in a row without a finished task in between."""
@@ -56,6 +58,7 @@ def restart_in_place(wanted: RestartWanted) -> NoReturn:
     os.environ[VARIABLE] = f"{number} restarts at {wanted.finished} tasks"
     with contextlib.suppress(OSError, ValueError):
         print(wanted, flush=True)
+    hold_back()
     _reap()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 

@@ -30,7 +30,8 @@ from alloop.commands.interruption import STOP_SIGNALS, be_deaf, hand_back, inter
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
-from alloop.commands.study import find_study, prepared, show_study
+from alloop.commands.study import find_study, fitting, prepared, show_study
+from alloop.commands.sync import send_outputs
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import PlacedFoundation
@@ -54,6 +55,7 @@ from alloop.workers.executors import Execution, ExecutionError
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
 from alloop.workers.walltime import longest_s
 
+SENDING_STOPPED = "Stopped while W&B was sent dataset, model and report; `alloop sync` sends them."
 OUTPUTS_STOPPED = (
     "Stopped while dataset, models and report were written; no result is lost, and the same command writes them."
 )
@@ -136,6 +138,7 @@ def run_loaded(
             console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
             _tell(console, state, changes)
         try:
+            study = fitting(study, loaded, state)
             return _drive(journal, state, loaded.config, workspace, console, plain, goal, study)
         except CodeRefusedError as error:
             code = changed(state.code, error.refusal.code)
@@ -158,16 +161,19 @@ def _drive(
 ) -> int:
     """Drive a campaign under the config the user gave; the config in the journal does not decide what runs."""
     charter = _set_up(journal, state, config, workspace, goal)
+    wandb = None
     if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         _say(console, closing_lines(summary(state, time.time())))
     else:
-        stopped, note = _work(journal, state, charter, workspace, console, plain, study)
+        stopped, wandb = _work(journal, state, charter, workspace, console, plain, study)
         if stopped is not None:
+            _say(console, [wandb.note] if wandb.note else [])
             return stopped()
-        _say(console, [note] if note else [])
     with interruptible(OUTPUTS_STOPPED):
         write_outputs(journal, state, workspace, console)
         _say(console, kept_text(workspace.kept_only))
+    with interruptible(SENDING_STOPPED):
+        _send(wandb, journal, state, config, console)
     if study is not None:
         show_study(state, study, console)
         return exit_codes.OK
@@ -196,21 +202,21 @@ def _work(
     console: Console,
     plain: bool,
     study: Study | None,
-) -> tuple[Callable[[], int] | None, str]:
+) -> tuple[Callable[[], int] | None, WandbView]:
     """Run the loop to its goal.
 
     Returns
     -------
     callable or None
         What to do where the loop stopped before its goal, once everything is closed.
-    str
-        What Weights & Biases has to say; empty if nothing.
+    WandbView
+        The closed view at Weights & Biases.
     """
     config, stopped = charter.config, None
     with _stop_signals(workspace.root) as stop_reason, ExitStack() as opened:
         wandb = _wandb(journal, state, config, workspace)
         pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
-        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, **pace), wandb)
+        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, root=workspace.root, **pace), wandb)
         for view in reversed(views):
             opened.callback(view.close)
         workers = None
@@ -226,7 +232,19 @@ def _work(
             work(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:
             stopped = _stopped(stop, workers, asked=stop_reason() is not None, state=state, console=console)
-    return stopped, wandb.note
+    return stopped, wandb
+
+
+def _send(
+    wandb: WandbView | None, journal: Journal, state: CampaignState, config: CampaignConfig, console: Console
+) -> None:
+    """Say where the run of Weights & Biases is; a server that had everything so far gets the outputs too."""
+    if wandb is None:
+        return
+    note = wandb.note
+    if wandb.online and config.monitor.wandb.artifacts:
+        note = send_outputs(config.monitor.wandb, journal.folder, state, list(journal.entries()))
+    _say(console, [note] if note else [])
 
 
 def _stopped(

@@ -45,6 +45,17 @@ def prepared(loaded: LoadedConfig, asked: Study, dft: int | None) -> Study:
     return asked if dft is None else replace(asked, changed={"dft": dft})
 
 
+def fitting(asked: Study | None, loaded: LoadedConfig, state: CampaignState) -> Study | None:
+    """Return a study with what it reads from files.
+
+    Raises
+    ------
+    ConfigError
+        If these do not fit the campaign.
+    """
+    return None if asked is None else asked.prepare(asked, loaded, state)
+
+
 def show_study(state: CampaignState, asked: Study, console: Console) -> None:
     """Print what a study found."""
     found = tables(state).get(asked.name)

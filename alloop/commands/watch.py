@@ -15,6 +15,7 @@ from rich.text import Text
 from alloop.journal.events import TaskFinished
 from alloop.journal.journal import JOURNAL_FILE, SNAPSHOT_FILE, Entry, living_driver, read_entries
 from alloop.monitor.display import display, rung_lines_shown
+from alloop.monitor.running_fits import fit_lines
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState
 from alloop.status.messages import lines, stamped
@@ -22,12 +23,14 @@ from alloop.status.numbers import clipped, duration
 from alloop.status.progress import progress
 from alloop.status.summary import summary
 from alloop.status.table import verdict_text
+from alloop.status.task_words import task_words
 
 LOOK_S = 1.0
 SHARE = 0.1
 """Largest share of the time that reading the journal takes."""
 TOLD_AT_FIRST = 300
-PANEL_LINES = 11
+PANEL_LINES = 7
+"""Lines of the panel without bars, fits and finished tasks, and of what stands below it."""
 
 
 class Watched:
@@ -67,7 +70,7 @@ class Watched:
             event = entry.event
             if isinstance(event, TaskFinished) and event.status == "ok" and event.timing is not None:
                 took_s = event.timing.finished_t - event.timing.started_t
-                self.finished.append(clipped(f"{event.purpose}  {duration(took_s)}", 100))
+                self.finished.append(clipped(f"{task_words(event.purpose)}  {duration(took_s)}", 100))
 
     def _stamp(self) -> tuple[int, int]:
         """Return what changes when something is written: in the journal, the log beside it, or the copy for readers."""
@@ -103,9 +106,10 @@ def view(watched: Watched, now: float, height: int) -> RenderableType:
     recent = tuple(watched.finished)[-(3 if few else 5) :]
     left = progress(state, now)
     if watched.driver is None:
-        status, left = replace(status, running={}), replace(left, labels=None, fits=None, then="")
-    parts: list[RenderableType] = [display(status, left, recent, state.wall_s + max(0.0, since_s))]
-    free = height - PANEL_LINES - len(recent) - 1
+        status, left = replace(status, running={}), replace(left, running=False)
+    fits = () if watched.driver is None else fit_lines(watched.root, state)
+    parts: list[RenderableType] = [display(status, left, recent, state.wall_s + max(0.0, since_s), fits)]
+    free = height - PANEL_LINES - len(left.parts) - len(fits) - len(recent) - 1
     rungs = rung_lines_shown(status.rungs, min(len(status.rungs), max(0, free // 2)))
     parts += rungs
     told = list(watched.told)[-max(0, free - len(rungs)) :] if free > len(rungs) else []

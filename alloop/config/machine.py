@@ -10,6 +10,7 @@ from alloop.config.base import ABSOLUTE, CLUSTER_NAME, IMAGE, WALLTIME, Count, P
 from alloop.files.locks import WantedLocks
 
 KUBERNETES_MISSING = "needs the package `kubernetes`; install it with `pip install 'alloop[kubernetes]'`"
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
 ClusterName = Annotated[str, Field(pattern=CLUSTER_NAME, max_length=63)]
 
 
@@ -172,6 +173,11 @@ class WandbConfig(Section):
     mode: Literal["auto", "online", "offline"] = Field("auto", description="auto: online if there is an account.")
     project: str = Field("alloop", description="Project of the run.")
     entity: str | None = Field(None, description="Team or user that owns the project.")
+    group: str | None = Field(None, description="Group of the run; null: the campaign's name, a rehearsal's too.")
+    tags: tuple[Tag, ...] = Field((), description="Tags of the run, before those of elements, engine and policy.")
+    notes: str | None = Field(None, description="Notes of the run.")
+    artifacts: bool = Field(True, description="Upload dataset, model, report and config when a server is there.")
+    artifact_limit_MB: Positive = Field(200.0, description="A larger artifact is named and not uploaded (MB).")
 
 
 class MonitorConfig(Section):

@@ -189,6 +189,20 @@ class InitialFramesConfig(Section):
     strain: NonNegative = Field(0.0, description="Standard deviation of each strain component.")
 
 
+class SwapsConfig(Section):
+    """Swaps of ions between steps of MD: canonical Monte Carlo of orderings."""
+
+    sublattices: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = Field(
+        min_length=1,
+        description="Elements whose ions exchange places, as in `[[In, Y], [Br, Cl]]`; systems that hold only one of a "
+        "list are left as they are.",
+    )
+    every_fs: Positive = Field(100.0, description="MD from one attempt of a walker to its next.")
+    temperature_K: Positive | None = Field(
+        None, description="Temperature that accepts swaps; None: that of the walker."
+    )
+
+
 class ExploreConfig(Section):
     """Walkers: molecular dynamics that looks for frames the committee does not know."""
 
@@ -212,6 +226,7 @@ class ExploreConfig(Section):
     stop_temperature_factor: Annotated[float, Field(gt=1)] = Field(
         4.0, description="A walker hotter than this multiple of its temperature has exploded."
     )
+    swaps: SwapsConfig | None = Field(None, description="Swaps of ions between steps; None: none.")
     policy: str = Field("least_explored", description="Built-in name or module:Class.")
     options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
 

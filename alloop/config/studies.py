@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from alloop.config.base import Count, Positive, Section
+from alloop.config.base import Count, Name, Positive, Section
 
 
 class RelaxConfig(Section):
@@ -41,8 +41,63 @@ class ScratchConfig(Section):
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
 
 
+Energy = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class PhaseConfig(Section):
+    """A reference phase: a structure, or a formula with an energy that you computed."""
+
+    name: Name = Field(description="Name of the phase in tables.")
+    structure: str | None = Field(
+        None,
+        description="Structure file, relaxed by the campaign's models; a relative path starts at the config's folder.",
+    )
+    formula: str | None = Field(None, description="Formula of a phase whose energy you give.")
+    energy_eV_per_atom: Energy | None = Field(None, description="Energy that you computed, per atom.")
+    energy_eV_per_formula: Energy | None = Field(
+        None, description="Energy that you computed, of all atoms in `formula` as you wrote it."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PhaseConfig:
+        energies = [one for one in (self.energy_eV_per_atom, self.energy_eV_per_formula) if one is not None]
+        given = self.formula is not None and len(energies) == 1
+        if (self.structure is None) != given or (self.structure is not None and (self.formula or energies)):
+            raise ValueError(
+                "needs either `structure`, or `formula` with one of `energy_eV_per_atom` and `energy_eV_per_formula`"
+            )
+        return self
+
+
+class FamilyConfig(Section):
+    """A family of phases of which a hull is made."""
+
+    name: Name = Field(description="Name of the family; it stands beside every number.")
+    phases: tuple[PhaseConfig, ...] = Field((), description="The reference phases.")
+    compositions: bool = Field(
+        False, description="The campaign's own compositions are phases too: no energy above the hull is negative then."
+    )
+    same_settings: bool = Field(
+        False,
+        description="State that the energies you give have the settings of `label`; others cannot be compared with "
+        "those of the models, and are refused.",
+    )
+
+
+class HullConfig(Section):
+    """Energy above the hull of every composition, by every fit of the largest rung."""
+
+    families: tuple[FamilyConfig, ...] = Field((), description="Families of phases: one hull each.")
+    members: bool = Field(
+        True, description="The members of the rung's committee relax everything as well; their spread is an error."
+    )
+
+
 class StudiesConfig(Section):
     """Settings of ``alloop study NAME``."""
 
     relax: RelaxConfig = Field(RelaxConfig(), description="Relaxed lattices.")
+    hull: HullConfig = Field(
+        HullConfig(), description="Energies above the hull; structures are relaxed with the settings of `relax`."
+    )
     scratch: ScratchConfig = Field(ScratchConfig(), description="Fine-tuned against from scratch.")

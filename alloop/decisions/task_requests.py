@@ -13,12 +13,13 @@ from alloop.decisions.selection_needs import calibration_frames, heldout_looks, 
 from alloop.decisions.walkers import NextSegment
 from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
+from alloop.materials.sublattices import sublattices_of
 from alloop.materials.supercell import repeated, repeats_for
 from alloop.state.records import AskedSelection, FrameState, GenerationState, RunState
 from alloop.state.state import AT_RANDOM, CampaignState
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
 from alloop.tasks.contract.evaluate import EvaluateRequest
-from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
+from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker, SwapsAsked
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest, ProductionRun
@@ -90,7 +91,20 @@ def explore(
         stop_temperature_factor=settings.stop_temperature_factor,
         calibration=None if heldout else state.calibration(),
         nearby=() if heldout else _nearby(charter, state),
+        swaps=_swaps(charter, system),
     )
+
+
+def _swaps(charter: Charter, system: str) -> SwapsAsked | None:
+    """Return which ions of a system exchange places; None where it holds no two elements of a sublattice."""
+    explore = charter.config.explore
+    if explore.swaps is None:
+        return None
+    sublattices = sublattices_of(explore.swaps.sublattices, charter.systems[system].elements())
+    if not sublattices:
+        return None
+    every_steps = max(1, round(explore.swaps.every_fs / explore.timestep_fs))
+    return SwapsAsked(sublattices=sublattices, every_steps=every_steps, temperature_K=explore.swaps.temperature_K)
 
 
 def _nearby(charter: Charter, state: CampaignState) -> tuple[str, ...]:

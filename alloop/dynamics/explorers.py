@@ -12,10 +12,11 @@ from ase.data import atomic_masses
 
 from alloop.dynamics.barostat import Barostat, LangevinNPT
 from alloop.dynamics.batch import Stop, WalkerBatch
-from alloop.dynamics.integrators import Langevin
+from alloop.dynamics.integrators import Integrator, Langevin
 from alloop.dynamics.limits import Limits
 from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
 from alloop.dynamics.state import MDState
+from alloop.dynamics.swaps import Swapping, Swaps, SwapSettings
 
 
 class CommitteeField(ForceField, Protocol):
@@ -73,6 +74,8 @@ class ExplorerBatch:
         How many of the last states are remembered.
     barostat : Barostat or None
         Moves the cells; None where they stay.
+    swaps : SwapSettings or None
+        Ions that exchange places between steps; None for none.
 
     Raises
     ------
@@ -93,12 +96,15 @@ class ExplorerBatch:
         stop_contact: float,
         memory: int,
         barostat: Barostat | None = None,
+        swaps: SwapSettings | None = None,
     ) -> None:
         _require_one_kind(starts, same_cell=barostat is None)
         self._numbers, self._field, self._barostat = starts[0].numbers, field, barostat
         self._cell_A = starts[0].cell_A if barostat is None else barostat.cell_A
         self._timestep_fs = timestep_fs
-        self._method = _method(timestep_fs, 1.0 / friction_per_fs, barostat)
+        method = _method(timestep_fs, 1.0 / friction_per_fs, barostat)
+        self._swapping = None if swaps is None else Swapping(method, Swaps(self._numbers, swaps, stop_contact))
+        self._method: Integrator = self._swapping or method
         with np.errstate(all="ignore"):
             phase = Phase.of(
                 [self._point(start) for start in starts],
@@ -165,6 +171,10 @@ class ExplorerBatch:
         """Return the mean kinetic temperature (K) of the steps without fault, or None where there were none."""
         count = self._counts[walker]
         return self._temperature_sums_K[walker] / count if count else None
+
+    def swaps(self, walker: int) -> dict[str, tuple[int, int]]:
+        """Return the attempted and the accepted swaps of a walker by sublattice."""
+        return {} if self._swapping is None else self._swapping.counts(walker)
 
     def take_out(self, walker: int) -> None:
         """Let a walker leave."""

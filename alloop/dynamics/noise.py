@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Purpose = Literal["momenta", "equilibration", "thermostat", "chain", "exploration", "volume"]
-_PURPOSES: tuple[Purpose, ...] = ("momenta", "equilibration", "thermostat", "chain", "exploration", "volume")
+Purpose = Literal["momenta", "equilibration", "thermostat", "chain", "exploration", "volume", "swap"]
+_PURPOSES: tuple[Purpose, ...] = ("momenta", "equilibration", "thermostat", "chain", "exploration", "volume", "swap")
 
 
 def generator(seed: int, purpose: Purpose, step: int = 0) -> np.random.Generator:

@@ -13,11 +13,10 @@ from rich.text import Text
 
 from alloop.status.numbers import clipped, duration, many
 from alloop.status.progress import Progress
+from alloop.status.reasons import running_words
 from alloop.status.summary import RungRow, Status
 
 _NAME_WIDTH, _COUNT_WIDTH = 17, 10
-_WORDS = {"explore": "MD segment", "label": "label", "fit": "fit", "measure": "evaluation"}
-"""What the tasks of a kind of slot are called."""
 
 
 def display(
@@ -25,6 +24,7 @@ def display(
     progress: Progress,
     recent: Sequence[str],
     elapsed_s: float,
+    fits: Sequence[str] = (),
     spinner: Spinner | None = None,
 ) -> RenderableType:
     """Return the display of a running campaign; no line of it is longer than the terminal is wide.
@@ -39,13 +39,15 @@ def display(
         Tasks that just finished, the oldest first.
     elapsed_s : float
         Time of the campaign, pauses not counted (s).
+    fits : sequence of str
+        How far running fits are, in a line each.
     spinner : rich.spinner.Spinner or None
         The sign of life.
     """
     parts: list[RenderableType] = []
     if progress.parts:
         parts.append(_bars(progress))
-    parts.append(_facts(status, progress, elapsed_s, spinner))
+    parts.append(_facts([*_rows(status, progress, elapsed_s), *(("fitting", fit) for fit in fits)], spinner))
     parts += [_one_line(f"  ✓ {text}", style="dim") for text in recent]
     goal = f" · to rung {progress.rung}" if progress.rung else ""
     return Panel(Group(*parts), title=Text(f"alloop · {clipped(status.name, 60)}{goal}"), title_align="left")
@@ -62,12 +64,12 @@ def _bars(progress: Progress) -> Table:
     return grid
 
 
-def _facts(status: Status, progress: Progress, elapsed_s: float, spinner: Spinner | None) -> Table:
+def _facts(rows: Sequence[tuple[str, str]], spinner: Spinner | None) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(min_width=1)
     grid.add_column(min_width=_NAME_WIDTH - 2, no_wrap=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    for place, (name, text) in enumerate(_rows(status, progress, elapsed_s)):
+    for place, (name, text) in enumerate(rows):
         sign: RenderableType = (spinner or Text("•")) if place == 0 else Text("")
         grid.add_row(sign, Text(name), _one_line(text))
     return grid
@@ -83,11 +85,8 @@ def _rows(status: Status, progress: Progress, elapsed_s: float) -> Iterator[tupl
 
 
 def _running(status: Status) -> str:
-    if not status.running:
-        return "nothing"
     age = "" if status.longest_running_s is None else f", the oldest for {duration(status.longest_running_s)}"
-    counts = (many(number, _WORDS.get(kind, kind)) for kind, number in status.running.items() if number)
-    return f"{', '.join(counts)}{age}"
+    return f"{running_words(status.running)}{age}"
 
 
 def _committee(status: Status) -> str:

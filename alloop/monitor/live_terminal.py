@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -13,11 +14,13 @@ from rich.text import Text
 
 from alloop.journal.journal import Entry
 from alloop.monitor.display import display
+from alloop.monitor.running_fits import MOST_FITS, fit_lines
 from alloop.state.state import CampaignState
 from alloop.status.messages import closing_lines, lines, progress_line, stamped
 from alloop.status.numbers import clipped, duration
 from alloop.status.progress import Progress, progress
 from alloop.status.summary import Status, summary
+from alloop.status.task_words import task_words
 
 QUIET_S = 60.0
 RECENT = 5
@@ -34,6 +37,8 @@ class ConsoleView:
     ----------
     console : rich.console.Console
         Where to print.
+    root : pathlib.Path or None
+        The campaign's folder, where running fits say how far they are; None shows nothing of that.
     plain : bool
         True: only lines, for logs; False: lines above a display that is redrawn.
     redraw_s : float
@@ -42,8 +47,17 @@ class ConsoleView:
         Time between two plain lines about the progress (s).
     """
 
-    def __init__(self, console: Console, plain: bool, *, redraw_s: float = 0.5, summary_s: float = 10.0) -> None:
-        self._console, self._plain = console, plain
+    def __init__(
+        self,
+        console: Console,
+        plain: bool,
+        *,
+        root: Path | None = None,
+        redraw_s: float = 0.5,
+        summary_s: float = 10.0,
+    ) -> None:
+        self._console, self._plain, self._root = console, plain, root
+        self._fits: tuple[str, ...] = ()
         self._redraw_s, self._summary_s = redraw_s, summary_s
         self._status: Status | None = None
         self._progress = Progress(None)
@@ -92,6 +106,7 @@ class ConsoleView:
         if final or now - self._status_t >= self._redraw_s or self._status is None:
             self._status, self._progress, self._status_t = summary(state, now), progress(state, now), now
             if not self._plain:
+                self._fits = fit_lines(self._root, state) if self._root is not None else ()
                 self._show()
         if self._plain:
             self._summarise(now)
@@ -147,7 +162,7 @@ class ConsoleView:
         self._live.stop()
         self._live = None
         self._console.clear()
-        fitting = max(1, self._console.height - RECENT - 10)
+        fitting = max(1, self._console.height - RECENT - 11 - MOST_FITS)
         for text in tuple(self._lines)[-fitting:]:
             self._console.print(text, markup=False, highlight=False)
 
@@ -155,10 +170,10 @@ class ConsoleView:
         event = entry.event
         if event.kind == "task_finished" and event.status == "ok":
             seconds = event.timing.finished_t - event.timing.started_t if event.timing else 0.0
-            self._recent.append(clipped(f"{event.purpose}  {duration(seconds)}", 100))
+            self._recent.append(clipped(f"{task_words(event.purpose)}  {duration(seconds)}", 100))
 
     def _renderable(self) -> RenderableType:
         status = self._status
         if status is None:
             return Text()
-        return display(status, self._progress, tuple(self._recent), self._elapsed_s(), self._spinner)
+        return display(status, self._progress, tuple(self._recent), self._elapsed_s(), self._fits, self._spinner)

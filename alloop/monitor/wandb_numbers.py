@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from alloop.status.summary import RungRow, rung_rows
 from alloop.status.teacher import teacher_words
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from alloop.tasks.contract.explore import ExploreSummary
+from alloop.tasks.contract.records import OffersSummary
 
 STEP_METRIC = "labels"
 PRIVATE_SECTIONS = ("execution", "monitor")
@@ -43,6 +44,8 @@ class Publication:
     ----------
     reliability : CalibrateSummary or None
         The calibration whose reliability plot belongs to the row.
+    tags : tuple of str
+        Tags of the run.
     """
 
     seq: int
@@ -50,6 +53,7 @@ class Publication:
     summary: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     reliability: CalibrateSummary | None = None
+    tags: tuple[str, ...] = ()
 
 
 def publication(entry: Entry, state: CampaignState) -> Publication | None:
@@ -58,7 +62,7 @@ def publication(entry: Entry, state: CampaignState) -> Publication | None:
     summary = _summary(entry, state)
     if row is None and not summary and not config:
         return None
-    return Publication(entry.seq, row, summary, config, _reliability(entry, state))
+    return Publication(entry.seq, row, summary, config, _reliability(entry, state), _tags(entry))
 
 
 def _reliability(entry: Entry, state: CampaignState) -> CalibrateSummary | None:
@@ -133,8 +137,18 @@ def _explore_row(task: TaskState, told: dict[str, Any], state: CampaignState) ->
         "explore/offers": sum(len(one.offers) for one in walkers),
         "explore/gated": sum(gated.values()),
         **{f"explore/gated_for/{reason}": number for reason, number in gated.items()},
+        **_swaps(walkers),
         "explore/ended": ", ".join(sorted({one.ended for one in walkers})),
     }
+
+
+def _swaps(walkers: Sequence[OffersSummary]) -> dict[str, int]:
+    """Return the attempted and the accepted swaps of ions by sublattice."""
+    counts: Counter[str] = Counter()
+    for name, count in (swap for walker in walkers for swap in walker.swaps.items()):
+        counts[f"explore/swaps/{name}"] += count.attempted
+        counts[f"explore/swaps_accepted/{name}"] += count.accepted
+    return dict(counts)
 
 
 def _fit_row(task: TaskState, fit: dict[str, Any], state: CampaignState) -> dict[str, Any]:
@@ -237,6 +251,16 @@ def _summary(entry: Entry, state: CampaignState) -> dict[str, Any]:
         for name, value in _errors(row).items()
         if value is not None
     }
+
+
+def _tags(entry: Entry) -> tuple[str, ...]:
+    """Return what a campaign is found by among others: its elements, label engine, policy, and what it begins with."""
+    event = entry.event
+    if not isinstance(event, CampaignCreated):
+        return ()
+    engine, policy = event.config["label"].get("engine"), event.config["select"].get("policy")
+    begins = ("foundation" if event.foundation else None, "teacher" if event.config.get("teacher") else None)
+    return tuple(str(tag)[:64] for tag in (*event.elements, engine, policy, *begins) if tag)
 
 
 def _config(entry: Entry) -> dict[str, Any]:

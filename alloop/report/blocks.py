@@ -109,6 +109,23 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """A picture of atoms that can be turned; its attributes are those of `Plot`, the figure is drawn by the page."""
+
+    name: str
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures beside each other, as many as fit."""
+
+    scenes: tuple[Scene, ...]
+    kind: ClassVar[str] = "gallery"
+
+
+@dataclass(frozen=True)
 class Folded:
     """Blocks that are folded away under a title."""
 
@@ -117,7 +134,7 @@ class Folded:
     kind: ClassVar[str] = "folded"
 
 
-Block = Paragraph | Heading | Items | Box | Code | Grid | Plot | Folded
+Block = Paragraph | Heading | Items | Box | Code | Grid | Plot | Gallery | Folded
 
 
 @dataclass(frozen=True)
@@ -129,15 +146,17 @@ class Section:
     blocks: tuple[Block, ...]
     how: str = ""
 
-    def plots(self) -> Iterator[Plot]:
-        """Yield the figures, in the order in which they stand."""
+    def plots(self) -> Iterator[Plot | Scene]:
+        """Yield figures and pictures, in the order in which they stand."""
         yield from _plots(self.blocks)
 
 
-def _plots(blocks: Iterable[Block]) -> Iterator[Plot]:
+def _plots(blocks: Iterable[Block]) -> Iterator[Plot | Scene]:
     for block in blocks:
         if isinstance(block, Plot):
             yield block
+        elif isinstance(block, Gallery):
+            yield from block.scenes
         elif isinstance(block, Folded):
             yield from _plots(block.blocks)
 

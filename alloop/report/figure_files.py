@@ -9,17 +9,18 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from alloop.report.blocks import Plot
+from alloop.report.blocks import Plot, Scene
 from alloop.report.figure_style import Figure
 
 Format = Literal["csv", "json"]
 HEAD = ("series", "x", "y", "z", "error", "x_is", "y_is", "note")
 
 
-def figure_file(plot: Plot, form: Format) -> str:
+def figure_file(plot: Plot | Scene, form: Format) -> str:
     """Return the numbers of a figure, a row for each point: its series, coordinates, error and what the axes are.
 
-    An error is one standard error of y. A bar that does not begin at zero has its beginning in the column z.
+    An error is one standard error of y. A picture has a row for each atom, with its coordinates in Å. A bar
+    that does not begin at zero has its beginning in the column z.
     """
     rows = [dict(zip(HEAD, row, strict=True)) for row in _rows(plot.figure)]
     if form == "json":

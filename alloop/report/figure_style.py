@@ -10,6 +10,7 @@ from alloop.status.numbers import clipped
 
 Figure = dict[str, Any]
 
+LOG_TICKS = tuple(digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5))
 INK, GRID, AXIS = "#243240", "#e6ebf0", "#b8c2cc"
 DARK = {
     INK: "#e3e8ed",

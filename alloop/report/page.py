@@ -16,11 +16,11 @@ from alloop.files.durable import write_durably
 from alloop.journal.journal import Entry
 from alloop.report import headline
 from alloop.report.blocks import Plot as Figured
-from alloop.report.blocks import Section
+from alloop.report.blocks import Scene, Section
 from alloop.report.calibration.section import calibration_section
 from alloop.report.core_time import time_split
 from alloop.report.figure_files import Format, figure_file
-from alloop.report.figure_style import DARK
+from alloop.report.figure_style import DARK, Figure
 from alloop.report.fits import fits_section
 from alloop.report.heldout.data import Heldout
 from alloop.report.heldout.section import heldout_section
@@ -28,6 +28,9 @@ from alloop.report.label_costs import costs_section
 from alloop.report.methods import methods_section
 from alloop.report.model_use import model_section
 from alloop.report.narrow import narrow
+from alloop.report.pictures.data import StrangeFrame
+from alloop.report.pictures.script import SCENES_SCRIPT
+from alloop.report.pictures.section import pictures_section
 from alloop.report.provenance import provenance_section
 from alloop.report.render import render
 from alloop.report.sections import (
@@ -58,6 +61,7 @@ def build_report(
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
     heldout: Heldout | None = None,
+    strange: Sequence[StrangeFrame] = (),
 ) -> None:
     """Write the report of a campaign.
 
@@ -75,8 +79,10 @@ def build_report(
         Curves of studies, by the study's name.
     heldout : Heldout or None
         What the exported model predicts for the held-out frames.
+    strange : sequence of StrangeFrame
+        Labelled frames that are worth a picture.
     """
-    write_durably(Path(path), page(state, entries, transport, curves, heldout).encode())
+    write_durably(Path(path), page(state, entries, transport, curves, heldout, strange).encode())
 
 
 def page(
@@ -85,10 +91,11 @@ def page(
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
     heldout: Heldout | None = None,
+    strange: Sequence[StrangeFrame] = (),
 ) -> str:
     """Return the report as HTML, plotly.js included."""
     status = _status(state, entries)
-    sections = sections_of(state, entries, status, transport, curves, heldout)
+    sections = sections_of(state, entries, status, transport, curves, heldout, strange)
     plots = figures_of(sections)
     filled = render(
         "page.html",
@@ -98,10 +105,11 @@ def page(
         cards=headline.cards(status),
         sections=sections,
         numbers={plot.name: number for number, plot in enumerate(plots, 1)},
-        figures={plot.name: {"wide": plot.figure, "narrow": narrow(plot.figure)["layout"]} for plot in plots},
+        figures={one.name: _both(one.figure) for one in plots if isinstance(one, Figured)},
+        scenes={one.name: one.figure for one in plots if isinstance(one, Scene)},
         dark=DARK,
         style=Markup(STYLE),
-        script=Markup(SCRIPT),
+        script=Markup(SCRIPT + SCENES_SCRIPT),
         plotly=Markup(_plotly()),
         footer=FOOTER,
     )
@@ -116,24 +124,30 @@ def write_figure_files(
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
     heldout: Heldout | None = None,
+    strange: Sequence[StrangeFrame] = (),
 ) -> list[Path]:
     """Write the numbers of every figure of the report into a folder, ``NAME.csv`` or ``NAME.json``; return the files.
 
     For the parameters see `build_report`.
     """
-    plots = figures_of(sections_of(state, entries, _status(state, entries), transport, curves, heldout))
+    plots = figures_of(sections_of(state, entries, _status(state, entries), transport, curves, heldout, strange))
     written = [folder / f"{plot.name}.{form}" for plot in plots]
     for path, plot in zip(written, plots, strict=True):
         write_durably(path, figure_file(plot, form).encode())
     return written
 
 
+def _both(figure: Figure) -> dict[str, Figure]:
+    """Return a figure for a desk, and its layout for a telephone."""
+    return {"wide": figure, "narrow": narrow(figure)["layout"]}
+
+
 def _status(state: CampaignState, entries: Sequence[Entry]) -> Status:
     return summary(state, entries[-1].t if entries else 0.0, time_split(entries))
 
 
-def figures_of(sections: Sequence[Section]) -> list[Figured]:
-    """Return the figures of sections, in the order in which they stand."""
+def figures_of(sections: Sequence[Section]) -> list[Figured | Scene]:
+    """Return the figures and pictures of sections, in the order in which they stand."""
     return [plot for section in sections for plot in section.plots()]
 
 
@@ -144,12 +158,14 @@ def sections_of(
     transport: TransportData | None = None,
     curves: Mapping[str, Sequence[Plot]] = NO_CURVES,
     heldout: Heldout | None = None,
+    strange: Sequence[StrangeFrame] = (),
 ) -> list[Section]:
     """Return the sections of the report, what a reader asks first before what explains it."""
     studies = (study_section(name, table, curves.get(name, ())) for name, table in tables(state).items())
     return [
         ladder_section(state, status),
         *heldout_section(heldout or Heldout()),
+        *pictures_section(state, strange),
         *transport_sections(transport or TransportData()),
         *studies,
         *model_section(state),

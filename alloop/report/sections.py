@@ -9,11 +9,13 @@ from alloop.report import figures
 from alloop.report.blocks import Block, Cell, Grid, Heading, Paragraph, Section, grid, plot
 from alloop.report.core_time import IN_FLIGHT, WAITING
 from alloop.report.heldout_errors import errors_table
+from alloop.report.learning_curve import learning_curve
 from alloop.report.study_figures import curves_figure
 from alloop.state.state import CampaignState
 from alloop.status.numbers import duration, finite
 from alloop.status.reasons import counted_words
-from alloop.status.summary import Status
+from alloop.status.summary import RungRow, Status
+from alloop.status.swaps import swaps_text
 from alloop.studies.plot import Plot as StudyPlot
 from alloop.studies.study import Table
 from policies.stopping.significance import EARLY_LEVEL, LADDER_LEVEL, LEVEL
@@ -32,6 +34,10 @@ HOW_ERRORS = (
     "rungs that do not differ at all are found equivalent, with this error bar; where it is small, undecided says "
     "nothing. A look "
     "after longer dynamics is one more chance, which the level does not count."
+)
+RANDOM_CAPTION = (
+    " Dashed: random subsets of the finished set. Where they lie above the rungs, the labels that came first teach "
+    "more than as many of all labels do."
 )
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
@@ -68,14 +74,18 @@ def ladder_section(state: CampaignState, status: Status) -> Section:
         "standard error. The shaded band is the tolerance around the last rung but one, within which the last may lie "
         "and count as unchanged."
     )
-    drawn = plot("learning-curve", figures.learning_curve(state), caption, "No rung is judged yet.")
-    tables = (*rung_table(status), *errors_table(status.heldout_errors), *judgement_table(status))
+    if status.subsets:
+        caption += RANDOM_CAPTION
+    drawn = plot("learning-curve", learning_curve(state), caption, "No rung is judged yet.")
+    subsets = rung_table(status.subsets, "Held-out errors of random subsets of all labels")
+    rungs = rung_table(status.rungs, "Held-out errors of every rung")
+    tables = (*rungs, *subsets, *errors_table(status.heldout_errors), *judgement_table(status))
     return Section("learning-curve-section", "Does more data still change the answer?", (*drawn, *tables), HOW_ERRORS)
 
 
-def rung_table(status: Status) -> tuple[Block, ...]:
-    """Return the rungs with their error bars."""
-    if not status.rungs:
+def rung_table(rungs: Sequence[RungRow], caption: str) -> tuple[Block, ...]:
+    """Return rungs with their error bars."""
+    if not rungs:
         return ()
     rows = [
         (
@@ -86,11 +96,11 @@ def rung_table(status: Status) -> tuple[Block, ...]:
             str(row.frames),
             row.unmeasured or "",
         )
-        for row in status.rungs
+        for row in rungs
     ]
-    columns = 6 if any(row.unmeasured for row in status.rungs) else 5
+    columns = 6 if any(row.unmeasured for row in rungs) else 5
     head = ("Training labels", "Force RMSE", "Energy RMSE", "Fits", "Held-out frames", "Unmeasured because")
-    return (grid(head[:columns], [row[:columns] for row in rows], range(1, 5), "Held-out errors of every rung"),)
+    return (grid(head[:columns], [row[:columns] for row in rows], range(1, 5), caption),)
 
 
 def judgement_table(status: Status) -> tuple[Block, ...]:
@@ -125,7 +135,10 @@ def frames_section(state: CampaignState, status: Status) -> Section:
     """Return the section about what became of the frames that were offered."""
     caption = "Frames by what became of them, and why."
     drawn = plot("frames", figures.frames_by_reason(state), caption, "No frame was offered yet.")
-    return Section("frames-section", "Frames by reason", (*drawn, *reasons(status)), HOW_FRAMES)
+    swapped = (
+        (Paragraph(f"{swaps_text(status.walkers.swaps)}.", lead="Swaps of ions:"),) if status.walkers.swaps else ()
+    )
+    return Section("frames-section", "Frames by reason", (*drawn, *reasons(status), *swapped), HOW_FRAMES)
 
 
 def reasons(status: Status) -> tuple[Block, ...]:

@@ -96,6 +96,14 @@ nav ol { columns: 2; column-gap: 32px; margin: 0; padding-left: 22px; }
 .card small { color: var(--soft); display: block; }
 figure { margin: 8px 0 18px; min-width: 0; }
 .plot { width: 100%; overflow: hidden; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 8px 20px; }
+.gallery figure { max-width: 520px; }
+.scene { display: block; width: 100%; height: 300px; cursor: grab; touch-action: pan-y; border-radius: 6px; }
+.scene:active { cursor: grabbing; }
+.legend { margin: 2px 0; font-size: 13px; }
+.legend span { margin-right: 12px; white-space: nowrap; }
+.legend i { display: inline-block; width: 11px; height: 11px; border-radius: 50%; border: 1px solid var(--soft);
+  margin-right: 5px; }
 figcaption { color: var(--soft); font-size: 13.5px; margin-top: 4px; }
 figcaption b { color: var(--ink); }
 .table { overflow-x: auto; max-width: 100%; margin: 8px 0 14px; background:

@@ -120,6 +120,8 @@ def _segment_finished(
     walker.explosions = walker.explosions + 1 if summary.ended in UNPHYSICAL else 0
     walker.ended = summary.ended
     state.rejections.update(summary.gated)
+    for sublattice, count in summary.swaps.items():
+        walker.swaps[sublattice] = count.plus(walker.swaps.get(sublattice))
     for offer in summary.offers:
         offered(state, task, segment, offer)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from alloop.journal.events import SelectionAsked, TaskFinished
-from alloop.tasks.contract.records import Offer, Record
+from alloop.tasks.contract.records import Offer, Record, SwapCount
 from alloop.tasks.contract.references import OfferRef, SegmentRef
 from alloop.tasks.contract.select import SegmentSource
 from alloop.tasks.contract.teach import TaughtWalker
@@ -113,7 +113,7 @@ class WalkerState:
 
     `continue_from` is that segment. `fruitless` counts
     segments in a row that offered no frame at a random step; `last_chosen` is the newest segment with a chosen frame,
-    -1 without any.
+    -1 without any. `swaps` counts the swaps of its ions in all segments, by sublattice.
     """
 
     id: str
@@ -126,6 +126,7 @@ class WalkerState:
     fruitless: int = 0
     last_chosen: int = -1
     running: bool = False
+    swaps: dict[str, SwapCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,11 @@ from alloop.journal.journal import Entry
 from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
 from alloop.status.calibration import CalibrationStatus, calibration_text
-from alloop.status.numbers import clipped, counted, duration, finite, many
+from alloop.status.numbers import clipped, duration, finite, many
+from alloop.status.reasons import counted_words, reason_words, running_words
 from alloop.status.summary import RungRow, Status, imported_labels, last_metrics, leader_fit
 from alloop.status.table import verdict_text
+from alloop.status.task_words import task_words
 from alloop.status.transport import rung_name, transport_text
 from alloop.tasks.contract.fit import FitSummary
 from alloop.tasks.registry import KINDS
@@ -61,7 +63,7 @@ def progress_line(status: Status, running: bool = True) -> str:
     parts = [
         f"labels {labels.train}{goal} + {labels.heldout} held out"
         + (f", {labels.failed} failed" * bool(labels.failed)),
-        *([f"running: {counted(status.running) or 'nothing'}"] if running else []),
+        *([f"running: {running_words(status.running)}"] if running else []),
         many(status.candidates, "candidate"),
         f"{status.dft_core_hours:.3g} DFT core-h",
     ]
@@ -195,7 +197,7 @@ def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
     task = state.tasks[event.purpose]
     if event.status == "failed":
         detail = f": {event.detail}" if event.detail else ""
-        return [f"{event.purpose} failed ({event.reason}){detail}"]
+        return [f"{task_words(event.purpose)} failed ({reason_words(event.reason)}){detail}"]
     if event.purpose.startswith("fit/pretrain/"):
         return _pretrained(task, state)
     if task.task == "calibrate":
@@ -248,15 +250,16 @@ def _fitted(state: CampaignState, number: int) -> list[str]:
 
 
 def _lost(event: AttemptLost, state: CampaignState) -> list[str]:
-    return [f"{event.purpose}: an attempt is lost and made again ({event.error})"]
+    return [f"{task_words(event.purpose)}: an attempt is lost and made again ({event.error})"]
 
 
 def _selected(event: FramesSelected, state: CampaignState) -> list[str]:
     reasons: dict[str, int] = {}
     for reason in event.rejected.values():
         reasons[reason] = reasons.get(reason, 0) + 1
-    rejected = f", rejected {len(event.rejected)} ({counted(reasons)})" if reasons else ""
-    return [f"selected {many(len(event.chosen), 'frame')}{_whys(event)} by {event.policy}{rejected}"]
+    rejected = f", rejected {len(event.rejected)} ({counted_words(reasons)})" if reasons else ""
+    words = f"selected {many(len(event.chosen), 'frame')}{_whys(event)} by {event.policy}{rejected}"
+    return wrapped(words, WIDTH - len(STAMP.format("")))
 
 
 def _whys(event: FramesSelected) -> str:
@@ -264,7 +267,7 @@ def _whys(event: FramesSelected) -> str:
     whys: dict[str, int] = {}
     for choice in event.chosen:
         whys[choice.why] = whys.get(choice.why, 0) + 1
-    return f" ({counted(whys)})" if set(whys) - {event.policy} else ""
+    return f" ({counted_words(whys)})" if set(whys) - {event.policy} else ""
 
 
 def _drawn(event: HeldoutDrawn, state: CampaignState) -> list[str]:

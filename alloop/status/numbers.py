@@ -81,19 +81,6 @@ def many(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def counted(counts: dict[str, int], limit: int = 6) -> str:
-    """Return counts by name, the largest first.
-
-    Examples
-    --------
-    >>> counted({"known": 2, "walker_cap": 5})
-    '5 walker_cap, 2 known'
-    """
-    ordered = sorted(((n, name) for name, n in counts.items() if n), key=lambda item: (-item[0], item[1]))
-    words = [f"{n} {name}" for n, name in ordered[:limit]]
-    return ", ".join(words + (["…"] if len(ordered) > limit else []))
-
-
 def clipped(text: str, width: int = 120) -> str:
     """Return a text as one printable line of at most `width` columns, without control characters."""
     clean = _UNPRINTABLE.sub(" ", text).rstrip()

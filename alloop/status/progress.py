@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median, stdev
 
+from alloop.config.measuring import MeasureConfig
 from alloop.config.science import HeldoutConfig
+from alloop.decisions.production_runs import batches
 from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
 from alloop.status.numbers import duration
@@ -23,6 +25,7 @@ PAUSE = 10.0
 """A gap between two labels of so many median gaps is a pause: no driver ran."""
 NINETY = 1.645
 """Standard deviations on either side that hold 90 % of a normal distribution."""
+PRODUCTION = "production MD"
 _RUNG_FIT = re.compile(r"fit/r(\d+)/f\d+")
 
 
@@ -72,32 +75,37 @@ class Progress:
     rung : int or None
         Training labels of the rung; None where no rung is open.
     parts : tuple of Part
-        Training labels, held-out labels and fits of the rung.
-    labels, fits : Span or None
-        Time until the labels are there, and of the fits after them; None where no pace is known, and where none is
-        left.
-    then : str
-        What comes after the fits and is not in these times; empty if nothing does.
+        Training labels, held-out labels and fits of the rung, and segments of production MD where it is measured.
+    labels, fits, production : Span or None
+        Time until the labels are there, of the fits after them, and of the production MD after those; None where no
+        pace is known, and where none is left.
+    running : bool
+        Whether a driver runs the campaign: without one no time passes.
     """
 
     rung: int | None
     parts: tuple[Part, ...] = ()
     labels: Span | None = None
     fits: Span | None = None
-    then: str = ""
+    production: Span | None = None
+    running: bool = True
 
     def remaining(self) -> str:
         """Return the time that is left in words; empty if nothing is known of it."""
-        after = f"; then {self.then}" if self.then else ""
-        waiting = [part.name for part in self.parts[:2] if part.done < part.goal]
-        unfitted = any(part.done < part.goal for part in self.parts[2:])
-        if waiting and self.labels is None:
+        stages = (("labels", self.labels, 0, 2), ("fits", self.fits, 2, 3), (PRODUCTION, self.production, 3, None))
+        known: list[Span] = []
+        untimed: list[str] = []
+        for name, span, first, last in stages:
+            if all(part.done >= part.goal for part in self.parts[first:last]):
+                continue
+            if span is None or untimed:
+                untimed.append(name)
+            else:
+                known.append(span)
+        if not self.running or untimed[:1] == ["labels"]:
             return ""
-        if unfitted and self.fits is None:
-            told = f"labels in {self.labels}; " if self.labels is not None else ""
-            return f"{told}its fits are not timed yet{after}"
-        spans = [span for span in (self.labels, self.fits) if span is not None]
-        return f"{_total(spans)}{after}" if spans else self.then
+        told = [str(_total(known))] if known else []
+        return "; then ".join([*told, f"{' and '.join(untimed)}, not timed yet"] if untimed else told)
 
 
 def _total(spans: Sequence[Span]) -> Span:
@@ -115,19 +123,22 @@ def progress(state: CampaignState, now: float) -> Progress:
     ladder = state.config.get("ladder", {})
     heldout = HeldoutConfig.model_validate(state.config.get("heldout", {})).frames_for(rung)
     opened = state.rungs.get(rung)
-    parts = (
+    parts = [
         Part("training labels", min(state.labelled("train"), rung), rung),
         Part("held-out labels", min(state.labelled("heldout"), heldout), heldout),
         Part("fits of the rung", 0 if opened is None else len(opened.models), int(ladder.get("fits", 1))),
-    )
+    ]
+    runs = rung_segments(state, rung)
+    if runs is not None:
+        parts.append(Part(PRODUCTION, runs.done, runs.goal))
     missing = sum(part.goal - part.done for part in parts[:2])
     fits = fits_span(_fit_times(state.tasks.values()), rung, parts[2].goal - parts[2].done, _slots(state, "fit"))
     return Progress(
         rung=rung,
-        parts=parts,
+        parts=tuple(parts),
         labels=labels_span(_label_times(state.tasks.values()), missing),
         fits=None if fits is None else fits.after(_fitting_s(state, rung, now)),
-        then="production MD" if state.config.get("measure") else "",
+        production=None if runs is None else production_span(_segment_times(state), runs, _slots(state, "measure")),
     )
 
 
@@ -182,6 +193,53 @@ def fits_span(timed: Sequence[tuple[int, float]], rung: int, missing: int, slots
     spread_s = stdev(seconds) if len(seconds) > 1 else 0.2 * one_s
     uncertain_s = one_s * (growth - 1.0) / (2.0 * NINETY)
     return Span(rounds * one_s * (1.0 + growth) / 2.0, rounds * math.hypot(spread_s, uncertain_s))
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Segments of production MD of a rung: done, all, and how many chains of them may run at the same time."""
+
+    done: int
+    goal: int
+    chains: int
+
+
+def rung_segments(state: CampaignState, size: int) -> Segments | None:
+    """Return the segments of production MD of a rung, as long as they are to be now; None where none is measured."""
+    if not state.config.get("measure") or state.created is None:
+        return None
+    settings, ladder = MeasureConfig.model_validate(state.config["measure"]), state.config.get("ladder", {})
+    named, rung = ladder.get("measure_on"), state.rungs.get(size)
+    systems = [system for system in state.created.systems if named is None or system.name in named]
+    length_ps = settings.production_ps if rung is None or rung.production_ps is None else rung.production_ps
+    each = max(1, math.ceil(length_ps / settings.segment_ps - 1e-9))
+    chains = int(ladder.get("fits", 1)) * len(systems) * len(batches(settings))
+    own = [run for (name, *_), run in state.runs.items() if rung is not None and name == rung.name]
+    return Segments(sum(each if run.over else min(len(run.segments), each) for run in own), each * chains, chains)
+
+
+def production_span(times_s: Sequence[float], segments: Segments, slots: int) -> Span | None:
+    """Return how long the production MD of a rung takes, from the segments of all rungs so far.
+
+    The times of segments are taken as independent draws of one distribution, as the gaps between labels are.
+
+    Examples
+    --------
+    >>> production_span([60.0, 60.0], Segments(2, 12, 4), 2)
+    Span(expected_s=300.0, deviation_s=0.0)
+    """
+    missing = segments.goal - segments.done
+    if missing <= 0 or not times_s:
+        return None
+    mean = fmean(times_s)
+    rounds = math.ceil(missing / max(1, min(slots, segments.chains)))
+    spread = stdev(times_s) if len(times_s) > 1 else 0.2 * mean
+    return Span(rounds * mean, spread * math.sqrt(rounds**2 / len(times_s) + rounds))
+
+
+def _segment_times(state: CampaignState) -> list[float]:
+    timings = (task.finished.timing for task in state.tasks.values() if task.task == "produce" and task.finished)
+    return [timing.finished_t - timing.started_t for timing in timings if timing is not None]
 
 
 def _label_times(tasks: Iterable[TaskState]) -> list[float]:

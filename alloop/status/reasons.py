@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from alloop.status.numbers import many
+
 _WORDS: Mapping[str, str] = {
     "initial": "initial structures",
+    "length": "ran to its end",
     "disagreement": "large expected error",
     "probe": "drawn at random to check expected errors",
     "random": "drawn at random",
@@ -34,6 +37,21 @@ _WORDS: Mapping[str, str] = {
     "elements": "elements the model does not know",
     "diverged": "the fit diverged",
 }
+
+
+_SLOTS: Mapping[str, str] = {"explore": "MD segment", "label": "label", "fit": "fit", "measure": "evaluation"}
+"""What the tasks of a kind of slot are called."""
+
+
+def running_words(running: Mapping[str, int]) -> str:
+    """Return running tasks by kind of slot, in words.
+
+    Examples
+    --------
+    >>> running_words({"explore": 1, "fit": 2}), running_words({})
+    ('1 MD segment, 2 fits', 'nothing')
+    """
+    return ", ".join(many(number, _SLOTS.get(kind, kind)) for kind, number in running.items() if number) or "nothing"
 
 
 def reason_words(reason: str) -> str:

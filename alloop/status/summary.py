@@ -15,6 +15,7 @@ from alloop.status.advice import advice
 from alloop.status.calibration import CalibrationStatus, newest
 from alloop.status.heldout_errors import GroupErrors, heldout_errors
 from alloop.status.numbers import finite, plus_minus
+from alloop.status.swaps import SwapRow, swap_rows
 from policies.advice import Advice
 
 SHATTERED = 3.0
@@ -116,13 +117,14 @@ class Generation:
 
 @dataclass(frozen=True)
 class Walkers:
-    """Walkers by what they do and how their last segment ended."""
+    """Walkers by what they do and how their last segment ended, and the swaps of their ions."""
 
     known: int
     running: int
     segments: int
     explosions: int
     ended: dict[str, int]
+    swaps: tuple[SwapRow, ...]
 
 
 @dataclass(frozen=True)
@@ -344,6 +346,7 @@ def _walkers(state: CampaignState) -> Walkers:
         segments=sum(walker.segments for walker in walkers),
         explosions=sum(walker.explosions for walker in walkers),
         ended=dict(Counter(walker.ended for walker in walkers if walker.ended)),
+        swaps=swap_rows(walkers),
     )
 
 

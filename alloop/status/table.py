@@ -10,11 +10,11 @@ from rich.text import Text
 
 from alloop.status.calibration import calibration_text
 from alloop.status.heldout_errors import GroupErrors
-from alloop.status.numbers import clipped, counted, duration, many
+from alloop.status.numbers import clipped, duration, many
+from alloop.status.reasons import counted_words, running_words
 from alloop.status.summary import Generation, RungRow, Status
+from alloop.status.swaps import swaps_text
 from alloop.status.transport import transport_text
-
-MOST_REASONS = 20
 
 
 def render(status: Status) -> RenderableType:
@@ -72,16 +72,17 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("budget", _budget(status)),
         ("generation", _generation_text(status.generation)),
         *([("taught on", many(status.taught_frames, "frame"))] if status.taught_frames else []),
-        ("running", counted(status.running) or "nothing"),
+        ("running", running_words(status.running)),
         ("candidates", str(status.candidates)),
         *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),
         ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),
+        *([("swaps", swaps_text(walkers.swaps))] if walkers.swaps else []),
     ]
     if status.calibration is not None:
         facts.append(("calibration", calibration_text(status.calibration)))
     reasons = [("last segments", walkers.ended), ("labels for", status.labels_by_why), ("rejected", status.rejected)]
     reasons += [("failed", status.failures), ("broken", status.broken)]
-    facts += [(name, counted(counts, MOST_REASONS)) for name, counts in reasons if counts]
+    facts += [(name, counted_words(counts)) for name, counts in reasons if counts]
     facts += [("next", str(one)) for one in status.advice]
     if status.core_seconds:
         facts.append(("core time", core_time_text(status.core_seconds)))

@@ -42,19 +42,15 @@ COLUMNS = (
 HOW = (
     "L-BFGS on forces, of a cell that relaxes also on the stress (ASE's Fréchet cell filter). Models: mean over the "
     "fits of the largest rung; ± is the standard deviation between fits. Energies of the start are those of the first "
-    "fit. Label engine: single points with the settings of the labels."
+    "fit. Label engine: single points with the settings of the labels. The rows of a composition of several orderings "
+    "are means over these, each of them the mean over the fits; there ± is the standard deviation between orderings."
 )
 
 
 def wants(state: CampaignState, charter: Charter, settings: RelaxConfig) -> Iterator[Asked]:
     """Yield a relaxation of every system by every fit of the largest rung, and by the label engine of the first few."""
-    cell = charter.config.fit.stress_weight > 0 if settings.cell is None else settings.cell
-    common: dict[str, Any] = {
-        "cell": cell,
-        "pressure_GPa": settings.pressure_GPa,
-        "max_force_eV_per_A": settings.max_force_eV_per_A,
-        "max_steps": settings.max_steps,
-    }
+    common = request_settings(charter.config)
+    cell = common["cell"]
     for rung in ladder_rungs(state, charter)[-1:]:
         for system, structure in charter.systems.items():
             for fit, model in sorted(rung.models.items()):
@@ -68,6 +64,17 @@ def wants(state: CampaignState, charter: Charter, settings: RelaxConfig) -> Iter
         asked = RelaxByLabelsRequest(structure=structure, settings=settings_of_it, code=code, **common)
         told = Told(system=system, cell=cell, rung=None, fit=None)
         yield Asked(f"{system}/labels", asked, told.model_dump(mode="json"))
+
+
+def request_settings(config: CampaignConfig) -> dict[str, Any]:
+    """Return the fields of a request of relaxation that the config decides."""
+    settings = config.studies.relax
+    return {
+        "cell": config.fit.stress_weight > 0 if settings.cell is None else settings.cell,
+        "pressure_GPa": settings.pressure_GPa,
+        "max_force_eV_per_A": settings.max_force_eV_per_A,
+        "max_steps": settings.max_steps,
+    }
 
 
 class Told(Record):
@@ -87,11 +94,16 @@ class _Done:
     problem: str
 
 
-def table(results: Sequence[StudyResult]) -> Table:
-    """Return the lattices of every system: the start, the models' and the label engine's."""
+def table(state: CampaignState, results: Sequence[StudyResult]) -> Table:
+    """Return the lattices of every system: the start, the models' and the label engine's; then every composition's."""
     done = [_done(result) for result in results]
-    systems = dict.fromkeys(one.told.system for one in done)
-    rows = [row for system in systems for row in _rows(system, [one for one in done if one.told.system == system])]
+    systems = {system: _now(system, done) for system in dict.fromkeys(one.told.system for one in done)}
+    rows = [row for system, own in systems.items() for row in _rows(system, own)]
+    created = state.created.systems if state.created is not None else ()
+    for composition in dict.fromkeys(one.composition for one in created):
+        orderings = [one.name for one in created if one.composition == composition]
+        if len(orderings) > 1:
+            rows += _composition_rows(composition, len(orderings), [systems[n] for n in orderings if n in systems])
     return Table("Relaxed lattices", COLUMNS, tuple(rows), HOW)
 
 
@@ -100,18 +112,51 @@ def _done(result: StudyResult) -> _Done:
     return _Done(Told.model_validate(result.context), found, f"{result.reason}: {result.detail}")
 
 
-def _rows(system: str, done: Sequence[_Done]) -> Iterator[tuple[Cell, ...]]:
-    """Yield the rows of a system; the newest results say whether the cell relaxes."""
+@dataclass(frozen=True)
+class _Now:
+    """What counts of a system: the newest settings of its cell, the largest rung and the newest of the label engine."""
+
+    rung: int | None
+    models: tuple[_Done, ...]
+    labels: _Done | None
+
+    @property
+    def relaxed(self) -> list[RelaxSummary]:
+        """What the models found."""
+        return [one.found for one in self.models if one.found is not None]
+
+
+def _now(system: str, every: Sequence[_Done]) -> _Now:
+    done = [one for one in every if one.told.system == system]
     now = [one for one in done if one.told.cell == done[-1].told.cell]
     rung = max((one.told.rung for one in now if one.told.rung is not None), default=None)
     models = {one.told.fit: one for one in now if one.told.rung == rung and one.told.fit is not None}
-    relaxed = [one.found for one in models.values() if one.found is not None]
-    if relaxed:
-        yield _row(system, "start", [relaxed[0].start], "")
-    if models:
-        yield _row(system, f"models of {rung} labels", [one.relaxed for one in relaxed], _note(list(models.values())))
-    for one in [one for one in now if one.told.fit is None][-1:]:
+    return _Now(rung, tuple(models.values()), next((one for one in reversed(now) if one.told.fit is None), None))
+
+
+def _rows(system: str, now: _Now) -> Iterator[tuple[Cell, ...]]:
+    """Yield the rows of a system."""
+    if now.relaxed:
+        yield _row(system, "start", [now.relaxed[0].start], "")
+    if now.models:
+        relaxed = [one.relaxed for one in now.relaxed]
+        yield _row(system, f"models of {now.rung} labels", relaxed, _note(now.models))
+    if (one := now.labels) is not None:
         yield _row(system, "label engine", [one.found.relaxed] if one.found else [], _note([one]))
+
+
+def _composition_rows(composition: str, orderings: int, systems: Sequence[_Now]) -> Iterator[tuple[Cell, ...]]:
+    """Yield the mean over the orderings of a composition, each of them the mean over the fits."""
+    relaxed = [now.relaxed for now in systems if now.relaxed and now.rung == systems[0].rung]
+    note = f"mean of {len(relaxed)} of {orderings} orderings"
+    if relaxed:
+        yield _row(composition, "start", [own[0].start for own in relaxed], note)
+        of_models = [_mean([one.relaxed for one in own]) for own in relaxed]
+        yield _row(composition, f"models of {systems[0].rung} labels", of_models, note)
+
+
+def _mean(found: Sequence[Lattice]) -> Lattice:
+    return Lattice(**{name: statistics.fmean(getattr(one, name) for one in found) for name in Lattice.model_fields})
 
 
 def _row(system: str, lattice: str, found: Sequence[Lattice], note: str) -> tuple[Cell, ...]:

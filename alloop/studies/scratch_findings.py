@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from alloop.state.records import StudyResult
+from alloop.state.state import CampaignState
 from alloop.studies.plot import Line, Plot
 from alloop.studies.study import Cell, Column, Number, Read, Table
 from alloop.tasks.contract.evaluate import EvaluateSummary
@@ -100,7 +101,7 @@ class _Run:
     min_contact: float | None
 
 
-def table(results: Sequence[StudyResult]) -> Table:
+def table(state: CampaignState, results: Sequence[StudyResult]) -> Table:
     """Return a row of errors for either start, then one of MD for every system, temperature and start."""
     done = _newest(results)
     starts = dict.fromkeys(one.told.start for one in done)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
+from alloop.config.loading import LoadedConfig
 from alloop.config.studies import StudiesConfig
 from alloop.decisions.charter import Charter
 from alloop.decisions.stages import Stage, Wanted
@@ -133,11 +134,14 @@ class Study:
     wants : callable
         CampaignState, charter and settings -> the tasks of the study, those that are done included. Pure.
     table : callable
-        Results, the oldest first -> what was found. Pure.
+        CampaignState, and the results of the study, the oldest first -> what was found. Pure.
     plots : callable
         Results, the oldest first, and how to read their data -> curves; none by default.
     problem : callable
         Config -> the key that keeps the study from being done, and why; None if nothing does.
+    prepare : callable
+        The study, the config and the campaign -> the study with what it reads from files. Raises ConfigError if these
+        do not fit the campaign.
     changed : mapping
         Settings that go before those of the config, this time only.
     """
@@ -145,9 +149,10 @@ class Study:
     name: str
     kinds: tuple[TaskKind[Any, Any], ...]
     wants: Callable[[CampaignState, Charter, Any], Iterable[Asked]]
-    table: Callable[[Sequence[StudyResult]], Table]
+    table: Callable[[CampaignState, Sequence[StudyResult]], Table]
     plots: Callable[[Sequence[StudyResult], Read], Iterable[Plot]] = field(default=lambda results, read: ())
     problem: Callable[[CampaignConfig], tuple[KeyPath, str] | None] = field(default=lambda config: None)
+    prepare: Callable[[Study, LoadedConfig, CampaignState], Study] = field(default=lambda asked, loaded, state: asked)
     changed: Mapping[str, Any] = field(default_factory=dict)
 
     def settings(self, config: CampaignConfig) -> Any:
@@ -193,7 +198,7 @@ def tables(state: CampaignState) -> dict[str, Table]:
         If the journal says of a task of a study what the study does not.
     """
     with _fitting():
-        return {name: study(name).table(results) for name, results in _known(state).items()}
+        return {name: study(name).table(state, results) for name, results in _known(state).items()}
 
 
 def plots(state: CampaignState, workspace: Workspace) -> dict[str, tuple[Plot, ...]]:

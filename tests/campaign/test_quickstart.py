@@ -14,7 +14,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from alloop.config.examples import examples_folder
 from alloop.materials.contacts import min_contact
-from alloop.monitor.wandb_upload import published_rows, segments
+from alloop.monitor.wandb_segments import published_rows, segments
 from alloop.tasks.contract.explore import ExploreSummary
 from tests.support.campaigns import attempts, folded, left_behind, run, start
 from tests.support.waiting import wait_for

@@ -9,7 +9,7 @@ import pytest
 from ase.build import bulk
 from ase.io import read, write
 
-from alloop.monitor.wandb_upload import published_rows, segments
+from alloop.monitor.wandb_segments import published_rows, segments
 from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
 from tests.support.victims import kill_one, living
 from tests.support.waiting import wait_for

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from alloop.monitor.wandb_upload import segments
+from alloop.monitor.wandb_segments import segments
 from tests.support.campaigns import folded, write_config
 from tests.support.driving import QUICK, driving
 from tests.support.small_disk import NoSmallDisk, fill, small_disk
@@ -30,7 +30,7 @@ def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path
         driver.end()
     assert driver.code == 0, driver.output
     assert driver.output.count("W&B:") == 1
-    assert "W&B: offline; upload with `wandb sync" in driver.output
+    assert "W&B: offline; upload with `alloop sync" in driver.output
     assert "Traceback" not in driver.output
     assert "0123456789" not in driver.output
     assert segments(folder, folded(folder).created.run_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,18 @@ class WandbServer(ThreadingHTTPServer):
         History of every run by its id, in the order of arrival.
     bodies : list of str
         Every request body, to look for what must never be sent.
+    runs : dict
+        What was last said of every run by its id: group, job type, tags, notes.
+    alerts : list of dict
+        Alerts in the order of arrival: title, text, severity.
+    artifacts : list of dict
+        Versions of artifacts in the order in which they were created; `state` says whether all files arrived.
+    files : dict
+        Content of every file that was uploaded, by its name in the artifact.
+    uploads : list of str
+        Names of the artifact files in the order in which they were uploaded.
+    silent : bool
+        Set: from now on no request is answered.
     """
 
     daemon_threads = True
@@ -29,6 +43,12 @@ class WandbServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.bodies: list[str] = []
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.alerts: list[dict[str, Any]] = []
+        self.artifacts: list[dict[str, Any]] = []
+        self.files: dict[str, bytes] = {}
+        self.uploads: list[str] = []
+        self.silent = False
 
     @property
     def url(self) -> str:
@@ -45,13 +65,92 @@ class WandbServer(ThreadingHTTPServer):
         if operation == "UpsertBucket":
             new = name not in self.rows
             self.rows.setdefault(name, [])
+            self.runs.setdefault(name, {}).update({k: v for k, v in variables.items() if v is not None})
             return {"upsertBucket": {"bucket": _bucket(name), "inserted": new}}
         if operation == "CreateRunFiles":
             files = [{"name": file, "uploadUrl": f"{self.url}/upload/{file}"} for file in variables.get("files", [])]
             return {"createRunFiles": {"runID": name, "uploadHeaders": [], "files": files}}
         if operation == "Viewer":
             return {"viewer": {"id": "u", "entity": "somebody", "username": "somebody", "teams": {"edges": []}}}
-        return {}
+        if operation == "NotifyScriptableRunAlert":
+            self.alerts.append(variables)
+            return {"notifyScriptableRunAlert": {"success": True}}
+        words = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", operation.replace("ID", "Id")).lower()
+        make = getattr(self, f"_answer_{words}", None)
+        return make(variables) if make else {}
+
+    # -- artifacts -------------------------------------------------------------------------------------------
+
+    def _answer_artifact_type(self, variables: dict[str, Any]) -> dict[str, Any]:
+        found = [one for one in self.artifacts if variables["name"].partition(":")[0] == one["name"]]
+        known = {"artifactType": {"name": found[0]["type"]}} if found else None
+        return {"project": {"artifact": known}}
+
+    def _answer_create_artifact(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Begin a version; the one with the same files in the same collection is the same version."""
+        asked = variables["input"]
+        name, digest = asked["artifactCollectionName"], asked["digest"]
+        versions = [one for one in self.artifacts if one["name"] == name]
+        found = next((one for one in versions if one["digest"] == digest), None)
+        if found is None:
+            known = {key: asked.get(key) for key in ("metadata", "runName", "digestAlgorithm")}
+            found = known | {"id": _id(f"artifact-{len(self.artifacts)}"), "name": name, "digest": digest}
+            found |= {"type": asked["artifactTypeName"], "version": len(versions), "state": "PENDING", "files": {}}
+            self.artifacts.append(found)
+        latest = {"id": versions[-1]["id"], "versionIndex": versions[-1]["version"]} if versions else None
+        sequence = {"id": _id(f"sequence-{name}"), "latestArtifact": latest}
+        told = {"id": found["id"], "state": found["state"], "artifactSequence": sequence}
+        return {"createArtifact": {"artifact": told}}
+
+    def _answer_create_artifact_manifest(self, variables: dict[str, Any]) -> dict[str, Any]:
+        file = {"id": "f", "uploadUrl": f"{self.url}/manifest", "uploadHeaders": []}
+        return {"createArtifactManifest": {"artifactManifest": {"id": _id("manifest"), "file": file}}}
+
+    def _answer_update_artifact_manifest(self, variables: dict[str, Any]) -> dict[str, Any]:
+        file = {"id": "f", "uploadUrl": f"{self.url}/manifest", "uploadHeaders": []}
+        return {"updateArtifactManifest": {"artifactManifest": {"id": _id("manifest"), "file": file}}}
+
+    def _answer_create_artifact_files(self, variables: dict[str, Any]) -> dict[str, Any]:
+        edges = []
+        for file in variables["input"]["artifactFiles"]:
+            url = f"{self.url}/artifact/{file['name']}"
+            node = {"storagePath": file["name"], "uploadUrl": url, "uploadHeaders": [], "uploadMultipartUrls": None}
+            edges.append({"node": node | {"artifact": {"id": file["artifactID"]}}})
+        return {"createArtifactFiles": {"files": {"edges": edges}}}
+
+    def _answer_commit_artifact(self, variables: dict[str, Any]) -> dict[str, Any]:
+        found = self._artifact(variables["artifactID"])
+        found["state"] = "COMMITTED"
+        return {"commitArtifact": {"artifact": {"id": found["id"], "digest": found["digest"]}}}
+
+    def _answer_artifact_by_id(self, variables: dict[str, Any]) -> dict[str, Any]:
+        found = self._artifact(variables["id"])
+        project = {"id": _id("p"), "internalId": _id("p"), "name": "alloop", "entity": {"name": "somebody"}}
+        told = {
+            "__typename": "Artifact",
+            "id": found["id"],
+            "artifactSequence": {"__typename": "ArtifactSequence", "name": found["name"], "project": project},
+            "versionIndex": found["version"],
+            "artifactType": {"name": found["type"]},
+            "description": None,
+            "metadata": found["metadata"],
+            "ttlDurationSeconds": -2,
+            "ttlIsInherited": True,
+            "tags": [],
+            "historyStep": None,
+            "state": found["state"],
+            "size": 0,
+            "digest": found["digest"],
+            "commitHash": None,
+            "fileCount": 1,
+            "createdAt": "2026-01-01T00:00:00Z",
+            "updatedAt": None,
+            "aliases": [],
+        }
+        return {"artifact": told}
+
+    def _artifact(self, wanted: str) -> dict[str, Any]:
+        return next(one for one in self.artifacts if one["id"] == wanted)
 
     def stream(self, path: str, files: dict[str, Any]) -> None:
         """Take lines of a run's history."""
@@ -77,6 +176,10 @@ class WandbServer(ThreadingHTTPServer):
             "startedAt": then,
             "heartbeatAt": then,
         }
+
+
+def _id(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _project() -> dict[str, Any]:
@@ -107,7 +210,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply({})
 
     def do_PUT(self) -> None:
-        self._body()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/artifact/"):
+            name = self.path.removeprefix("/artifact/")
+            self.server.files[name] = body
+            self.server.uploads.append(name)
         self._reply({})
 
     def do_POST(self) -> None:
@@ -131,6 +238,8 @@ class _Handler(BaseHTTPRequestHandler):
         return text
 
     def _reply(self, content: dict[str, Any]) -> None:
+        while self.server.silent:
+            time.sleep(0.2)
         body = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase.units import kB
 
+from alloop.materials.metropolis import accepts
 from alloop.materials.orderings.energy import PairEnergy, swap_energies
 from alloop.materials.orderings.lattice import Configuration, OrderingLattice
 
@@ -40,8 +41,7 @@ class Sampler:
     """One chain of orderings at constant composition.
 
     An attempt takes a mixed site at random, then a site of the same sublattice with another ion at random. Both ways
-    between two orderings have the same chance, as the numbers of ions stay; so accepting with min(1, exp(-ΔE/kT))
-    samples the Boltzmann distribution (Metropolis et al., J. Chem. Phys. 21, 1087, 1953).
+    between two orderings have the same chance, as the numbers of ions stay, and Metropolis decides (see `accepts`).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Sampler:
             i = int(self._number() * len(self.configuration))
             j = self._partner(i)
             cost_eV = self._cost(i, j)
-            if cost_eV <= 0.0 or self._number() < math.exp(-cost_eV / kT_eV):
+            if accepts(cost_eV, kT_eV, self._number):
                 self._swap(i, j, cost_eV)
                 accepted += 1
             if observe is not None:

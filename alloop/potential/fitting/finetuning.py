@@ -70,9 +70,19 @@ def _with_elements(module: torch.nn.Module, numbers: list[int]) -> torch.nn.Modu
             load_readout=True,
             max_L=small.products[0].linear.irreps_out.lmax,
         )
+        _keep_radial_functions(small, module)
         set_e0s(small, e0s_eV)
     smaller: torch.nn.Module = small
     return smaller
+
+
+def _keep_radial_functions(small: Any, module: Any) -> None:
+    """Make constants of the radial functions constants again: MACE copies them as weights, which no dense form fits."""
+    ours, theirs = small.radial_embedding.bessel_fn, module.radial_embedding.bessel_fn
+    for name, constant in theirs.named_buffers(recurse=False):
+        if name in ours._parameters:
+            delattr(ours, name)
+            ours.register_buffer(name, constant.detach().clone())
 
 
 def _require_same(module: torch.nn.Module, small: torch.nn.Module, head: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from alloop.materials.structure import Structure
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import CampaignState
 from alloop.tasks.contract.evaluate import EVALUATE, EvaluateSummary
@@ -30,8 +31,6 @@ class HeldoutFrame:
         Name of the frame, and of its system.
     temperature_K : float or None
         Temperature of the thermostat of its walker (K).
-    symbols : tuple of str
-        Element of every atom.
     energy_eV_per_atom, predicted_eV_per_atom : float
         Energy of the label and of the model (eV/atom).
     forces_eV_per_A : ndarray, shape (atoms, 3)
@@ -40,17 +39,24 @@ class HeldoutFrame:
         Forces of the model (eV/Å); None where the evaluation was made before alloop kept them.
     forces_squared_error : float
         Mean squared error of its force components ((eV/Å)²).
+    structure : Structure
+        Its atoms.
     """
 
     id: str
     system: str
     temperature_K: float | None
-    symbols: tuple[str, ...]
     energy_eV_per_atom: float
     predicted_eV_per_atom: float
     forces_eV_per_A: Floats
     predicted_eV_per_A: Floats | None
     forces_squared_error: float
+    structure: Structure
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the element of every atom."""
+        return tuple(chemical_symbols[number] for number in self.structure.numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +115,12 @@ def _frame(
         id=frame.id,
         system=frame.system,
         temperature_K=temperature_K,
-        symbols=tuple(chemical_symbols[number] for number in label.structure.numbers),
         energy_eV_per_atom=energy,
         predicted_eV_per_atom=energy + errors.energy_error_eV_per_atom[index],
         forces_eV_per_A=forces,
         predicted_eV_per_A=predicted if predicted is not None and predicted.shape == forces.shape else None,
         forces_squared_error=errors.forces_squared_error[index],
+        structure=label.structure,
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from alloop.report.heldout.data import HeldoutFrame
+from alloop.report.heldout.data import Floats, HeldoutFrame
+
+MOST_BINS, ATOMS_PER_BIN = 8, 20
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,56 @@ def by_element(frames: Iterable[HeldoutFrame]) -> list[ErrorRow]:
         (forces, se), (scale, _) = rmse(errors, components), rmse(scales, components)
         rows.append(ErrorRow(system, element, len(group), sum(components), 1000 * forces, _milli(se), 1000 * scale))
     return rows
+
+
+@dataclass(frozen=True)
+class ForceBin:
+    """Force errors on the atoms of one system whose labelled forces are about as large.
+
+    Attributes
+    ----------
+    system : str
+        Their system.
+    atoms : int
+        How many atoms there are, over all frames.
+    force_eV_per_A : float
+        Root mean square of the sizes of their labelled forces (eV/Å).
+    error_meV_per_A, se_error_meV_per_A : float and float or None
+        Root mean square error of a force component and its standard error over frames (meV/Å); None of one frame.
+    """
+
+    system: str
+    atoms: int
+    force_eV_per_A: float
+    error_meV_per_A: float
+    se_error_meV_per_A: float | None
+
+
+def by_force(frames: Iterable[HeldoutFrame]) -> list[ForceBin]:
+    """Return the force errors of each system by the size of the labelled force, in bins of equally many atoms."""
+    groups: dict[str, list[tuple[Floats, Floats]]] = {}
+    for frame in frames:
+        if frame.predicted_eV_per_A is not None:
+            sizes = np.linalg.norm(frame.forces_eV_per_A, axis=1)
+            errors = np.mean((frame.predicted_eV_per_A - frame.forces_eV_per_A) ** 2, axis=1)
+            groups.setdefault(frame.system, []).append((sizes, errors))
+    return [one for system, group in groups.items() for one in _binned(system, group)]
+
+
+def _binned(system: str, group: Sequence[tuple[Floats, Floats]]) -> Iterator[ForceBin]:
+    """Yield bins of the atoms of a system, those of the smallest forces first."""
+    every = np.concatenate([sizes for sizes, _ in group])
+    bins = min(MOST_BINS, len(every) // ATOMS_PER_BIN)
+    edges = np.quantile(every, np.linspace(0, 1, max(bins, 1) + 1))
+    edges[-1] = np.inf
+    for low, high in pairwise(edges):
+        inside = [(sizes >= low) & (sizes < high) for sizes, _ in group]
+        own = [(sizes[here], errors[here]) for (sizes, errors), here in zip(group, inside, strict=True) if here.any()]
+        if own:
+            counts = [len(sizes) for sizes, _ in own]
+            error, se = rmse([float(errors.mean()) for _, errors in own], counts)
+            force, _ = rmse([float((sizes**2).mean()) for sizes, _ in own], counts)
+            yield ForceBin(system, sum(counts), force, 1000 * error, _milli(se))
 
 
 def _milli(value: float | None) -> float | None:

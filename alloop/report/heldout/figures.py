@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from alloop.report.figure_style import Figure, axis, text
+from alloop.report.figure_style import LOG_TICKS, Figure, axis, layout_of, text, ticks
 from alloop.report.heldout.data import HeldoutFrame
+from alloop.report.heldout.errors import ForceBin
 from alloop.report.panels import panels, set_axes
 
 COLOURS = ("#2f6db5", "#d9822b", "#3a9d6e", "#8a63c7", "#c8443c", "#3f8f8b", "#b08d1e", "#5d6b7a")
@@ -60,6 +61,37 @@ def _energies(system: str, frames: Sequence[HeldoutFrame]) -> Iterator[Series]:
         made = [1000 * (frame.predicted_eV_per_atom - zero) for frame in at]
         name = f"{kelvin:g} K" if kelvin else "other frames"
         yield Series(f"{system}, energies", "energy less the mean", "meV/atom", name, true, made)
+
+
+def error_by_force(bins: Sequence[ForceBin]) -> Figure | None:
+    """Return the error of a force component against the size of the force, a colour for each system."""
+    systems = list(dict.fromkeys(one.system for one in bins))
+    if not bins:
+        return None
+    span = [min(one.force_eV_per_A for one in bins), max(one.force_eV_per_A for one in bins)]
+    none = _same(span) | {"name": "a model that predicts no force", "hoverinfo": "skip", "showlegend": True}
+    traces = [none | {"y": [1000 * value / 3**0.5 for value in span]}]
+    for place, system in enumerate(systems):
+        traces.append(_against(system, [one for one in bins if one.system == system], COLOURS[place % len(COLOURS)]))
+    layout = layout_of(360, legend=True)
+    layout["xaxis"] = axis("size of the labelled force (eV/Å)", type="log") | ticks(LOG_TICKS)
+    layout["yaxis"] = axis("RMSE of a force component (meV/Å)", type="log") | ticks([1000 * one for one in LOG_TICKS])
+    return {"data": traces, "layout": layout}
+
+
+def _against(system: str, bins: Sequence[ForceBin], colour: str) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": text(system),
+        "x": [float(f"{one.force_eV_per_A:.4g}") for one in bins],
+        "y": [float(f"{one.error_meV_per_A:.4g}") for one in bins],
+        "error_y": {"type": "data", "array": [one.se_error_meV_per_A or 0.0 for one in bins], "thickness": 1.4},
+        "customdata": [one.atoms for one in bins],
+        "hovertemplate": "%{x} eV/Å: %{y} meV/Å, %{customdata} atoms<extra></extra>",
+        "marker": {"size": 8, "color": colour},
+        "line": {"width": 2, "color": colour},
+    }
 
 
 def _drawn(series: Sequence[Series]) -> Figure:

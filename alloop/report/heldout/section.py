@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from alloop.report.blocks import Block, Paragraph, Section, grid, plot
 from alloop.report.heldout.data import Heldout
-from alloop.report.heldout.errors import ErrorRow, by_element, by_temperature
-from alloop.report.heldout.figures import parity
+from alloop.report.heldout.errors import ErrorRow, by_element, by_force, by_temperature
+from alloop.report.heldout.figures import error_by_force, parity
 from alloop.status.numbers import plus_minus
 
 HOW = (
@@ -18,6 +18,11 @@ HOW = (
     "Force scale: the root mean square of the forces themselves, which is the error of a model that predicts none. "
     "Error bars are one standard error over frames, of this one model alone; those of the rungs above are over all "
     "fits and are what the verdict is made of."
+)
+
+FORCE_CAPTION = (
+    "Error of a force component against the size of the labelled force on the atom, in bins of equally many atoms; "
+    "bars are one standard error over frames. On the dashed line is a model that predicts no force at all."
 )
 
 
@@ -37,6 +42,7 @@ def heldout_section(found: Heldout) -> tuple[Section, ...]:
         Paragraph(f"The model that is exported, fitted on {found.size} labels, on {len(frames)} held-out frames."),
         *plot("parity", parity(frames), caption),
         *(() if kept else (Paragraph(missing, look="none"),)),
+        *plot("error-by-force", error_by_force(by_force(frames)), FORCE_CAPTION),
         _temperatures(by_temperature(frames)),
         *((_elements(elements),) if elements else ()),
     )

@@ -34,6 +34,14 @@ class ExploreWalker(Record):
     seed: int
 
 
+class SwapsAsked(Record):
+    """Ions that exchange places between steps, see `alloop.dynamics.swaps.SwapSettings`."""
+
+    sublattices: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1)]
+    every_steps: Annotated[int, Field(ge=1)]
+    temperature_K: float | None = None
+
+
 class ExploreRequest(Request):
     """Segments of molecular dynamics of walkers of one system, under one committee.
 
@@ -51,6 +59,8 @@ class ExploreRequest(Request):
         What the committee's disagreement means; None takes it for the expected error.
     nearby : tuple of str
         Labels whose shortest distances bound, pair of elements by pair, how close atoms may come; none for no bound.
+    swaps : SwapsAsked or None
+        Ions that exchange places between steps; None for none.
     """
 
     kind: ClassVar[str] = "explore"
@@ -74,11 +84,14 @@ class ExploreRequest(Request):
     stop_temperature_factor: float
     calibration: Calibration | None = None
     nearby: tuple[str, ...] = ()
+    swaps: SwapsAsked | None = None
 
     def _in_key(self) -> dict[str, Any]:
         fields = super()._in_key()
         if not self.nearby:
             del fields["nearby"]
+        if self.swaps is None:
+            del fields["swaps"]
         return fields
 
     @model_validator(mode="before")

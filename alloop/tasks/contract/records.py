@@ -57,6 +57,19 @@ class Offer(Record):
     expected_error_eV_per_A: float | None = None
 
 
+class SwapCount(Record):
+    """Swaps of two unlike ions of a sublattice."""
+
+    attempted: Annotated[int, Field(ge=0)]
+    accepted: Annotated[int, Field(ge=0)]
+
+    def plus(self, other: SwapCount | None) -> SwapCount:
+        """Return both together; None counts as nothing."""
+        if other is None:
+            return self
+        return SwapCount(attempted=self.attempted + other.attempted, accepted=self.accepted + other.accepted)
+
+
 class OffersSummary(Record):
     """Summary of an ``initial`` task, or of one walker of an ``explore`` task.
 
@@ -69,6 +82,8 @@ class OffersSummary(Record):
         Frames that were wanted but rejected before they were offered, by reason.
     looks : int
         How often the whole committee looked.
+    swaps : dict
+        Swaps of ions between steps, by sublattice.
     """
 
     offers: tuple[Offer, ...]
@@ -78,6 +93,7 @@ class OffersSummary(Record):
     mean_temperature_K: float | None = None
     max_disagreement_eV_per_A: float | None = None
     gated: dict[str, int] = {}
+    swaps: dict[str, SwapCount] = {}
 
 
 class Snapshot(Record):

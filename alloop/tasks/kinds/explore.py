@@ -14,6 +14,7 @@ from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.phase import Floats
 from alloop.dynamics.state import MDState
+from alloop.dynamics.swaps import SwapSettings
 from alloop.materials.contacts import Pair, closest_pairs
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
@@ -144,7 +145,9 @@ class Exploration:
                 frames[walker] = replace(frames[walker], doubt=self._doubt(found))
             for walker, frame in frames.items():
                 if segments[walker].visit(frame) is not None:
-                    segments[walker].close(explorers.recent(walker), explorers.mean_temperature(walker))
+                    segments[walker].close(
+                        explorers.recent(walker), explorers.mean_temperature(walker), explorers.swaps(walker)
+                    )
                     explorers.take_out(walker)
             if not explorers.walkers:
                 return segments
@@ -163,6 +166,7 @@ class Exploration:
             stop_contact=request.stop_contact,
             memory=request.check_every_steps + 1,
             barostat=self._barostat(),
+            swaps=None if request.swaps is None else SwapSettings(**dict(request.swaps)),
         )
 
     def _barostat(self) -> Barostat | None:

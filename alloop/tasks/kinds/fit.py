@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ from alloop.tasks.contract.label import LABEL, LabelData
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.references import ModelRef, OfferRef
 from alloop.tasks.contract.teach import TEACH, TeachData
+from alloop.tasks.fit_progress import ProgressLine
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -73,13 +76,15 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         if request.level_energy:
             by_element = request.level_energy == "elements"
             set_energy_offset(model, fitted, by_element=by_element, device=machine.device)
-        outcome = train(
-            model,
-            [*fitted, *replayed(request, workspace, model)],
-            _with_edges([graphs[key] for key in watched_keys(request)]),
-            recipe_of(request),
-            device=machine.device,
-        )
+        with _told(request, workspace) as tell:
+            outcome = train(
+                model,
+                [*fitted, *replayed(request, workspace, model)],
+                _with_edges([graphs[key] for key in watched_keys(request)]),
+                recipe_of(request),
+                device=machine.device,
+                on_check=tell,
+            )
         model = plain(model)
     except DivergedError as error:
         raise TaskFailure("diverged", f"{error}: {_why_diverged(request, frames)}") from error
@@ -93,11 +98,31 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         model_sha256=write_model(workspace.model_path(f"fit:{request.key()}"), model, below=workspace.root),
         steps=outcome.steps,
         stopped=outcome.stopped,
-        watched="valid" if request.valid else "train",
+        watched=_watched(request),
         history=tuple(_metrics(check) for check in outcome.history),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
     return summary.model_dump(mode="json"), {}
+
+
+@contextmanager
+def _told(request: FitRequest, workspace: Workspace) -> Iterator[Callable[[Check], None]]:
+    """Give what takes every check of a fit and tells it to whoever watches the campaign."""
+    line = ProgressLine(workspace.root, request.key())
+
+    def tell(check: Check) -> None:
+        line.write(
+            step=check.step,
+            steps=request.max_steps,
+            loss=check.loss,
+            rmse_forces_meV_per_A=1000 * check.rmse_forces_eV_per_A,
+            watched=_watched(request),
+        )
+
+    try:
+        yield tell
+    finally:
+        line.remove()
 
 
 def _with_edges(graphs: list[AtomicData]) -> list[AtomicData]:
@@ -183,6 +208,10 @@ def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) 
         raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
     graphs = _with_edges(labelled_graphs(frames, model, head=HEADS[1]))
     return [graphs[index] for index in order_of_frames(len(graphs), len(request.train), request.seed)]
+
+
+def _watched(request: FitRequest) -> Literal["valid", "train"]:
+    return "valid" if request.valid else "train"
 
 
 def watched_keys(request: FitRequest) -> list[str]:

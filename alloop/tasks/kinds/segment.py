@@ -19,7 +19,7 @@ from alloop.dynamics.state import MDState, fresh_state
 from alloop.materials.contacts import Pair, comes_closer, min_contact
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
-from alloop.tasks.contract.records import Offer, OffersSummary, Snapshot
+from alloop.tasks.contract.records import Offer, OffersSummary, Snapshot, SwapCount
 
 OFFER_SPACING_FS = 50.0
 
@@ -141,6 +141,7 @@ class SegmentRecorder:
         self._steps = 0
         self._failed_at: int | None = None
         self._mean_temperature_K: float | None = None
+        self._swaps: Mapping[str, tuple[int, int]] = {}
         self.due = 0 if 0 in walker.random_steps else self._next_visit(0)
 
     def wants_look(self, frame: Frame) -> bool:
@@ -166,9 +167,14 @@ class SegmentRecorder:
         self._steps, self.due, self._ended = frame.step, self._next_visit(frame.step), ended
         return ended
 
-    def close(self, recent: list[tuple[int, MDState]], mean_temperature_K: float | None) -> None:
+    def close(
+        self,
+        recent: list[tuple[int, MDState]],
+        mean_temperature_K: float | None,
+        swaps: Mapping[str, tuple[int, int]],
+    ) -> None:
         """Record the end; where it came early, search the last states, newest first, for one to offer."""
-        self._mean_temperature_K = mean_temperature_K
+        self._mean_temperature_K, self._swaps = mean_temperature_K, swaps
         if self._ended != "length":
             self._rescued = self._rescue(recent, {frame.step for _, frame in self._offered()})
 
@@ -186,6 +192,7 @@ class SegmentRecorder:
             mean_temperature_K=self._mean_temperature_K,
             max_disagreement_eV_per_A=self._max_disagreement,
             gated=dict(self._gated),
+            swaps={name: SwapCount(attempted=n, accepted=yes) for name, (n, yes) in self._swaps.items()},
         )
 
     def structures(self) -> tuple[Structure, ...]:

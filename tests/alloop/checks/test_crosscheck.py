@@ -18,6 +18,12 @@ def ranks_mistake(fields, key, mend):
     return (EXECUTOR, f"local: {{kind: local, workers: 2, {fields}}}", f"execution.executors.local.{key}", mend)
 
 
+def swaps_mistake(fields, key, mend):
+    """A mistake in the fields of the swaps."""
+    place = "temperatures_K: [600, 1000]"
+    return (place, f"{place}\n  swaps: {{{fields}}}", f"explore.swaps.{key}: ", mend)
+
+
 BROKEN = [
     ("rungs: [12, 24, 48]", "rungs: [12, 24, 96]", "ladder.rungs[2]: ", "lower the rung to 51 or raise budget.labels"),
     ("labels: 64", "labels: 5", "ladder.rungs[2]: ", "raise budget.labels"),
@@ -47,6 +53,11 @@ BROKEN = [
         "execution.executors.many.ranks_per_label: no labels run on `many`",
         "write `label: many`",
     ),
+    swaps_mistake("sublattices: [[Li, Na]]", "sublattices[0]", "no system holds two of Li, Na"),
+    swaps_mistake("sublattices: [[Li, Cl, li]]", "sublattices[0][2]", "`li` is not a chemical element"),
+    swaps_mistake("sublattices: [[Li, Cl], [Na, Li]]", "sublattices[1][1]", "Li is listed twice"),
+    swaps_mistake("sublattices: [[Li, Cl]], every_fs: 800", "every_fs", "nothing would be swapped"),
+    swaps_mistake("sublattices: [[Li, Cl]], every_fs: 1", "every_fs", "shorter than a step of 2 fs"),
     ("label: local", "heartbeat_s: 60", "execution.heartbeat_limit_s: ", "longer than heartbeat_s"),
     ("ensemble: nvt", "ensemble: npt", "explore.ensemble: ", "fit.stress_weight is 0"),
     ("ensemble: nvt", "pressure_GPa: 1", "explore.pressure_GPa: ", "`nvt` keeps the cell"),

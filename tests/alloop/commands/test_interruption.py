@@ -3,12 +3,14 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from alloop.commands.interruption import NOTHING_STARTED, STOP_SIGNALS, Interrupted, interruptible, interruption
 from tests.support.campaigns import environment
 
+ROOT = Path(__file__).parents[3]
 BEGIN = "import sys, time; from alloop.commands.interruption import *;"
 WAIT = "print('ready', flush=True); [time.sleep(0.02) for _ in range(3000)]"
 TOLD = "except Interrupted as stop: last_words(str(stop)); sys.exit(INTERRUPTED)"
@@ -70,6 +72,39 @@ with interruptible('Stopped here.'):
     finally: signal.raise_signal(signal.SIGTERM); time.sleep(60)
 """
     assert interrupted(code, signal.SIGINT) == (130, "Stopped here.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_command_ends_in_silence(number):
+    assert interrupted(f"end_at_once(); end_in_silence(); {WAIT}", number) == (-number, "")
+
+
+def test_a_signal_while_the_driver_restarts_in_place_is_one_line():
+    code = """
+import signal
+from alloop.commands import restart
+restart._reap = lambda: signal.raise_signal(signal.SIGINT)
+sys.orig_argv = [sys.executable, "-m", "alloop", "--version"]
+print("ready", flush=True)
+restart.restart_in_place(restart.RestartWanted("Again.", 1))
+"""
+    status, output = interrupted(code)
+    assert status == 130
+    assert output.removeprefix("Again.\n") == f"{NOTHING_STARTED}\n"
+
+
+@pytest.mark.parametrize(("ignored", "code"), [(False, -signal.SIGINT), (True, 0)])
+def test_the_command_is_deaf_to_no_signal_before_it_has_words_for_it(ignored, code):
+    """`-S`: modules that an editable install imports would hide what the command itself imports."""
+    words = "import sys; sys.path[:0] = sys.argv[1:]; import alloop.__main__; assert 'typing' not in sys.modules;"
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)} if ignored else {}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"{words} import signal; signal.raise_signal(signal.SIGINT)", str(ROOT)],
+        capture_output=True,
+        timeout=30,
+        **ignore,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
 
 
 def test_what_nohup_ignores_stays_ignored():

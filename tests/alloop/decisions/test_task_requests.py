@@ -10,6 +10,7 @@ from alloop.decisions import task_requests
 from alloop.decisions.production_runs import Measurement, next_segments
 from alloop.decisions.walkers import next_segment
 from alloop.journal.events import LabelsImported, SubsetRecord, SubsetsDrawn
+from alloop.tasks.contract.explore import SwapsAsked
 from alloop.tasks.contract.references import SegmentRef
 from tests.support.histories import FOUNDATION, HELDOUT_WALKERS, ROCK_SALT, WALKERS, History
 from tests.support.summaries import calibration_summary
@@ -93,6 +94,23 @@ def test_a_walker_explores_under_the_whole_committee_and_offers_frames_inside_th
     assert request.structure == history.charter.systems["A"]
     assert {(walker.steps, len(walker.random_steps)) for walker in request.walkers} == {(50, 3)}
     assert [walker.temperature_K for walker in request.walkers] == [600.0, 1000.0]
+
+
+def test_ions_swap_in_the_systems_that_hold_two_elements_of_a_sublattice():
+    mixed = bulk("NaCl", "rocksalt", 5.64, cubic=True)
+    mixed.symbols[0] = "K"
+    systems = {"A": ROCK_SALT, "B": mixed}
+    swaps = {"sublattices": [["Na", "K"], ["Br", "Cl"]], "every_fs": 90, "temperature_K": 700}
+    plain, swapping = (
+        History(systems=systems, explore=more).atoms().labelled(6).fitted(rung=6) for more in ({}, {"swaps": swaps})
+    )
+    assert swapping.charter.config.explore.timestep_fs == 2
+    found = {}
+    for name in "AB":
+        own = [one.id for one in swapping.charter.walkers("train") if one.system == name]
+        found[name] = explored(swapping, *own).swaps
+        assert explored(plain, *own).swaps is None
+    assert found == {"A": None, "B": SwapsAsked(sublattices=(("Na", "K"),), every_steps=45, temperature_K=700)}
 
 
 def test_a_foundation_that_is_a_committee_explores_as_one_and_its_leader_moves_held_out_walkers():

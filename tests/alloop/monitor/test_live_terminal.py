@@ -43,9 +43,9 @@ def test_a_log_tells_the_story(plain_log):
         "campaign quickstart: Li3InCl6",
         "generation 3 fitted on 20 labels; leader's watched RMSE",
         "rung 24: force RMSE 82.0 ± 1.1 meV/Å, energy RMSE 4.077 ± 0.034 meV/atom",
-        "failed (scf): SCF not converged",
+        "failed (SCF did not converge): SCF not converged",
         "an attempt is lost and made again (worker died (signal 9))",
-        "selected 6 frames by disagreement, rejected 14 (7 known, 7 walker_cap)",
+        "selected 6 frames by disagreement, rejected 14 (7: expected error below the window; 7: walker cap)",
         "verdict: converged",
     ):
         assert told in plain_log

@@ -4,6 +4,7 @@ import pytest
 
 from alloop.report import figures
 from alloop.report.core_time import Run, Session, driver_sessions, task_runs
+from alloop.report.learning_curve import learning_curve
 from alloop.state.fold import fold
 from tests.support.journals import play
 
@@ -12,27 +13,6 @@ from tests.support.journals import play
 def campaign(tmp_path_factory):
     entries = play(tmp_path_factory.mktemp("campaign"))
     return fold(entries), entries
-
-
-def test_learning_curve_has_rungs_with_error_bars(campaign):
-    state, _ = campaign
-    forces, energy = figures.learning_curve(state)["data"]
-    assert forces["x"] == energy["x"] == [12, 24, 48]
-    assert forces["y"] == pytest.approx([115.85, 81.98, 78.19], abs=0.01)
-    assert all(0 < error < value for error, value in zip(forces["error_y"]["array"], forces["y"], strict=True))
-
-
-def test_learning_curve_shows_leaders_that_were_evaluated(campaign):
-    state, entries = campaign
-    state = fold(entries)
-    errors = next(iter(state.evaluations.values()))
-    leader = state.generations[2]
-    state.evaluations[leader.models[0], 12] = errors
-    names = [trace["name"] for trace in figures.learning_curve(state)["data"]]
-    assert names.count("leaders between rungs") == 2
-    ((labels, force, energy),) = figures.leader_errors(state)
-    assert labels == 14
-    assert force > energy > 0
 
 
 def test_frames_are_counted_once_each_by_reason(campaign):
@@ -97,7 +77,7 @@ def test_a_campaign_that_just_began_has_no_figures(campaign):
     _, entries = campaign
     for upto in (0, 1, 2, 3):
         state = fold(entries[:upto])
-        assert figures.learning_curve(state) is None
+        assert learning_curve(state) is None
         assert figures.frames_by_reason(state) is None
         assert figures.timeline(entries[:upto]) is None
         assert figures.expected_errors(state, entries[:upto]) is None

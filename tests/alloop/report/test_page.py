@@ -19,6 +19,7 @@ from tests.support.journals import START_T, play
 from tests.support.stories import variant
 
 FIGURES = {"learning-curve", "fits", "frames", "expected-errors", "label-costs", "timeline", "time-split"}
+PICTURES = {"structure-0"}
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028&lt;"
 
 
@@ -85,7 +86,7 @@ def test_the_verdict_comes_first_with_numbers_and_error_bars(report):
     assert "48 + 12" in words
     assert "gpaw 26.7.0" in words
     assert "cutoff_eV: 340.0" in words
-    assert words.count("How:") == 10
+    assert words.count("How:") == 11
 
 
 def test_the_file_needs_nothing_else(report):
@@ -108,14 +109,15 @@ def test_every_section_can_be_linked_to_and_stands_in_the_contents(report):
     links = [attributes["href"] for tag, attributes in report.tags if tag == "a"]
     anchors = [f"#{attributes['id']}" for tag, attributes in report.tags if tag == "section"]
     assert anchors == list(dict.fromkeys(links))
-    assert len(set(anchors)) == len(anchors) == 11
+    assert len(set(anchors)) == len(anchors) == 12
 
 
 def test_every_figure_has_a_number_a_caption_and_words_for_those_who_cannot_see_it(report):
-    places = [attributes for tag, attributes in report.tags if attributes.get("class") == "plot"]
-    assert {place["id"] for place in places} == FIGURES
+    places = [attributes for tag, attributes in report.tags if attributes.get("class") in ("plot", "scene")]
+    assert {place["id"] for place in places} == FIGURES | PICTURES
     assert all(place["role"] == "img" and len(place["aria-label"]) > 20 for place in places)
-    assert [f"Figure {number}." in report.text for number in range(1, 9)] == [True] * 7 + [False]
+    numbers = len(FIGURES | PICTURES)
+    assert [f"Figure {number}." in report.text for number in range(1, numbers + 2)] == [True] * numbers + [False]
 
 
 def test_every_figure_has_its_place(report):

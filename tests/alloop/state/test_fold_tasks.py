@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from alloop.journal.events import AttemptLost
+from alloop.tasks.contract.records import SwapCount
 from tests.support.histories import HELDOUT_WALKERS, WALKERS, History, changes
 from tests.support.summaries import calibration_summary, offer
 
@@ -184,6 +185,16 @@ def test_frames_that_the_gate_rejected_are_counted_by_their_reason():
     history = with_committee()
     history.end(history.explore(WALKERS[0]), {"walkers": [{"offers": [], "gated": {"contact": 2, "nan": 1}}]})
     assert dict(history.state.rejections) == {"contact": 2, "nan": 1}
+
+
+def test_swaps_of_all_segments_of_a_walker_add_up():
+    history = with_committee()
+    for attempted, accepted in ((10, 3), (5, 0)):
+        swaps = {"Br/Cl": {"attempted": attempted, "accepted": accepted}}
+        history.end(history.explore(WALKERS[0]), {"walkers": [{"offers": [], "swaps": swaps}]})
+    history.end(history.explore(WALKERS[1]), {"walkers": [{"offers": []}]})
+    assert walker(history).swaps == {"Br/Cl": SwapCount(attempted=15, accepted=3)}
+    assert walker(history, WALKERS[1]).swaps == {}
 
 
 def test_held_out_segments_are_no_news_for_a_selection_and_do_not_stall_the_campaign():

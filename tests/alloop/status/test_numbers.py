@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloop.status import numbers
-from alloop.status.numbers import clipped, counted, duration, plus_minus
+from alloop.status.numbers import clipped, duration, plus_minus
 
 
 def test_examples():
@@ -44,8 +44,3 @@ def test_one_line_is_one_printable_line(text, width):
 def test_a_duration_has_no_sixty_in_it(seconds):
     assert "60 s" not in duration(seconds)
     assert "60 min" not in duration(seconds)
-
-
-def test_counts_come_largest_first_without_zeros():
-    assert counted({"b": 1, "a": 1, "none": 0, "c": 3}) == "3 c, 1 a, 1 b"
-    assert counted({str(i): 1 for i in range(9)}, limit=2) == "1 0, 1 1, …"

@@ -1,9 +1,20 @@
 import numpy as np
 import pytest
 
-from alloop.state.fold import apply
+from alloop.state.fold import apply, fold
+from alloop.state.records import RunState
 from alloop.state.state import CampaignState
-from alloop.status.progress import Part, Progress, Span, fits_span, labels_span, progress
+from alloop.status.progress import (
+    Part,
+    Progress,
+    Segments,
+    Span,
+    fits_span,
+    labels_span,
+    production_span,
+    progress,
+    rung_segments,
+)
 from tests.support.journals import play
 
 
@@ -33,19 +44,51 @@ def test_fits_go_in_rounds_of_the_slots_and_are_longer_for_larger_rungs():
     assert fits_span([], 12, 4, 2) is None
 
 
+DONE = (Part("", 12, 12), Part("", 3, 3))
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [
         (Progress(12, (Part("training labels", 2, 12),)), ""),
         (Progress(12, (Part("training labels", 2, 12),), Span(60, 0)), "about 1 min 00 s (1 min 00 s to 1 min 00 s)"),
         (
-            Progress(12, (Part("", 12, 12), Part("", 3, 3), Part("fits", 0, 2)), then="production MD"),
-            "its fits are not timed yet; then production MD",
+            Progress(12, (*DONE, Part("fits", 0, 2), Part("production MD", 0, 4))),
+            "fits and production MD, not timed yet",
         ),
+        (
+            Progress(12, (*DONE, Part("fits", 1, 2), Part("production MD", 0, 4)), None, Span(60, 0)),
+            "about 1 min 00 s (1 min 00 s to 1 min 00 s); then production MD, not timed yet",
+        ),
+        (
+            Progress(12, (*DONE, Part("fits", 1, 2), Part("", 0, 4)), None, Span(60, 0), Span(120, 0)),
+            "about 3 min 00 s (3 min 00 s to 3 min 00 s)",
+        ),
+        (Progress(12, (*DONE, Part("fits", 1, 2)), None, Span(60, 0), running=False), ""),
     ],
 )
 def test_what_is_left_is_told_as_far_as_it_is_known(told, words):
     assert told.remaining() == words
+
+
+def test_production_goes_in_chains_of_segments_as_many_at_a_time_as_there_are_slots():
+    times_s = [50.0, 60.0, 70.0]
+    assert production_span(times_s, Segments(4, 24, 8), 3).expected_s == pytest.approx(7 * 60.0)
+    assert production_span(times_s, Segments(4, 24, 2), 3).expected_s == pytest.approx(10 * 60.0)
+    assert production_span(times_s, Segments(24, 24, 8), 3) is None
+    assert production_span([], Segments(0, 24, 8), 3) is None
+
+
+def test_segments_of_production_are_counted_over_fits_systems_and_batches(tmp_path):
+    state = fold(play(tmp_path))
+    assert rung_segments(state, 24) is None
+    measure = {"mobile": "Li", "temperatures_K": [600, 800, 1000], "production_ps": 20, "segment_ps": 10}
+    state.config = {**state.config, "measure": measure}
+    fits = state.config["ladder"]["fits"]
+    assert rung_segments(state, 24) == Segments(0, 2 * 3 * fits, 3 * fits)
+    state.runs["r24", 0, "Li3InCl6", 0] = RunState(segments=["a"])
+    state.runs["r24", 0, "Li3InCl6", 1] = RunState(segments=["a"], over=True)
+    assert rung_segments(state, 24).done == 3
 
 
 def test_progress_counts_held_out_labels_and_fits_of_the_rung(tmp_path):

@@ -57,9 +57,10 @@ def do(history, tasks, outcomes):
     return history
 
 
-def row(history, lattice):
-    columns = [column.name for column in STUDY.table(()).columns]
-    (found,) = (cells for cells in tables(history.state)["relax"].rows if cells[1] == lattice)
+def row(history, lattice, system="A"):
+    table = tables(history.state)["relax"]
+    columns = [column.name for column in table.columns]
+    (found,) = (cells for cells in table.rows if cells[1] == lattice and cells[0] == system)
     return dict(zip(columns, found, strict=True))
 
 
@@ -116,6 +117,26 @@ def test_the_spread_between_fits_is_the_error_of_the_models():
     assert row(history, "start")["a"].value == 5.0
     assert row(history, "label engine")["a"].value == 5.3
     assert row(history, "label engine")["a"].error is None
+
+
+def test_a_composition_of_several_orderings_has_the_mean_over_these_and_their_spread():
+    orderings = {"B-gs": ROCK_SALT, "B-0": ROCK_SALT, "A": ROCK_SALT}
+    history = with_rungs(systems=orderings, compositions={"B-gs": "B", "B-0": "B"})
+    do(history, wanted(history), [5.0, 5.2, 5.4, 5.6, 5.0, 5.0])
+    models = row(history, "models of 12 labels", "B")
+    assert models["a"].value == pytest.approx(5.3)
+    assert models["a"].error == pytest.approx(0.4 / 2**0.5)
+    assert models["note"] == "mean of 2 of 2 orderings"
+    assert row(history, "start", "B")["a"].value == 5.0
+    assert sum(cells[0] == "A" for cells in tables(history.state)["relax"].rows) == 2, "one ordering is no group"
+
+
+def test_an_ordering_that_no_fit_relaxed_is_missing_in_the_mean_of_its_composition():
+    history = with_rungs(systems={"B-gs": ROCK_SALT, "B-0": ROCK_SALT}, compositions={"B-gs": "B", "B-0": "B"})
+    do(history, wanted(history), [5.0, 5.2, "steps", "steps"])
+    models = row(history, "models of 12 labels", "B")
+    assert (models["a"].value, models["a"].error) == (pytest.approx(5.1), None)
+    assert models["note"] == "mean of 1 of 2 orderings"
 
 
 def test_a_fit_that_did_not_relax_is_named_and_left_out():

@@ -20,8 +20,9 @@ TUNED, SCRATCH = "from the foundation", "from scratch"
 
 def rows(history, on):
     """Return the rows about something, by the start of the fits."""
-    names = [column.name for column in STUDY.table(()).columns]
-    found = (dict(zip(names, row, strict=True)) for row in tables(history.state)["scratch"].rows)
+    table = tables(history.state)["scratch"]
+    names = [column.name for column in table.columns]
+    found = (dict(zip(names, row, strict=True)) for row in table.rows)
     return {row["start"]: row for row in found if row["on"] == on}
 
 

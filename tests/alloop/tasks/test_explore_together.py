@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+from ase.build import bulk
 
+from alloop.materials.structure import Structure
+from alloop.tasks.contract.explore import SwapsAsked
 from tests.support.toys import Toy, explored, walkers, why
 
 
@@ -43,3 +46,19 @@ def test_npt_walkers_of_one_task_have_cells_of_their_own_and_go_on_in_them():
     for before, one in zip(cells, data.last_good, strict=True):
         assert np.linalg.det(one.structure.cell_A) == pytest.approx(np.linalg.det(before), rel=0.2)
         assert np.linalg.det(one.structure.cell_A) != np.linalg.det(before)
+
+
+def test_ions_swap_between_steps_and_every_attempt_is_counted():
+    alloy = bulk("Cu", cubic=True)
+    alloy.symbols[0] = "Au"
+    swaps = SwapsAsked(sublattices=(("Cu", "Au"),), every_steps=4)
+    members = walkers(temperature_K=(600.0, 900.0), seed=(1, 2), steps=(20, 11), random_steps=((), ()))
+    base = {"structure": Structure.from_atoms(alloy), "lower_eV_per_A": None}
+    summary, data = explored(Toy(), members, **base, swaps=swaps)
+    # Toys have no energy, so every swap is accepted.
+    counts = [one.swaps["Cu/Au"] for one in summary.walkers]
+    assert [(one.attempted, one.accepted) for one in counts] == [(5, 5), (2, 2)]
+    moved = np.array(data.last_good[0].structure.positions_A) - alloy.positions
+    assert np.linalg.norm(moved, axis=1).max() > 2.0
+    without, _ = explored(Toy(), members, **base)
+    assert [one.swaps for one in without.walkers] == [{}, {}]

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from alloop.potential.committee import Committee
+from alloop.potential.fitting.dense_mace import require_dense
 from alloop.potential.fitting.finetuning import reduced_to
 from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import ArchitectureError, heads_of, numbers_of
+from alloop.potential.models.foundation import fetch_foundation, load_foundation_file
 from tests.support.models import lithium_chloride, small_foundation
 
 
@@ -28,6 +30,15 @@ def test_a_reduced_foundation_is_the_same_potential(numbers, max_L):
     before, after = (Committee([m], device="cpu", dtype="float32").forces(atoms) for m in (whole, small))
     np.testing.assert_allclose(after.forces_eV_per_A, before.forces_eV_per_A, atol=1e-5)
     assert after.energy_eV - e0(small, atoms) == pytest.approx(before.energy_eV - e0(whole, atoms), abs=1e-4)
+
+
+def test_a_reduced_foundation_has_the_weights_and_the_dense_form_of_the_whole_one():
+    path, sha256 = fetch_foundation("alloop-electrolytes-0")
+    whole = load_foundation_file(path, sha256)
+    small = reduced_to(whole, [3, 17])
+    assert {name for name, _ in small.named_parameters()} == {name for name, _ in whole.named_parameters()}
+    require_dense(whole)
+    require_dense(small)
 
 
 def test_the_foundation_itself_is_left_alone():

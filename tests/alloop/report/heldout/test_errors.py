@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alloop.materials.structure import Structure
 from alloop.report.heldout.data import Heldout, HeldoutFrame
-from alloop.report.heldout.errors import by_element, by_temperature, rmse
-from alloop.report.heldout.figures import parity
+from alloop.report.heldout.errors import by_element, by_force, by_temperature, rmse
+from alloop.report.heldout.figures import error_by_force, parity
 from alloop.report.heldout.section import heldout_section
 from alloop.report.render import html_of
 
@@ -20,12 +21,12 @@ def frame(number: int, kelvin: float | None, error: float, kept: bool = True) ->
         f"f{number}",
         "<LiCl>",
         kelvin,
-        ("Li", "Li", "Cl"),
         -3.0,
         -3.0 + error / 10,
         forces,
         made if kept else None,
         error**2 / 3,
+        Structure(numbers=(3, 3, 17), positions_A=((0.0, 0.0, 0.0),) * 3, cell_A=((4.0, 0, 0), (0, 4, 0), (0, 0, 4))),
     )
 
 
@@ -59,6 +60,19 @@ def test_parity_plots_have_a_panel_per_system_and_hold_every_point():
     assert points == {"Cl": 9, "Li": 18, "300 K": 2, "900 K": 1}
     titles = [note["text"] for note in figure["layout"]["annotations"]]
     assert titles == ["<b>&lt;LiCl&gt;, forces</b>", "<b>&lt;LiCl&gt;, energies</b>"]
+
+
+def test_errors_stand_against_the_size_of_the_force_in_bins_of_as_many_atoms():
+    frames = [frame(number, 300.0, 0.3) for number in range(30)]
+    bins = by_force(frames)
+    assert [one.atoms for one in bins] == [23, 22, 22, 23]
+    assert [one.force_eV_per_A for one in bins] == sorted(one.force_eV_per_A for one in bins)
+    squares = [one.atoms * one.error_meV_per_A**2 for one in bins]
+    assert sum(squares) / 90 == pytest.approx(300**2 / 3)
+    line, points = error_by_force(bins)["data"]
+    assert line["y"] == pytest.approx([1000 * x / 3**0.5 for x in line["x"]])
+    assert points["name"] == "&lt;LiCl&gt;"
+    assert by_force([frame(0, 300.0, 0.3, kept=False)]) == []
 
 
 def test_nothing_is_said_before_there_are_frames():

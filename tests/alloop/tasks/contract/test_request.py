@@ -1,6 +1,7 @@
 import pytest
 
 from alloop.config.label import MACE_FILE, AseLabel
+from alloop.tasks.contract.explore import SwapsAsked
 from alloop.tasks.contract.label import AtomRequest
 from tests.support.requests import EXAMPLES
 
@@ -21,6 +22,15 @@ def test_a_request_made_before_calculators_had_a_place_keeps_its_key():
 def test_a_request_made_before_several_elements_could_be_mobile_keeps_its_key():
     assert EXAMPLES["measure"][0].key() == "78312d9922307668b93f44f426322f06a6c7065d"
     assert EXAMPLES["produce"][0].key() == "43425a6568db10e19e25c8d5a51bc95e807b9a27"
+
+
+def test_a_request_made_before_ions_could_swap_keeps_its_key():
+    request = EXAMPLES["explore"][0]
+    assert request.key() == "2b94994a761f61373f17e3f70aa285fadbcb0ff6"
+    before = {name: value for name, value in request.model_dump(mode="json").items() if name != "swaps"}
+    assert type(request).model_validate(before) == request
+    swaps = SwapsAsked(sublattices=(("Br", "Cl"),), every_steps=50)
+    assert request.model_copy(update={"swaps": swaps}).key() != request.key()
 
 
 @pytest.mark.parametrize("kind", ["measure", "produce"])

@@ -1,0 +1,113 @@
+"""``alloop sync``: send Weights & Biases what it lacks of a campaign."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from alloop.campaign.folders import resolved
+from alloop.commands.outputs import DATASET_FILE, EXPORT_FOLDER, REPORT_FILE
+from alloop.config.errors import ConfigError, Problem
+from alloop.config.loading import load_config
+from alloop.config.machine import MonitorConfig, WandbConfig
+from alloop.journal.journal import Entry
+from alloop.monitor.wandb_account import has_account
+from alloop.monitor.wandb_artifacts import Output, outputs
+from alloop.monitor.wandb_segments import segments
+from alloop.monitor.wandb_sync import LONGEST_UPLOAD_S, Synced, SyncError, sync, sync_in_time
+from alloop.outputs.models import PROVENANCE_FILE, choose_models
+from alloop.reading import ReadCampaign
+from alloop.state.state import CampaignState
+
+LOGIN = "run `wandb login`, or set WANDB_API_KEY"
+_INIT_S, _FINISH_S = 20.0, 15.0
+
+
+def run_sync(where: Path, campaign: ReadCampaign, console: Console) -> bool:
+    """Send the server what it lacks of a campaign, and say what it has now.
+
+    Parameters
+    ----------
+    where : pathlib.Path
+        The campaign's folder, or the config that made it.
+    campaign : ReadCampaign
+        The campaign; a driver may run it offline meanwhile.
+    console : rich.console.Console
+        Where to print.
+
+    Returns
+    -------
+    bool
+        Whether the server has everything.
+
+    Raises
+    ------
+    ConfigError
+        If the campaign is not to be published, or there is no account for it.
+    """
+    state, root = campaign.state, campaign.root
+    config = _section(where, state)
+    if not config.enabled:
+        what = "the campaign is not to be published; set it to true in its config and run `alloop run` once more"
+        raise ConfigError(root, Problem("monitor.wandb.enabled", what))
+    if not has_account(os.environ):
+        raise ConfigError(root, Problem("", f"there is no account for Weights & Biases; {LOGIN}"))
+    if campaign.driver is not None and _publishes(root, state):
+        _say(console, f"Nothing to do: its driver ({campaign.driver}) is sending everything itself.")
+        return True
+    try:
+        synced = sync(config, root, campaign.entries, partial(campaign_outputs, state, root))
+    except SyncError as error:
+        _say(console, f"W&B: {error}; nothing is lost: run the same command again.")
+        return False
+    _say(console, f"W&B: {synced.rows} rows were missing; {_words(synced)}")
+    return all(not one.trouble for one in synced.uploads)
+
+
+def _section(where: Path, state: CampaignState) -> WandbConfig:
+    """Return how to publish; whose account it is, is never read from a campaign's folder."""
+    where = resolved(where)
+    if not where.is_dir():
+        return load_config(where).config.monitor.wandb
+    config = MonitorConfig.model_validate(state.config.get("monitor", {})).wandb
+    if config.entity is not None:
+        what = f"the campaign is published under {config.entity!r}: name its config in place of its folder"
+        raise ConfigError(where, Problem("monitor.wandb.entity", what))
+    return config
+
+
+def send_outputs(config: WandbConfig, root: Path, state: CampaignState, entries: Sequence[Entry]) -> str:
+    """Upload the outputs of a campaign that has its verdict, within a time limit; return a line for the user."""
+    limits = {"init_timeout_s": _INIT_S, "finish_timeout_s": _FINISH_S}
+    ask = partial(sync, config, root, entries, partial(campaign_outputs, state, root), **limits)
+    try:
+        return f"W&B: {_words(sync_in_time(ask, _INIT_S + _FINISH_S + LONGEST_UPLOAD_S))}"
+    except SyncError as error:
+        return f"W&B: {error}; `alloop sync {root}` sends the rest"
+
+
+def campaign_outputs(state: CampaignState, root: Path, scratch: Path) -> list[Output]:
+    """Return the outputs of a campaign that exist and are no links, its config written into a scratch folder."""
+    export = root / EXPORT_FOLDER
+    models = [export / chosen.file for chosen in choose_models(state, committee=False)]
+    found = outputs(state, export / DATASET_FILE, models, export / PROVENANCE_FILE, root / REPORT_FILE, scratch)
+    linked = {path for one in found for path in one.files if path.is_symlink() or path.parent.is_symlink()}
+    return [one for one in found if not linked & set(one.files)]
+
+
+def _publishes(root: Path, state: CampaignState) -> bool:
+    """Return whether the newest segment of the run is an online one."""
+    assert state.created is not None
+    return any(path.name.startswith("run-") for path in segments(root, state.created.run_id)[-1:])
+
+
+def _words(synced: Synced) -> str:
+    return "; ".join([synced.url, ", ".join(str(one) for one in synced.uploads)] if synced.uploads else [synced.url])
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

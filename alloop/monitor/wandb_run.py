@@ -1,0 +1,149 @@
+"""One open run of Weights & Biases, and how rows, plots, alerts and artifacts get into it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from alloop.campaign.rehearsal import SUFFIX
+from alloop.config.machine import WandbConfig
+from alloop.monitor.wandb_account import quieten
+from alloop.monitor.wandb_numbers import STEP_METRIC, Publication
+
+GROUPS = (
+    *("count", "dft", "label", "explore", "fit", "leader", "heldout", "generation"),
+    *("explore/gated_for", "select", "select/chosen_for", "select/rejected_for", "calibration"),
+)
+RELIABILITY = "calibration/reliability"
+log = logging.getLogger(__name__)
+
+
+class PublishedRun:
+    """A run that is open; its methods raise what wandb raises.
+
+    Parameters
+    ----------
+    run : wandb.sdk.wandb_run.Run
+        The run.
+    last : int
+        Events up to this number of the journal are in it already.
+    """
+
+    def __init__(self, run: Any, last: int) -> None:
+        self.run, self.last = run, last
+
+    def publish(self, item: Publication) -> None:
+        """Publish what one event adds, its row only if it is not there yet."""
+        if item.config:
+            self.run.config.update(item.config, allow_val_change=True)
+            for group in _groups_of_elements(item.config.get("elements", ())):
+                self.run.define_metric(f"{group}/*", step_metric=STEP_METRIC)
+        if item.tags:
+            self.run.tags = tuple(dict.fromkeys((*(self.run.tags or ()), *item.tags)))
+        if item.row is not None and item.seq > self.last:
+            self.run.log(item.row | _plots(item), step=item.seq, commit=True)
+            self.last = item.seq
+        if item.summary:
+            self.run.summary.update(item.summary)
+
+    def publish_all(self, items: Iterable[Publication]) -> None:
+        """Publish what many events add, in their order."""
+        for item in items:
+            self.publish(item)
+
+
+def open_run(
+    config: WandbConfig,
+    run_id: str,
+    name: str,
+    folder: Path,
+    mode: Literal["online", "offline"],
+    *,
+    init_timeout_s: float,
+    finish_timeout_s: float,
+) -> Any:
+    """Open a new segment of a run and return the run; raises what wandb raises.
+
+    A rehearsal is in the group of its campaign.
+    """
+    quieten()
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    wandb.setup(settings=wandb.Settings(silent=True, console="off"))
+    run = wandb.init(
+        project=config.project,
+        entity=config.entity,
+        group=config.group or name.partition(SUFFIX)[0],
+        job_type="rehearsal" if SUFFIX in name else "campaign",
+        tags=config.tags,
+        notes=config.notes,
+        id=run_id,
+        name=name,
+        dir=str(folder),
+        mode=mode,
+        resume="allow",
+        settings=_settings(init_timeout_s, finish_timeout_s),
+    )
+    for metric in (STEP_METRIC, "seq"):
+        run.define_metric(metric)
+    for metric in (*(f"{group}/*" for group in GROUPS), "wall_h"):
+        run.define_metric(metric, step_metric=STEP_METRIC)
+    return run
+
+
+def _settings(init_timeout_s: float, finish_timeout_s: float) -> Any:
+    import wandb
+
+    return wandb.Settings(
+        console="off",
+        silent=True,
+        disable_code=True,
+        disable_git=True,
+        x_disable_stats=True,
+        x_disable_meta=True,
+        x_disable_machine_info=True,
+        x_log_level=logging.INFO,
+        init_timeout=init_timeout_s,
+        finish_timeout=finish_timeout_s,
+        finish_timeout_raises=True,
+        reinit="create_new",
+    )
+
+
+def _groups_of_elements(elements: Iterable[str]) -> list[str]:
+    return [f"calibration/{element}{among}" for element in elements for among in ("", "/selected")]
+
+
+def _plots(item: Publication) -> dict[str, Any]:
+    """Return the plots of a row; one that cannot be drawn is left out."""
+    if item.reliability is None:
+        return {}
+    try:
+        import plotly.graph_objects
+        import wandb
+
+        from alloop.report.calibration.figures import reliability
+
+        figure = reliability(item.reliability)
+        return {} if figure is None else {RELIABILITY: wandb.Plotly(plotly.graph_objects.Figure(figure))}
+    except Exception as error:
+        log.info("no plot of event %s: %s", item.seq, short(error), exc_info=True)
+        return {}
+
+
+def teardown() -> None:
+    """End wandb's own process, as after a crash of it."""
+    import wandb
+
+    try:
+        wandb.teardown(exit_code=1)
+    except Exception as error:
+        log.info("wandb left badly: %s", short(error))
+
+
+def short(error: BaseException) -> str:
+    """Return the kind of an error alone: messages of a server or a library may hold credentials."""
+    return type(error).__name__

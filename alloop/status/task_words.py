@@ -1,0 +1,58 @@
+"""Words for the purposes of tasks, which are identifiers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+_FITS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
+    (r"r(\d+)/f(\d+)", lambda found: f"rung {found[1]}, fit {int(found[2]) + 1}"),
+    (r"s(\d+)(?:\.\d+)?/f(\d+)", lambda found: f"random subset of {found[1]}, fit {int(found[2]) + 1}"),
+    (r"g(\d+)/m0", lambda found: f"generation {found[1]}, leader"),
+    (r"g(\d+)/m(\d+)", lambda found: f"generation {found[1]}, member {found[2]}"),
+    (r"pretrain/m(\d+)", lambda found: f"before the first label, member {found[1]}"),
+)
+_NOUNS: Mapping[str, str] = {
+    "atom": "isolated atom",
+    "initial": "first frames",
+    "explore": "MD",
+    "label": "label",
+    "select": "selection",
+    "calibrate": "calibration",
+    "evaluate": "errors of",
+    "produce": "production MD",
+    "measure": "transport",
+    "teach": "teacher",
+    "probe": "label made again",
+}
+
+
+def fit_words(purpose: str) -> str:
+    """Return which fit is meant, without the word itself.
+
+    Examples
+    --------
+    >>> fit_words("fit/r24/f0"), fit_words("fit/g2/m0"), fit_words("fit/g2/m3/again1")
+    ('rung 24, fit 1', 'generation 2, leader', 'generation 2, member 3')
+    """
+    name = purpose.removeprefix("fit/")
+    for pattern, words in _FITS:
+        if found := re.match(f"{pattern}(/|$)", name):
+            return words(found)
+    return name
+
+
+def task_words(purpose: str) -> str:
+    """Return the purpose of a task in words; the names of frames and walkers stay.
+
+    Examples
+    --------
+    >>> task_words("label/Li3InCl6.600K.0/4/3"), task_words("select/7"), task_words("fit/r24/f0")
+    ('label Li3InCl6.600K.0/4/3', 'selection 7', 'fit: rung 24, fit 1')
+    >>> task_words("relax/any")
+    'relax/any'
+    """
+    kind, _, name = purpose.partition("/")
+    if kind == "fit":
+        return f"fit: {fit_words(purpose)}"
+    return f"{_NOUNS[kind]} {name}" if kind in _NOUNS and name else purpose

@@ -1,0 +1,153 @@
+"""``hull``: the energy above the hull of every composition, by every fit of the largest rung and by its committee."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+from alloop.checks.structures import read_crystal
+from alloop.config.campaign import CampaignConfig
+from alloop.config.errors import KeyPath
+from alloop.config.loading import LoadedConfig
+from alloop.config.studies import FamilyConfig, HullConfig
+from alloop.decisions.charter import Charter
+from alloop.decisions.evaluations import ladder_rungs
+from alloop.materials.hull import SpanError, counts, refuse_unspanned
+from alloop.materials.structure import Structure
+from alloop.state.records import RungState
+from alloop.state.state import CampaignState
+from alloop.studies import relax
+from alloop.studies.hull_findings import NAME, Told, table
+from alloop.studies.study import Asked, Study
+from alloop.tasks.contract.relax import RELAX, RelaxRequest
+
+KEY: KeyPath = ("studies", NAME)
+
+
+def wants(
+    structures: Mapping[str, Structure], state: CampaignState, charter: Charter, settings: HullConfig
+) -> Iterator[Asked]:
+    """Yield a relaxation of every system and reference phase by every fit of the largest rung and its committee.
+
+    Parameters
+    ----------
+    structures : mapping
+        Structures of reference phases, by the name of the phase.
+    state, charter, settings
+        As of every study.
+    """
+    common = relax.request_settings(charter.config)
+    for rung in ladder_rungs(state, charter)[-1:]:
+        for name, model, fit, member in _models(state, rung, settings):
+            told = Told(rung=rung.size, fit=fit, member=member, cell=common["cell"])
+            for system, structure in charter.systems.items():
+                own = {"system": system, "composition": charter.composition(system), "formula": structure.formula()}
+                request = RelaxRequest(structure=structure, model=model, dtype="float64", **common)
+                yield Asked(f"{system}/{name}", request, told.model_copy(update=own).model_dump(mode="json"))
+            for phase, structure in structures.items():
+                own = {"phase": phase, "formula": structure.formula()}
+                request = RelaxRequest(structure=structure, model=model, dtype="float64", **common)
+                yield Asked(f"phase/{phase}/{name}", request, told.model_copy(update=own).model_dump(mode="json"))
+
+
+def _models(
+    state: CampaignState, rung: RungState, settings: HullConfig
+) -> Iterator[tuple[str, str, int | None, int | None]]:
+    """Yield name, model, fit and member of every fit of a rung, then of the committee's other members."""
+    for fit, model in sorted(rung.models.items()):
+        yield f"{rung.name}/f{fit}", model, fit, 0 if fit == 0 else None
+    own = next((one for one in state.generations if one.rung == rung.size and not one.foundation), None)
+    for member, model in sorted(own.models.items()) if own is not None and settings.members else ():
+        if member > 0:
+            yield f"{rung.name}/m{member}", model, None, member
+
+
+def problem(config: CampaignConfig) -> tuple[KeyPath, str] | None:
+    """Return what keeps hulls from being made, of what the config alone can tell."""
+    families = config.studies.hull.families
+    if not families:
+        return KEY, "a hull is made of phases; name them in `studies.hull.families`, see docs/studies.md"
+    if config.studies.relax.pressure_GPa != 0:
+        what = "energies above a hull are those without pressure; set it to 0 while the hull is made"
+        return ("studies", "relax", "pressure_GPa"), what
+    return next(_problems_of_families(families), None) or relax.problem(config)
+
+
+def _problems_of_families(families: tuple[FamilyConfig, ...]) -> Iterator[tuple[KeyPath, str]]:
+    for name, number in Counter(family.name for family in families).items():
+        if number > 1:
+            yield (*KEY, "families"), f"`{name}` names {number} families; every name must be its own"
+    for i, family in enumerate(families):
+        yield from (((*KEY, "families", i, *key), what) for key, what in _problems_of(family))
+    structures: dict[str, str] = {}
+    for i, family in enumerate(families):
+        for j, phase in enumerate(family.phases):
+            if phase.structure is not None and structures.setdefault(phase.name, phase.structure) != phase.structure:
+                what = f"`{phase.name}` is another structure in another family; every name must be its own"
+                yield (*KEY, "families", i, "phases", j, "name"), what
+
+
+def _problems_of(family: FamilyConfig) -> Iterator[tuple[KeyPath, str]]:
+    for name, number in Counter(phase.name for phase in family.phases).items():
+        if number > 1:
+            yield ("phases",), f"`{name}` names {number} phases of `{family.name}`; every name must be its own"
+    if not family.phases and not family.compositions:
+        yield ("phases",), f"`{family.name}` has no phases; name some, or write `compositions: true`"
+    given = [phase.structure is None for phase in family.phases]
+    if any(given) and not all(given):
+        what = f"`{family.name}` mixes structures, relaxed by the models, with energies that you computed"
+        yield ("phases",), f"{what}; make two families of them"
+    if any(given) and not family.same_settings:
+        what = "energies that you computed compare with the models' only if they have the settings of `label`"
+        yield ("phases",), f"{what}; if so, write `same_settings: true`, otherwise give structures"
+    for j, phase in enumerate(family.phases):
+        try:
+            counts(phase.formula or "H")
+        except ValueError as error:
+            yield ("phases", j, "formula"), str(error)
+
+
+def prepare(asked: Study, loaded: LoadedConfig, state: CampaignState) -> Study:
+    """Return the study with the structures of its reference phases.
+
+    Raises
+    ------
+    ConfigError
+        If one cannot be read or has an element that the potential was not fitted to, or if a family does not span the
+        elements of a composition.
+    """
+    assert state.created is not None
+    structures: dict[str, Structure] = {}
+    own = tuple(dict.fromkeys(system.structure.formula() for system in state.created.systems))
+    for i, family in enumerate(loaded.config.studies.hull.families):
+        formulas = list(own if family.compositions else ())
+        for j, phase in enumerate(family.phases):
+            key = (*KEY, "families", i, "phases", j, "structure" if phase.structure else "formula")
+            if phase.structure is not None:
+                structures[phase.name] = read_crystal(loaded, key, phase.structure)
+            formulas.append(phase.formula or structures[phase.name].formula())
+            if why := _strange(formulas[-1], state.created.elements):
+                raise loaded.error(key, f"`{phase.name}` {why}")
+        if why := _unspanned(own, formulas):
+            raise loaded.error((*KEY, "families", i), f"`{family.name}` makes no hull: {why}; add phases to it")
+    return replace(asked, wants=partial(wants, structures))
+
+
+def _strange(formula: str, elements: Iterable[str]) -> str:
+    known = set(elements)
+    strange = [element for element in counts(formula) if element not in known]
+    return f"has {strange[0]}, which the potential was not fitted to; leave the phase out" if strange else ""
+
+
+def _unspanned(compositions: Iterable[str], phases: list[str]) -> str:
+    try:
+        for formula in compositions:
+            refuse_unspanned(formula, phases)
+    except SpanError as error:
+        return str(error)
+    return ""
+
+
+STUDY = Study(name=NAME, kinds=(RELAX,), wants=partial(wants, {}), table=table, problem=problem, prepare=prepare)

@@ -1,0 +1,129 @@
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+
+from alloop.commands.sync import campaign_outputs, run_sync
+from alloop.config.errors import ConfigError
+from alloop.journal.journal import Journal
+from alloop.monitor.wandb_upload import catch_up
+from alloop.reading import ReadCampaign
+from tests.support.journals import play
+from tests.support.stories import USUAL
+from tests.support.wandb_server import serving
+
+ROOT = Path(__file__).parents[3]
+KEY = "0123456789" * 4
+RUN = USUAL.run_id
+
+
+def sync(folder: Path, server) -> subprocess.CompletedProcess[str]:
+    """Run ``alloop sync`` with an account at a server."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
+    account = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server, "HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-m", "alloop", "sync", str(folder)]
+    return subprocess.run(command, env=clean | account, capture_output=True, text=True, timeout=120)
+
+
+def outputs(folder: Path) -> None:
+    """Write files as a finished campaign leaves them."""
+    (folder / "export").mkdir()
+    (folder / "export" / "dataset.extxyz").write_bytes(b"frames" * 50_000)
+    (folder / "export" / "leader.model").write_bytes(b"model" * 1000)
+    (folder / "export" / "README.json").write_text('{"models": [{"rung": 48, "sha256": "abc"}], "seed": 7}')
+    (folder / "report.html").write_text("<html>")
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    play(tmp_path)
+    outputs(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory):
+    """Return a campaign's folder, the server that got it twice, the report changed in between, and what was printed."""
+    folder = tmp_path_factory.mktemp("campaign")
+    play(folder)
+    outputs(folder)
+    with serving() as server:
+        first = sync(folder, server.url)
+        (folder / "report.html").write_text("<html>new")
+        return folder, server, first, sync(folder, server.url)
+
+
+def test_the_server_gets_every_row_once_and_artifacts_only_when_they_are_new(sent):
+    folder, server, first, second = sent
+    wanted = [item.seq for item in catch_up(ReadCampaign(folder).entries) if item.row is not None]
+    assert [(done.returncode, done.stderr) for done in (first, second)] == [(0, "")] * 2
+    assert f"{len(wanted)} rows were missing" in first.stdout
+    assert "dataset v0 (0.3 MB), model v0 (5.1 kB), report v0 (0.0 kB), config v0 (" in first.stdout
+    assert "W&B: 0 rows were missing" in second.stdout
+    assert "dataset v0 (0.3 MB), model v0 (5.1 kB), report v1 (0.0 kB), config v0 (" in second.stdout
+    assert sorted(server.uploads) == sorted(["report.html", *server.files])
+    assert sorted(server.files) == ["README.json", "config.yaml", "dataset.extxyz", "leader.model", "report.html"]
+    assert [row["seq"] for row in server.rows[RUN]] == wanted
+    assert not any(KEY in body for body in server.bodies)
+
+
+def test_artifacts_say_what_they_are_made_from(sent):
+    folder, server, *_ = sent
+    about = {one["type"]: json.loads(one["metadata"] or "{}") for one in server.artifacts}
+    dataset = (folder / "export" / "dataset.extxyz").read_bytes()
+    assert about["dataset"]["train_labels"] == 48
+    assert about["dataset"]["sha256"] == about["model"]["dataset_sha256"] == hashlib.sha256(dataset).hexdigest()
+    assert about["model"]["models"] == [{"rung": 48, "sha256": "abc"}]
+    assert all(one["state"] == "COMMITTED" for one in server.artifacts)
+    config = yaml.safe_load(server.files["config.yaml"])
+    assert config["label"]["cutoff_eV"] == 340
+    assert not {"execution", "monitor"} & set(config)
+
+
+def test_the_run_has_its_group_job_type_and_tags(sent):
+    _, server, *_ = sent
+    run = server.runs[RUN]
+    assert (run["groupName"], run["jobType"]) == ("quickstart", "campaign")
+    assert {"Li", "gpaw", "disagreement"} <= set(run["tags"])
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_or_no_account_end_in_one_line(campaign, monkeypatch):
+    away = sync(campaign, "http://127.0.0.1:9")
+    assert (away.returncode, away.stderr) == (75, "")
+    assert away.stdout.startswith("W&B: the server did not take everything")
+    assert away.stdout.count("\n") == 1
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(campaign))
+    monkeypatch.setenv("NETRC", str(campaign / "none"))
+    with pytest.raises(ConfigError, match="wandb login"):
+        run_sync(campaign, ReadCampaign(campaign), Console(file=io.StringIO()))
+
+
+def test_a_link_among_the_outputs_is_not_uploaded(campaign, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret"
+    secret.write_text("mine")
+    (campaign / "report.html").unlink()
+    (campaign / "report.html").symlink_to(secret)
+    scratch = tmp_path_factory.mktemp("scratch")
+    found = campaign_outputs(ReadCampaign(campaign).state, campaign, scratch)
+    assert [one.kind for one in found] == ["dataset", "model", "config"]
+
+
+@pytest.mark.parametrize(
+    ("section", "says"), [({"enabled": False}, "set it to true"), ({"entity": "somebody"}, "name its config")]
+)
+def test_whether_and_for_whom_it_is_published_is_the_users_to_say(tmp_path, monkeypatch, section, says):
+    with Journal(tmp_path) as journal:
+        (created,) = (entry.event for entry in play(tmp_path / "other", upto=1))
+        journal.append([created.model_copy(update={"config": created.config | {"monitor": {"wandb": section}}})])
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with pytest.raises(ConfigError, match=says):
+        run_sync(tmp_path, ReadCampaign(tmp_path), Console(file=io.StringIO()))
