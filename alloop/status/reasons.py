@@ -27,7 +27,7 @@ _WORDS: Mapping[str, str] = {
     "temperature": "too hot",
     "volume": "cell too large or too small",
     "nan": "not a number",
-    "forces": "forces too large",
+    "forces": "unusable forces",
     "scf": "SCF did not converge",
     "dft": "the DFT code failed",
     "timeout": "took too long",

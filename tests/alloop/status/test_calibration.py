@@ -107,7 +107,7 @@ def test_labels_are_counted_by_why_their_frame_was_chosen(entries):
     assert sum(status.labels_by_why.values()) == status.labels.train
     console = Console(file=io.StringIO(), width=120)
     console.print(render(status))
-    assert "40 disagreement, 8 initial" in console.file.getvalue()
+    assert "40: large expected error; 8: initial structures" in console.file.getvalue()
 
 
 def test_every_reason_of_a_rejection_is_shown(entries):
@@ -116,7 +116,7 @@ def test_every_reason_of_a_rejection_is_shown(entries):
     console = Console(file=io.StringIO(), width=120)
     console.print(render(summary(state, START_T)))
     shown = " ".join(console.file.getvalue().split())
-    assert all(f"1 reason{number}" in shown for number in range(12))
+    assert all(f"1: reason{number}" in shown for number in range(12)), shown
 
 
 def test_a_ratio_needs_an_expectation():
