@@ -65,3 +65,18 @@ def test_its_ordered_cell_has_the_composition_charge_and_distances_that_the_docs
     if group:
         found = spglib.get_spacegroup((cell.cell.array, cell.get_scaled_positions(), cell.numbers), symprec=0.01)
         assert found == group
+
+
+@pytest.mark.slow
+def test_as_many_atoms_as_a_supercell_of_4_by_4_by_4_are_ordered_by_monte_carlo():
+    made = order(listed("Na3Zr2Si2PO12-R-3c"), Recipe({}, {}, atoms=2560, samples=2))
+    ground, *samples = made.ordered
+    assert (made.formula, made.method, len(samples)) == ("Na3Zr2Si2PO12", "monte_carlo", 2)
+    for one in made.ordered:
+        cell = one.structure.to_atoms()
+        assert cell.symbols.formula.count() == {"Na": 384, "Zr": 256, "Si": 256, "P": 128, "O": 1536}
+        assert sum(made.oxidation_states[symbol] for symbol in cell.get_chemical_symbols()) == 0
+        assert min(closest_pairs([cell]).values()) == pytest.approx(1.63, abs=0.006)
+    for sample in samples:
+        assert sample.energy_eV > ground.energy_eV
+        assert 0.05 < sample.acceptance < 0.3
