@@ -42,8 +42,8 @@ HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
     "by the selection policy, or by a gate before they were offered (short contacts, for instance). Failed frames were "
     "sent to the engine and have no label: an unconverged calculation is never a number. Labels of imported frames "
-    "count as chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those beyond that "
-    "number are turned down though nothing is wrong with them."
+    "count as chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those "
+    "beyond that number are turned down though nothing is wrong with them."
 )
 HOW_DISAGREEMENT = (
     "Disagreement: the largest standard deviation over the committee of a force on an atom of the frame (eV/Å), by the "
@@ -61,8 +61,8 @@ HOW_TIME = (
     "Core time of finished tasks, each with the cores it owned, as measured by the workers. In flight: tasks that had "
     "not finished at the journal's last event. Waiting: the rest of what the configured slots could have worked while "
     "alloop ran, that is idle slots, the start-up of workers and attempts that were lost. The core-hours of labels, "
-    "which the budget counts and the top of this page shows, are the processor time of labels and isolated atoms; occupied "
-    "core-hours, here, are the time from start to end of each task, times its cores."
+    "which the budget counts and the top of this page shows, are the processor time of labels and isolated atoms; "
+    "occupied core-hours, here, are the time from start to end of each task, times its cores."
 )
 
 
