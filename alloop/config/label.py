@@ -84,6 +84,26 @@ def without_places(label: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+CODES = ("vasp", "espresso", "cp2k", "gpaw", "abinit", "aims", "castep", "siesta", "crystal", "elk", "nwchem", "orca")
+"""Beginnings of the names of ASE calculators that compute density functional theory."""
+
+
+def engine_name(label: Mapping[str, Any]) -> str:
+    """Return what the engine of a dumped ``label`` section is called where its hours and answers are told.
+
+    Examples
+    --------
+    >>> engine_name({"engine": "gpaw"}), engine_name({"engine": "ase", "calculator": "ase.calculators.vasp:Vasp"})
+    ('DFT', 'DFT')
+    >>> engine_name({"engine": "ase", "calculator": "ase.calculators.emt:EMT"})
+    'EMT'
+    """
+    if label.get("engine") != "ase":
+        return "DFT"
+    name = str(label.get("calculator", "")).rpartition(":")[2] or "engine"
+    return "DFT" if name.lower().startswith(CODES) else name
+
+
 def same_science(label: LabelCommon, other: LabelCommon) -> bool:
     """Return whether two ``label`` sections give the same labels, wherever their calculators and files lie."""
     return without_places(label.model_dump(mode="json")) == without_places(other.model_dump(mode="json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alloop.config.label import engine_name
 from alloop.decisions.charter import Charter
 from alloop.decisions.label_budget import heldout_need, label_allowance, labels_left, training_need
 from alloop.decisions.refits import generation_due
@@ -85,7 +86,8 @@ def _emergency(state: CampaignState, charter: Charter) -> list[Event]:
 def _nothing_left(state: CampaignState, charter: Charter) -> list[Event]:
     if labels_left(state, charter) == 0:
         labels, hours = state.labels_spent(), state.dft_core_s / 3600
-        return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} DFT core-hours")
+        engine = engine_name(state.config.get("label", {}))
+        return _end("budget_spent", f"the label budget is spent: {labels} labels, {hours:.2f} {engine} core-hours")
     pool = fresh_candidates(state, charter)
     if pool and training_need(state, charter) and state.asked is None:
         return _end("stopped", f"the policy {charter.config.select.policy!r} chooses none of {pool} candidates")

@@ -79,8 +79,8 @@ def _rows(status: Status, progress: Progress, elapsed_s: float) -> Iterator[tupl
     yield "running", _running(status)
     if left := progress.remaining():
         yield "left", left
-    spent = f"{status.budget_labels} labels, {status.labels.failed} failed, {status.dft_core_hours:.3g} DFT core-h"
-    yield "spent", f"{duration(elapsed_s)}, {spent}"
+    hours = f"{status.dft_core_hours:.3g} {status.engine} core-h"
+    yield "spent", f"{duration(elapsed_s)}, {status.budget_labels} labels, {status.labels.failed} failed, {hours}"
     yield "committee", _committee(status)
 
 

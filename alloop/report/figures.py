@@ -150,8 +150,8 @@ def _thinned(frames: list[FrameState]) -> list[FrameState]:
     return frames[:: 1 + len(frames) // MOST_POINTS]
 
 
-def timeline(entries: Sequence[Entry]) -> Figure | None:
-    """Return the tasks of each process over time, on the campaign's own clock."""
+def timeline(entries: Sequence[Entry], engine: str = "DFT") -> Figure | None:
+    """Return the tasks of each process over time, on the campaign's own clock; labels bear the name of their engine."""
     sessions, runs = driver_sessions(entries), task_runs(entries)
     if not runs or not sessions:
         return None
@@ -167,7 +167,7 @@ def timeline(entries: Sequence[Entry]) -> Figure | None:
         {
             "type": "bar",
             "orientation": "h",
-            "name": kind,
+            "name": _work(kind, engine),
             "y": [text(bar[0]) for bar in bars[kind]],
             "base": [bar[2] / seconds for bar in bars[kind]],
             "x": [(bar[3] - bar[2]) / seconds for bar in bars[kind]],
@@ -227,8 +227,13 @@ def merged(lanes: Sequence[tuple[str, Run]], sessions: Sequence[Session], gap_s:
     return bars
 
 
-def where_time_went(split: dict[str, float]) -> Figure | None:
-    """Return the core time by kind of work as one stacked bar."""
+def _work(kind: str, engine: str) -> str:
+    """Return what a kind of work is called."""
+    return text(engine) if kind == "DFT" else kind.replace("_", " ")
+
+
+def where_time_went(split: dict[str, float], engine: str = "DFT") -> Figure | None:
+    """Return the core time by kind of work as one stacked bar; labels bear the name of their engine."""
     total = sum(split.values())
     if total <= 0:
         return None
@@ -236,7 +241,7 @@ def where_time_went(split: dict[str, float]) -> Figure | None:
         {
             "type": "bar",
             "orientation": "h",
-            "name": kind.replace("_", " "),
+            "name": _work(kind, engine),
             "y": [""],
             "x": [100 * seconds / total],
             "text": [f"{100 * seconds / total:.0f} %" if seconds / total >= 0.1 else ""],
@@ -244,7 +249,7 @@ def where_time_went(split: dict[str, float]) -> Figure | None:
             "insidetextanchor": "middle",
             "textangle": 0,
             "constraintext": "both",
-            "hovertemplate": f"{kind.replace('_', ' ')}: {duration(seconds)} core time, %{{x:.1f}} %<extra></extra>",
+            "hovertemplate": f"{_work(kind, engine)}: {duration(seconds)} core time, %{{x:.1f}} %<extra></extra>",
             "marker": {"color": COLOURS[kind]},
         }
         for kind, seconds in split.items()

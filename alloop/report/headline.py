@@ -66,7 +66,11 @@ def cards(status: Status) -> tuple[Card, ...]:
         Card("Force RMSE", last.forces() if last else "–", at),
         Card("Energy RMSE", last.energy() if last else "–", at),
         Card("Labels", f"{labels.train} + {labels.heldout}", f"training + held out, {labels.failures()}{imported}"),
-        Card("DFT core-hours", f"{status.dft_core_hours:.3g}", f"{status.budget_labels} labels of the budget"),
+        Card(
+            f"{status.engine} core-hours",
+            f"{status.dft_core_hours:.3g}",
+            f"{status.budget_labels} labels of the budget",
+        ),
         Card("Running time", duration(status.wall_s), "pauses between runs not counted"),
         Card("Generations", str(generations), f"{many(status.walkers.segments, 'MD segment')}"),
     )

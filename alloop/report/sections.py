@@ -42,9 +42,9 @@ RANDOM_CAPTION = (
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
     "by the selection policy, or by a gate before they were offered (short contacts, for instance). Failed frames were "
-    "sent to DFT and have no label: an unconverged calculation is never a number. Labels of imported frames count as "
-    "chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those beyond that "
-    "number are turned down though nothing is wrong with them."
+    "sent to the engine and have no label: an unconverged calculation is never a number. Labels of imported frames "
+    "count as chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those "
+    "beyond that number are turned down though nothing is wrong with them."
 )
 HOW_DISAGREEMENT = (
     "Disagreement: the largest standard deviation over the committee of a force on an atom of the frame (eV/Å), by the "
@@ -61,9 +61,9 @@ HOW_TIMELINE = (
 HOW_TIME = (
     "Core time of finished tasks, each with the cores it owned, as measured by the workers. In flight: tasks that had "
     "not finished at the journal's last event. Waiting: the rest of what the configured slots could have worked while "
-    "alloop ran, that is idle slots, the start-up of workers and attempts that were lost. DFT core-hours, which "
-    "the budget counts and the top of this page shows, are the processor time of labels and isolated atoms; occupied "
-    "core-hours, here, are the time from start to end of each task, times its cores."
+    "alloop ran, that is idle slots, the start-up of workers and attempts that were lost. The core-hours of labels, "
+    "which the budget counts and the top of this page shows, are the processor time of labels and isolated atoms; "
+    "occupied core-hours, here, are the time from start to end of each task, times its cores."
 )
 
 
@@ -173,9 +173,10 @@ def study_section(name: str, found: Table, curves: Sequence[StudyPlot] = ()) -> 
 def time_sections(status: Status, entries: Sequence[Any]) -> tuple[Section, Section]:
     """Return the sections about when workers were busy, and with what."""
     lanes = "When each worker process was busy, and with what."
-    timeline = plot("timeline", figures.timeline(entries), lanes, "No task has finished yet.")
+    timeline = plot("timeline", figures.timeline(entries, status.engine), lanes, "No task has finished yet.")
     shares = "Share of the core time by kind of work."
-    split = plot("time-split", figures.where_time_went(status.core_seconds or {}), shares, "Nothing has run yet.")
+    went = figures.where_time_went(status.core_seconds or {}, status.engine)
+    split = plot("time-split", went, shares, "Nothing has run yet.")
     return (
         Section("timeline-section", "When workers were busy", timeline, HOW_TIMELINE),
         Section("time-section", "Where the time went", (*split, *time_table(status)), HOW_TIME),
@@ -188,7 +189,7 @@ def time_table(status: Status) -> tuple[Grid, ...]:
     total = sum(split.values())
     if total <= 0:
         return ()
-    names = {IN_FLIGHT: "in flight", WAITING: "waiting"}
+    names = {IN_FLIGHT: "in flight", WAITING: "waiting", "DFT": status.engine}
     rows = [
         (names.get(kind, kind), f"{seconds / 3600:.3f}", duration(seconds), f"{100 * seconds / total:.1f}")
         for kind, seconds in split.items()

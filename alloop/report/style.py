@@ -96,7 +96,7 @@ nav ol { columns: 2; column-gap: 32px; margin: 0; padding-left: 22px; }
 .card small { color: var(--soft); display: block; }
 figure { margin: 8px 0 18px; min-width: 0; }
 .plot { width: 100%; overflow: hidden; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 8px 20px; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 8px 20px; }
 .gallery figure { max-width: 520px; }
 .scene { display: block; width: 100%; height: 300px; cursor: grab; touch-action: pan-y; border-radius: 6px; }
 .scene:active { cursor: grabbing; }

@@ -65,7 +65,7 @@ def progress_line(status: Status, running: bool = True) -> str:
         + (f", {labels.failed} failed" * bool(labels.failed)),
         *([f"running: {running_words(status.running)}"] if running else []),
         many(status.candidates, "candidate"),
-        f"{status.dft_core_hours:.3g} DFT core-h",
+        f"{status.dft_core_hours:.3g} {status.engine} core-h",
     ]
     if status.taught_frames and status.generation is None:
         parts.insert(0, f"{many(status.taught_frames, 'frame')} of the teacher")
@@ -344,7 +344,7 @@ def closing_lines(status: Status) -> list[str]:
     labels = status.labels
     spent = (
         f"{labels.train} training and {labels.heldout} held-out labels, {labels.failures()}; "
-        f"{status.dft_core_hours:.3g} DFT core-hours, {duration(status.wall_s)}"
+        f"{status.dft_core_hours:.3g} {status.engine} core-hours, {duration(status.wall_s)}"
     )
     return [
         *wrapped(f"Verdict: {verdict_text(status.verdict, status.reason)}", WIDTH),

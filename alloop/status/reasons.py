@@ -12,6 +12,7 @@ _WORDS: Mapping[str, str] = {
     "disagreement": "large expected error",
     "probe": "drawn at random to check expected errors",
     "random": "drawn at random",
+    "fill": "to fill a selection up",
     "last_good": "last frame before an MD run failed",
     "imported": "brought along",
     "heldout": "held out",

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from alloop.config.label import engine_name
 from alloop.journal.verdicts import VerdictName
 from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import CampaignState
@@ -157,6 +158,8 @@ class Status:
         Rejected frames by reason.
     core_seconds : dict or None
         Core-seconds by kind of work, see `alloop.report.core_time.time_split`.
+    engine : str
+        What makes the labels: ``DFT``, or the name of a calculator that is none.
     advice : tuple of Advice
         What limits a campaign that has its verdict, and what to change.
     heldout_errors : tuple of GroupErrors
@@ -192,6 +195,7 @@ class Status:
     dft_core_hours: float
     wall_s: float
     core_seconds: dict[str, float] | None = None
+    engine: str = "DFT"
     advice: tuple[Advice, ...] = ()
     heldout_errors: tuple[GroupErrors, ...] = ()
 
@@ -245,6 +249,7 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
         dft_core_hours=state.dft_core_s / 3600,
         wall_s=state.wall_s,
         core_seconds=core_seconds,
+        engine=engine_name(state.config.get("label", {})),
         advice=advice(state),
         heldout_errors=heldout_errors(state),
     )

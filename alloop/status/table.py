@@ -38,14 +38,20 @@ def rung_table(rungs: tuple[RungRow, ...], of: str = "") -> Table:
     """Return the table of rungs, with one standard error: errors on held-out frames, and transport where measured."""
     title = "By number of training labels (± one standard error)"
     table = Table(title=f"{title}, {of}" if of else title, title_justify="left")
-    for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames", ""):
+    notes = [_notes(row) for row in rungs]
+    for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames", *([""] if any(notes) else [])):
         table.add_column(name, justify="left" if name == "" else "right")
-    for row in rungs:
-        note = f"unmeasured: {row.unmeasured}" if row.unmeasured and row.size else ""
-        notes = "\n".join([*([note] if note else []), *(transport_text(system) for system in row.transport)])
+    for row, note in zip(rungs, notes, strict=True):
         name = str(row.size) if row.size else "foundation"
-        table.add_row(name, row.forces(), row.energy(), str(row.fits), str(row.frames), Text(notes))
+        cells = (name, row.forces(), row.energy(), str(row.fits), str(row.frames))
+        table.add_row(*cells, *([Text(note)] if any(notes) else []))
     return table
+
+
+def _notes(row: RungRow) -> str:
+    """Return what else is known of a rung, a line each."""
+    unmeasured = [f"unmeasured: {row.unmeasured}"] if row.unmeasured and row.size else []
+    return "\n".join([*unmeasured, *(transport_text(system) for system in row.transport)])
 
 
 def errors_table(errors: tuple[GroupErrors, ...]) -> Table:
@@ -85,7 +91,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
     facts += [(name, counted_words(counts)) for name, counts in reasons if counts]
     facts += [("next", str(one)) for one in status.advice]
     if status.core_seconds:
-        facts.append(("core time", core_time_text(status.core_seconds)))
+        facts.append(("core time", core_time_text(status.core_seconds, status.engine)))
     return facts
 
 
@@ -94,10 +100,12 @@ def verdict_text(verdict: str, reason: str) -> str:
     return reason if reason.startswith(verdict) else f"{verdict.replace('_', ' ')}: {reason}"
 
 
-def core_time_text(core_seconds: Mapping[str, float]) -> str:
-    """Return the core time by kind of work, in words."""
+def core_time_text(core_seconds: Mapping[str, float], engine: str = "DFT") -> str:
+    """Return the core time by kind of work, in words; labels bear the name of their engine."""
     spent = [(kind, seconds) for kind, seconds in core_seconds.items() if seconds > 0]
-    return ", ".join(f"{kind.replace('_', ' ')} {duration(seconds)}" for kind, seconds in spent)
+    return ", ".join(
+        f"{engine if kind == 'DFT' else kind.replace('_', ' ')} {duration(seconds)}" for kind, seconds in spent
+    )
 
 
 def _pending(status: Status) -> str:
@@ -106,7 +114,7 @@ def _pending(status: Status) -> str:
 
 def _budget(status: Status) -> str:
     return (
-        f"{status.budget_labels} labels, {status.budget_dft_core_hours} DFT core-hours, "
+        f"{status.budget_labels} labels, {status.budget_dft_core_hours} {status.engine} core-hours, "
         f"{status.budget_wall_h} h wall time, {status.budget_failed_labels} failed labels"
     )
 

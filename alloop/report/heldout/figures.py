@@ -21,7 +21,7 @@ MOST_POINTS = 1500
 
 @dataclass(frozen=True)
 class Series:
-    """Points of one colour in one panel: what they are, their unit, and the values of DFT and of the model."""
+    """Points of one colour in one panel: what they are, their unit, and the values of the labels and of the model."""
 
     panel: str
     what: str
@@ -32,7 +32,7 @@ class Series:
 
 
 def parity(frames: Sequence[HeldoutFrame]) -> Figure | None:
-    """Return forces and energies of the model against those of DFT, panels for each system."""
+    """Return forces and energies of the model against those of the labels, panels for each system."""
     found: list[Series] = []
     for system in dict.fromkeys(frame.system for frame in frames):
         own = [frame for frame in frames if frame.system == system]
@@ -108,7 +108,7 @@ def _drawn(series: Sequence[Series]) -> Figure:
             traces.append(_points(one, COLOURS[names.index(one.name) % len(COLOURS)]) | where)
             traces[-1]["showlegend"] = not known
         what, unit = own[0].what, own[0].unit
-        set_axes(layout, suffix, axis(f"{what}, DFT ({unit})"), axis(f"{what}, model ({unit})"))
+        set_axes(layout, suffix, axis(f"{what}, label ({unit})"), axis(f"{what}, model ({unit})"))
     return {"data": traces, "layout": layout}
 
 
@@ -129,6 +129,6 @@ def _points(series: Series, colour: str) -> dict[str, Any]:
         "legendgroup": name,
         "x": [float(f"{value:.4g}") for value in series.true],
         "y": [float(f"{value:.4g}") for value in series.made],
-        "hovertemplate": f"{name}: DFT %{{x}}, model %{{y}} {series.unit}<extra></extra>",
+        "hovertemplate": f"{name}: label %{{x}}, model %{{y}} {series.unit}<extra></extra>",
         "marker": {"size": 6, "color": colour, "opacity": 0.6},
     }

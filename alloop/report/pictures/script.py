@@ -48,6 +48,7 @@ function sphere(pen, x, y, radius, one) {
 
 function paint(canvas, all, view) {
   const wide = canvas.clientWidth, high = canvas.clientHeight, dots = window.devicePixelRatio || 1;
+  if (Math.min(wide, high) < 20) return;
   canvas.width = wide * dots;
   canvas.height = high * dots;
   const pen = canvas.getContext('2d'), size = p => Math.hypot(...p);

@@ -3,8 +3,13 @@
 import pytest
 
 from alloop.journal.events import LabelsImported
-from alloop.status.messages import judgement_lines, lines
+from alloop.report.headline import cards
+from alloop.state.fold import fold
+from alloop.status.messages import closing_lines, judgement_lines, lines
+from alloop.status.summary import summary
+from alloop.status.table import core_time_text
 from tests.support.histories import History
+from tests.support.journals import START_T, play
 
 
 @pytest.mark.parametrize(("rehearsed", "frames"), [((), 30), (("t1", "t2"), 32)])
@@ -42,3 +47,13 @@ def test_a_refit_that_kept_no_step_is_told_and_no_other(losses, watched, told):
     history.end("fit/g0/m1", {**fit, "parameters": 1})
     said = lines(history.entries[-1], history.state)
     assert any(line.startswith("member 1 of generation 0 kept none of its 50 steps") for line in said) is told
+
+
+def test_hours_bear_the_name_of_an_engine_that_is_no_dft(tmp_path):
+    state = fold(play(tmp_path))
+    assert "0.217 DFT core-hours" in "\n".join(closing_lines(summary(state, START_T)))
+    state.config = {**state.config, "label": {"engine": "ase", "calculator": "ase.calculators.emt:EMT"}}
+    status = summary(state, START_T, {"DFT": 60.0})
+    assert "0.217 EMT core-hours" in "\n".join(closing_lines(status))
+    assert core_time_text({"DFT": 60.0}, status.engine) == "EMT 1 min 00 s"
+    assert [card.name for card in cards(status)][3] == "EMT core-hours"
