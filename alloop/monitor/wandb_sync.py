@@ -13,8 +13,9 @@ from pathlib import Path
 from alloop.config.machine import WandbConfig
 from alloop.journal.events import CampaignCreated
 from alloop.journal.journal import Entry
+from alloop.monitor.wandb_account import short
 from alloop.monitor.wandb_artifacts import Output, Upload, upload
-from alloop.monitor.wandb_run import PublishedRun, open_run, short, teardown
+from alloop.monitor.wandb_run import PublishedRun, open_run, teardown
 from alloop.monitor.wandb_segments import mark_synced, segments
 from alloop.monitor.wandb_upload import catch_up
 
@@ -85,7 +86,7 @@ def sync(
         found = list(outputs(Path(scratch))) if config.artifacts else []
         try:
             run = open_run(config, created.run_id, created.name, Path(scratch), "online", **limits)
-            published = PublishedRun(run, int(run.starting_step) - 1)
+            published = PublishedRun(run, int(run.starting_step) - 1, folder)
             rows = sum(item.row is not None and item.seq > published.last for item in items)
             published.publish_all(items)
             until = time.monotonic() + time_limit_s(found)
