@@ -33,8 +33,8 @@ class Synced:
 
     Attributes
     ----------
-    url : str
-        Page of the run.
+    url, entity, project : str
+        Page of the run, who owns its project, and the project.
     rows : int
         Rows that it lacked.
     uploads : tuple of Upload
@@ -42,6 +42,8 @@ class Synced:
     """
 
     url: str
+    entity: str
+    project: str
     rows: int
     uploads: tuple[Upload, ...]
 
@@ -91,14 +93,14 @@ def sync(
             published.publish_all(items)
             until = time.monotonic() + time_limit_s(found)
             uploads = upload(run, created.name, found, config.artifact_limit_MB, until)
-            url = str(run.url)
+            place = str(run.url), str(run.entity), str(run.project)
             run.finish(exit_code=0)
         except Exception as error:
             teardown()
             raise SyncError(f"the server did not take everything ({short(error)})") from error
     with suppress(OSError):
         mark_synced(segments(folder, created.run_id))
-    return Synced(url, rows, tuple(uploads))
+    return Synced(*place, rows, tuple(uploads))
 
 
 def time_limit_s(found: Sequence[Output]) -> float:
