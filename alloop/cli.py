@@ -295,13 +295,16 @@ def stop(
 
 
 @app.command(epilog=epilog("sync"))
-def sync(where: Where) -> None:
+def sync(
+    where: Where,
+    layout: Annotated[bool, typer.Option(help="Save a page layout for campaigns in the project.")] = False,
+) -> None:
     """Send Weights & Biases what it lacks of a campaign: rows of offline segments, dataset, model, report, config."""
     campaign = _opened(where)
     from alloop.commands.sync import run_sync
 
     with interruptible("Stopped; run the same command again, which sends what is missing."):
-        sent = run_sync(where, campaign, Terminal())
+        sent = run_sync(where, campaign, Terminal(), layout=layout)
     raise typer.Exit(exit_codes.OK if sent else exit_codes.RETRY)
 
 

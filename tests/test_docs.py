@@ -199,6 +199,7 @@ def test_dependencies_are_pinned_and_each_import_is_a_dependency():
         "sklearn": "scikit-learn",
         "skimage": "scikit-image",
         "mace": "mace-torch",
+        "wandb_workspaces": "wandb-workspaces",
     }
     with_others = {"gpaw_data": "gpaw", "pydantic_core": "pydantic", "scipy": "gpaw", "click": "typer"}
     ours = [path for folder in ("alloop", "policies") for path in (ROOT / folder).rglob("*.py")]

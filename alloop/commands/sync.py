@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +16,9 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import load_config
 from alloop.config.machine import MonitorConfig, WandbConfig
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import has_account
+from alloop.monitor.wandb_account import has_account, short
 from alloop.monitor.wandb_artifacts import Output, outputs
+from alloop.monitor.wandb_layout import MISSING, save_layout
 from alloop.monitor.wandb_segments import segments
 from alloop.monitor.wandb_sync import LONGEST_UPLOAD_S, Synced, SyncError, sync, sync_in_time
 from alloop.outputs.models import PROVENANCE_FILE, choose_models
@@ -27,7 +29,7 @@ LOGIN = "run `wandb login`, or set WANDB_API_KEY"
 _INIT_S, _FINISH_S = 20.0, 15.0
 
 
-def run_sync(where: Path, campaign: ReadCampaign, console: Console) -> bool:
+def run_sync(where: Path, campaign: ReadCampaign, console: Console, *, layout: bool = False) -> bool:
     """Send the server what it lacks of a campaign, and say what it has now.
 
     Parameters
@@ -38,6 +40,8 @@ def run_sync(where: Path, campaign: ReadCampaign, console: Console) -> bool:
         The campaign; a driver may run it offline meanwhile.
     console : rich.console.Console
         Where to print.
+    layout : bool
+        Whether to save a layout of the project's page too.
 
     Returns
     -------
@@ -51,6 +55,8 @@ def run_sync(where: Path, campaign: ReadCampaign, console: Console) -> bool:
     """
     state, root = campaign.state, campaign.root
     config = _section(where, state)
+    if layout and find_spec("wandb_workspaces") is None:
+        raise ConfigError(root, Problem("--layout", MISSING))
     if not config.enabled:
         what = "the campaign is not to be published; set it to true in its config and run `alloop run` once more"
         raise ConfigError(root, Problem("monitor.wandb.enabled", what))
@@ -65,7 +71,18 @@ def run_sync(where: Path, campaign: ReadCampaign, console: Console) -> bool:
         _say(console, f"W&B: {error}; nothing is lost: run the same command again.")
         return False
     _say(console, f"W&B: {synced.rows} rows were missing; {_words(synced)}")
-    return all(not one.trouble for one in synced.uploads)
+    laid_out = not layout or _lay_out(synced, console)
+    return laid_out and all(not one.trouble for one in synced.uploads)
+
+
+def _lay_out(synced: Synced, console: Console) -> bool:
+    try:
+        address = save_layout(synced.entity, synced.project)
+    except Exception as error:
+        _say(console, f"W&B: the layout was not saved ({short(error)})")
+        return False
+    _say(console, f"layout: {address}")
+    return True
 
 
 def _section(where: Path, state: CampaignState) -> WandbConfig:

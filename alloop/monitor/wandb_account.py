@@ -75,3 +75,8 @@ def quieten() -> None:
     for name in _VERBOSE:
         os.environ.pop(name, None)
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+
+
+def short(error: BaseException) -> str:
+    """Return the kind of an error alone: messages of a server or a library may hold credentials."""
+    return type(error).__name__

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from alloop.journal.events import (
@@ -19,8 +20,10 @@ from alloop.journal.events import (
     VerdictReached,
 )
 from alloop.journal.journal import Entry
+from alloop.monitor.wandb_alerts import Alert, Quiet, alert
 from alloop.state.records import TaskState, segments_of
 from alloop.state.state import CampaignState
+from alloop.status.advice import advice
 from alloop.status.calibration import CalibrationStatus, Fared
 from alloop.status.foundation import foundation_facts
 from alloop.status.numbers import finite
@@ -38,7 +41,7 @@ Row = dict[str, float | int | str]
 
 @dataclass(frozen=True)
 class Publication:
-    """What one event adds: a row of the history, values of the summary, values of the config, a plot with the row.
+    """What one event adds: a row of the history, values of summary and config, plots with the row, an alert.
 
     Attributes
     ----------
@@ -46,6 +49,10 @@ class Publication:
         The calibration whose reliability plot belongs to the row.
     tags : tuple of str
         Tags of the run.
+    alert : Alert or None
+        What the user is told at once.
+    judged : CampaignState or None
+        The campaign as it was when a rung was judged, for the plots of that row.
     """
 
     seq: int
@@ -54,15 +61,46 @@ class Publication:
     config: dict[str, Any] = field(default_factory=dict)
     reliability: CalibrateSummary | None = None
     tags: tuple[str, ...] = ()
+    alert: Alert | None = None
+    judged: CampaignState | None = None
 
 
-def publication(entry: Entry, state: CampaignState) -> Publication | None:
-    """Return what is published of an event already folded into the state, or None."""
+class Publications:
+    """What is published of a campaign, event by event; remembers what alerts need of the events before."""
+
+    def __init__(self) -> None:
+        self._quiet = Quiet()
+
+    def pass_over(self, entry: Entry) -> None:
+        """Take note of an event that somebody else publishes."""
+        self._quiet.hear(entry)
+
+    def of(self, entry: Entry, state: CampaignState) -> Publication | None:
+        """Return what is published of the next event, already folded into the state, or None."""
+        return publication(entry, state, self._quiet.hear(entry))
+
+
+def publication(entry: Entry, state: CampaignState, stalled: Alert | None = None) -> Publication | None:
+    """Return what is published of an event already folded into the state, or None.
+
+    An event of which the user is alerted has a row, so that the server's last row says which alerts it has.
+    """
+    told = stalled or alert(entry, state)
     row, config = rows(entry, state), _config(entry)
+    if told is not None:
+        row = (row or _row(entry, state, {})) | {"alert": told.title}
     summary = _summary(entry, state)
     if row is None and not summary and not config:
         return None
-    return Publication(entry.seq, row, summary, config, _reliability(entry, state), _tags(entry))
+    judged = snapshot(state) if isinstance(entry.event, RungJudged) else None
+    return Publication(entry.seq, row, summary, config, _reliability(entry, state), _tags(entry), told, judged)
+
+
+def snapshot(state: CampaignState) -> CampaignState:
+    """Return a state that later events do not add to; its tasks, frames and rungs are those of the original."""
+    kept = {one.name: getattr(state, one.name) for one in fields(state)}
+    containers = {name: copy(value) for name, value in kept.items() if isinstance(value, dict | list | set)}
+    return replace(state, **containers)
 
 
 def _reliability(entry: Entry, state: CampaignState) -> CalibrateSummary | None:
@@ -82,8 +120,10 @@ def rows(entry: Entry, state: CampaignState) -> Row | None:
     """
     make = _ROWS.get(type(entry.event))
     values = make(entry.event, state) if make is not None else None
-    if values is None:
-        return None
+    return None if values is None else _row(entry, state, values)
+
+
+def _row(entry: Entry, state: CampaignState, values: dict[str, Any]) -> Row:
     row: Row = {}
     for name, value in ({STEP_METRIC: state.labelled("train")} | values).items():
         if isinstance(value, str) or finite(value) is not None:
@@ -117,6 +157,12 @@ def _label_row(task: TaskState, label: dict[str, Any], state: CampaignState) -> 
         "label/max_force_eV_per_A": label.get("max_force_eV_per_A"),
         "label/scf_iterations": label.get("scf_iterations"),
         "label/core_s": timing.cpu_s if timing else None,
+        "label/system": frame.system,
+        "label/temperature_K": frame.offer.temperature_K,
+        "label/walker": frame.walker,
+        "label/generation": frame.generation,
+        "label/why": frame.reason or frame.offer.why,
+        "label/use": frame.use,
     }
 
 
@@ -232,7 +278,7 @@ def _opened_row(event: GenerationOpened, state: CampaignState) -> dict[str, Any]
 
 
 def _verdict_row(event: VerdictReached, state: CampaignState) -> dict[str, Any]:
-    return _counts(state) | {"verdict": event.verdict}
+    return _counts(state) | {"verdict": event.verdict, "reason": event.reason}
 
 
 def _lost_row(event: AttemptLost, state: CampaignState) -> dict[str, Any]:
@@ -242,7 +288,7 @@ def _lost_row(event: AttemptLost, state: CampaignState) -> dict[str, Any]:
 def _summary(entry: Entry, state: CampaignState) -> dict[str, Any]:
     event = entry.event
     if isinstance(event, VerdictReached):
-        return {"verdict": event.verdict, "reason": event.reason}
+        return {"verdict": event.verdict, "reason": event.reason, "advice": [str(one) for one in advice(state)]}
     if not isinstance(event, RungJudged):
         return {}
     return {

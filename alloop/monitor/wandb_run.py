@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from alloop.campaign.rehearsal import SUFFIX
 from alloop.config.machine import WandbConfig
-from alloop.monitor.wandb_account import quieten
+from alloop.monitor.wandb_account import quieten, short
+from alloop.monitor.wandb_charts import plots
 from alloop.monitor.wandb_numbers import STEP_METRIC, Publication
 
 GROUPS = (
     *("count", "dft", "label", "explore", "fit", "leader", "heldout", "generation"),
     *("explore/gated_for", "select", "select/chosen_for", "select/rejected_for", "calibration"),
 )
-RELIABILITY = "calibration/reliability"
 log = logging.getLogger(__name__)
 
 
@@ -29,13 +29,18 @@ class PublishedRun:
         The run.
     last : int
         Events up to this number of the journal are in it already.
+    folder : pathlib.Path
+        The campaign's folder.
     """
 
-    def __init__(self, run: Any, last: int) -> None:
-        self.run, self.last = run, last
+    def __init__(self, run: Any, last: int, folder: Path) -> None:
+        self.run, self.last, self.folder = run, last, folder
 
     def publish(self, item: Publication) -> None:
-        """Publish what one event adds, its row only if it is not there yet."""
+        """Publish what one event adds, its row and its alert only if they are not there yet.
+
+        The alert goes first: if the driver is killed in between, it comes twice and not never.
+        """
         if item.config:
             self.run.config.update(item.config, allow_val_change=True)
             for group in _groups_of_elements(item.config.get("elements", ())):
@@ -43,7 +48,9 @@ class PublishedRun:
         if item.tags:
             self.run.tags = tuple(dict.fromkeys((*(self.run.tags or ()), *item.tags)))
         if item.row is not None and item.seq > self.last:
-            self.run.log(item.row | _plots(item), step=item.seq, commit=True)
+            if item.alert is not None:
+                self.run.alert(item.alert.title, item.alert.text, item.alert.level)
+            self.run.log(item.row | plots(item, self.folder), step=item.seq, commit=True)
             self.last = item.seq
         if item.summary:
             self.run.summary.update(item.summary)
@@ -117,23 +124,6 @@ def _groups_of_elements(elements: Iterable[str]) -> list[str]:
     return [f"calibration/{element}{among}" for element in elements for among in ("", "/selected")]
 
 
-def _plots(item: Publication) -> dict[str, Any]:
-    """Return the plots of a row; one that cannot be drawn is left out."""
-    if item.reliability is None:
-        return {}
-    try:
-        import plotly.graph_objects
-        import wandb
-
-        from alloop.report.calibration.figures import reliability
-
-        figure = reliability(item.reliability)
-        return {} if figure is None else {RELIABILITY: wandb.Plotly(plotly.graph_objects.Figure(figure))}
-    except Exception as error:
-        log.info("no plot of event %s: %s", item.seq, short(error), exc_info=True)
-        return {}
-
-
 def teardown() -> None:
     """End wandb's own process, as after a crash of it."""
     import wandb
@@ -142,8 +132,3 @@ def teardown() -> None:
         wandb.teardown(exit_code=1)
     except Exception as error:
         log.info("wandb left badly: %s", short(error))
-
-
-def short(error: BaseException) -> str:
-    """Return the kind of an error alone: messages of a server or a library may hold credentials."""
-    return type(error).__name__

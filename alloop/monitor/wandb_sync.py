@@ -13,8 +13,9 @@ from pathlib import Path
 from alloop.config.machine import WandbConfig
 from alloop.journal.events import CampaignCreated
 from alloop.journal.journal import Entry
+from alloop.monitor.wandb_account import short
 from alloop.monitor.wandb_artifacts import Output, Upload, upload
-from alloop.monitor.wandb_run import PublishedRun, open_run, short, teardown
+from alloop.monitor.wandb_run import PublishedRun, open_run, teardown
 from alloop.monitor.wandb_segments import mark_synced, segments
 from alloop.monitor.wandb_upload import catch_up
 
@@ -32,8 +33,8 @@ class Synced:
 
     Attributes
     ----------
-    url : str
-        Page of the run.
+    url, entity, project : str
+        Page of the run, who owns its project, and the project.
     rows : int
         Rows that it lacked.
     uploads : tuple of Upload
@@ -41,6 +42,8 @@ class Synced:
     """
 
     url: str
+    entity: str
+    project: str
     rows: int
     uploads: tuple[Upload, ...]
 
@@ -85,19 +88,19 @@ def sync(
         found = list(outputs(Path(scratch))) if config.artifacts else []
         try:
             run = open_run(config, created.run_id, created.name, Path(scratch), "online", **limits)
-            published = PublishedRun(run, int(run.starting_step) - 1)
+            published = PublishedRun(run, int(run.starting_step) - 1, folder)
             rows = sum(item.row is not None and item.seq > published.last for item in items)
             published.publish_all(items)
             until = time.monotonic() + time_limit_s(found)
             uploads = upload(run, created.name, found, config.artifact_limit_MB, until)
-            url = str(run.url)
+            place = str(run.url), str(run.entity), str(run.project)
             run.finish(exit_code=0)
         except Exception as error:
             teardown()
             raise SyncError(f"the server did not take everything ({short(error)})") from error
     with suppress(OSError):
         mark_synced(segments(folder, created.run_id))
-    return Synced(url, rows, tuple(uploads))
+    return Synced(*place, rows, tuple(uploads))
 
 
 def time_limit_s(found: Sequence[Output]) -> float:

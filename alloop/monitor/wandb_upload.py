@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import Mode, choose_mode, meddled
-from alloop.monitor.wandb_numbers import Publication, publication
-from alloop.monitor.wandb_run import PublishedRun, open_run, short, teardown
+from alloop.monitor.wandb_account import Mode, choose_mode, meddled, short
+from alloop.monitor.wandb_numbers import Publication, Publications
+from alloop.monitor.wandb_run import PublishedRun, open_run, teardown
 from alloop.monitor.wandb_segments import last_published, mark_synced, segments
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState
@@ -63,8 +63,12 @@ class WandbView:
         self._close_timeout_s = finish_timeout_s + 5.0
         self._sink = _Sink(config, run_id, name, Path(folder), init_timeout_s, finish_timeout_s)
         self._thread: threading.Thread | None = None
+        self._publications = Publications()
         if config.enabled:
-            work = (self._queue, tuple(history))
+            history = tuple(history)
+            for entry in history:
+                self._publications.pass_over(entry)
+            work = (self._queue, history)
             self._thread = threading.Thread(target=self._sink.run, args=work, name="alloop-wandb", daemon=True)
             self._thread.start()
 
@@ -82,13 +86,9 @@ class WandbView:
         """Put what is published of an event on the queue."""
         if self._thread is None:
             return
-        try:
-            item = publication(entry, state)
-        except Exception:
-            log.info("event %s is not published", entry.seq, exc_info=True)
-        else:
-            if item is not None:
-                self._queue.put(item)
+        item = _publication(self._publications, entry, state)
+        if item is not None:
+            self._queue.put(item)
 
     def tick(self, state: CampaignState, now: float) -> None:
         """Do nothing: the queue has its own thread."""
@@ -138,7 +138,7 @@ class _Sink:
         if mode == "online":
             try:
                 run = self._open("online")
-                self._run, self.online = PublishedRun(run, int(run.starting_step) - 1), True
+                self._run, self.online = PublishedRun(run, int(run.starting_step) - 1, self.folder), True
                 self.note = f"W&B: {run.url}"
             except Exception as error:
                 log.info("no online run: %s", short(error), exc_info=True)
@@ -150,7 +150,7 @@ class _Sink:
     def _start_offline(self) -> None:
         self.online = False
         last = last_published(self.folder, self.run_id)
-        self._run = PublishedRun(self._open("offline"), last)
+        self._run = PublishedRun(self._open("offline"), last, self.folder)
         self.note = f"W&B: offline; upload with `alloop sync {self.folder}`"
 
     def _open(self, mode: Literal["online", "offline"]) -> Any:
@@ -202,10 +202,19 @@ class _Sink:
 
 def catch_up(history: Sequence[Entry]) -> list[Publication]:
     """Return what is published of a journal."""
-    state, items = CampaignState(), []
+    state, publications, items = CampaignState(), Publications(), []
     for entry in history:
         apply(state, entry)
-        item = publication(entry, state)
+        item = _publication(publications, entry, state)
         if item is not None:
             items.append(item)
     return items
+
+
+def _publication(publications: Publications, entry: Entry, state: CampaignState) -> Publication | None:
+    """Return what is published of an event; one that cannot be published is left out."""
+    try:
+        return publications.of(entry, state)
+    except Exception:
+        log.info("event %s is not published", entry.seq, exc_info=True)
+        return None

@@ -4,14 +4,22 @@ import socket
 
 import pytest
 
+from alloop.journal.journal import read_entries
 from alloop.monitor.wandb_segments import segments
+from alloop.monitor.wandb_upload import catch_up
 from tests.support.campaigns import folded, write_config
 from tests.support.driving import QUICK, driving
 from tests.support.small_disk import NoSmallDisk, fill, small_disk
+from tests.support.wandb_server import serving
 
 pytestmark = pytest.mark.slow
 
 ENABLED = {"wandb": {"enabled": True}}
+
+
+def account(server):
+    """Return the environment of a user with an account at a server."""
+    return {"WANDB_BASE_URL": server, "WANDB_API_KEY": "0123456789" * 4, "WANDB_MODE": "online"}
 
 
 @pytest.fixture(params=["dead", "silent"])
@@ -25,8 +33,7 @@ def server(request):
 
 def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path, server):
     config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
-    account = {"WANDB_BASE_URL": server, "WANDB_API_KEY": "0123456789" * 4, "WANDB_MODE": "online"}
-    with driving(config, folder, environ=account) as driver:
+    with driving(config, folder, environ=account(server)) as driver:
         driver.end()
     assert driver.code == 0, driver.output
     assert driver.output.count("W&B:") == 1
@@ -35,6 +42,37 @@ def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path
     assert "0123456789" not in driver.output
     assert segments(folder, folded(folder).created.run_id)
     assert driver.left == []
+
+
+def test_a_campaign_ends_with_its_outputs_at_the_server(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    with serving() as server:
+        with driving(config, folder, environ=account(server.url)) as driver:
+            driver.end()
+        assert driver.code == 0, driver.output
+        assert driver.output.count("W&B:") == 1
+        assert f"W&B: {server.url}" in driver.output
+        assert "dataset v0 (" in driver.output
+        wanted = [item.row for item in catch_up(read_entries(folder)) if item.row is not None]
+        (rows,) = server.rows.values()
+        assert [row["seq"] for row in rows] == [row["seq"] for row in wanted]
+        assert "charts/parity" in next(row for row in rows if "heldout/frames" in row)
+        assert server.files["dataset.extxyz"] == (folder / "export" / "dataset.extxyz").read_bytes()
+        assert [one["title"] for one in server.alerts] == ["alloop: ladder exhausted"]
+
+
+def test_a_server_that_falls_silent_costs_a_campaign_a_few_seconds_and_one_line(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    with serving() as server:
+        with driving(config, folder, environ=account(server.url)) as driver:
+            driver.until(lambda state: state.labelled("train") >= 4)
+            server.silent = True
+            driver.end()
+        assert driver.code == 0, driver.output
+        assert driver.output.count("W&B:") == 1
+        assert f"`alloop sync {folder}` sends the rest" in driver.output
+        assert driver.left == []
+        server.silent = False
 
 
 def test_a_full_disk_under_the_run_changes_nothing(tmp_path):

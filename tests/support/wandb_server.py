@@ -33,6 +33,8 @@ class WandbServer(ThreadingHTTPServer):
         Content of every file that was uploaded, by its name in the artifact.
     uploads : list of str
         Names of the artifact files in the order in which they were uploaded.
+    views : list of dict
+        Layouts that were saved.
     silent : bool
         Set: from now on no request is answered.
     """
@@ -48,6 +50,7 @@ class WandbServer(ThreadingHTTPServer):
         self.artifacts: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
         self.uploads: list[str] = []
+        self.views: list[dict[str, Any]] = []
         self.silent = False
 
     @property
@@ -78,6 +81,10 @@ class WandbServer(ThreadingHTTPServer):
         words = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", operation.replace("ID", "Id")).lower()
         make = getattr(self, f"_answer_{words}", None)
         return make(variables) if make else {}
+
+    def _answer_upsert_view2(self, variables: dict[str, Any]) -> dict[str, Any]:
+        self.views.append(variables)
+        return {"upsertView": {"view": {"id": _id("view"), "name": variables["name"]}, "inserted": True}}
 
     # -- artifacts -------------------------------------------------------------------------------------------
 

@@ -87,6 +87,21 @@ def test_artifacts_say_what_they_are_made_from(sent):
     assert not {"execution", "monitor"} & set(config)
 
 
+def test_the_user_is_alerted_of_the_verdict_once(sent):
+    _, server, *_ = sent
+    (alert,) = [one for one in server.alerts if one["title"] == "alloop: converged"]
+    assert alert["severity"] == "INFO"
+    assert alert["text"] == next(row["reason"] for row in server.rows[RUN] if "verdict" in row)
+
+
+def test_a_judged_rung_comes_with_the_curves_of_the_report(sent):
+    _, server, *_ = sent
+    judged = [row for row in server.rows[RUN] if "heldout/frames" in row]
+    assert len(judged) == 3
+    for row in judged:
+        assert row["charts/learning_curve"]["_type"] == row["charts/fits"]["_type"] == "plotly-file"
+
+
 def test_the_run_has_its_group_job_type_and_tags(sent):
     _, server, *_ = sent
     run = server.runs[RUN]

@@ -13,9 +13,9 @@ import pytest
 
 from alloop.campaign.loop import Listener
 from alloop.config.machine import WandbConfig
-from alloop.journal.journal import Journal
+from alloop.journal.journal import Journal, read_entries
 from alloop.monitor.wandb_segments import last_published, published_rows, segments
-from alloop.monitor.wandb_upload import WandbView
+from alloop.monitor.wandb_upload import WandbView, catch_up
 from tests.support.calibrations import calibrated, told
 from tests.support.journals import play
 from tests.support.wandb_server import serving
@@ -133,6 +133,30 @@ def test_an_online_run_takes_over_what_was_offline_and_goes_on_after_a_restart(c
         assert not any(KEY in body for body in server.bodies)
     (offline,) = [segment for segment in segments(folder, RUN) if segment.name.startswith("offline-")]
     assert list(offline.glob("*.wandb.synced"))
+
+
+@pytest.mark.slow
+def test_killed_three_times_with_the_server_away_in_between_the_history_is_that_of_the_journal(campaign):
+    folder, length = campaign
+    items = [item for item in catch_up(read_entries(folder)) if item.row is not None]
+    with serving() as server:
+        online = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.url}
+        away = online | {"WANDB_BASE_URL": "http://127.0.0.1:9"}
+        for (first, last), environ in zip([(0, 120), (130, 240), (250, 330)], (online, away, online), strict=True):
+            drive(folder, first, last, "killed", **environ)
+        drive(folder, 340, length, **away)
+        assert len(server.rows[RUN]) < len(items)
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "alloop", "sync", str(folder)],
+            env=os.environ | online | {"HOME": str(folder), "WANDB_MODE": "online"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    told = [{name: row[name] for name in item.row} for item, row in zip(items, server.rows[RUN], strict=True)]
+    assert told == [item.row for item in items]
+    assert [alert["title"] for alert in server.alerts] == [item.alert.title for item in items if item.alert]
 
 
 def test_ctrl_c_to_the_whole_group_loses_no_row(campaign):
