@@ -24,6 +24,13 @@ from alloop.report.page import build_report, write_figure_files
 from alloop.report.pictures.data import StrangeFrame, strange_frames
 from alloop.report.transport.compositions import COMPOSITIONS_FILE, composition_rungs, compositions_csv
 from alloop.report.transport.data import transport_data
+from alloop.report.transport.over_composition import (
+    OVER_COMPOSITION_FILE,
+    OVER_COMPOSITION_JSON,
+    over_composition,
+    over_composition_csv,
+    over_composition_json,
+)
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
 from alloop.state.state import CampaignState
@@ -130,7 +137,10 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
 def write_transport(data: TransportData, state: CampaignState, folder: Path) -> list[Path]:
     """Write tables of transport and errors, and density and sites of each system, below a folder; return the files."""
     written = list(write_tables(folder, data.rungs, data.errors))
+    over = over_composition(data.rungs, data.compositions, data.places)
     tables = {
+        OVER_COMPOSITION_FILE: "" if over is None else over_composition_csv(over),
+        OVER_COMPOSITION_JSON: "" if over is None else over_composition_json(over),
         ERRORS_FILE: errors_csv(heldout_errors(state)),
         COMPOSITIONS_FILE: compositions_csv(composition_rungs(data.rungs, data.compositions)),
     }

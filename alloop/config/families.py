@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alloop.config.expressions import ExpressionError, evaluated
 from alloop.config.orderings import Share
@@ -42,10 +42,13 @@ class Composition:
         Name of the system, with x and y if it has several.
     substitute : mapping
         Shares by the element or site that they replace.
+    values : mapping
+        Values of x and y, as far as the system has them.
     """
 
     name: str
     substitute: Mapping[str, Mapping[str, float]]
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 def compositions(system: SystemConfig) -> tuple[Composition, ...]:
@@ -60,7 +63,7 @@ def compositions(system: SystemConfig) -> tuple[Composition, ...]:
     found = []
     for values in _values(system):
         name = "".join([system.name, *(f"-{variable}{value:.4g}" for variable, value in values.items())])
-        found.append(Composition(name, _shares(system, values)))
+        found.append(Composition(name, _shares(system, values), values))
         if len(found) > MOST_COMPOSITIONS:
             raise FamilyError(("x",), f"gives more than {MOST_COMPOSITIONS} compositions; give fewer values")
     return tuple(found)

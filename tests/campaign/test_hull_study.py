@@ -46,10 +46,8 @@ def test_one_command_gives_pymatgens_number_and_relaxes_nothing_twice(tmp_path):
     assert row["note"] == "no label has the composition of copper, aluminium; fixed cells"
 
     assert command("export", folder)[0] == 0
-    relaxed = [
-        atoms for atoms in read(folder / "export" / "studies" / "hull.extxyz", ":") if atoms.info.get("fit") == 0
-    ]
-    assert len(relaxed) == 3
+    relaxed = read(folder / "export" / "studies" / "hull.extxyz", ":")
+    assert len([atoms for atoms in relaxed if atoms.info.get("fit") == 0]) == 3
     assert "Energies above the hull" in (folder / "report.html").read_text()
 
 

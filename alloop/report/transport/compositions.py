@@ -46,8 +46,10 @@ class CompositionRung:
         return self.rows[min(self.rows)]
 
 
-def composition_rungs(rungs: Sequence[RungTransport], compositions: Mapping[str, str]) -> tuple[CompositionRung, ...]:
-    """Return the rungs of every composition whose orderings are all measured, of two orderings or more.
+def composition_rungs(
+    rungs: Sequence[RungTransport], compositions: Mapping[str, str], fewest: int = 2
+) -> tuple[CompositionRung, ...]:
+    """Return the rungs of every composition whose orderings are all measured.
 
     Parameters
     ----------
@@ -55,22 +57,26 @@ def composition_rungs(rungs: Sequence[RungTransport], compositions: Mapping[str,
         Every fit of every rung that was measured.
     compositions : mapping
         The composition of every system that is measured, by its name.
+    fewest : int
+        Orderings that a composition has at least.
     """
     groups: dict[tuple[str, Chosen, int], dict[str, list[RungTransport]]] = {}
     for one in rungs:
         if one.system in compositions:
             group = groups.setdefault((compositions[one.system], one.kind, one.size), {})
             group.setdefault(one.system, []).append(one)
-    return tuple(_rungs(groups, compositions))
+    return tuple(_rungs(groups, compositions, fewest))
 
 
 def _rungs(
-    groups: Mapping[tuple[str, Chosen, int], Mapping[str, list[RungTransport]]], compositions: Mapping[str, str]
+    groups: Mapping[tuple[str, Chosen, int], Mapping[str, list[RungTransport]]],
+    compositions: Mapping[str, str],
+    fewest: int,
 ) -> Iterator[CompositionRung]:
     for (composition, kind, size), group in sorted(groups.items()):
         orderings = [name for name, other in compositions.items() if other == composition]
         fits = {tuple(sorted(one.fit for one in own)) for own in group.values()}
-        if len(orderings) > 1 and set(orderings) == set(group) and len(fits) == 1:
+        if len(orderings) >= fewest and set(orderings) == set(group) and len(fits) == 1:
             targets = {t.temperature_K for own in group.values() for one in own for t in _targets(one)} or {np.nan}
             rows = {kelvin: _row(composition, size, list(group.values()), kelvin) for kelvin in sorted(targets)}
             yield CompositionRung(size, kind, rows)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from alloop.report.transport.density_figure import DensityView
+from alloop.report.transport.over_composition import places_of
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import Chosen, ErrorKey, HeldoutErrors, RungTransport, by_element
 from alloop.state.records import TaskState
@@ -47,7 +48,11 @@ def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
         densities += [] if view is None else [view]
     largest = {view.system: view for view in sorted(densities, key=lambda view: (view.kind == "acquired", view.size))}
     return TransportData(
-        rungs=rungs, densities=list(largest.values()), errors=_errors(state), compositions=_compositions(state)
+        rungs=rungs,
+        densities=list(largest.values()),
+        errors=_errors(state),
+        compositions=_compositions(state),
+        places=places_of(state.config),
     )
 
 

@@ -30,6 +30,8 @@ from alloop.report.transport.figures import (
     planar_figure,
     plane_names,
 )
+from alloop.report.transport.over_composition import Place, over_composition
+from alloop.report.transport.over_composition_section import over_composition_section
 from alloop.report.transport.tables import (
     CombinedRung,
     CombinedSigma,
@@ -89,6 +91,8 @@ class TransportData:
         Share of the sum of covalent radii below which atoms have merged, as it was when the runs were measured.
     compositions : mapping
         The composition of every system that is measured.
+    places : mapping
+        The family of every composition, and its x and y.
     """
 
     rungs: Sequence[RungTransport] = ()
@@ -96,6 +100,7 @@ class TransportData:
     errors: Mapping[ErrorKey, HeldoutErrors] = field(default_factory=dict)
     min_contact: float = MIN_CONTACT
     compositions: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 def transport_sections(data: TransportData) -> tuple[Section, ...]:
@@ -103,6 +108,7 @@ def transport_sections(data: TransportData) -> tuple[Section, ...]:
     systems = list(dict.fromkeys(rung.system for rung in data.rungs))
     return (
         *((_rungs_section(data),) if data.rungs else ()),
+        *over_composition_section(over_composition(data.rungs, data.compositions, data.places)),
         *_diffusion_section(data.rungs, systems),
         *_structure_section(data, systems),
         *density_section(data.densities),
