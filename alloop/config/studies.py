@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from alloop.config.base import Count, Positive, Section
+from alloop.config.base import Count, Positive, Section, Sublattice
 
 
 class RelaxConfig(Section):
@@ -41,8 +41,25 @@ class ScratchConfig(Section):
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
 
 
+class DisorderConfig(Section):
+    """Canonical Monte Carlo of orderings, by every fit of the largest rung."""
+
+    sublattices: Annotated[tuple[Sublattice, ...], Field(min_length=1)] | None = Field(
+        None, description="Elements whose ions exchange places, as in `[[In, Y], [Br, Cl]]`; None: `explore.swaps`."
+    )
+    temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
+        None, description="Temperatures, one walker each; None: those of `explore`."
+    )
+    sweeps: Count = Field(
+        250, description="Length of a run: attempts per ion that can swap. The first fifth equilibrates."
+    )
+    every_fs: Positive = Field(20.0, description="MD from one attempt to the next.")
+    repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
+
+
 class StudiesConfig(Section):
     """Settings of ``alloop study NAME``."""
 
     relax: RelaxConfig = Field(RelaxConfig(), description="Relaxed lattices.")
     scratch: ScratchConfig = Field(ScratchConfig(), description="Fine-tuned against from scratch.")
+    disorder: DisorderConfig = Field(DisorderConfig(), description="Short-range order against temperature.")
