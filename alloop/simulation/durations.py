@@ -70,7 +70,8 @@ class Durations:
     def _(self, request: ExploreRequest) -> float:
         steps = sum(walker.steps for walker in request.walkers)
         looks = steps / request.check_every_steps if len(request.members) > 1 else 0
-        return steps * self.md_step_s + looks * self.look_s
+        swaps = steps / request.swaps.every_steps if request.swaps is not None else 0
+        return (steps + swaps) * self.md_step_s + looks * self.look_s
 
     @of.register
     def _(self, request: FitRequest) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ase.data import atomic_numbers
 
@@ -18,7 +17,7 @@ from alloop.materials.sublattices import sublattices_of
 from alloop.materials.supercell import repeated
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
-from alloop.studies.disorder_findings import BLOCKS, Told, curves, table
+from alloop.studies.disorder_findings import BLOCKS, Settings, Told, curves, table
 from alloop.studies.study import Asked, Study
 from alloop.tasks.contract.disorder import DISORDER, DisorderRequest, DisorderSummary
 from alloop.tasks.contract.explore import SwapsAsked
@@ -55,11 +54,15 @@ def _named(config: CampaignConfig, settings: DisorderConfig) -> tuple[tuple[str,
     return () if config.explore.swaps is None else config.explore.swaps.sublattices
 
 
-def _resolved(config: CampaignConfig, settings: DisorderConfig) -> dict[str, Any]:
-    """Return the settings with what stands for their nulls, as JSON: results of other settings are apart."""
-    temperatures_K = settings.temperatures_K or config.explore.temperatures_K
-    changes = {"sublattices": _named(config, settings), "temperatures_K": tuple(sorted(temperatures_K))}
-    return settings.model_copy(update=changes).model_dump(mode="json")
+def _resolved(config: CampaignConfig, settings: DisorderConfig) -> Settings:
+    """Return the settings with what stands for their nulls: results of other settings are apart."""
+    return Settings(
+        sublattices=_named(config, settings),
+        temperatures_K=tuple(sorted({*(settings.temperatures_K or config.explore.temperatures_K)})),
+        sweeps=settings.sweeps,
+        every_fs=settings.every_fs,
+        repeat=settings.repeat,
+    )
 
 
 def _first(
@@ -75,7 +78,7 @@ def _first(
         dtype=charter.config.potential.dtype,
         walkers=tuple(
             ProductionWalker(temperature_K=kelvin, seed=charter.seed(f"{name}/{kelvin:g}K"))
-            for kelvin in told.settings["temperatures_K"]
+            for kelvin in told.settings.temperatures_K
         ),
         swaps=SwapsAsked(sublattices=sublattices, every_steps=max(1, round(settings.every_fs / explore.timestep_fs))),
         timestep_fs=explore.timestep_fs,

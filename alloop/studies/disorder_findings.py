@@ -6,7 +6,6 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from alloop.state.records import StudyResult
 from alloop.studies.plot import Line, Plot
@@ -36,6 +35,16 @@ HOW = (
 )
 
 
+class Settings(Record):
+    """Settings of the study, with what stands for their nulls."""
+
+    sublattices: tuple[tuple[str, ...], ...]
+    temperatures_K: tuple[float, ...]
+    sweeps: int
+    every_fs: float
+    repeat: tuple[int, int, int]
+
+
 class Told(Record):
     """Context of a segment: whose it is, its place in the run, and the settings of the study."""
 
@@ -44,7 +53,7 @@ class Told(Record):
     rung: int
     fit: int
     segment: int
-    settings: dict[str, Any]
+    settings: Settings
     study: str = "disorder"
 
 
@@ -103,7 +112,7 @@ def _rows(runs: Sequence[_Run]) -> Iterator[tuple[Cell, ...]]:
     energy = _mean([run.energies() for run in runs])
     first = runs[0]
     for pair in _pairs(runs):
-        sublattice = next(one for one in _sublattices(runs) if set(pair.split("–")) <= set(one.split("/")))
+        sublattice = next((one for one in _sublattices(runs) if set(pair.split("–")) <= set(one.split("/"))), "")
         yield (
             first.told.composition,
             Number(first.temperature_K),
@@ -167,8 +176,10 @@ def _newest(results: Sequence[StudyResult]) -> list[_Run]:
     now = [one for one in told if (one[0].settings, one[0].rung) == (last.settings, last.rung)]
     chains: dict[tuple[str, int], list[tuple[Told, StudyResult]]] = {}
     for one in now:
-        chains.setdefault((one[0].system, one[0].fit), []).append(one)
-    return [run for chain in chains.values() for run in _runs(sorted(chain, key=lambda one: one[0].segment))]
+        # A first segment begins a run anew, should the fit have been made again.
+        chain = [] if one[0].segment == 0 else chains.get((one[0].system, one[0].fit), [])
+        chains[one[0].system, one[0].fit] = [*chain, one]
+    return [run for chain in chains.values() for run in _runs(chain)]
 
 
 def _runs(chain: Sequence[tuple[Told, StudyResult]]) -> Iterator[_Run]:
@@ -176,12 +187,12 @@ def _runs(chain: Sequence[tuple[Told, StudyResult]]) -> Iterator[_Run]:
     told, last = chain[0][0], chain[-1][1]
     summaries = [result.summary for _, result in chain if isinstance(result.summary, DisorderSummary)]
     failed = "" if last.summary is not None else f"{last.reason}: {last.detail}"
-    for place, kelvin in enumerate(told.settings["temperatures_K"]):
+    for place, kelvin in enumerate(told.settings.temperatures_K):
         segments = [summary.walkers[place] for summary in summaries if place < len(summary.walkers)]
         blocks = tuple(block for segment in segments for block in segment.blocks)
         ended = segments[-1].ended if segments else "length"
         broken = failed or ("" if ended == "length" else f"one broke off: {ended}")
-        yield _Run(told, float(kelvin), blocks[WARM:], broken)
+        yield _Run(told, kelvin, blocks[WARM:], broken)
 
 
 def _pairs(runs: Sequence[_Run]) -> list[str]:
