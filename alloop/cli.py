@@ -184,6 +184,10 @@ def study(
     """Ask a finished or stopped campaign for a study, which changes none of its decisions.
 
     relax: the relaxed lattice of every system, by every fit of the largest rung.
+
+    scratch: fits with the teacher or foundation against fits without.
+
+    disorder: orderings by Monte Carlo, and their short-range order against temperature.
     """
     _driven(_campaign(config, folder, plain, goal="study", study=name, dft=dft))
 

@@ -68,8 +68,11 @@ def potential_cost(config: CampaignConfig, projection: Projection, times: Potent
     """Return what a campaign takes that climbs its whole ladder, but for its labels."""
     explore = config.explore
     steps = explore.segment_fs / explore.timestep_fs
+    # An attempt to swap is one evaluation more, as long as a step.
+    evaluations = 1.0 + (explore.timestep_fs / explore.swaps.every_fs if explore.swaps is not None else 0.0)
     step_s = mean(
-        times.md_step_s[one.name] + times.look_s[one.name] / explore.check_every_steps for one in projection.systems
+        evaluations * times.md_step_s[one.name] + times.look_s[one.name] / explore.check_every_steps
+        for one in projection.systems
     )
     return PotentialCost(
         exploring_core_hours=projection.segments * steps * step_s / 3600,

@@ -16,6 +16,12 @@ Finding = tuple[KeyPath, str]
 
 def find_in_swaps(config: CampaignConfig) -> Iterator[Finding]:
     """Yield the key and the problem of swaps that never happen, and of elements that are none or listed twice."""
+    yield from _walkers(config)
+    if (named := config.studies.disorder.sublattices) is not None:
+        yield from find_in_sublattices(("studies", "disorder", "sublattices"), named)
+
+
+def _walkers(config: CampaignConfig) -> Iterator[Finding]:
     explore, swaps = config.explore, config.explore.swaps
     if swaps is None:
         return
@@ -45,6 +51,8 @@ def find_swapped(config: CampaignConfig, structures: Mapping[str, Structure]) ->
     """Yield the sublattices of which no system holds two elements."""
     if config.explore.swaps is not None:
         yield from find_unheld(("explore", "swaps", "sublattices"), config.explore.swaps.sublattices, structures)
+    if (named := config.studies.disorder.sublattices) is not None:
+        yield from find_unheld(("studies", "disorder", "sublattices"), named, structures)
 
 
 def find_unheld(

@@ -36,4 +36,6 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Keywords = dict[str, Any]
 ImportPath = Annotated[str, Field(pattern=IMPORT_PATH)]
+Sublattice = Annotated[tuple[str, ...], Field(min_length=2)]
+"""Elements whose ions share sites."""
 Name = Annotated[str, Field(pattern=NAME, max_length=60)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer
 
-from alloop.config.base import SHA256, Count, Keywords, Name, NonNegative, Positive, Section
+from alloop.config.base import SHA256, Count, Keywords, Name, NonNegative, Positive, Section, Sublattice
 from alloop.config.orderings import CellConfig, OrderingsConfig, Share
 
 
@@ -192,7 +192,7 @@ class InitialFramesConfig(Section):
 class SwapsConfig(Section):
     """Swaps of ions between steps of MD: canonical Monte Carlo of orderings."""
 
-    sublattices: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = Field(
+    sublattices: tuple[Sublattice, ...] = Field(
         min_length=1,
         description="Elements whose ions exchange places, as in `[[In, Y], [Br, Cl]]`; systems that hold only one of a "
         "list are left as they are.",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from alloop.config.base import Count, Name, Positive, Section
+from alloop.config.base import Count, Name, Positive, Section, Sublattice
 
 
 class RelaxConfig(Section):
@@ -93,6 +93,22 @@ class HullConfig(Section):
     )
 
 
+class DisorderConfig(Section):
+    """Canonical Monte Carlo of orderings, by every fit of the largest rung."""
+
+    sublattices: Annotated[tuple[Sublattice, ...], Field(min_length=1)] | None = Field(
+        None, description="Elements whose ions exchange places, as in `[[In, Y], [Br, Cl]]`; None: `explore.swaps`."
+    )
+    temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
+        None, description="Temperatures, one walker each; None: those of `explore`."
+    )
+    sweeps: Count = Field(
+        250, description="Length of a run: attempts per ion that can swap. The first fifth equilibrates."
+    )
+    every_fs: Positive = Field(20.0, description="MD from one attempt to the next.")
+    repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
+
+
 class StudiesConfig(Section):
     """Settings of ``alloop study NAME``."""
 
@@ -101,3 +117,4 @@ class StudiesConfig(Section):
         HullConfig(), description="Energies above the hull; structures are relaxed with the settings of `relax`."
     )
     scratch: ScratchConfig = Field(ScratchConfig(), description="Fine-tuned against from scratch.")
+    disorder: DisorderConfig = Field(DisorderConfig(), description="Short-range order against temperature.")

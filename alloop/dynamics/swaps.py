@@ -153,20 +153,26 @@ class Swapping:
         Makes the steps.
     swaps : Swaps
         What follows; its settings say how often.
+
+    Attributes
+    ----------
+    told : list of Swap
+        The attempts that followed the last step.
     """
 
     def __init__(self, integrator: Integrator, swaps: Swaps) -> None:
         self._integrator, self._swaps = integrator, swaps
+        self.told: list[Swap] = []
         self._attempted: Counter[tuple[int, str]] = Counter()
         self._accepted: Counter[tuple[int, str]] = Counter()
 
     def step(self, phase: Phase, field: ForceField) -> None:
         """Make one step, and attempt a swap where one is due."""
         self._integrator.step(phase, field)
-        if phase.step % self._swaps.every_steps == 0:
-            for swap in self._swaps.attempt(phase, field):
-                self._attempted[swap.walker, swap.sublattice] += 1
-                self._accepted[swap.walker, swap.sublattice] += swap.accepted
+        self.told = self._swaps.attempt(phase, field) if phase.step % self._swaps.every_steps == 0 else []
+        for swap in self.told:
+            self._attempted[swap.walker, swap.sublattice] += 1
+            self._accepted[swap.walker, swap.sublattice] += swap.accepted
 
     def conserved(self, phase: Phase) -> Floats:
         """Return what the integrator conserves between swaps (eV)."""

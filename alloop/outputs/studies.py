@@ -49,8 +49,9 @@ def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> l
 def _points(curves: Iterable[Plot]) -> Iterator[dict[str, object]]:
     for plot in curves:
         for line in plot.lines:
-            for x, y in zip(line.x, line.y, strict=True):
-                yield {"panel": plot.title, "line": line.name, plot.x: x, plot.y: y}
+            for place, (x, y) in enumerate(zip(line.x, line.y, strict=True)):
+                error = {f"{plot.y} ±": line.errors[place]} if line.errors else {}
+                yield {"panel": plot.title, "line": line.name, plot.x: x, plot.y: y, **error}
 
 
 def _csv(rows: list[dict[str, object]]) -> str:
@@ -63,11 +64,13 @@ def _csv(rows: list[dict[str, object]]) -> str:
 
 
 def _structures(workspace: Workspace, result: StudyResult) -> Iterator[Atoms]:
-    """Yield the structure of a result that holds one, with what the study said of it."""
+    """Yield the structures of a result that holds some, with what the study said of them."""
     if result.summary is None:
         return
-    structure = getattr(workspace.data(KINDS[result.kind], result.key), "structure", None)
-    if isinstance(structure, Structure):
-        atoms = structure.to_atoms()
-        atoms.info |= {name: value for name, value in result.context.items() if value is not None}
-        yield atoms
+    data = workspace.data(KINDS[result.kind], result.key)
+    for one in [data, *getattr(data, "samples", ())]:
+        if isinstance(structure := getattr(one, "structure", None), Structure):
+            atoms = structure.to_atoms()
+            told = {**result.context, **({} if one is data else one.model_dump(exclude={"structure"}))}
+            atoms.info |= {name: value for name, value in told.items() if isinstance(value, str | int | float)}
+            yield atoms

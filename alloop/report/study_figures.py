@@ -34,13 +34,18 @@ def curves_figure(curves: Sequence[Plot]) -> Figure | None:
 def _traces(plot: Plot, line: Line, colours: Mapping[str, str], suffix: str) -> Iterator[Figure]:
     colour, group = colours[line.group], text(line.group)
     where = {"legendgroup": group, "name": group, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "type": "scatter"}
-    yield where | {
-        "mode": "lines",
-        "x": [float(f"{x:.4g}") for x in line.x],
-        "y": [float(f"{y:.4g}") for y in line.y],
-        "line": {"color": colour, "width": 1.4},
-        "hovertemplate": f"%{{x}}: %{{y}}<extra>{text(line.name)}</extra>",
-    }
+    bars = {"error_y": {"array": [float(f"{e:.2g}") for e in line.errors], "thickness": 1}} if line.errors else {}
+    yield (
+        where
+        | bars
+        | {
+            "mode": "lines",
+            "x": [float(f"{x:.4g}") for x in line.x],
+            "y": [float(f"{y:.4g}") for y in line.y],
+            "line": {"color": colour, "width": 1.4},
+            "hovertemplate": f"%{{x}}: %{{y}}<extra>{text(line.name)}</extra>",
+        }
+    )
     if line.mark is not None:
         yield where | {
             "mode": "markers",

@@ -8,6 +8,7 @@ from functools import singledispatchmethod
 import numpy as np
 
 from alloop.decisions.charter import stable_integer
+from alloop.tasks.contract.disorder import DisorderRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest
 from alloop.tasks.contract.fit import FitRequest
@@ -69,7 +70,8 @@ class Durations:
     def _(self, request: ExploreRequest) -> float:
         steps = sum(walker.steps for walker in request.walkers)
         looks = steps / request.check_every_steps if len(request.members) > 1 else 0
-        return steps * self.md_step_s + looks * self.look_s
+        swaps = steps / request.swaps.every_steps if request.swaps is not None else 0
+        return (steps + swaps) * self.md_step_s + looks * self.look_s
 
     @of.register
     def _(self, request: FitRequest) -> float:
@@ -83,6 +85,11 @@ class Durations:
     @of.register
     def _(self, request: ProduceRequest) -> float:
         return (request.steps + (request.equilibration_steps if request.start is None else 0)) * self.md_step_s
+
+    @of.register
+    def _(self, request: DisorderRequest) -> float:
+        evaluations = request.blocks * request.attempts * (request.swaps.every_steps + 1)
+        return len(request.walkers) * evaluations * self.md_step_s
 
     @of.register
     def _(self, request: SelectRequest) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from alloop.tasks.contract.calibrate import CALIBRATE
 from alloop.tasks.contract.choose import CHOOSE
+from alloop.tasks.contract.disorder import DISORDER
 from alloop.tasks.contract.evaluate import EVALUATE
 from alloop.tasks.contract.explore import EXPLORE
 from alloop.tasks.contract.fit import FIT
@@ -43,6 +44,7 @@ _ALL: tuple[TaskKind[Any, Any], ...] = (
     RELAX,
     RELAX_BY_LABELS,
     PAIRS,
+    DISORDER,
 )
 KINDS = {kind.name: kind for kind in _ALL}
 """Every kind of task, by its name."""

@@ -5,8 +5,9 @@ from ase.build import bulk
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
 from alloop.tasks.contract.choose import ChooseRequest
+from alloop.tasks.contract.disorder import DisorderRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
-from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker
+from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker, SwapsAsked
 from alloop.tasks.contract.fit import FitRequest
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import AtomRequest, LabelData, LabelRequest
@@ -183,6 +184,23 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
     "pairs": (
         PairsRequest(segments=("p0", "p1"), walker=0, reach_A=8.0, bin_A=0.05, snapshots=10),
         {"produce/p0", "produce/p1"},
+    ),
+    "disorder": (
+        DisorderRequest(
+            structure=SALT,
+            model="fit:m0",
+            dtype="float32",
+            walkers=(ProductionWalker(temperature_K=600.0, seed=1),),
+            swaps=SwapsAsked(sublattices=(("Li", "Cl"),), every_steps=5),
+            timestep_fs=2.0,
+            friction_per_fs=0.01,
+            attempts=3,
+            blocks=2,
+            stop_temperature_factor=4.0,
+            stop_contact=0.4,
+            start="d0",
+        ),
+        {"disorder/d0", "fit/m0"},
     ),
     "relaxbylabels": (RelaxByLabelsRequest(**RELAXATION, **CODE), set()),
 }

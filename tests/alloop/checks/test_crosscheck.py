@@ -58,6 +58,12 @@ BROKEN = [
     swaps_mistake("sublattices: [[Li, Cl], [Na, Li]]", "sublattices[1][1]", "Li is listed twice"),
     swaps_mistake("sublattices: [[Li, Cl]], every_fs: 800", "every_fs", "nothing would be swapped"),
     swaps_mistake("sublattices: [[Li, Cl]], every_fs: 1", "every_fs", "shorter than a step of 2 fs"),
+    (
+        "select:",
+        "studies: {disorder: {sublattices: [[In, Cl]]}}\nselect:",
+        "studies.disorder.sublattices[0]: ",
+        "no system holds two of In, Cl",
+    ),
     ("label: local", "heartbeat_s: 60", "execution.heartbeat_limit_s: ", "longer than heartbeat_s"),
     ("ensemble: nvt", "ensemble: npt", "explore.ensemble: ", "fit.stress_weight is 0"),
     ("ensemble: nvt", "pressure_GPa: 1", "explore.pressure_GPa: ", "`nvt` keeps the cell"),

@@ -30,6 +30,14 @@ def costs(tmp_path, text=BASE, **changed):
     return loaded.config, projection, cost
 
 
+def test_an_attempt_to_swap_costs_as_much_as_a_step(tmp_path):
+    swaps = "temperatures_K: [600, 1000]\n  swaps: {sublattices: [[Li, Cl]], every_fs: 10}"
+    config, projection, cost = costs(tmp_path, BASE.replace("temperatures_K: [600, 1000]", swaps))
+    steps = config.explore.segment_fs / config.explore.timestep_fs
+    a_step_s = 1.2 * 0.01 + 0.05 / config.explore.check_every_steps
+    assert cost.exploring_core_hours == pytest.approx(projection.segments * steps * a_step_s / 3600)
+
+
 def test_every_step_that_the_ladder_takes_is_counted(tmp_path):
     config, projection, cost = costs(tmp_path)
     steps = config.explore.segment_fs / config.explore.timestep_fs
