@@ -265,7 +265,8 @@ def _settings_of(state: CampaignState, structure: Structure | None) -> dict[str,
     if structure is None:
         return settings
     label = label_settings(settings)
-    return engine_of(label).for_system(label, structure).model_dump(mode="json")
+    own: dict[str, Any] = engine_of(label).for_system(label, structure).model_dump(mode="json")
+    return own
 
 
 def _verified(workspace: Workspace, key: str) -> Result | None:

@@ -11,10 +11,10 @@ from alloop.monitor.wandb_account import short
 from alloop.monitor.wandb_numbers import Publication
 from alloop.report.calibration.figures import reliability
 from alloop.report.figure_style import Figure
-from alloop.report.figures import learning_curve
 from alloop.report.fits import fit_curves, fits_figure
 from alloop.report.heldout.data import heldout_data
 from alloop.report.heldout.figures import parity
+from alloop.report.learning_curve import learning_curve
 from alloop.tasks.workspace import Workspace
 
 RELIABILITY, LEARNING_CURVE, FITS, PARITY = (

@@ -123,7 +123,7 @@ STUDY = Study(
     name=NAME,
     kinds=(DISORDER,),
     wants=wants,
-    table=table,
+    table=lambda state, results: table(results),
     plots=lambda results, read: curves(results),
     problem=problem,
 )

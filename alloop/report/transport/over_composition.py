@@ -180,9 +180,8 @@ def _best(rungs: Mapping[str, CompositionRung]) -> Iterator[Best]:
         known = {name: row for name, row in rows.items() if is_known(row) and row.se_ln_sigma}
         if len(known) < 2:
             continue
-        found = probability_of_largest(
-            [row.ln_sigma for row in known.values()], [row.se_ln_sigma for row in known.values()]
-        )
+        numbers = [(row.ln_sigma or 0.0, row.se_ln_sigma or 0.0) for row in known.values()]
+        found = probability_of_largest(*zip(*numbers, strict=True))
         likely = sorted(zip(known, map(float, found), strict=True), key=lambda item: -item[1])
         yield Best(kelvin, dict(likely), tuple(name for name in rungs if name not in known))
 
