@@ -117,8 +117,8 @@ def find_in_data(loaded: LoadedConfig) -> Iterator[Finding]:
     for i, name in enumerate(data.initial):
         key: KeyPath = ("data", "initial", i)
         labels, _ = read_labels(loaded, i)
-        if not labels and (why := _why_useless(loaded, i)):
-            yield key, f"`{name}` holds isolated atoms alone, {why}"
+        if not labels and (useless := _why_useless(loaded, i)):
+            yield key, f"`{name}` holds isolated atoms alone, {useless}"
         faulty = [(label, why) for label in labels if (why := fault_of(label, limits))] or list(frames_apart(labels))
         if faulty:
             (first, why), others = faulty[0], [label.number for label, _ in faulty[1:]]
