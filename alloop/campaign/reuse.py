@@ -19,7 +19,7 @@ from alloop.checks.crosscheck import Held, check_budget, cross_check
 from alloop.checks.initial_data import Brought
 from alloop.checks.labelled_frames import LabelledFrame, limits_of, place_of, why_left_out
 from alloop.checks.structures import read_systems
-from alloop.config.label import same_science
+from alloop.config.label import LabelCommon, same_science
 from alloop.config.loading import LoadedConfig
 from alloop.decisions.changed_code import changed
 from alloop.failures import first_line
@@ -265,8 +265,8 @@ def _settings_of(state: CampaignState, structure: Structure | None) -> dict[str,
     if structure is None:
         return settings
     label = label_settings(settings)
-    own: dict[str, Any] = engine_of(label).for_system(label, structure).model_dump(mode="json")
-    return own
+    own: LabelCommon = engine_of(label).for_system(label, structure)
+    return own.model_dump(mode="json")
 
 
 def _verified(workspace: Workspace, key: str) -> Result | None:

@@ -19,7 +19,7 @@ from alloop.tasks import worker
 from alloop.workers import machine_faults
 from tests.support.campaigns import attempts, folded, write_config
 from tests.support.driving import losses, many_first_labels
-from tests.support.faults import is_documented
+from tests.support.faults import is_documented, is_shown_as
 from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
 from tests.support.unwritable import unwritable
 from tests.support.waiting import wait_for
@@ -80,7 +80,8 @@ def test_results_that_cannot_be_written_stop_the_driver_and_no_label_is_computed
     last = output.strip().splitlines()[-1]
     assert last.startswith("Stopped: the campaign's folder cannot be used where ")
     assert last.endswith("correct that. Nothing is lost; run the same command again to continue.")
-    assert is_documented(last)
+    words = "Stopped: the campaign's folder cannot be used where label/… is computed (…); correct that"
+    assert is_shown_as(words, last)
     assert {event.cost for event in losses(folder)} == {0.0}
     before = attempts(folder, "label")
     assert set(before.values()) == {1}

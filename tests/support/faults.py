@@ -14,6 +14,11 @@ def is_documented(line: str) -> bool:
     return any(re.search(pattern_of(words), line) for words in words_shown())
 
 
+def is_shown_as(words: str, line: str) -> bool:
+    """Return whether the page shows these words, and a line is as they say."""
+    return words in words_shown() and re.search(pattern_of(words), line) is not None
+
+
 def rows() -> dict[str, list[str]]:
     """Return the cells of every fault after its name: outcome, when it is noticed, and what is seen."""
     table = [row.split("|") for row in PAGE.read_text(encoding="utf-8").splitlines() if row.startswith("| ")]

@@ -70,7 +70,9 @@ def test_a_new_folder_and_one_with_a_journal_need_no_word(tmp_path):
 
 def test_a_campaign_whose_journal_is_gone_begins_anew_and_says_so(root):
     (line,) = without_journal(root)
-    assert re.search(r"its journal.sqlite is gone; the campaign begins anew and finds the results that are there", line)
+    assert re.search(
+        r"its journal.sqlite is gone; the campaign begins anew and finds the results that are there by their keys", line
+    )
 
 
 @pytest.mark.parametrize("name", [SAVED_FILE, SNAPSHOT_FILE, "journal.saved1.sqlite"])
