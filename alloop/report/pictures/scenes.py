@@ -69,7 +69,7 @@ def _element(
         "x": x,
         "y": y,
         "z": z,
-        "text": [notes[place] for place in own],
+        "text": [notes[place] for place in own.tolist()],
         "marker": {"color": f"#{red:02x}{green:02x}{blue:02x}", "radius": round(RADIUS * covalent_radii[number], 3)},
         "ring": ring,
     }
