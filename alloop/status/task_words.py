@@ -19,7 +19,8 @@ _NOUNS: Mapping[str, str] = {
     "label": "label",
     "select": "selection",
     "calibrate": "calibration",
-    "evaluate": "errors of",
+    "evaluate": "errors",
+    "fit": "fit",
     "produce": "production MD",
     "measure": "transport",
     "teach": "teacher",
@@ -36,23 +37,34 @@ def fit_words(purpose: str) -> str:
     ('rung 24, fit 1', 'generation 2, leader', 'generation 2, member 3')
     """
     name = purpose.removeprefix("fit/")
+    words, _ = _model(name)
+    return words or name
+
+
+def _model(name: str) -> tuple[str, str]:
+    """Return in words which fit a name begins with, and the rest of the name; no words where it is none."""
     for pattern, words in _FITS:
         if found := re.match(f"{pattern}(/|$)", name):
-            return words(found)
-    return name
+            return words(found), name[found.end() :]
+    return "", name
 
 
 def task_words(purpose: str) -> str:
-    """Return the purpose of a task in words; the names of frames and walkers stay.
+    """Return the purpose of a task in words; the names of frames, walkers and systems stay.
 
     Examples
     --------
     >>> task_words("label/Li3InCl6.600K.0/4/3"), task_words("select/7"), task_words("fit/r24/f0")
     ('label Li3InCl6.600K.0/4/3', 'selection 7', 'fit: rung 24, fit 1')
+    >>> task_words("evaluate/r48/f0/h12"), task_words("produce/r24/f1/Li3InCl6/0/2")
+    ('errors: rung 48, fit 1 (h12)', 'production MD: rung 24, fit 2 (Li3InCl6/0/2)')
     >>> task_words("relax/any")
     'relax/any'
     """
     kind, _, name = purpose.partition("/")
-    if kind == "fit":
-        return f"fit: {fit_words(purpose)}"
-    return f"{_NOUNS[kind]} {name}" if kind in _NOUNS and name else purpose
+    if kind not in _NOUNS or not name:
+        return purpose
+    model, rest = _model(name)
+    if not model:
+        return f"{_NOUNS[kind]} {name}"
+    return f"{_NOUNS[kind]}: {model}" + (f" ({rest})" if rest else "")

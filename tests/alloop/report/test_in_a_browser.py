@@ -38,7 +38,8 @@ MEASURE = """(() => {
     overflow: document.documentElement.scrollWidth - wide,
     beyond: inside.filter(box => box.getBoundingClientRect().right > wide + 1).map(named),
     thin: cells.filter(cell => cell.clientWidth < 44).map(named),
-    undrawn: [...document.querySelectorAll('.plot')].filter(plot => !plot.querySelector('.main-svg')).map(p => p.id),
+    undrawn: [...document.querySelectorAll('.plot, .scene')]
+      .filter(place => !place.querySelector('.main-svg') && place.dataset.drawn !== 'yes').map(place => place.id),
     titles, cut,
     ground: getComputedStyle(document.body).backgroundColor,
     ink: getComputedStyle(document.body).color,
