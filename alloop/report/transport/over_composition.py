@@ -177,13 +177,21 @@ def over_orderings(values: Sequence[Measured]) -> Measured:
 def _best(rungs: Mapping[str, CompositionRung]) -> Iterator[Best]:
     for kelvin in sorted({kelvin for rung in rungs.values() for kelvin in rung.rows if finite(kelvin) is not None}):
         rows = {name: rung.rows[kelvin] for name, rung in rungs.items() if kelvin in rung.rows}
-        known = {name: row for name, row in rows.items() if is_known(row) and row.se_ln_sigma}
+        known = {name: numbers for name, row in rows.items() if (numbers := _ln_sigma(row)) is not None}
         if len(known) < 2:
             continue
-        numbers = [(row.ln_sigma or 0.0, row.se_ln_sigma or 0.0) for row in known.values()]
-        found = probability_of_largest(*zip(*numbers, strict=True))
-        likely = sorted(zip(known, map(float, found), strict=True), key=lambda item: -item[1])
+        values, errors = zip(*known.values(), strict=True)
+        likely = sorted(
+            zip(known, map(float, probability_of_largest(values, errors)), strict=True), key=lambda item: -item[1]
+        )
         yield Best(kelvin, dict(likely), tuple(name for name in rungs if name not in known))
+
+
+def _ln_sigma(row: TransportRow) -> tuple[float, float] | None:
+    """Return ln σ and its standard error; None where one of them is not known."""
+    if row.ln_sigma is None or not row.se_ln_sigma or not is_known(row):
+        return None
+    return row.ln_sigma, row.se_ln_sigma
 
 
 def is_known(row: TransportRow) -> bool:

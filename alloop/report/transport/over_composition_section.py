@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alloop.report.blocks import Block, Box, Cell, Section, grid, plot
-from alloop.report.figure_style import Figure, axis, text
+from alloop.report.figure_style import Figure, axis, text, ticks
 from alloop.report.panels import panels, set_axes
 from alloop.report.transport.cells import number
 from alloop.report.transport.compositions import CompositionRung
@@ -56,6 +56,13 @@ class _Quantity:
             return powers(found.value, found.se) if self.log else number(found)
         bar = "(error bar unknown)" if found.se is None else f"×/÷ {math.exp(min(found.se, 50.0)):.2g}"
         return f"{powers(found.value)} {bar}"
+
+    def coloured(self, found: Measured) -> Measured:
+        """Return what the colour of a heat map shows: of a `log` one the decimal logarithm."""
+        if not self.log:
+            return found
+        relative = None if found.se is None else found.se if self.factor else found.se / found.value
+        return Measured(value=math.log10(found.value), se=None if relative is None else relative / math.log(10.0))
 
 
 def over_composition_section(over: OverComposition | None) -> tuple[Section, ...]:
@@ -221,30 +228,33 @@ def _line(quantity: _Quantity, points: Sequence[tuple[float, Measured]], colour:
 
 
 def _maps(over: OverComposition, own: Sequence[CompositionRung]) -> Figure | None:
-    """Return a heat map per quantity, with the numbers in its cells; the colour of a `log` one is its logarithm."""
+    """Return a heat map per quantity, with the numbers in its cells; those of a `log` one are logarithms."""
     every = _quantities(over, own)
     if not every:
         return None
     titles = [f"{'log₁₀ ' if one.log else ''}{one.group} {one.label}".strip() + f" ({one.unit})" for one in every]
-    layout, suffixes = panels(titles, 320)
+    layout, suffixes = panels(titles, 420, wide=2)
     traces: list[Figure] = []
+    x, y = (axis("xy"[i]) | ticks(sorted({over.coordinates(rung)[i] for rung in own})) for i in range(2))
     for suffix, one, title in zip(suffixes, every, titles, strict=True):
-        set_axes(layout, suffix, axis("x"), axis("y"))
+        set_axes(layout, suffix, x, y)
         cells = [(over.coordinates(rung), one.of(rung)) for rung in own]
-        known = [(x, y, found) for (x, y), found in cells if found is not None]
+        known = [(*at, found) for at, found in cells if found is not None]
         traces.append(_map(one, known) | {"name": text(title), "xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
     return {"data": traces, "layout": layout | {"showlegend": False}}
 
 
 def _map(quantity: _Quantity, cells: Sequence[tuple[float, float, Measured]]) -> Figure:
+    coloured = [quantity.coloured(found) for _, _, found in cells]
     return {
         "type": "heatmap",
         "x": [x for x, _, _ in cells],
         "y": [y for _, y, _ in cells],
-        "z": [math.log10(found.value) if quantity.log else found.value for _, _, found in cells],
-        "text": [quantity.words(found) for _, _, found in cells],
+        "z": [one.value for one in coloured],
+        "text": [number(one) for one in coloured],
         "texttemplate": "%{text}",
-        "hovertemplate": f"x = %{{x}}, y = %{{y}}: %{{text}} {quantity.unit}<extra></extra>",
+        "customdata": [f"{quantity.words(found)} {quantity.unit}" for _, _, found in cells],
+        "hovertemplate": "x = %{x}, y = %{y}: %{customdata}<extra></extra>",
         "colorscale": SHADES,
         "showscale": False,
         "xgap": 2,

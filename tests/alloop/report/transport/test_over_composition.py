@@ -129,7 +129,9 @@ def test_two_variables_are_drawn_as_heat_maps_whose_numbers_are_in_the_files():
     first = [row for row in rows if row["series"] == "activation energy (eV)"]
     assert [(float(row["x"]), float(row["y"])) for row in first] == [(0, 0), (0, 0.5), (1, 0), (1, 0.5)]
     assert float(first[1]["z"]) == pytest.approx(0.3205)
-    assert "±" in first[0]["note"]
+    assert first[0]["note"] == "0.3005 ± 0.0071"
+    (cell, *_) = [row for row in rows if row["series"] == "log₁₀ σ 573 K (S/cm)"]
+    assert float(cell["note"].partition(" ± ")[2]) == pytest.approx(0.1 / 2**0.5 / 2.3026, abs=0.002)
 
 
 def test_a_second_variable_that_follows_from_the_first_is_drawn_as_lines():
