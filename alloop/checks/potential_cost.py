@@ -9,6 +9,8 @@ from statistics import mean
 from alloop.checks.cost import Projection
 from alloop.config.campaign import CampaignConfig
 
+SWAP_STEPS = 3.0
+"""Steps that an attempt to swap takes, about: one evaluation, new lists of pairs, and a look that cannot share it."""
 _BYTES_PER_COORDINATE = 4
 _LABEL_BYTES = 40_000
 """A label, its frame, its result and its share of the journal, about."""
@@ -68,10 +70,9 @@ def potential_cost(config: CampaignConfig, projection: Projection, times: Potent
     """Return what a campaign takes that climbs its whole ladder, but for its labels."""
     explore = config.explore
     steps = explore.segment_fs / explore.timestep_fs
-    # An attempt to swap is one evaluation more, as long as a step.
-    evaluations = 1.0 + (explore.timestep_fs / explore.swaps.every_fs if explore.swaps is not None else 0.0)
+    swaps = 0.0 if explore.swaps is None else explore.timestep_fs / explore.swaps.every_fs
     step_s = mean(
-        evaluations * times.md_step_s[one.name] + times.look_s[one.name] / explore.check_every_steps
+        (1.0 + SWAP_STEPS * swaps) * times.md_step_s[one.name] + times.look_s[one.name] / explore.check_every_steps
         for one in projection.systems
     )
     return PotentialCost(

@@ -1,7 +1,7 @@
 import pytest
 
 from alloop.checks.cost import project
-from alloop.checks.potential_cost import PotentialTimes, potential_cost, wall_h
+from alloop.checks.potential_cost import SWAP_STEPS, PotentialTimes, potential_cost, wall_h
 from alloop.config import load_config
 from tests.support.configs import BASE, make_folder
 
@@ -30,11 +30,11 @@ def costs(tmp_path, text=BASE, **changed):
     return loaded.config, projection, cost
 
 
-def test_an_attempt_to_swap_costs_as_much_as_a_step(tmp_path):
+def test_an_attempt_to_swap_costs_some_steps(tmp_path):
     swaps = "temperatures_K: [600, 1000]\n  swaps: {sublattices: [[Li, Cl]], every_fs: 10}"
     config, projection, cost = costs(tmp_path, BASE.replace("temperatures_K: [600, 1000]", swaps))
     steps = config.explore.segment_fs / config.explore.timestep_fs
-    a_step_s = 1.2 * 0.01 + 0.05 / config.explore.check_every_steps
+    a_step_s = (1 + 0.2 * SWAP_STEPS) * 0.01 + 0.05 / config.explore.check_every_steps
     assert cost.exploring_core_hours == pytest.approx(projection.segments * steps * a_step_s / 3600)
 
 
