@@ -17,6 +17,7 @@ _EXAMPLES = {
     "list": ("alloop list runs", f"0 shown, {_USED}"),
     "stop": ("alloop stop runs/my", f"0 no driver runs it any more, {_USED}, 75 it still runs"),
     "compare": ("alloop compare runs/a runs/b --format csv", f"0 shown, {_USED}"),
+    "analyse": ("alloop analyse XDATCAR --mobile Li --timestep-fs 2 --temperature 900", f"0 shown, {_USED}"),
     "report": ("alloop report runs/my", f"0 written, {_USED}"),
     "export": ("alloop export runs/my --committee", f"0 written, {_USED}"),
 }
