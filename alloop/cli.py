@@ -17,6 +17,7 @@ import typer
 
 from alloop import __version__
 from alloop.commands import exit_codes
+from alloop.commands.analyse import analyse
 from alloop.commands.errors import tell
 from alloop.commands.help_texts import epilog
 from alloop.commands.interruption import NOTHING_STARTED, Interrupted, end_in_silence, interruptible
@@ -327,6 +328,9 @@ def compare(
         console.say(text)
     else:
         console.print(text, highlight=False)
+
+
+app.command(epilog=epilog("analyse"))(analyse)
 
 
 @app.command(epilog=epilog("report"))

@@ -56,8 +56,8 @@ def test_readme_names_every_command_and_no_other():
     assert named - set(COMMANDS) == set()
 
 
-@pytest.mark.parametrize("line", sorted(set(re.findall(r"\.venv/bin/(alloop [^\n#]+)", README))))
-def test_command_lines_of_the_readme_parse(line):
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"\.venv/bin/(alloop [^\n#]+)", README + PAGES["analyse.md"]))))
+def test_command_lines_of_the_docs_parse(line):
     words = shlex.split(line)[1:]
     COMMANDS[words[0]].make_context(words[0], words[1:], resilient_parsing=False)
 

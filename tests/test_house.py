@@ -27,6 +27,7 @@ LAYERS = (
     {"proposal"},
     {"checks"},
     {"tasks"},
+    {"trajectories"},
     {"labelling", "potential", "transport"},
     {"dynamics"},
     {"materials"},

@@ -18,6 +18,7 @@ _EXAMPLES = {
     "stop": ("alloop stop runs/my", f"0 no driver runs it any more, {_USED}, 75 it still runs"),
     "sync": ("alloop sync runs/my", f"0 sent, {_USED}, 75 the server did not take everything"),
     "compare": ("alloop compare runs/a runs/b --format csv", f"0 shown, {_USED}"),
+    "analyse": ("alloop analyse XDATCAR --mobile Li --timestep-fs 2 --temperature 900", f"0 shown, {_USED}"),
     "report": ("alloop report runs/my", f"0 written, {_USED}"),
     "export": ("alloop export runs/my --committee", f"0 written, {_USED}"),
 }

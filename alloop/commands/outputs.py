@@ -81,7 +81,7 @@ def write_report(campaign: ReadCampaign, output: Path | None) -> Path:
         If the file cannot be written.
     """
     target = _named_file(output) if output else campaign.root / REPORT_FILE
-    with _told_where(target):
+    with told_where(target):
         build_report(campaign.state, campaign.entries, target, *_shown(campaign.state, campaign.workspace))
     return target
 
@@ -97,7 +97,7 @@ def write_figures(campaign: ReadCampaign, output: Path | None, form: Format) -> 
     folder = resolved(output) if output else _own(campaign.root, FIGURES_FOLDER)
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"{folder}: is a file; name a folder for the figures' numbers with --output")
-    with _told_where(folder):
+    with told_where(folder):
         shown = _shown(campaign.state, campaign.workspace)
         return write_figure_files(campaign.state, campaign.entries, folder, form, *shown)
 
@@ -123,7 +123,7 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
     state, workspace = campaign.state, campaign.workspace
     folder = resolved(output) if output else _own(campaign.root, EXPORT_FOLDER)
     models = bool(choose_models(state, committee=committee))
-    with _told_where(folder):
+    with told_where(folder):
         frames = [*labelled_frames(workspace, state), *unharvested_frames(workspace, state)]
         if not frames and not models:
             raise ExportError(f"{campaign.root}: no label is finished yet; continue the campaign with `alloop run`")
@@ -166,7 +166,7 @@ def _named_file(output: Path) -> Path:
 
 
 @contextmanager
-def _told_where(target: Path) -> Iterator[None]:
+def told_where(target: Path) -> Iterator[None]:
     """Turn the file system's refusal into one line with a mend."""
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -15,8 +16,8 @@ from plotly.offline import get_plotlyjs
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Entry
 from alloop.report import headline
+from alloop.report.blocks import Block, Scene, Section
 from alloop.report.blocks import Plot as Figured
-from alloop.report.blocks import Scene, Section
 from alloop.report.calibration.section import calibration_section
 from alloop.report.core_time import time_split
 from alloop.report.figure_files import Format, figure_file
@@ -96,13 +97,34 @@ def page(
     """Return the report as HTML, plotly.js included."""
     status = _status(state, entries)
     sections = sections_of(state, entries, status, transport, curves, heldout, strange)
+    top = Top(
+        status.name or "campaign",
+        headline.about(state, status, entries),
+        headline.verdict(status),
+        tuple(headline.cards(status)),
+    )
+    return whole_page(top, sections, FOOTER)
+
+
+@dataclass(frozen=True)
+class Top:
+    """The top of a page: its title, what it is about in a line, findings, and numbers that stand out."""
+
+    title: str
+    about: str
+    findings: tuple[Block, ...] = ()
+    cards: tuple[headline.Card, ...] = ()
+
+
+def whole_page(top: Top, sections: Sequence[Section], footer: str) -> str:
+    """Return sections below their top as HTML, plotly.js included."""
     plots = figures_of(sections)
     filled = render(
         "page.html",
-        title=status.name or "campaign",
-        about=headline.about(state, status, entries),
-        verdict=headline.verdict(status),
-        cards=headline.cards(status),
+        title=top.title,
+        about=top.about,
+        verdict=top.findings,
+        cards=top.cards,
         sections=sections,
         numbers={plot.name: number for number, plot in enumerate(plots, 1)},
         figures={one.name: _both(one.figure) for one in plots if isinstance(one, Figured)},
@@ -111,7 +133,7 @@ def page(
         style=Markup(STYLE),
         script=Markup(SCRIPT + SCENES_SCRIPT),
         plotly=Markup(_plotly()),
-        footer=FOOTER,
+        footer=footer,
     )
     return str(filled)
 

@@ -57,12 +57,22 @@ def unwrap(scaled: ArrayLike, cell_A: ArrayLike) -> Unwrapped:
     steps = np.diff(places, axis=0)
     steps -= np.round(steps)
     near = float((np.abs(steps) > _NEAR_HALF).any(axis=2).mean()) if steps.size else 0.0
-    note = None
-    if near > _WARNED:
-        note = (
-            f"{100 * near:.2g} % of steps between samples are near half of the cell, so some may go the wrong way round"
-        )
-    if near > _REFUSED:
-        raise ValueError(f"{note}: sample more often, or keep the positions unwrapped in the simulation")
+    note = near_half_note(near)
     paths = np.concatenate([places[:1], places[:1] + steps.cumsum(axis=0)])
     return Unwrapped(paths @ cell, near, note)
+
+
+def near_half_note(near: float) -> str | None:
+    """Return what a reader should know of the share of steps that are near half of the cell; None below 0.1 %.
+
+    Raises
+    ------
+    ValueError
+        If it is more than 5 %.
+    """
+    if near <= _WARNED:
+        return None
+    note = f"{100 * near:.2g} % of steps between samples are near half of the cell, so some may go the wrong way round"
+    if near > _REFUSED:
+        raise ValueError(f"{note}: sample more often, or keep the positions unwrapped in the simulation")
+    return note

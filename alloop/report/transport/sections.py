@@ -105,10 +105,17 @@ class TransportData:
 
 def transport_sections(data: TransportData) -> tuple[Section, ...]:
     """Return the sections about transport; none without data."""
-    systems = list(dict.fromkeys(rung.system for rung in data.rungs))
     return (
         *((_rungs_section(data),) if data.rungs else ()),
         *over_composition_section(over_composition(data.rungs, data.compositions, data.places)),
+        *transport_details(data),
+    )
+
+
+def transport_details(data: TransportData) -> tuple[Section, ...]:
+    """Return the sections about diffusion, structure and density; none without data."""
+    systems = list(dict.fromkeys(rung.system for rung in data.rungs))
+    return (
         *_diffusion_section(data.rungs, systems),
         *_structure_section(data, systems),
         *density_section(data.densities),
@@ -152,7 +159,7 @@ def _system_table(
         label = Cell(rung_label(row.kind, row.size), ("acquired",) if _acquired(row) else ())
         line: list[str | Cell] = [label, str(len(row.fits)), *(number(value) for value in held_out)]
         line += [number(row.scalars[quantity.field]) for quantity in scalars]
-        lines.append([*line, *(_sigma(row.sigma_at(target)) for target in targets)])
+        lines.append([*line, *(conductivity(row.sigma_at(target)) for target in targets)])
     flags = tuple(f"{row.label}: {flag}" for row in rows for flag in row.flags)
     return (grid(head, lines, range(1, len(head))), *((Items(flags),) if flags else ()))
 
@@ -170,7 +177,8 @@ def _kelvin(temperature_K: float) -> str:
     return f"{celsius:g} °C" if abs(celsius - round(celsius)) < 1e-6 else f"{temperature_K:g} K"
 
 
-def _sigma(sigma: CombinedSigma | None) -> Cell:
+def conductivity(sigma: CombinedSigma | None) -> Cell:
+    """Return a conductivity (S/cm) with its error, how it was obtained, and for which volume."""
     if sigma is None:
         return Cell("–")
     se, value = sigma.ln_sigma.se, sigma.sigma_S_per_cm

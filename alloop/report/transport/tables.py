@@ -18,7 +18,7 @@ from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, Tran
 from policies.stopping.combination import combine
 from policies.stopping.transport import QUANTITIES, Quantity
 
-Chosen = Literal["acquired", "random subset"]
+Chosen = Literal["acquired", "random subset", "trajectories"]
 RungKey = tuple[str, Chosen, int]
 ErrorKey = tuple[Chosen, int]
 
@@ -36,7 +36,7 @@ class RungTransport:
         Labels it was fitted on; 0 is the foundation as it is.
     kind : str
         How those labels were chosen: ``acquired``, the first ones of the campaign in the order of their selection, or
-        ``random subset``, drawn from the final set.
+        ``random subset``, drawn from the final set; ``trajectories`` of another program have no labels.
     system : str
         Name of the system.
     fit : int
@@ -142,6 +142,8 @@ def scalar_quantities() -> tuple[Quantity, ...]:
 
 def rung_label(kind: Chosen, size: int) -> str:
     """Return what a rung is called in a legend."""
+    if kind == "trajectories":
+        return kind
     if size == 0:
         return "foundation"
     return f"{size} labels" + (", random subset" if kind == "random subset" else "")

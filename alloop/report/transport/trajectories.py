@@ -1,0 +1,84 @@
+"""The sections of the report on trajectories of other programs: those of a campaign's transport. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alloop.report.blocks import Block, Box, Items, Section, grid, plot
+from alloop.report.transport.cells import number
+from alloop.report.transport.density_figure import DensityView
+from alloop.report.transport.figures import arrhenius_figure
+from alloop.report.transport.sections import TransportData, conductivity, transport_details
+from alloop.report.transport.tables import CombinedRung, RungTransport, by_element, combine_rungs
+from alloop.trajectories.analysis import Analysis, remarks
+
+HOW_LINE = (
+    "D is the tracer diffusivity of the mobile ions from their mean squared displacement, with the drift of the "
+    "framework removed. Filled symbols enter the weighted fit of ln D against 1/T that gives the activation energy; "
+    "open ones do not, and say why. Error bars are one standard error. σ is Nernst–Einstein's: it takes ions to move "
+    "independently. ×/÷ gives the factor of one standard error of ln σ where that is more than 0.3."
+)
+HOW_READ = (
+    "Positions are followed from frame to frame by the shortest step along each lattice vector, unless the file says "
+    "that they are unwrapped. In a cell that changes, scaled coordinates are followed and put into the mean cell."
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An analysis as the report shows it: what is drawn, and the remarks of the analysis."""
+
+    analysis: Analysis
+    data: TransportData
+
+    @classmethod
+    def of(cls, analysis: Analysis, min_contact: float) -> Shown:
+        """Return what is drawn of an analysis; `min_contact` as it was when the runs were measured."""
+        whole = RungTransport(0, "trajectories", analysis.system, 0, analysis.summary, analysis.curves)
+        densities = []
+        if analysis.density is not None and analysis.grid_per_A3 is not None:
+            density, cells = analysis.density, analysis.grid_per_A3
+            densities.append(DensityView(analysis.system, "trajectories", 0, 0, density, cells))
+        return cls(analysis, TransportData(by_element(whole), densities, min_contact=min_contact))
+
+
+def trajectory_sections(shown: Shown) -> tuple[Section, ...]:
+    """Return the sections: conductivity, then diffusion, structure and density, then the files."""
+    return _line_section(shown.data.rungs), *transport_details(shown.data), _files_section(shown.analysis)
+
+
+def findings(analysis: Analysis) -> tuple[Block, ...]:
+    """Return the remarks on files and numbers, as the top of a report."""
+    said = remarks(analysis)
+    return (Box("What a reader should know", entries=said, look="fair"),) if said else ()
+
+
+def _line_section(rungs: Sequence[RungTransport]) -> Section:
+    caption = (
+        "Tracer diffusivity of the mobile ions against inverse temperature, with the fitted line. Bars are one "
+        "standard error; hollow points are not in the fit."
+    )
+    blocks = [*plot("transport-arrhenius", arrhenius_figure(rungs), caption)]
+    combined = combine_rungs(rungs)
+    blocks.append(grid(("System", "Quantity", "Value"), [row for rung in combined for row in _rows(rung)], (2,)))
+    flags = tuple(f"{rung.system}: {flag}" for rung in combined for flag in rung.flags)
+    blocks += [Items(flags)] if flags else []
+    return Section("conductivity", "Conductivity and activation energy", tuple(blocks), HOW_LINE)
+
+
+def _rows(rung: CombinedRung) -> Iterator[tuple[str, ...]]:
+    yield rung.system, "Activation energy, eV", number(rung.scalars["activation_energy_eV"])
+    for sigma in rung.sigma:
+        cell = conductivity(sigma)
+        yield rung.system, f"σ at {sigma.temperature_K:g} K, S/cm", f"{cell.text} ({', '.join(cell.notes)})"
+
+
+def _files_section(analysis: Analysis) -> Section:
+    head = ("File", "Format", "Temperature", "Frames", "Samples", "Interval", "Length", "Volume")
+    rows = []
+    for run in analysis.runs:
+        path = run.trajectory
+        numbers = [str(run.frames), str(path.samples), f"{path.interval_fs:g} fs", f"{path.length_ps:.4g} ps"]
+        rows.append([run.file, run.format, f"{path.temperature_K:g} K", *numbers, f"{path.volume:.1f} Å³"])
+    return Section("files", "What was read", (grid(head, rows, range(2, 8)),), HOW_READ)

@@ -1,0 +1,249 @@
+"""Collect the frames of a file into a trajectory for transport, in little memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+from numpy.typing import NDArray
+
+from alloop.dynamics.trajectory import Trajectory
+from alloop.trajectories import checks
+from alloop.trajectories.following import Follower
+from alloop.trajectories.frames import Floats, Frame, TrajectoryError
+from alloop.trajectories.timing import Clock, Said
+
+Singles = NDArray[np.float32]
+
+_CHUNK = 1024
+_MOST_SNAPSHOTS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRun:
+    """A run that was read, and what its reader should know.
+
+    Attributes
+    ----------
+    file : str
+        The file.
+    format : str
+        Its format.
+    trajectory : Trajectory
+        The run. Velocities that the file does not hold have a kinetic temperature of zero, and the conserved energy,
+        which no such file holds, is zero.
+    frames : int
+        Frames in the file.
+    kinetic : bool
+        Whether kinetic temperatures were read.
+    conserved : bool
+        Whether the conserved energy was read.
+    notes : tuple of str
+        What a reader should know.
+    """
+
+    file: str
+    format: str
+    trajectory: Trajectory
+    frames: int
+    kinetic: bool = False
+    conserved: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Rows:
+    """Arrays that grow one by one, in chunks, as float32; `join` frees them while it puts them together."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Singles] = []
+        self.count = 0
+
+    def add(self, row: Floats) -> None:
+        """Add an array."""
+        place = self.count % _CHUNK
+        if place == 0:
+            self._chunks.append(np.empty((_CHUNK, *row.shape), dtype=np.float32))
+        self._chunks[-1][place] = row
+        self.count += 1
+
+    def halve(self) -> None:
+        """Keep every other array, the first one too."""
+        kept = self.join()[::2]
+        self._chunks, self.count = [], 0
+        for row in kept:
+            self.add(row)
+
+    def join(self) -> Singles:
+        """Return all arrays as one, and keep none."""
+        whole = np.empty((self.count, *(self._chunks[0].shape[1:] if self._chunks else ())), dtype=np.float32)
+        for begin in range(0, self.count, _CHUNK):
+            chunk = self._chunks.pop(0)
+            whole[begin : begin + _CHUNK] = chunk[: self.count - begin]
+        return whole
+
+
+class Collector:
+    """Keeps mobile ions at the sampling interval, rare snapshots of all atoms, and the drift of the framework.
+
+    Parameters
+    ----------
+    first : Frame
+        The first frame.
+    said : Said
+        What the user says of the run.
+    mobile : tuple of str
+        Mobile elements.
+    sample_fs : float
+        Time between two samples (fs) that is wanted at least.
+    where : str
+        The file.
+    """
+
+    def __init__(self, first: Frame, said: Said, mobile: tuple[str, ...], sample_fs: float, where: str) -> None:
+        self._where, self._clock = where, Clock(first, said, sample_fs, where)
+        self._numbers = first.numbers
+        self._mobile = np.flatnonzero(np.isin(first.numbers, [atomic_numbers.get(one, 0) for one in mobile]))
+        if not len(self._mobile):
+            raise TrajectoryError(f"{where}: the frames have no {' or '.join(mobile)}; see --mobile")
+        masses = np.array(atomic_masses[first.numbers])
+        masses[self._mobile] = 0.0
+        self._framework = masses / masses.sum() if masses.sum() > 0 else masses
+        self._follower = Follower(first, where)
+        self._ions, self._snapshots = Rows(), Rows()
+        self._snapshot_every = 1
+        self._drift: list[Floats] = []
+        self._kinetic: list[float] = []
+        self._start: Floats | None = None
+        self._before: Floats | None = None
+        self._squares = self._frames = 0.0
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame.
+
+        Raises
+        ------
+        TrajectoryError
+            If it does not belong to the run.
+        """
+        if not self._clock.advance(frame):
+            return
+        positions = self._follower.follow(frame)
+        if self._start is None:
+            self._begin(positions)
+        drift = self._framework @ (positions - self._start)
+        self._measure_step(positions[self._mobile] - drift)
+        if self._clock.due():
+            self._sample(frame, positions, drift)
+
+    def _begin(self, positions: Floats) -> None:
+        self._start = positions.copy()
+        problem = checks.unit_problem(self._numbers, positions, self._follower.first.cell_A)
+        if problem:
+            raise TrajectoryError(f"{self._where}: {problem}")
+
+    def _measure_step(self, ions: Floats) -> None:
+        if self._before is not None:
+            self._squares += float(((ions - self._before) ** 2).sum(axis=1).mean())
+            self._frames += 1
+        self._before = ions
+
+    def _sample(self, frame: Frame, positions: Floats, drift: Floats) -> None:
+        if self._ions.count % self._snapshot_every == 0:
+            self._snapshots.add(positions)
+            if self._snapshots.count > _MOST_SNAPSHOTS:
+                self._snapshots.halve()
+                self._snapshot_every *= 2
+        self._ions.add(positions[self._mobile])
+        self._drift.append(drift)
+        self._kinetic.append(math.nan if frame.kinetic_K is None else frame.kinetic_K)
+
+    def run(self, name: str) -> ReadRun:
+        """Return the run.
+
+        Raises
+        ------
+        TrajectoryError
+            If it is too short, its time is not known, or its numbers cannot be right.
+        """
+        interval_fs, temperature_K = self._clock.interval_fs(), self._clock.temperature()
+        msd = self._squares / self._frames
+        mobile = self._numbers[self._mobile]
+        problem = checks.speed_problem(mobile, msd, self._clock.frame_fs(), temperature_K)
+        if problem:
+            raise TrajectoryError(f"{self._where}: {problem}")
+        kinetic = np.array(self._kinetic)
+        known = bool(np.isfinite(kinetic).all())
+        notes = self._notes(msd, float(kinetic.mean()) if known else None, temperature_K)
+        into = _into(self._follower)
+        trajectory = Trajectory(
+            numbers=self._numbers,
+            mobile=self._mobile,
+            cell_A=self._follower.mean_cell,
+            temperature_K=temperature_K,
+            interval_fs=interval_fs,
+            snapshot_every=self._snapshot_every,
+            mobile_A=_turned(self._ions.join(), into),
+            drift_A=np.array(self._drift) if into is None else np.array(self._drift) @ into,
+            snapshots_A=_turned(self._snapshots.join(), into),
+            kinetic_K=kinetic if known else np.zeros(len(kinetic)),
+            conserved_eV=np.zeros(len(kinetic)),
+        )
+        return ReadRun(self._where, name, trajectory, self._clock.frames, known, notes=notes)
+
+    def _notes(self, msd_A2: float, kinetic_K: float | None, temperature_K: float) -> tuple[str, ...]:
+        follower = self._follower
+        try:
+            jumps = [*checks.jump_notes(follower.near_half, follower.long, follower.steps)]
+        except ValueError as error:
+            raise TrajectoryError(f"{self._where}: {error}") from None
+        found = (
+            *self._clock.notes(),
+            *jumps,
+            checks.stillness(msd_A2, self._clock.frame_fs()),
+            checks.cell_drift(follower.volumes_A3),
+            checks.temperature_note(kinetic_K, temperature_K),
+        )
+        return tuple(note for note in found if note)
+
+
+def _into(follower: Follower) -> Floats | None:
+    """Return what turns positions in the first cell into those in the mean cell; None where it is the same."""
+    return None if follower.constant else np.linalg.inv(follower.first.cell_A) @ follower.mean_cell
+
+
+def _turned(positions: Singles, into: Floats | None) -> Singles:
+    if into is not None:
+        for begin in range(0, len(positions), _CHUNK):
+            positions[begin : begin + _CHUNK] = positions[begin : begin + _CHUNK].astype(float) @ into
+    return positions
+
+
+def collect(
+    frames: Iterable[Frame], said: Said, mobile: tuple[str, ...], sample_fs: float, where: str, name: str
+) -> ReadRun:
+    """Return the run of a series of frames; for the parameters see `Collector`.
+
+    Raises
+    ------
+    TrajectoryError
+        If the frames cannot be used.
+    """
+    collector: Collector | None = None
+    scale = said.length_A
+    for frame in frames:
+        sized = frame if scale == 1.0 else _scaled_up(frame, scale)
+        if collector is None:
+            collector = Collector(sized, said, mobile, sample_fs, where)
+        collector.take(sized)
+    if collector is None:
+        raise TrajectoryError(f"{where}: there is no frame in it")
+    return collector.run(name)
+
+
+def _scaled_up(frame: Frame, scale: float) -> Frame:
+    return replace(
+        frame, cell_A=frame.cell_A * scale, positions=frame.positions if frame.scaled else frame.positions * scale
+    )

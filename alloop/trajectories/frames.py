@@ -1,0 +1,88 @@
+"""One frame of a trajectory as a file gives it, and the error of a file that cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alloop.failures import ForeseenError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int_]
+
+
+class TrajectoryError(ForeseenError):
+    """A trajectory cannot be used; the message is one line that says what is wrong, where, and the mend."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """All atoms at one time.
+
+    Attributes
+    ----------
+    numbers : ndarray of int, shape (atoms,)
+        Atomic numbers.
+    cell_A : ndarray, shape (3, 3)
+        Lattice vectors (Å), one per row.
+    positions : ndarray, shape (atoms, 3)
+        Cartesian positions (Å), or scaled ones.
+    scaled : bool
+        Whether they are scaled.
+    unwrapped : bool
+        Whether the file says that atoms are followed from image to image.
+    step : int or None
+        The step of the dynamics.
+    time_fs : float or None
+        The time (fs).
+    timestep_fs, temperature_K : float or None
+        Time step of the dynamics (fs) and temperature of the thermostat (K), where the file says them.
+    kinetic_K : float or None
+        Kinetic temperature (K).
+    """
+
+    numbers: Integers
+    cell_A: Floats
+    positions: Floats
+    scaled: bool = False
+    unwrapped: bool = False
+    step: int | None = None
+    time_fs: float | None = None
+    timestep_fs: float | None = None
+    temperature_K: float | None = None
+    kinetic_K: float | None = None
+
+
+def floats_of(words: bytes, wanted: int, where: str) -> Floats:
+    """Return the numbers of a text.
+
+    Raises
+    ------
+    TrajectoryError
+        If they are not as many as wanted, or one is no number; `where` names the place.
+    """
+    try:
+        found = np.array(words.split(), dtype=np.float64)
+    except ValueError:
+        raise TrajectoryError(f"{where}: there is a word that is no number; the file is damaged") from None
+    if found.size != wanted:
+        raise TrajectoryError(f"{where}: {found.size} numbers where {wanted} belong; the file is cut off or damaged")
+    return found
+
+
+def numbers_of(symbols: list[str], where: str) -> Integers:
+    """Return the atomic numbers of symbols.
+
+    Raises
+    ------
+    TrajectoryError
+        If one is no element.
+    """
+    from ase.data import atomic_numbers
+
+    unknown = next((symbol for symbol in symbols if symbol not in atomic_numbers), None)
+    if unknown is not None:
+        raise TrajectoryError(f"{where}: `{unknown[:20]}` is no element")
+    return np.array([atomic_numbers[symbol] for symbol in symbols], dtype=int)

@@ -1,0 +1,173 @@
+"""Read text dumps of LAMMPS: boxes of any shape, scaled, wrapped or unwrapped positions, atoms in any order.
+
+ASE's reader takes triclinic boxes with tilts of different signs for smaller than they are, and passes over images; this
+one follows https://docs.lammps.org/Howto_triclinic.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+import numpy as np
+
+from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of
+
+_UNITS_IN_A = ("metal", "real")
+_FORMS = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"), ("x", "y", "z"), ("xs", "ys", "zs"))
+_IMAGES = ("ix", "iy", "iz")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns of an atom's line are read: numbers, and the one that says the element."""
+
+    names: tuple[str, ...]
+    form: tuple[str, ...]
+    images: bool
+    kind: str
+
+
+def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = ()) -> Iterator[Frame]:
+    """Yield the frames of a LAMMPS dump.
+
+    Parameters
+    ----------
+    file : binary file
+        The dump.
+    where : str
+        Its name.
+    types : sequence of str
+        Element of each atom type, where the dump has no column ``element``.
+
+    Raises
+    ------
+    TrajectoryError
+        If the file is damaged, or of units or columns that are not known.
+    """
+    reader = _Dump(where, types)
+    said: dict[str, bytes] = {}
+    cell, origin = np.zeros((3, 3)), np.zeros(3)
+    for line in file:
+        if not line.startswith(b"ITEM:"):
+            if line.strip():
+                raise TrajectoryError(f"{where}: a line stands where ITEM: belongs; the dump is damaged")
+            continue
+        item = line[5:].split()
+        if item[:2] == [b"BOX", b"BOUNDS"]:
+            cell, origin = _box(item[2:], [*islice(file, 3)], where)
+        elif item[:1] == [b"ATOMS"]:
+            lines = list(islice(file, int(floats_of(said.get("NUMBER", b""), 1, f"{where}, NUMBER OF ATOMS")[0])))
+            frame = reader.frame(said, [word.decode() for word in item[1:]], lines, cell, origin)
+            if frame is None:
+                return  # the run was stopped while it wrote
+            yield frame
+        else:
+            said[item[0].decode()] = file.readline()
+
+
+class _Dump:
+    def __init__(self, where: str, types: Sequence[str]) -> None:
+        self._where, self._types = where, types
+        self._columns: _Columns | None = None
+        self._head: list[str] = []
+        self._order: Integers | None = None
+        self._ids: Floats | None = None
+        self._kinds: list[bytes] = []
+        self._numbers: Integers = np.array([], dtype=int)
+
+    def frame(
+        self, said: Mapping[str, bytes], head: list[str], lines: list[bytes], cell: Floats, origin: Floats
+    ) -> Frame | None:
+        """Return a frame, or None where it is cut off."""
+        step = int(floats_of(said.get("TIMESTEP", b""), 1, f"{self._where}, TIMESTEP")[0])
+        here = f"{self._where}, step {step}"
+        units = said.get("UNITS", b"metal").decode(errors="replace").strip()
+        if units not in _UNITS_IN_A:
+            raise TrajectoryError(f"{here}: units {units}: known are {' and '.join(_UNITS_IN_A)}; dump in one of them")
+        wanted = int(said["NUMBER"])
+        if len(lines) < wanted or len(lines[-1].split()) < len(head):
+            return None
+        if head != self._head:
+            self._head, self._columns = head, _columns(head, here)
+        assert self._columns is not None
+        words = b" ".join(lines).split()
+        if len(words) != wanted * len(head):
+            raise TrajectoryError(f"{here}: atoms have other columns than the head says; the dump is damaged")
+        table = self._table(words, self._columns, here)
+        time = said.get("TIME")
+        time_fs = None if time is None else float(floats_of(time, 1, here)[0]) * (1000.0 if units == "metal" else 1.0)
+        return self._made(table, self._columns, cell, origin, step, time_fs)
+
+    def _table(self, words: list[bytes], columns: _Columns, here: str) -> Floats:
+        """Return the columns that are read, atoms in the order of their numbers."""
+        width, names = len(self._head), columns.names
+        wanted = (*columns.form, *(_IMAGES if columns.images else ()))
+        count = len(words) // width
+        picked = [words[self._head.index(name) :: width] for name in wanted]
+        table = floats_of(b" ".join(word for column in picked for word in column), count * len(wanted), here)
+        table = table.reshape(len(wanted), count).T
+        kinds = words[self._head.index(columns.kind) :: width]
+        if "id" in names:
+            ids = floats_of(b" ".join(words[self._head.index("id") :: width]), count, here)
+            if self._ids is None or not np.array_equal(ids, self._ids):
+                self._ids, self._order, self._kinds = ids, np.argsort(ids, kind="stable"), []
+            assert self._order is not None
+            table = table[self._order]
+        if kinds != self._kinds:
+            self._kinds = kinds
+            ordered = kinds if self._order is None else [kinds[place] for place in self._order]
+            self._numbers = self._elements(ordered, columns.kind, here)
+        return table
+
+    def _elements(self, kinds: list[bytes], kind: str, here: str) -> Integers:
+        names = [one.decode(errors="replace") for one in kinds]
+        if kind == "element":
+            return numbers_of(names, here)
+        if not self._types:
+            raise TrajectoryError(f"{here}: the dump has atom types only; name their elements, as in --types Li,P,S")
+        try:
+            symbols = [self._types[int(name) - 1] if int(name) > 0 else "" for name in names]
+        except (ValueError, IndexError):
+            raise TrajectoryError(f"{here}: the dump has more atom types than --types names") from None
+        return numbers_of(symbols, here)
+
+    def _made(
+        self, table: Floats, columns: _Columns, cell: Floats, origin: Floats, step: int, time_fs: float | None
+    ) -> Frame:
+        scaled = columns.form[0].startswith("xs")
+        places = table[:, :3] if scaled else table[:, :3] - origin
+        if columns.images:
+            places = places + table[:, 3:] @ (np.eye(3) if scaled else cell)
+        unwrapped = columns.images or "u" in columns.form[0]
+        return Frame(self._numbers, cell, places, scaled, unwrapped, step=step, time_fs=time_fs)
+
+
+def _columns(head: list[str], here: str) -> _Columns:
+    form = next((form for form in _FORMS if set(form) <= set(head)), None)
+    if form is None:
+        raise TrajectoryError(f"{here}: no positions: dump id element xu yu zu")
+    kind = next((name for name in ("element", "type") if name in head), None)
+    if kind is None:
+        raise TrajectoryError(f"{here}: neither element nor type of atoms: dump id element xu yu zu")
+    images = "u" not in form[0] and set(_IMAGES) <= set(head)
+    return _Columns(tuple(head), form, images, kind)
+
+
+def _box(item: list[bytes], lines: list[bytes], where: str) -> tuple[Floats, Floats]:
+    """Return lattice vectors and origin (Å) of a box; bounds of a triclinic one are those of what it fills."""
+    here = f"{where}, BOX BOUNDS"
+    if b"abc" in item:
+        general = np.array([floats_of(line, 4, here) for line in lines])
+        return general[:, :3], general[:, 3]
+    if any(b"p" not in word for word in item if len(word) == 2 and word not in (b"xy", b"xz", b"yz")):
+        raise TrajectoryError(f"{here}: the box is not periodic in all directions")
+    tilted = b"xy" in item
+    bounds = np.array([floats_of(line, 3 if tilted else 2, here) for line in lines])
+    (xy, xz, yz) = bounds[:, 2] if tilted else (0.0, 0.0, 0.0)
+    low = bounds[:, 0] - (min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0)
+    high = bounds[:, 1] - (max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0)
+    lx, ly, lz = high - low
+    return np.array([[lx, 0.0, 0.0], [xy, ly, 0.0], [xz, yz, lz]]), low

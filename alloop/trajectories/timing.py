@@ -1,0 +1,157 @@
+"""What time a frame has: from the file, or from what the user says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alloop.trajectories.frames import Frame, TrajectoryError
+
+_SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the user says of a run.
+
+    Attributes
+    ----------
+    timestep_fs : float or None
+        Time step of the dynamics (fs); None where the file says it.
+    steps_per_frame : int or None
+        Steps from one frame to the next; None where the file counts steps, else one.
+    temperature_K : float or None
+        Temperature (K); None where the file says it.
+    length_A : float
+        The unit of lengths of the file (Å).
+    """
+
+    timestep_fs: float | None = None
+    steps_per_frame: int | None = None
+    temperature_K: float | None = None
+    length_A: float = 1.0
+
+
+class Clock:
+    """Counts frames, and tells the time between them and which of them are samples.
+
+    Parameters
+    ----------
+    first : Frame
+        The first frame.
+    said : Said
+        What the user says.
+    sample_fs : float
+        Time between two samples that is wanted at least (fs).
+    where : str
+        The file.
+
+    Attributes
+    ----------
+    frames, doubles : int
+        Frames that were counted, and those left out because they were there already.
+    """
+
+    def __init__(self, first: Frame, said: Said, sample_fs: float, where: str) -> None:
+        self._first, self._said, self._sample_fs, self._where = first, said, sample_fs, where
+        self._last: Frame | None = None
+        self._frame_fs: float | None = None
+        self._gap: float | None = None
+        self._stride = 1
+        self.frames = self.doubles = 0
+
+    def advance(self, frame: Frame) -> bool:
+        """Count a frame; return whether it is new: restarted runs write their last frame again.
+
+        Raises
+        ------
+        TrajectoryError
+            If frames do not follow each other in equal times.
+        """
+        if self._last is not None:
+            gap = self._gap_to(frame)
+            if gap is not None and abs(gap) < _SAME:
+                self.doubles += 1
+                return False
+            self._check(gap)
+            if self._frame_fs is None:
+                self._gap, self._frame_fs = gap, self._interval(gap)
+                self._stride = max(1, int(self._sample_fs / self._frame_fs + _SAME))
+        self._last = frame
+        self.frames += 1
+        return True
+
+    def due(self) -> bool:
+        """Return whether the frame that was counted last is a sample."""
+        return (self.frames - 1) % self._stride == 0
+
+    def frame_fs(self) -> float:
+        """Return the time between two frames (fs).
+
+        Raises
+        ------
+        TrajectoryError
+            If there is one frame only.
+        """
+        if self._frame_fs is None:
+            raise TrajectoryError(f"{self._where}: one frame is no trajectory")
+        return self._frame_fs
+
+    def interval_fs(self) -> float:
+        """Return the time between two samples (fs)."""
+        return self.frame_fs() * self._stride
+
+    def temperature(self) -> float:
+        """Return the temperature (K).
+
+        Raises
+        ------
+        TrajectoryError
+            If neither the file nor the user says it.
+        """
+        found = self._said.temperature_K or self._first.temperature_K
+        if not found or found <= 0:
+            raise TrajectoryError(f"{self._where}: does not say its temperature; add --temperature (in K)")
+        return found
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a reader should know of the time."""
+        if self.doubles:
+            yield f"{self.doubles} frames that were written twice are left out"
+        file, said = self._first.timestep_fs, self._said.timestep_fs
+        if file and said and abs(file - said) > _SAME * said:
+            yield f"the file says a time step of {file:g} fs; {said:g} fs were named and are used"
+
+    def _gap_to(self, frame: Frame) -> float | None:
+        """Return the time (fs), or else the steps, from the last frame to this one; None where no file says it."""
+        assert self._last is not None
+        if frame.time_fs is not None and self._last.time_fs is not None:
+            return frame.time_fs - self._last.time_fs
+        if frame.step is not None and self._last.step is not None:
+            return float(frame.step - self._last.step)
+        return None
+
+    def _check(self, gap: float | None) -> None:
+        if gap is not None and gap < 0:
+            raise TrajectoryError(
+                f"{self._where}, frame {self.frames + 1}: time goes back: two runs in one file; give each a file"
+            )
+        if self.frames > 1 and (gap is None) != (self._gap is None):
+            raise TrajectoryError(f"{self._where}, frame {self.frames + 1}: only some frames say their time")
+        if gap is not None and self._gap is not None and abs(gap - self._gap) > 1e-3 * self._gap:
+            raise TrajectoryError(
+                f"{self._where}, frame {self.frames + 1}: frames are not equally far apart ({self._gap:g}, then "
+                f"{gap:g} fs or steps); cut the file there"
+            )
+
+    def _interval(self, gap: float | None) -> float:
+        """Return the time between two frames (fs)."""
+        timestep_fs = self._said.timestep_fs or self._first.timestep_fs
+        if self._first.time_fs is not None and gap is not None and self._said.timestep_fs is None:
+            return round(gap, 6)
+        if timestep_fs is None:
+            raise TrajectoryError(f"{self._where}: does not say its time step; add --timestep-fs")
+        if self._said.steps_per_frame is not None:
+            return self._said.steps_per_frame * timestep_fs
+        counted = gap if gap is not None and self._first.time_fs is None else 1.0
+        return round(counted * timestep_fs, 6)
