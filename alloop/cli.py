@@ -7,25 +7,24 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from alloop import __version__
 from alloop.commands import exit_codes
 from alloop.commands.analyse import analyse
+from alloop.commands.driving import campaign_driver, driven, name_in, on_terminal, refuse_early
 from alloop.commands.errors import tell
 from alloop.commands.help_texts import epilog
-from alloop.commands.interruption import NOTHING_STARTED, Interrupted, end_in_silence, interruptible
+from alloop.commands.interruption import Interrupted, end_in_silence, interruptible
 from alloop.files.environment import ONE_THREAD, fill_in
 from alloop.monitor.terminal import Terminal, flush_or_forget, mend_streams
 
 if TYPE_CHECKING:
-    from alloop.decisions.charter import Goal
     from alloop.reading import ReadCampaign
 
 for _name, _count in ONE_THREAD.items():
@@ -91,7 +90,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Check a config to the last key and show what it would run and cost. Nothing is created."""
-    _refuse_early(config)
+    refuse_early(config)
     from alloop.commands.check import run_check
 
     with interruptible("Stopped; nothing was changed."):
@@ -120,7 +119,7 @@ def run(
     accept_policy: Annotated[bool, typer.Option(help="Go on with a policy of your own that you changed.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
-    _driven(_campaign(config, folder, plain, accept_policy))
+    driven(campaign_driver(config, folder, plain, accept_policy))
 
 
 @app.command(epilog=epilog("rehearse"))
@@ -137,11 +136,11 @@ def rehearse(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
     """Run the campaign with its teacher as label engine, beside the real one, and say what that one would take."""
-    _name_in(config)
+    name_in(config)
     from alloop.commands.rehearse import run_rehearsal
 
     asked = partial(run_rehearsal, config, folder, taught_by=taught_by, seeds=seeds, label_s=label_s)
-    _driven(partial(_on_terminal, asked, plain))
+    driven(partial(on_terminal, asked, plain))
 
 
 @app.command(epilog=epilog("teach"))
@@ -154,10 +153,10 @@ def teach(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:
     """Let the teacher teach a committee, without a label, and write it as a foundation for other campaigns."""
-    _refuse_early(config, folder)
+    refuse_early(config, folder)
     from alloop.commands.teach import run_teaching
 
-    _driven(partial(_on_terminal, partial(run_teaching, config, folder, output=output), plain))
+    driven(partial(on_terminal, partial(run_teaching, config, folder, output=output), plain))
 
 
 @app.command(epilog=epilog("measure"))
@@ -171,7 +170,7 @@ def measure(
 
     With --ladder, fit and measure random nested subsets of the labels, which differ in nothing but their size.
     """
-    _driven(_campaign(config, folder, plain, goal="subsets" if ladder else "transport"))
+    driven(campaign_driver(config, folder, plain, goal="subsets" if ladder else "transport"))
 
 
 @app.command(epilog=epilog("study"))
@@ -190,56 +189,7 @@ def study(
 
     disorder: orderings by Monte Carlo, and their short-range order against temperature.
     """
-    _driven(_campaign(config, folder, plain, goal="study", study=name, dft=dft))
-
-
-def _driven(run: Callable[[], int]) -> NoReturn:
-    """Run a driver and end with its exit code."""
-    with interruptible(NOTHING_STARTED):
-        code = run()
-    raise typer.Exit(code)
-
-
-def _campaign(
-    config: Path,
-    folder: Path | None,
-    plain: bool,
-    accept_policy: bool = False,
-    goal: Goal = "verdict",
-    study: str | None = None,
-    dft: int | None = None,
-) -> Callable[[], int]:
-    """Return what drives a campaign; its modules are imported here, before anything is begun."""
-    _refuse_early(config, folder)
-    from alloop.commands.run import run_campaign
-
-    asked = partial(run_campaign, config, folder, accept_policy=accept_policy, goal=goal, study=study, dft=dft)
-    return partial(_on_terminal, asked, plain)
-
-
-def _name_in(config: Path) -> str:
-    """Return the name of a campaign; what is no config is refused before what takes long is imported."""
-    from alloop.config.loading import load_config
-
-    return load_config(config).config.name
-
-
-def _refuse_early(config: Path, folder: Path | None = None) -> None:
-    """Refuse what is no config, or no folder for its campaign, before what takes long is imported."""
-    from alloop.campaign.folders import campaign_folder, refuse_unusable_path
-
-    refuse_unusable_path(campaign_folder(_name_in(config), folder))
-
-
-def _on_terminal(drive: Callable[..., int], plain: bool) -> int:
-    """Drive a campaign that prints on this terminal; a driver that must restart does so in place."""
-    from alloop.commands.restart import RestartWanted, restart_in_place
-
-    console = Terminal()
-    try:
-        return drive(console, plain=plain or not console.is_terminal)
-    except RestartWanted as wanted:
-        restart_in_place(wanted)
+    driven(campaign_driver(config, folder, plain, goal="study", study=name, dft=dft))
 
 
 @app.command(epilog=epilog("status"))
