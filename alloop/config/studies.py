@@ -5,6 +5,8 @@ They may change when a campaign resumes. A section has the name of its study.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -66,7 +68,18 @@ class PhaseConfig(Section):
             raise ValueError(
                 "needs either `structure`, or `formula` with one of `energy_eV_per_atom` and `energy_eV_per_formula`"
             )
+        if self.formula is not None and not _is_formula(self.formula):
+            raise ValueError(f"`{self.formula}` is not a formula such as `Li3InCl6`")
         return self
+
+
+def _is_formula(written: str) -> bool:
+    from ase.formula import Formula
+
+    try:
+        return len(Formula(written, strict=True)) > 0
+    except ValueError:
+        return False
 
 
 class FamilyConfig(Section):
@@ -83,6 +96,26 @@ class FamilyConfig(Section):
         "those of the models, and are refused.",
     )
 
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> FamilyConfig:
+        if not self.phases and not self.compositions:
+            raise ValueError("has no phases; name some, or write `compositions: true`")
+        _refuse_doubles(phase.name for phase in self.phases)
+        given = [phase.structure is None for phase in self.phases]
+        if any(given) and not all(given):
+            what = "mixes structures, relaxed by the models, with energies that you computed"
+            raise ValueError(f"{what}; make two families of them")
+        if any(given) and not self.same_settings:
+            what = "energies that you computed compare with the models' only if they have the settings of `label`"
+            raise ValueError(f"{what}; if so, write `same_settings: true`, otherwise give structures")
+        return self
+
+
+def _refuse_doubles(names: Iterable[str]) -> None:
+    for name, number in Counter(names).items():
+        if number > 1:
+            raise ValueError(f"the name `{name}` is there {number} times; every name must be its own")
+
 
 class HullConfig(Section):
     """Energy above the hull of every composition, by every fit of the largest rung."""
@@ -91,6 +124,15 @@ class HullConfig(Section):
     members: bool = Field(
         True, description="The members of the rung's committee relax everything as well; their spread is an error."
     )
+
+    @model_validator(mode="after")
+    def _of_names_of_their_own(self) -> HullConfig:
+        _refuse_doubles(family.name for family in self.families)
+        structures: dict[str, str] = {}
+        for phase in (phase for family in self.families for phase in family.phases if phase.structure is not None):
+            if structures.setdefault(phase.name, str(phase.structure)) != phase.structure:
+                raise ValueError(f"`{phase.name}` is one structure here and another there; every name must be its own")
+        return self
 
 
 class DisorderConfig(Section):

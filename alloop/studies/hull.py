@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from alloop.checks.structures import read_crystal
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
-from alloop.config.studies import FamilyConfig, HullConfig
+from alloop.config.studies import HullConfig
 from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import ladder_rungs
 from alloop.materials.hull import SpanError, counts, refuse_unspanned
@@ -41,15 +41,17 @@ def wants(
     common = relax.request_settings(charter.config)
     for rung in ladder_rungs(state, charter)[-1:]:
         for name, model, fit, member in _models(state, rung, settings):
-            told = Told(rung=rung.size, fit=fit, member=member, cell=common["cell"])
+            of_model: dict[str, Any] = {"rung": rung.size, "fit": fit, "member": member, "cell": common["cell"]}
             for system, structure in charter.systems.items():
-                own = {"system": system, "composition": charter.composition(system), "formula": structure.formula()}
+                told = Told(
+                    **of_model, formula=structure.formula(), system=system, composition=charter.composition(system)
+                )
                 request = RelaxRequest(structure=structure, model=model, dtype="float64", **common)
-                yield Asked(f"{system}/{name}", request, told.model_copy(update=own).model_dump(mode="json"))
+                yield Asked(f"{system}/{name}", request, told.model_dump(mode="json"))
             for phase, structure in structures.items():
-                own = {"phase": phase, "formula": structure.formula()}
+                told = Told(**of_model, formula=structure.formula(), phase=phase)
                 request = RelaxRequest(structure=structure, model=model, dtype="float64", **common)
-                yield Asked(f"phase/{phase}/{name}", request, told.model_copy(update=own).model_dump(mode="json"))
+                yield Asked(f"phase/{phase}/{name}", request, told.model_dump(mode="json"))
 
 
 def _models(
@@ -66,47 +68,12 @@ def _models(
 
 def problem(config: CampaignConfig) -> tuple[KeyPath, str] | None:
     """Return what keeps hulls from being made, of what the config alone can tell."""
-    families = config.studies.hull.families
-    if not families:
+    if not config.studies.hull.families:
         return KEY, "a hull is made of phases; name them in `studies.hull.families`, see docs/studies.md"
     if config.studies.relax.pressure_GPa != 0:
         what = "energies above a hull are those without pressure; set it to 0 while the hull is made"
         return ("studies", "relax", "pressure_GPa"), what
-    return next(_problems_of_families(families), None) or relax.problem(config)
-
-
-def _problems_of_families(families: tuple[FamilyConfig, ...]) -> Iterator[tuple[KeyPath, str]]:
-    for name, number in Counter(family.name for family in families).items():
-        if number > 1:
-            yield (*KEY, "families"), f"`{name}` names {number} families; every name must be its own"
-    for i, family in enumerate(families):
-        yield from (((*KEY, "families", i, *key), what) for key, what in _problems_of(family))
-    structures: dict[str, str] = {}
-    for i, family in enumerate(families):
-        for j, phase in enumerate(family.phases):
-            if phase.structure is not None and structures.setdefault(phase.name, phase.structure) != phase.structure:
-                what = f"`{phase.name}` is another structure in another family; every name must be its own"
-                yield (*KEY, "families", i, "phases", j, "name"), what
-
-
-def _problems_of(family: FamilyConfig) -> Iterator[tuple[KeyPath, str]]:
-    for name, number in Counter(phase.name for phase in family.phases).items():
-        if number > 1:
-            yield ("phases",), f"`{name}` names {number} phases of `{family.name}`; every name must be its own"
-    if not family.phases and not family.compositions:
-        yield ("phases",), f"`{family.name}` has no phases; name some, or write `compositions: true`"
-    given = [phase.structure is None for phase in family.phases]
-    if any(given) and not all(given):
-        what = f"`{family.name}` mixes structures, relaxed by the models, with energies that you computed"
-        yield ("phases",), f"{what}; make two families of them"
-    if any(given) and not family.same_settings:
-        what = "energies that you computed compare with the models' only if they have the settings of `label`"
-        yield ("phases",), f"{what}; if so, write `same_settings: true`, otherwise give structures"
-    for j, phase in enumerate(family.phases):
-        try:
-            counts(phase.formula or "H")
-        except ValueError as error:
-            yield ("phases", j, "formula"), str(error)
+    return relax.problem(config)
 
 
 def prepare(asked: Study, loaded: LoadedConfig, state: CampaignState) -> Study:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import field_validator
+
 from alloop.config.studies import FamilyConfig, HullConfig, PhaseConfig
 from alloop.materials.hull import AboveHull, Hull, Phase, SpanError, counts
 from alloop.state.records import StudyResult
@@ -61,11 +63,17 @@ class Told(Record):
     fit: int | None
     member: int | None
     cell: bool
-    formula: str = ""
+    formula: str
     system: str | None = None
     composition: str | None = None
     phase: str | None = None
     study: str = NAME
+
+    @field_validator("formula")
+    @classmethod
+    def _of_known_elements(cls, value: str) -> str:
+        counts(value)
+        return value
 
 
 @dataclass(frozen=True)

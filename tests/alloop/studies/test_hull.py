@@ -1,5 +1,6 @@
 """The study of energies above the hull: what it asks for, refuses and says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from alloop.config.loading import config_from_text
 from alloop.config.studies import StudiesConfig
 from alloop.decisions.next_tasks import plan
 from alloop.journal.events import ConfigChanged
+from alloop.journal.journal import JournalError
 from alloop.studies import relax
 from alloop.studies.hull import STUDY
 from alloop.studies.study import Number, tables
@@ -181,33 +183,46 @@ def test_other_given_energies_change_the_numbers_and_relax_nothing_again():
 @pytest.mark.parametrize(
     ("families", "key", "why"),
     [
-        ([], "studies.hull", "a hull is made of phases"),
-        ([{"name": "none"}], "studies.hull.families[0].phases", "has no phases"),
-        ([GIVEN, GIVEN], "studies.hull.families", "names 2 families"),
+        ([{"name": "none"}], "families[0]", "has no phases"),
+        ([GIVEN, GIVEN], "studies.hull", "the name `elements` is there 2 times"),
+        ([{**GIVEN, "phases": [GIVEN["phases"][0]] * 2}], "families[0]", "the name `Na` is there 2 times"),
         (
             [{**GIVEN, "phases": [*GIVEN["phases"], RELAXED["phases"][0] | {"name": "sodium"}]}],
-            "studies.hull.families[0].phases",
+            "families[0]",
             "mixes structures",
         ),
-        ([{**GIVEN, "same_settings": False}], "studies.hull.families[0].phases", "same_settings: true"),
+        ([{**GIVEN, "same_settings": False}], "families[0]", "same_settings: true"),
         (
             [RELAXED, {"name": "b", "phases": [{"name": "Na", "structure": "other.extxyz"}]}],
-            "studies.hull.families[1].phases[0].name",
-            "another structure",
+            "studies.hull",
+            "`Na` is one structure here and another there",
         ),
         (
             [{**GIVEN, "phases": [{"name": "Na", "formula": "sodium", "energy_eV_per_atom": -1.0}]}],
-            "studies.hull.families[0].phases[0].formula",
+            "families[0].phases[0]",
             "is not a formula",
         ),
     ],
 )
-def test_families_that_make_no_hull_are_refused_in_one_line(tmp_path, families, key, why):
+def test_families_that_make_no_hull_are_refused_in_one_line_with_the_config(tmp_path, families, key, why):
     with pytest.raises(ConfigError) as error:
-        prepared(loaded(tmp_path, *families), STUDY, None)
+        loaded(tmp_path, *families)
     assert key in str(error.value)
     assert why in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_hull_without_phases_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"studies\.hull: a hull is made of phases"):
+        prepared(loaded(tmp_path), STUDY, None)
+
+
+def test_a_journal_whose_results_have_no_formula_is_refused_in_one_line():
+    history = with_rungs(GIVEN)
+    (task, *_) = wanted(history)
+    history.study(replace(task, context={**task.context, "formula": "salt"}), reason="nan", detail="told")
+    with pytest.raises(JournalError, match="restore it from a copy"):
+        tables(history.state)
 
 
 @pytest.mark.parametrize(
