@@ -29,7 +29,7 @@ def sync(folder: Path, server) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     account = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server, "HOME": str(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "alloop", "sync", str(folder)]
-    return subprocess.run(command, env=clean | account, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=clean | account, capture_output=True, text=True, timeout=400)
 
 
 def outputs(folder: Path) -> None:
