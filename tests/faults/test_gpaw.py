@@ -21,7 +21,7 @@ def test_an_scf_that_never_converges_is_told_with_its_log_and_not_tried_again(tm
     code, output = campaign(tmp_path, maxiter=1)
     told, folder = " ".join(output.split()), tmp_path / "campaign"
     assert code == 3, output
-    assert "label/LiCl.initial/0/0 failed (scf): no self-consistency" in told
+    assert "label LiCl.initial/0/0 failed (SCF did not converge): no self-consistency" in told
     assert "Verdict: stopped: nothing is left that could be done (3 scf; last: label/LiCl.initial/0/" in told
     assert set(attempts(folder, "label").values()) == {1}
     assert len(list((folder / "logs" / "label").glob("*.txt"))) == 3

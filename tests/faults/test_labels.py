@@ -2,6 +2,7 @@
 
 import pytest
 
+from alloop.status.task_words import task_words
 from tests.support.bad_labels import ALWAYS, order
 from tests.support.campaigns import attempts, folded, run, write_config
 from tests.support.driving import QUICK, driving, failures, losses, many_first_labels
@@ -51,7 +52,7 @@ def test_every_label_has_an_answer_and_those_that_were_only_disturbed_have_a_goo
 def test_a_worker_killed_by_the_system_costs_its_task_one_attempt(disturbed):
     (event,) = lost(disturbed, "its worker on")
     assert event.cost == 1.0
-    assert f"{event.purpose}: an attempt is lost and made again (its worker on" in disturbed.output
+    assert f"{task_words(event.purpose)}: an attempt is lost and made again (its worker on" in disturbed.output
     assert "died: killed, or out of memory)" in disturbed.output
     assert attempts(disturbed.folder, "label")[event.key] >= 2
 
@@ -72,14 +73,14 @@ def test_an_engine_that_calls_a_disk_full_which_has_room_does_not_stop_the_campa
 def test_an_error_of_any_class_is_told_in_words_and_tried_again(disturbed, words):
     (event,) = lost(disturbed, words)
     assert event.cost == 1.0
-    assert f"{event.purpose}: an attempt is lost and made again ({words}" in disturbed.output
+    assert f"{task_words(event.purpose)}: an attempt is lost and made again ({words}" in disturbed.output
     assert attempts(disturbed.folder, "label")[event.key] >= 2
 
 
 def test_an_engine_that_gives_up_is_an_answer_and_not_asked_again(disturbed):
     (event,) = failed(disturbed, "no bands left")
     assert event.reason == "dft"
-    assert f"{event.purpose} failed (dft): RuntimeError: no bands left" in disturbed.output
+    assert f"{task_words(event.purpose)} failed (the engine failed): RuntimeError: no bands left" in disturbed.output
     before = losses(disturbed.folder, event.purpose)
     assert attempts(disturbed.folder, "label")[event.key] == 1 + len(before)
 
@@ -87,7 +88,7 @@ def test_an_engine_that_gives_up_is_an_answer_and_not_asked_again(disturbed):
 def test_forces_that_are_no_numbers_are_refused(disturbed):
     (event,) = failed(disturbed, "a force is not a finite number")
     assert event.reason == "forces"
-    assert f"{event.purpose} failed (forces): a force is not a finite number" in disturbed.output
+    assert f"{task_words(event.purpose)} failed (no usable forces): a force is not a finite number" in disturbed.output
 
 
 def test_an_energy_that_is_no_number_is_refused(disturbed):
@@ -116,6 +117,6 @@ def test_more_failures_than_the_budget_allows_stop_the_campaign_with_the_reasons
     details = [event.detail for event in failures(tmp_path / "campaign") if event.reason == "dft"]
     begin = "twice the same error: OwnInit: no licence at node 7 (raising.py, line"
     assert [detail for detail in details if not detail.startswith(begin)] == []
-    assert f"failed (dft): {begin}" in output
+    assert f"failed (the engine failed): {begin}" in output
     assert "Traceback" not in output
     assert "change `budget` or `execution` in the config and run the same command again" in output
