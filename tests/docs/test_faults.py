@@ -25,6 +25,8 @@ from alloop.labelling.answers import checked
 from alloop.labelling.errors import EngineError
 from alloop.labelling.singlepoint import SinglePoint
 from alloop.status.messages import lines, restored_text
+from alloop.status.reasons import reason_words
+from alloop.status.task_words import task_words
 from alloop.tasks.attempts import BrokenAttempt
 from alloop.tasks.contract.label import LabelSummary
 from alloop.tasks.worker import WAIT_FOR_PLACE_S
@@ -73,7 +75,7 @@ def twice(error):
     for _ in range(2):
         event = give_up_or_retry(task, fault, retries=3)
         history.say(event)
-    return f"{event.purpose} failed ({event.reason}): {event.detail}"
+    return f"{task_words(event.purpose)} failed ({reason_words(event.reason)}): {event.detail}"
 
 
 def refused_forces():
