@@ -65,10 +65,10 @@ def _bars(progress: Progress) -> Table:
 
 
 def _facts(rows: Sequence[tuple[str, str]], spinner: Spinner | None) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(min_width=1)
-    grid.add_column(min_width=_NAME_WIDTH - 2, no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=1, no_wrap=True)
+    grid.add_column(width=_NAME_WIDTH - 2, no_wrap=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for place, (name, text) in enumerate(rows):
         sign: RenderableType = (spinner or Text("•")) if place == 0 else Text("")
         grid.add_row(sign, Text(name), _one_line(text))

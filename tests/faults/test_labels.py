@@ -80,7 +80,7 @@ def test_an_error_of_any_class_is_told_in_words_and_tried_again(disturbed, words
 def test_an_engine_that_gives_up_is_an_answer_and_not_asked_again(disturbed):
     (event,) = failed(disturbed, "no bands left")
     assert event.reason == "dft"
-    assert f"{task_words(event.purpose)} failed (the DFT code failed): RuntimeError: no bands left" in disturbed.output
+    assert f"{task_words(event.purpose)} failed (the engine failed): RuntimeError: no bands left" in disturbed.output
     before = losses(disturbed.folder, event.purpose)
     assert attempts(disturbed.folder, "label")[event.key] == 1 + len(before)
 
@@ -88,7 +88,7 @@ def test_an_engine_that_gives_up_is_an_answer_and_not_asked_again(disturbed):
 def test_forces_that_are_no_numbers_are_refused(disturbed):
     (event,) = failed(disturbed, "a force is not a finite number")
     assert event.reason == "forces"
-    assert f"{task_words(event.purpose)} failed (unusable forces): a force is not a finite number" in disturbed.output
+    assert f"{task_words(event.purpose)} failed (no usable forces): a force is not a finite number" in disturbed.output
 
 
 def test_an_energy_that_is_no_number_is_refused(disturbed):
@@ -117,6 +117,6 @@ def test_more_failures_than_the_budget_allows_stop_the_campaign_with_the_reasons
     details = [event.detail for event in failures(tmp_path / "campaign") if event.reason == "dft"]
     begin = "twice the same error: OwnInit: no licence at node 7 (raising.py, line"
     assert [detail for detail in details if not detail.startswith(begin)] == []
-    assert f"failed (the DFT code failed): {begin.partition(' (')[0]}" in output
+    assert f"failed (the engine failed): {begin.partition(' (')[0]}" in output
     assert "Traceback" not in output
     assert "change `budget` or `execution` in the config and run the same command again" in output

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from alloop.status.task_words import task_words
 from tests.support.campaigns import attempts, folded, left_behind, run, write_config
 from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
 from tests.support.victims import kill_one, living
@@ -39,7 +40,7 @@ def test_what_workers_finish_after_their_manager_was_killed_is_taken_and_a_lost_
     events = losses(folder)
     assert [event.cost for event in events] == [0.25, 0.25]
     for event in events:
-        assert f"{event.purpose}: an attempt is lost and made again (the workers on" in driver.output
+        assert f"{task_words(event.purpose)}: an attempt is lost and made again (the workers on" in driver.output
         assert attempts(folder, "label")[event.key] == 2
     assert "are gone: killed, out of time" in driver.output
     assert driver.left == []
