@@ -33,6 +33,8 @@ TOGETHER = 0.195
 
 With these the bars of the resampling that alloop had before were as wide on synthetic fits as on the demo's (fits,
 walkers × frames: 0.143 for 2, 4 × 3; 0.047 for 3, 12 × 10; 0.037 for 5, 12 × 10), and agreed as often."""
+ALIKE = 0.5
+"""Correlation of fits that begin alike on two rungs, in some rows of the table."""
 LADDER = (50, 100, 200, 400, 800, 1600)
 CELLS = ((2, 4, 3), (3, 4, 10), (2, 12, 10), (3, 12, 10), (5, 12, 10), (3, 24, 10))
 
@@ -49,12 +51,15 @@ class Shape:
         Held-out walkers, and frames of each.
     fit_spread : float
         Standard deviation of ln(RMSE) between fits.
+    alike : float
+        Correlation of what fit k of one rung and of the next err by, of all frames and of each: they begin alike.
     """
 
     fits: int = 3
     walkers: int = 12
     frames: int = 10
     fit_spread: float = FORCES.fits
+    alike: float = 0.0
 
 
 def rungs_of(scales: Sequence[float], shapes: Sequence[Shape], rng: np.random.Generator) -> list[RungEvidence]:
@@ -65,20 +70,28 @@ def rungs_of(scales: Sequence[float], shapes: Sequence[Shape], rng: np.random.Ge
     scales : sequence of float
         The truth of each rung, of `LADDER` in order.
     shapes : sequence of Shape
-        Of each rung; walkers and frames are those of the first.
+        Of each rung; walkers, frames and `alike` are those of the first.
     rng : numpy.random.Generator
         Where the errors come from.
     """
     walkers, frames = shapes[0].walkers, shapes[0].frames
     hard = HARD_WALKER * rng.normal(size=(walkers, 1)) + HARD_FRAME * _correlated(rng, (walkers, frames))
     cluster = tuple(f"w{i}" for i in range(walkers) for _ in range(frames))
+    alike, fits = shapes[0].alike, max(shape.fits for shape in shapes)
+    begun = _of_fits(rng, fits, walkers, frames) if alike else (np.zeros((fits, 1, 1)),) * 2
     rungs = []
     for size, scale, shape in zip(LADDER, scales, shapes, strict=False):
-        log = hard + shape.fit_spread * rng.normal(size=(shape.fits, 1, 1))
-        log = log + TOGETHER * _correlated(rng, (shape.fits, walkers, frames))
+        own = _of_fits(rng, shape.fits, walkers, frames)
+        fit, together = ((1 - alike) ** 0.5 * o + alike**0.5 * b[: shape.fits] for o, b in zip(own, begun, strict=True))
+        log = hard + shape.fit_spread * fit + TOGETHER * together
         error = (scale * np.exp(log)).reshape(shape.fits, walkers * frames)
         rungs.append(RungEvidence(size, -0.002 * error, (0.05 * error) ** 2, cluster))
     return rungs
+
+
+def _of_fits(rng: np.random.Generator, fits: int, walkers: int, frames: int) -> tuple[Array, Array]:
+    """Return what fits err by on all frames and on each, as normal numbers of variance 1."""
+    return rng.normal(size=(fits, 1, 1)), _correlated(rng, (fits, walkers, frames))
 
 
 def _correlated(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -208,14 +221,17 @@ def tables(repeats: int) -> Iterator[str]:
             yield _row((Shape(fits, walkers, frames, spread),) * 2, repeats)
     for before, after in ((2, 4), (4, 2)):
         yield _row((Shape(before), Shape(after)), repeats)
+    for fits, spread in ((2, FORCES.fits), (3, FORCES.fits), (3, 0.03), (3, 0.05)):
+        yield _row((Shape(fits, fit_spread=spread, alike=ALIKE),) * 2, repeats)
     yield ""
     yield "| six rungs, each moved by | fits, walkers × frames | fit spread | stop at each comparison | anywhere |"
     yield "|---|---|--:|---|--:|"
     for move in (-1.0, 1.0, -2.0, 0.0):
-        for fits, spread in ((3, FORCES.fits), (3, 0.05), (5, 0.05)):
-            stops = ladder_stops(move, Shape(fits, fit_spread=spread), repeats=repeats)
+        for fits, spread, alike in ((3, FORCES.fits, 0.0), (3, 0.05, 0.0), (5, 0.05, 0.0), (3, 0.05, ALIKE)):
+            shape = Shape(fits, fit_spread=spread, alike=alike)
+            stops = ladder_stops(move, shape, repeats=repeats)
             cells = ", ".join(f"{100 * stop:.1f}" for stop in stops)
-            yield f"| {move:+g} tolerances | {fits}, 12 × 10 | {spread:g} | {cells} | {100 * stops.sum():.1f} |"
+            yield f"| {move:+g} tolerances | {_fits(shape)}, 12 × 10 | {spread:g} | {cells} | {100 * stops.sum():.1f} |"
     yield ""
     yield "| fits | spreads of ln σ | MD error | agree: 0 | half | 1 |"
     yield "|---|---|--:|--:|--:|--:|"
@@ -231,15 +247,19 @@ def tables(repeats: int) -> Iterator[str]:
 def _row(shapes: tuple[Shape, Shape], repeats: int) -> str:
     still, *moved = (heldout_rates(move, shapes, repeats=repeats) for move in (0.0, 0.5, -1.0, 1.0))
     first, last = shapes
-    fits = f"{first.fits}" if first.fits == last.fits else f"{first.fits} + {last.fits}"
-    alike = first.fits == last.fits and first.fit_spread == FORCES.fits
-    chance = agreement(first.fits, first.walkers, first.walkers * first.frames, tolerance=TOLERANCE) if alike else None
+    fits = _fits(first) if first == last else f"{first.fits} + {last.fits}"
+    usual = first == last and first.fit_spread == FORCES.fits and not first.alike
+    chance = agreement(first.fits, first.walkers, first.walkers * first.frames, tolerance=TOLERANCE) if usual else None
     cells = " | ".join(f"{100 * rates.agree:.1f}" for rates in (still, *moved))
     told = "" if chance is None else f"{100 * chance:.0f}"
     return (
         f"| {fits}, {first.walkers} × {first.frames} | {first.fit_spread:g} | {still.stated:.3f} | {still.scatter:.3f} "
         f"| {cells} | {told} |"
     )
+
+
+def _fits(shape: Shape) -> str:
+    return f"{shape.fits} alike" if shape.alike else str(shape.fits)
 
 
 def main() -> None:

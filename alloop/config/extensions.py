@@ -1,7 +1,7 @@
 """Changes of a config that only add to a campaign: every label, model and held-out frame it has stays what it is. Pure.
 
-Rungs are the first labels of one order, fits of a rung differ in their seed alone, and walkers in their names: more of
-them change none of those that are there. A tolerance can be tightened once numbers are known, not widened to fit them.
+Rungs are the first labels of one order, fits of a rung differ in their number, and walkers in their names: more of them
+change none of those that are there. A tolerance can be tightened once numbers are known, not widened to fit them.
 """
 
 from __future__ import annotations

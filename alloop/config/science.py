@@ -272,7 +272,9 @@ class LadderConfig(Section):
     rungs: tuple[Count, ...] = Field(
         (50, 100, 500, 1000, 2500), min_length=1, description="Training labels of each rung."
     )
-    fits: Count = Field(3, description="Fits per rung, different only in their seed.")
+    fits: Count = Field(
+        3, description="Fits per rung, each from another seed and, after a teacher or a foundation, another member."
+    )
     lookahead_rungs: Annotated[int, Field(ge=0)] = Field(
         1, description="Rungs that labelling may run ahead of the last judged one."
     )

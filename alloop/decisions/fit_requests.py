@@ -40,18 +40,18 @@ def member(
 
 def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
-    settings = charter.config.fit
+    settings, beginning = charter.config.fit, _beginning(charter, state, number)
     tunes = charter.config.teacher is not None or charter.foundation is not None
     return _fit(
         charter,
         state,
         train=_labels(state, rung.frames),
         valid=(),
-        init=_origin(charter, state, 0),
+        init=_origin(charter, state, beginning),
         max_steps=(tunes and settings.tuned_rung_steps) or settings.rung_steps,
         patience=None,
         rate=_origin_rate(charter),
-        level_energy=_levelled(charter, state, 0),
+        level_energy=_levelled(charter, state, beginning),
         seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
 
@@ -162,6 +162,19 @@ def _predecessor(charter: Charter, state: CampaignState, generation: GenerationS
 def _origin(charter: Charter, state: CampaignState, number: int) -> str | None:
     """Return where a fit starts that has no predecessor: a pre-trained model, the foundation, or nothing."""
     return pretrained(state, number) or charter.foundation_of(number)
+
+
+def _beginning(charter: Charter, state: CampaignState, number: int) -> int:
+    """Return the member of the committee that begins where a fit of a rung does.
+
+    Fits that all begin with the leader's weights differ by much less than they err. A member that could not be
+    pre-trained is passed over where others could.
+    """
+    if charter.rules < 5:
+        return 0
+    members = range(charter.config.potential.committee)
+    able = [member for member in members if pretrained(state, member)] or members
+    return able[number % len(able)]
 
 
 def _origin_rate(charter: Charter) -> float:

@@ -7,7 +7,11 @@ from benchmarks.stop_rule import LADDER, Shape, heldout_rates, ladder_stops, tab
 def test_the_tables_have_a_row_for_each():
     lines = list(tables(repeats=2))
     heldout, ladders, transport = "\n".join(lines).split("\n\n")
-    assert [len(part.splitlines()) for part in (heldout, ladders, transport)] == [2 + 6 * 3 + 2, 2 + 4 * 3, 2 + 7 * 2]
+    assert [len(part.splitlines()) for part in (heldout, ladders, transport)] == [
+        2 + 6 * 3 + 2 + 4,
+        2 + 4 * 4,
+        2 + 7 * 2,
+    ]
     for part in (heldout, ladders, transport):
         assert len({line.count("|") for line in part.splitlines()}) == 1
 
@@ -23,6 +27,12 @@ def test_a_ladder_stops_once():
     stops = ladder_stops(0.0, Shape(3, 12, 4, fit_spread=0.0), repeats=30)
     assert stops.shape == (len(LADDER) - 1,)
     assert 0 < stops.sum() <= 1
+
+
+def test_fits_that_begin_alike_on_both_rungs_make_the_change_smaller_than_is_stated():
+    other, alike = (heldout_rates(0.0, (Shape(3, 6, 4, 0.05, share),) * 2, repeats=150) for share in (0.0, 0.9))
+    assert alike.scatter < 0.6 * other.scatter
+    assert alike.stated > 1.5 * alike.scatter
 
 
 @pytest.mark.slow
@@ -44,6 +54,12 @@ def test_a_change_of_the_tolerance_passes_in_five_per_cent(move, fit_spread):
 @pytest.mark.parametrize("move", [-1.0, 1.0])
 def test_a_ladder_whose_every_rung_moves_by_the_tolerance_seldom_stops(move, fit_spread):
     assert ladder_stops(move, Shape(3, 12, 10, fit_spread), repeats=1000).sum() <= 0.10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("move", [-1.0, 1.0])
+def test_a_ladder_of_fits_that_begin_alike_stops_even_less(move):
+    assert ladder_stops(move, Shape(3, 12, 10, 0.05, alike=0.5), repeats=600).sum() <= 0.07
 
 
 @pytest.mark.slow
