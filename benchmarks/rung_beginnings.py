@@ -12,31 +12,24 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from ase import Atoms
-from ase.geometry import get_distances
-from ase.mep import NEB
-from ase.optimize import FIRE
 
 from alloop.config.campaign import CampaignConfig
 from alloop.decisions.charter import Charter
 from alloop.decisions.fit_requests import rung_fit
-from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.reading import ReadCampaign, read
 from alloop.tasks.contract.fit import FitRequest
-from alloop.tasks.models import load_member
 from alloop.tasks.workspace import Workspace
 from benchmarks.architectures import done
 from benchmarks.truth import Floats, force_errors
 
 BEGINNINGS = {"the leader": 4, "members": 5}
 """Rules by which fits begin there."""
-REPEAT, VOID_GRID, IMAGES, FMAX_EV_PER_A, STEPS = (2, 2, 1), 12, 5, 0.05, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,47 +68,6 @@ def fits_of(campaign: ReadCampaign, workspace: Workspace, size: int, fits: int, 
     frames = campaign.labels("heldout")
     errors = [force_errors(model, frames, workspace, requests[0].dtype) for model in models]
     return Fits(models, np.array(errors))
-
-
-def void_of(cell: Atoms) -> Floats:
-    """Return the place of a periodic cell that is farthest from all atoms (Å, shape (3,)), on a grid."""
-    places = np.stack(np.meshgrid(*[np.arange(VOID_GRID) / VOID_GRID] * 3), axis=-1).reshape(-1, 3) @ cell.cell[:]
-    _, distances = get_distances(places, cell.positions, cell=cell.cell, pbc=True)
-    return np.asarray(places[int(np.argmax(distances.min(axis=1)))])
-
-
-def jump_path(model: str, cell: Atoms, workspace: Workspace, dtype: str) -> list[Atoms]:
-    """Return the path of a lithium ion from its site to a void of a supercell, as a model relaxes it."""
-    start = cell.repeat(REPEAT)
-    start.calc = _calculator(model, workspace, dtype)
-    FIRE(start, logfile=None).run(fmax=FMAX_EV_PER_A, steps=STEPS)
-    end, void = start.copy(), void_of(cell)
-    lithium = np.flatnonzero(start.symbols == "Li")
-    vectors, distances = get_distances(start.positions[lithium], void[None], cell=start.cell, pbc=True)
-    jumper = int(np.argmin(distances[:, 0]))
-    end.positions[lithium[jumper]] += vectors[jumper, 0]
-    end.calc = start.calc
-    FIRE(end, logfile=None).run(fmax=FMAX_EV_PER_A, steps=STEPS)
-    images = [start, *(start.copy() for _ in range(IMAGES)), end]
-    for image in images[1:-1]:
-        image.calc = start.calc
-    band = NEB(images, climb=True, allow_shared_calculator=True)
-    band.interpolate(mic=True)
-    FIRE(band, logfile=None).run(fmax=FMAX_EV_PER_A, steps=STEPS)
-    return [image.copy() for image in images]
-
-
-def jump_energies(model: str, path: Sequence[Atoms], workspace: Workspace, dtype: str) -> Floats:
-    """Return the energy along a path over that of its start (eV), as a model has it."""
-    energies = []
-    for image in path:
-        image.calc = _calculator(model, workspace, dtype)
-        energies.append(image.get_potential_energy())
-    return np.array(energies) - energies[0]
-
-
-def _calculator(model: str, workspace: Workspace, dtype: str) -> LeaderCalculator:
-    return LeaderCalculator(Committee([load_member(workspace, model, "cpu", dtype)], device="cpu", dtype=dtype))
 
 
 def _standing(request: FitRequest, workspace: Workspace) -> str | None:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from ase import Atoms
 
-from benchmarks.rung_beginnings import Fits, table, void_of
+from benchmarks.rung_beginnings import Fits, table
 
 
 def test_the_table_tells_how_far_fits_are_off_and_how_far_they_differ():
@@ -11,7 +10,3 @@ def test_the_table_tells_how_far_fits_are_off_and_how_far_they_differ():
     assert fits.rmse == pytest.approx([10.0, 30.0])
     assert fits.spread == pytest.approx(1000 * np.std([0.01, 0.03], ddof=1))
     assert list(table({(48, "members"): fits}))[-1] == "| 48 | members | 10.0, 30.0 | 14.1 |"
-
-
-def test_the_void_of_a_simple_cubic_cell_is_its_middle():
-    assert void_of(Atoms("Li", cell=[4.0] * 3, pbc=True)) == pytest.approx([2.0] * 3)
