@@ -78,7 +78,7 @@ class Wishes:
         TrajectoryError
             If temperatures are neither one nor as many as files, or a number is not above zero.
         """
-        given: list[float | None] = [*(self.temperatures_K or [None])]
+        given: list[float | None] = list(self.temperatures_K) if self.temperatures_K else [None]
         if len(given) not in (1, len(self.files)):
             raise TrajectoryError(
                 f"{len(given)} temperatures for {len(self.files)} files: name one, or one for each file"

@@ -47,7 +47,7 @@ def unit_problem(numbers: Integers, positions_A: Floats, cell_A: Floats) -> str 
 
 def _reach(cell_A: Floats) -> float:
     # Of a cell in nm a reach in Å would find millions of images.
-    return min(_REACH_A, 2.0 * float(abs(np.linalg.det(cell_A))) ** (1 / 3))
+    return min(_REACH_A, 2.0 * float(np.cbrt(abs(np.linalg.det(cell_A)))))
 
 
 def speed_problem(numbers: Integers, msd_A2: float, interval_fs: float, temperature_K: float) -> str | None:

@@ -132,17 +132,17 @@ class Collector:
             return
         positions = self._follower.follow(frame)
         if self._start is None:
-            self._begin(positions)
+            self._start = self._begin(positions)
         drift = self._framework @ (positions - self._start)
         self._measure_step(positions[self._mobile] - drift)
         if self._clock.due():
             self._sample(frame, positions, drift)
 
-    def _begin(self, positions: Floats) -> None:
-        self._start = positions.copy()
+    def _begin(self, positions: Floats) -> Floats:
         problem = checks.unit_problem(self._numbers, positions, self._follower.first.cell_A)
         if problem:
             raise TrajectoryError(f"{self._where}: {problem}")
+        return positions.copy()
 
     def _measure_step(self, ions: Floats) -> None:
         if self._before is not None:

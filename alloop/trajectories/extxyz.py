@@ -44,7 +44,7 @@ def _comment(line: bytes, here: str) -> dict[str, Any]:
     except Exception as error:  # a hostile comment may make the parser raise anything
         raise TrajectoryError(f"{here}: the comment is none of extended XYZ") from error
     lattice = info.get("Lattice")
-    if np.shape(lattice) != (3, 3):
+    if lattice is None or np.shape(lattice) != (3, 3):
         raise TrajectoryError(f"{here}: no Lattice with nine numbers; write extended XYZ with its cell")
     return info
 

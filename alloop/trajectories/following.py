@@ -49,7 +49,7 @@ class Follower:
         self._before: Floats | None = None
         self._shift = np.zeros((len(first.numbers), 3))
         self._inverse_of = first.cell_A
-        self._inverse: Floats = np.linalg.inv(first.cell_A)
+        self._inverse: Floats = np.asarray(np.linalg.inv(first.cell_A), dtype=float)
 
     @property
     def mean_cell(self) -> Floats:
@@ -81,7 +81,7 @@ class Follower:
 
     def _weigh(self, cell_A: Floats) -> None:
         if cell_A is not self._inverse_of and not np.array_equal(cell_A, self._inverse_of):
-            self._inverse, self._inverse_of = np.linalg.inv(cell_A), cell_A
+            self._inverse, self._inverse_of = np.asarray(np.linalg.inv(cell_A), dtype=float), cell_A
         self._sum += cell_A
         self.volumes_A3.append(float(abs(np.linalg.det(cell_A))))
 
