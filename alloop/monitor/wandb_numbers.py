@@ -98,7 +98,9 @@ def publication(entry: Entry, state: CampaignState, stalled: Alert | None = None
 def snapshot(state: CampaignState) -> CampaignState:
     """Return a state that later events do not add to; its tasks, frames and rungs are those of the original."""
     kept = {one.name: getattr(state, one.name) for one in fields(state)}
-    containers = {name: copy(value) for name, value in kept.items() if isinstance(value, dict | list | set)}
+    containers: dict[str, Any] = {
+        name: copy(value) for name, value in kept.items() if isinstance(value, dict | list | set)
+    }
     return replace(state, **containers)
 
 
