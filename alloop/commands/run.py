@@ -162,7 +162,7 @@ def _drive(
 ) -> int:
     """Drive a campaign under the config the user gave; the config in the journal does not decide what runs."""
     charter = _set_up(journal, state, config, workspace, goal)
-    wandb = None
+    wandb: WandbView | None = None
     if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         _say(console, closing_lines(summary(state, time.time())))
     else:
