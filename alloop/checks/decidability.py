@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alloop.config.campaign import CampaignConfig
-from policies.stopping.forecast import ENERGY, FORCES, TUNED_FORCES, Scatter, agreement, walkers_for
+from policies.stopping.forecast import ENERGY, FORCES, MEMBERS_FORCES, TUNED_FORCES, Scatter, agreement, walkers_for
 from policies.stopping.ladder import LadderStopping
 
 COLD, TUNED = (3.0, 40.0), (0.7, 20.0)
@@ -116,7 +116,8 @@ def _errors(config: CampaignConfig) -> tuple[tuple[float, Scatter], ...]:
     energy, forces = TUNED if tuned else COLD
     of_forces = max(float(options["tolerance_forces"]), float(options["floor_forces_meV_per_A"]) / forces)
     of_energy = max(float(options["tolerance_energy"]), float(options["floor_energy_meV_per_atom"]) / energy)
-    return (of_forces, TUNED_FORCES if tuned else FORCES), (of_energy, ENERGY)
+    after = MEMBERS_FORCES if config.ladder.fits_begin_with == "members" else TUNED_FORCES
+    return (of_forces, after if tuned else FORCES), (of_energy, ENERGY)
 
 
 def _mends(fits: int, per_walker: int, errors: tuple[tuple[float, Scatter], ...]) -> tuple[tuple[int, int], ...]:

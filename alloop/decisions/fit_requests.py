@@ -170,7 +170,7 @@ def _beginning(charter: Charter, state: CampaignState, number: int) -> int:
     Fits that all begin with the leader's weights differ by much less than they err. A member that could not be
     pre-trained is passed over where others could.
     """
-    if charter.rules < 5:
+    if charter.config.ladder.fits_begin_with == "leader":
         return 0
     members = range(charter.config.potential.committee)
     able = [member for member in members if pretrained(state, member)] or members

@@ -259,7 +259,10 @@ def test_the_attempt_of_pre_training_that_came_out_well_is_used():
     assert refit(history.labelled(6).opened(), 0).init == model(history, "fit/pretrain/m0/again1")
 
 
-def test_by_the_rules_before_every_fit_of_a_rung_starts_from_the_leaders_pre_trained_model():
+MEMBERS = {"fits_begin_with": "members"}
+
+
+def test_every_fit_of_a_rung_starts_from_the_leaders_pre_trained_model():
     history = pretrained().labelled(6).opened(rung=6)
     for number in (0, 1):
         request = fit_of(history, 6, number)
@@ -268,7 +271,7 @@ def test_by_the_rules_before_every_fit_of_a_rung_starts_from_the_leaders_pre_tra
 
 
 def test_a_fit_of_a_rung_starts_where_the_member_of_its_number_did():
-    history = pretrained(rules=5).labelled(6).opened(rung=6)
+    history = pretrained(ladder=MEMBERS).labelled(6).opened(rung=6)
     fits = [fit_of(history, 6, number) for number in range(4)]
     assert [fit.init for fit in fits] == [model(history, f"fit/pretrain/m{begin}") for begin in (0, 1, 2, 0)]
     assert len({fit.seed for fit in fits}) == 4
@@ -276,7 +279,7 @@ def test_a_fit_of_a_rung_starts_where_the_member_of_its_number_did():
 
 
 def test_a_member_that_could_not_be_pre_trained_gives_no_fit_of_a_rung_its_random_weights():
-    history, context = History(rules=5).say(OTHER).atoms(), {"rung": None, "generation": None, "member": 1}
+    history, context = History(ladder=MEMBERS).say(OTHER).atoms(), {"rung": None, "generation": None, "member": 1}
     for name in ("fit/pretrain/m1", "fit/pretrain/m1/again1", "fit/pretrain/m1/again2"):
         history.do(name, context, reason="diverged")
     for number in (0, 2):
@@ -287,14 +290,14 @@ def test_a_member_that_could_not_be_pre_trained_gives_no_fit_of_a_rung_its_rando
 
 
 def test_a_fit_of_a_rung_starts_from_the_member_of_its_number_of_a_foundation():
-    history = History(foundation=True, foundation_members=2, rules=5).atoms().labelled(6).opened(rung=6)
+    history = History(foundation=True, foundation_members=2, ladder=MEMBERS).atoms().labelled(6).opened(rung=6)
     begins = [f"{FROM_FOUNDATION}@{member}" for member in (0, 1, 0)]
     assert [fit_of(history, 6, number).init for number in range(3)] == begins
 
 
-def test_fits_of_a_rung_from_random_weights_are_the_same_whatever_the_rules():
-    old, new = (History(rules=rules).atoms().labelled(6).opened(rung=6) for rules in (4, 5))
-    assert [fit_of(old, 6, number) for number in range(3)] == [fit_of(new, 6, number) for number in range(3)]
+def test_fits_of_a_rung_from_random_weights_are_the_same_whatever_they_begin_with():
+    one, other = (History(ladder=ladder).atoms().labelled(6).opened(rung=6) for ladder in ({}, MEMBERS))
+    assert [fit_of(one, 6, number) for number in range(3)] == [fit_of(other, 6, number) for number in range(3)]
 
 
 # -- rungs -------------------------------------------------------------------------------------------------------
