@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
 
 from alloop.campaign.rehearsal import SUFFIX
 from alloop.config.machine import WandbConfig
@@ -124,10 +127,19 @@ def _groups_of_elements(elements: Iterable[str]) -> list[str]:
     return [f"calibration/{element}{among}" for element in elements for among in ("", "/selected")]
 
 
+def end_core() -> None:
+    """End wandb's own process at once: while its server is silent it never ends, and neither does its parent."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if "wandb-core" in child.name():
+                child.kill()
+
+
 def teardown() -> None:
-    """End wandb's own process, as after a crash of it."""
+    """End wandb's own process and forget it, as after a crash of it."""
     import wandb
 
+    end_core()
     try:
         wandb.teardown(exit_code=1)
     except Exception as error:

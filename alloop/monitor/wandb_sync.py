@@ -15,7 +15,7 @@ from alloop.journal.events import CampaignCreated
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_account import short
 from alloop.monitor.wandb_artifacts import Output, Upload, upload
-from alloop.monitor.wandb_run import PublishedRun, open_run, teardown
+from alloop.monitor.wandb_run import PublishedRun, end_core, open_run, teardown
 from alloop.monitor.wandb_segments import mark_synced, segments
 from alloop.monitor.wandb_upload import catch_up
 
@@ -128,6 +128,7 @@ def sync_in_time(ask: Callable[[], Synced], limit_s: float) -> Synced:
     thread.start()
     thread.join(limit_s)
     if not answers:
+        end_core()
         raise SyncError(f"the server took longer than {limit_s:.0f} s")
     answer = answers[0]
     if isinstance(answer, Exception):

@@ -20,7 +20,7 @@ from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Entry
 from alloop.monitor.wandb_account import Mode, choose_mode, meddled, short
 from alloop.monitor.wandb_numbers import Publication, Publications
-from alloop.monitor.wandb_run import PublishedRun, open_run, teardown
+from alloop.monitor.wandb_run import PublishedRun, end_core, open_run, teardown
 from alloop.monitor.wandb_segments import last_published, mark_synced, segments
 from alloop.state.fold import apply
 from alloop.state.state import CampaignState
@@ -99,6 +99,8 @@ class WandbView:
             return
         self._queue.put(None)
         self._thread.join(self._close_timeout_s)
+        if self._thread.is_alive():
+            end_core()
 
 
 class _Sink:
@@ -190,6 +192,7 @@ class _Sink:
             if self.online:
                 self.note = f"W&B: the server fell silent; `alloop sync {self.folder}` sends the rest"
             self.online = False
+            teardown()
         else:
             if self.online:
                 mark_synced(segments(self.folder, self.run_id))

@@ -61,6 +61,20 @@ def test_a_campaign_ends_with_its_outputs_at_the_server(tmp_path):
         assert [one["title"] for one in server.alerts] == ["alloop: ladder exhausted"]
 
 
+def test_a_server_that_falls_silent_costs_a_campaign_a_few_seconds_and_one_line(tmp_path):
+    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    with serving() as server:
+        with driving(config, folder, environ=account(server.url)) as driver:
+            driver.until(lambda state: state.labelled("train") >= 4)
+            server.silent = True
+            driver.end()
+        assert driver.code == 0, driver.output
+        assert driver.output.count("W&B:") == 1
+        assert f"`alloop sync {folder}` sends the rest" in driver.output
+        assert driver.left == []
+        server.silent = False
+
+
 def test_a_full_disk_under_the_run_changes_nothing(tmp_path):
     config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
     with driving(config, folder) as driver:
