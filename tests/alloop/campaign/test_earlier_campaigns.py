@@ -35,6 +35,7 @@ def test_its_status_is_the_same(entries):
     assert told["core_seconds"].pop("teaching") == 0.0
     assert [told["calibration"].pop(name) for name in ("heldout", "elements_in_use")] == [0, []]
     assert told["labels"].pop("shattered") == 1
+    assert told["walkers"].pop("swaps") == []
     assert {name: told[name] for name in STATUS if name != "driver"} == {
         name: value for name, value in STATUS.items() if name != "driver"
     }

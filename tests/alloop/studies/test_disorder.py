@@ -11,6 +11,7 @@ from alloop.config.studies import StudiesConfig
 from alloop.decisions.next_tasks import plan
 from alloop.outputs.studies import write_studies
 from alloop.report.study_figures import curves_figure
+from alloop.state.state import CampaignState
 from alloop.studies.disorder import STUDY
 from alloop.studies.disorder_findings import block_error
 from alloop.studies.study import Number, plots, tables
@@ -22,7 +23,7 @@ FREE = {"local": 100}
 MIXED = bulk("NaCl", "rocksalt", 5.64, cubic=True)
 MIXED.symbols[[0, 2]] = "K"
 ASKED = {"sublattices": [["Na", "K"], ["Br", "Cl"]], "temperatures_K": [300, 600], "sweeps": 25, "every_fs": 20}
-COLUMNS = [column.name for column in STUDY.table(()).columns]
+COLUMNS = [column.name for column in STUDY.table(CampaignState(), ()).columns]
 
 
 def with_rungs(**changes):
