@@ -307,7 +307,7 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
         same=kept["same"],
         teacher=kept["teacher"],
         other=kept["other"],
-        why=(_why(state, loaded, code) or _why_of_one(labels, use, loaded)) if differ else "",
+        why=(_why(state, loaded, code) or _why_of_one(labels, use, loaded, code)) if differ else "",
         atoms=computed_atoms(campaign.workspace, loaded, code, elements),
         numbers=frozenset(campaign.numbers()),
         left_out=left_out,
@@ -320,9 +320,12 @@ def _sorted_out(campaign: _Campaign, loaded: LoadedConfig, numbers: Iterable[int
     )
 
 
-def _why_of_one(labels: Sequence[KnownLabel], use: Sequence[str], loaded: LoadedConfig) -> str:
+def _why_of_one(labels: Sequence[KnownLabel], use: Sequence[str], loaded: LoadedConfig, code: dict[str, str]) -> str:
     """Return why the first label that does not count does not, though its campaign has the same settings and code."""
     one = next(label for label, own in zip(labels, use, strict=True) if own != "same")
+    if same_settings(one.settings, loaded, one.structure):
+        elements, code_for = one.structure.elements(), engine_of(loaded.config.label).code_for
+        return changed(code_for(one.code, elements), code_for(code, elements)) if one.code else "of unknown code"
     return why_not_of_a_cell(one.settings, loaded, one.structure)
 
 

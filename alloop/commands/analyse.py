@@ -30,7 +30,12 @@ Target = Annotated[
 Skip = Annotated[float, typer.Option(min=0, help="Time cut off the beginning of every run (ps).")]
 Sample = Annotated[float, typer.Option(min=0.001, help="Frames that are closer in time are thinned to this (fs).")]
 Types = Annotated[str, typer.Option(help="Elements of a LAMMPS dump that has atom types only, as in Li,P,S.")]
-LengthUnit = Annotated[Literal["A", "nm", "bohr"], typer.Option(help="Unit of the lengths in the files.")]
+LengthUnit = Annotated[
+    Literal["A", "nm", "bohr"] | None,
+    typer.Option(
+        help="Unit of the lengths in the files; default: A, refused where atoms are as far apart as in others."
+    ),
+]
 DensityAt = Annotated[float | None, typer.Option(help="Temperature (K) of the density; default: the middle one.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder for report.html, CSV, JSON, figures and density.")
@@ -49,7 +54,7 @@ def analyse(
     skip_ps: Skip = 0.0,
     sample_fs: Sample = 20.0,
     types: Types = "",
-    length_unit: LengthUnit = "A",
+    length_unit: LengthUnit = None,
     density_at: DensityAt = None,
     output: Output = None,
     as_json: AsJson = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from alloop.report.transport.tables import write_tables
 from alloop.report.transport.trajectories import Shown, findings, trajectory_sections
 from alloop.status.numbers import many
 from alloop.trajectories.analysis import Analysis
-from alloop.transport.density_files import write_density_files
+from alloop.transport.density_files import DENSITY_FILES, write_density_files
 from alloop.transport.settings import MeasureSettings
 
 REPORT_FILE, JSON_FILE, FIGURES_FOLDER, DENSITY_FOLDER = "report.html", "transport.json", "figures", "density"
@@ -55,6 +56,7 @@ def write_analysis(analysis: Analysis, told: dict[str, Any], settings: MeasureSe
     files = {REPORT_FILE: page, JSON_FILE: json.dumps(told, ensure_ascii=False, indent=1)}
     files |= {f"{FIGURES_FOLDER}/{plot.name}.csv": figure_file(plot, "csv") for plot in figures_of(sections)}
     with told_where(folder):
+        _remove_earlier(folder, files)
         for name, content in files.items():
             write_durably(folder / name, content.encode())
         written = [*(folder / name for name in files), *write_tables(folder, shown.data.rungs)]
@@ -62,3 +64,19 @@ def write_analysis(analysis: Analysis, told: dict[str, Any], settings: MeasureSe
             place = folder / DENSITY_FOLDER
             written += write_density_files(place, analysis.density, analysis.grid_per_A3, analysis.start)
     return written
+
+
+def _remove_earlier(folder: Path, files: Collection[str]) -> None:
+    """Remove figures and density of an earlier analysis, which this one may not write again."""
+    if not (folder / JSON_FILE).is_file():
+        return
+    earlier = [
+        *(folder / FIGURES_FOLDER).glob("transport-*.csv"),
+        *(folder / DENSITY_FOLDER / n for n in DENSITY_FILES),
+    ]
+    for path in earlier:
+        if str(path.relative_to(folder)) not in files:
+            path.unlink(missing_ok=True)
+    place = folder / DENSITY_FOLDER
+    if place.is_dir() and not any(place.iterdir()):
+        place.rmdir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alloop.trajectories.analysis import Analysis, analyse
@@ -31,8 +33,8 @@ class Wishes:
         Steps between frames.
     skip_ps, sample_fs : float
         Time cut off (ps), and time between samples (fs).
-    length_unit : str
-        Unit of lengths.
+    length_unit : str or None
+        Unit of lengths; None: Å, unless the atoms speak against it.
     density_at_K : float or None
         Temperature of the density (K).
     """
@@ -47,7 +49,7 @@ class Wishes:
     skip_ps: float
     sample_fs: float
     types: str
-    length_unit: str
+    length_unit: str | None
     density_at_K: float | None
 
     def settings(self) -> MeasureSettings:
@@ -66,8 +68,13 @@ class Wishes:
             raise TrajectoryError(f"--charge {self.charge}: a charge is a number, as in 1 or 1,2") from None
         if len(values) not in (1, len(mobile)):
             raise TrajectoryError(f"--charge {self.charge}: name one charge, or one for each of {self.mobile}")
+        if not all(0 < abs(value) < math.inf for value in values):
+            raise TrajectoryError(f"--charge {self.charge}: a charge is a number other than zero, as in 1 or 1,2")
         charge_e = values[0] if len(values) == 1 else dict(zip(mobile, values, strict=True))
         targets = tuple(self.targets_K or TARGETS_K)
+        _refuse_not_positive([("--target", target) for target in targets])
+        if not 0 <= self.skip_ps < math.inf:
+            raise TrajectoryError(f"--skip-ps {self.skip_ps:g}: must be a number of zero or more")
         return MeasureSettings(mobile=mobile, charge_e=charge_e, targets_K=targets, skip_ps=self.skip_ps)
 
     def said(self) -> list[Said]:
@@ -83,12 +90,10 @@ class Wishes:
             raise TrajectoryError(
                 f"{len(given)} temperatures for {len(self.files)} files: name one, or one for each file"
             )
-        numbers = (("--timestep-fs", self.timestep_fs), *(("--temperature", one) for one in given))
-        for name, value in numbers:
-            if value is not None and not 0 < value < float("inf"):
-                raise TrajectoryError(f"{name} {value:g}: must be above zero")
+        _refuse_not_positive([("--timestep-fs", self.timestep_fs), ("--sample-fs", self.sample_fs)])
+        _refuse_not_positive([("--temperature", one) for one in given])
         own = given if len(given) == len(self.files) else given * len(self.files)
-        unit_A = LENGTHS[self.length_unit]
+        unit_A = None if self.length_unit is None else LENGTHS[self.length_unit]
         return [Said(self.timestep_fs, self.steps_per_frame, kelvin, unit_A) for kelvin in own]
 
 
@@ -105,6 +110,12 @@ def analysed(wishes: Wishes) -> Analysis:
     reading = ReadSettings(settings.elements, wishes.sample_fs, types)
     runs = [read_run(file, own, reading) for file, own in zip(wishes.files, said, strict=True)]
     return analyse(runs, settings, wishes.density_at_K)
+
+
+def _refuse_not_positive(numbers: Sequence[tuple[str, float | None]]) -> None:
+    for name, value in numbers:
+        if value is not None and not 0 < value < math.inf:
+            raise TrajectoryError(f"{name} {value:g}: must be above zero")
 
 
 def _elements(text: str, option: str) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Trajectory:
     snapshots_A : ndarray of float32, shape (snapshots, atoms, 3)
         Unwrapped Cartesian positions of all atoms (Å).
     kinetic_K : ndarray, shape (samples,)
-        Kinetic temperature (K).
+        Kinetic temperature (K); zero throughout where velocities are not known.
     conserved_eV : ndarray, shape (samples,)
         What the equations of motion conserve: the total energy, less the heat a thermostat put in (eV).
     """

@@ -18,8 +18,10 @@ from alloop.transport.measure import measure
 from alloop.transport.results import TransportCurves, TransportSummary
 from alloop.transport.settings import MeasureSettings
 from alloop.transport.sites import DensityResult, analyse_density
+from alloop.transport.temperature import without_start
 
 _MOST_POSITIONS = 20_000_000
+_SAME_CELL_A = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class Analysis:
         Density and sites of the mobile ions; None where there is none.
     grid_per_A3 : ndarray or None
         The number density on a grid (Å⁻³).
+    density_note : str
+        Why there is no density, or of which runs it is; empty where it is of all.
     """
 
     system: str
@@ -51,6 +55,7 @@ class Analysis:
     start: Atoms
     density: DensityResult | None = None
     grid_per_A3: Floats | None = None
+    density_note: str = ""
 
 
 def analyse(
@@ -75,15 +80,17 @@ def analyse(
     Raises
     ------
     TrajectoryError
-        If the runs are of different systems, or no run has the temperature of the density.
+        If the runs are of different systems, replicas have their atoms in another order, nothing is left of a run, or
+        no run has the temperature of the density.
     """
     grouped = _by_temperature(runs)
+    _refuse_empty([run for own in grouped.values() for run in own], settings.skip_ps)
     summary, curves = measure({kelvin: [one.trajectory for one in own] for kelvin, own in grouped.items()}, settings)
     wanted = sorted(grouped)[len(grouped) // 2] if density_at_K is None else density_at_K
     if wanted not in grouped:
         raise TrajectoryError(f"no run has {wanted:g} K; --density-at takes {', '.join(f'{k:g}' for k in grouped)}")
     chosen = [one.trajectory for one in grouped[wanted]]
-    found, grid = _density(chosen, settings, resolution_A)
+    found, grid, note = _density(chosen, settings, resolution_A)
     first = chosen[0]
     start = Atoms(first.numbers, positions=first.snapshots_A[0].astype(float), cell=first.cell_A, pbc=True)
     return Analysis(
@@ -94,6 +101,7 @@ def analyse(
         start=start,
         density=found,
         grid_per_A3=grid,
+        density_note=note,
     )
 
 
@@ -106,7 +114,18 @@ def _by_temperature(runs: Sequence[ReadRun]) -> dict[float, list[ReadRun]]:
     found: dict[float, list[ReadRun]] = {}
     for run in sorted(runs, key=lambda run: run.trajectory.temperature_K):
         found.setdefault(run.trajectory.temperature_K, []).append(run)
+    for first, *others in found.values():
+        for run in others:
+            if not np.array_equal(run.trajectory.numbers, first.trajectory.numbers):
+                raise TrajectoryError(f"{run.file}: atoms in another order than in {first.file}; write both in one")
     return {kelvin: alike(own) for kelvin, own in found.items()}
+
+
+def _refuse_empty(runs: Sequence[ReadRun], skip_ps: float) -> None:
+    for run in runs:
+        path = run.trajectory
+        if skip_ps > 0 and without_start(path, skip_ps) is path:
+            raise TrajectoryError(f"{run.file}: is {path.length_ps:.4g} ps long; --skip-ps {skip_ps:g} leaves nothing")
 
 
 def _known(curves: TransportCurves, runs: dict[float, list[ReadRun]]) -> TransportCurves:
@@ -122,14 +141,18 @@ def _known(curves: TransportCurves, runs: dict[float, list[ReadRun]]) -> Transpo
 
 def _density(
     runs: Sequence[Trajectory], settings: MeasureSettings, resolution_A: float
-) -> tuple[DensityResult | None, Floats | None]:
+) -> tuple[DensityResult | None, Floats | None, str]:
+    """Return density and grid of the runs in the cell of the first, and what to say of them."""
+    own = [run for run in runs if np.allclose(run.cell_A, runs[0].cell_A, atol=_SAME_CELL_A)]
     asked = DensitySettings(
         resolution_A=resolution_A, skip_ps=settings.skip_ps, element=_present(runs[0], settings.elements)
     )
     try:
-        return analyse_density([_thinned(run, _MOST_POSITIONS // len(runs)) for run in runs], asked)
-    except ValueError:
-        return None, None
+        found, grid = analyse_density([_thinned(run, _MOST_POSITIONS // len(own)) for run in own], asked)
+    except ValueError as error:
+        return None, None, f"no density: {error}"
+    left = len(runs) - len(own)
+    return found, grid, f"density of {len(own)} of {len(runs)} runs: the others have another mean cell" if left else ""
 
 
 def _present(run: Trajectory, elements: Sequence[str]) -> str | None:
@@ -169,7 +192,7 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
         lines.append("no file holds the conserved energy: whether it drifts is not checked")
     if not all(run.kinetic for run in runs):
         lines.append("not every file holds velocities: temperatures are those that were named, not checked")
-    lines += [] if analysis.density else ["no density: the runs are too few or too short for one"]
+    lines += [analysis.density_note] if analysis.density_note else []
     return tuple(dict.fromkeys(lines))
 
 

@@ -30,7 +30,7 @@ def unit_problem(numbers: Integers, positions_A: Floats, cell_A: Floats) -> str 
     """Return that lengths are not in Å, or None.
 
     The median distance of an atom to its nearest neighbour is about the sum of two covalent radii; in nm it is a tenth
-    of that, in Bohr nearly twice as much.
+    of that, in Bohr nearly twice as much. Where they are in Å nevertheless, ``--length-unit A`` says so.
     """
     inverse = np.linalg.inv(cell_A)
     inside = ((positions_A @ inverse) % 1.0) @ cell_A
@@ -127,4 +127,7 @@ def temperature_note(kinetic_K: float | None, temperature_K: float) -> str | Non
     """Return that the velocities say another temperature than was named, or None."""
     if kinetic_K is None or abs(kinetic_K - temperature_K) <= _TEMPERATURE * temperature_K:
         return None
-    return f"the velocities are those of {kinetic_K:.0f} K, not of the {temperature_K:g} K that were named"
+    return (
+        f"the velocities are those of {kinetic_K:.0f} K, not of the {temperature_K:g} K that were named: conductivity "
+        "and activation energy take the temperature of the velocities"
+    )

@@ -104,6 +104,7 @@ class Collector:
 
     def __init__(self, first: Frame, said: Said, mobile: tuple[str, ...], sample_fs: float, where: str) -> None:
         self._where, self._clock = where, Clock(first, said, sample_fs, where)
+        self._unit_named, self._unit_note = said.length_A is not None, ""
         self._numbers = first.numbers
         self._mobile = np.flatnonzero(np.isin(first.numbers, [atomic_numbers.get(one, 0) for one in mobile]))
         if not len(self._mobile):
@@ -140,8 +141,9 @@ class Collector:
 
     def _begin(self, positions: Floats) -> Floats:
         problem = checks.unit_problem(self._numbers, positions, self._follower.first.cell_A)
-        if problem:
+        if problem and not self._unit_named:
             raise TrajectoryError(f"{self._where}: {problem}")
+        self._unit_note = f"{problem.split(':')[0]}; the unit of lengths that was named stands" if problem else ""
         return positions.copy()
 
     def _measure_step(self, ions: Floats) -> None:
@@ -202,6 +204,7 @@ class Collector:
         found = (
             *self._clock.notes(),
             *jumps,
+            self._unit_note,
             checks.stillness(msd_A2, self._clock.frame_fs()),
             checks.cell_drift(follower.volumes_A3),
             checks.temperature_note(kinetic_K, temperature_K),
@@ -232,7 +235,7 @@ def collect(
         If the frames cannot be used.
     """
     collector: Collector | None = None
-    scale = said.length_A
+    scale = 1.0 if said.length_A is None else said.length_A
     for frame in frames:
         sized = frame if scale == 1.0 else _scaled_up(frame, scale)
         if collector is None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from ase.io.extxyz import key_val_str_to_dict
 
-from alloop.trajectories.frames import Frame, TrajectoryError, floats_of, numbers_of
+from alloop.trajectories.frames import Frame, TrajectoryError, floats_of, number_of, numbers_of, whole_of
 
 _SPECIES, _POSITIONS = ("species", "symbols"), ("pos", "positions")
 
@@ -30,7 +30,7 @@ def read_extxyz(file: BinaryIO, where: str) -> Iterator[Frame]:
         if not line.strip():
             continue
         here = f"{where}, frame {count + 1}"
-        atoms = int(floats_of(line, 1, here)[0])
+        atoms = whole_of(line, here)
         info = _comment(file.readline(), here)
         lines = list(islice(file, atoms))
         if len(lines) < atoms:
@@ -46,6 +46,8 @@ def _comment(line: bytes, here: str) -> dict[str, Any]:
     lattice = info.get("Lattice")
     if lattice is None or np.shape(lattice) != (3, 3):
         raise TrajectoryError(f"{here}: no Lattice with nine numbers; write extended XYZ with its cell")
+    if not np.all(info.get("pbc", True)):
+        raise TrajectoryError(f"{here}: the cell is not periodic in all directions (pbc)")
     return info
 
 
@@ -56,17 +58,17 @@ def _frame(info: Mapping[str, Any], lines: list[bytes], here: str) -> Frame:
         raise TrajectoryError(f"{here}: an atom has too few columns; the file is damaged")
     symbols = [row[species].decode(errors="replace") for row in words]
     places = floats_of(b" ".join(b" ".join(row[positions : positions + 3]) for row in words), 3 * len(words), here)
-    time_ps, step = _number(info, "time_ps"), _number(info, "step")
+    time_ps, step = number_of(info.get("time_ps")), number_of(info.get("step"))
     return Frame(
         numbers=numbers_of(symbols, here),
         # ASE returns the nine numbers in Fortran's order: transposed, vectors are rows.
         cell_A=np.asarray(info["Lattice"], dtype=float).T,
         positions=places.reshape(-1, 3),
         step=None if step is None else round(step),
-        time_fs=_number(info, "time_fs") if time_ps is None else 1000.0 * time_ps,
-        timestep_fs=_number(info, "timestep_fs"),
-        temperature_K=_number(info, "temperature_K"),
-        kinetic_K=_number(info, "kinetic_K"),
+        time_fs=number_of(info.get("time_fs")) if time_ps is None else 1000.0 * time_ps,
+        timestep_fs=number_of(info.get("timestep_fs")),
+        temperature_K=number_of(info.get("temperature_K")),
+        kinetic_K=number_of(info.get("kinetic_K")),
     )
 
 
@@ -82,8 +84,3 @@ def _columns(properties: str, here: str) -> tuple[int, int]:
     if found[0] is None or found[1] is None:
         raise TrajectoryError(f"{here}: Properties names no species or no pos")
     return found[0], found[1]
-
-
-def _number(info: Mapping[str, Any], key: str) -> float | None:
-    value = info.get(key)
-    return float(value) if isinstance(value, int | float | np.number) and not isinstance(value, bool) else None

@@ -80,10 +80,13 @@ class Follower:
         return np.asarray(frame.positions + self._shift @ self.first.cell_A)
 
     def _weigh(self, cell_A: Floats) -> None:
+        volume = float(abs(np.linalg.det(cell_A)))
+        if volume < _SAME_A:
+            raise TrajectoryError(f"{self._where}, frame {len(self.volumes_A3) + 1}: the cell has no volume")
         if cell_A is not self._inverse_of and not np.array_equal(cell_A, self._inverse_of):
             self._inverse, self._inverse_of = np.asarray(np.linalg.inv(cell_A), dtype=float), cell_A
         self._sum += cell_A
-        self.volumes_A3.append(float(abs(np.linalg.det(cell_A))))
+        self.volumes_A3.append(volume)
 
     def _take_step(self, scaled: Floats) -> None:
         if self._before is not None:

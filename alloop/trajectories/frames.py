@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,28 @@ def floats_of(words: bytes, wanted: int, where: str) -> Floats:
     if found.size != wanted:
         raise TrajectoryError(f"{where}: {found.size} numbers where {wanted} belong; the file is cut off or damaged")
     return found
+
+
+def whole_of(words: bytes, where: str, least: int = 1) -> int:
+    """Return the whole number of a text.
+
+    Raises
+    ------
+    TrajectoryError
+        If it is none, or smaller than `least`.
+    """
+    found = float(floats_of(words, 1, where)[0])
+    if not found.is_integer() or found < least:
+        raise TrajectoryError(f"{where}: {found:g} is no whole number of {least} or more; the file is damaged")
+    return int(found)
+
+
+def number_of(value: Any) -> float | None:
+    """Return a number that a file gives as such, as text or in an array of its own; None where it is none."""
+    try:
+        return None if isinstance(value, bool) else float(np.asarray(value).item())
+    except (TypeError, ValueError):
+        return None
 
 
 def numbers_of(symbols: list[str], where: str) -> Integers:

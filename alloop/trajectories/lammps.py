@@ -13,9 +13,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of
+from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of, whole_of
 
-_UNITS_IN_A = ("metal", "real")
+_TIMES_fs = {"metal": 1000.0, "real": 1.0}
+"""Units whose lengths are in Å, and their unit of time (fs)."""
 _FORMS = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"), ("x", "y", "z"), ("xs", "ys", "zs"))
 _IMAGES = ("ix", "iy", "iz")
 
@@ -24,13 +25,12 @@ _IMAGES = ("ix", "iy", "iz")
 class _Columns:
     """Which columns of an atom's line are read: numbers, and the one that says the element."""
 
-    names: tuple[str, ...]
     form: tuple[str, ...]
     images: bool
     kind: str
 
 
-def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = ()) -> Iterator[Frame]:
+def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = (), timestep_known: bool = False) -> Iterator[Frame]:
     """Yield the frames of a LAMMPS dump.
 
     Parameters
@@ -41,39 +41,48 @@ def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = ()) -> Iterat
         Its name.
     types : sequence of str
         Element of each atom type, where the dump has no column ``element``.
+    timestep_known : bool
+        Whether steps tell the time, so that times of an unknown unit are not needed.
 
     Raises
     ------
     TrajectoryError
         If the file is damaged, or of units or columns that are not known.
     """
-    reader = _Dump(where, types)
+    reader = _Dump(where, types, timestep_known)
     said: dict[str, bytes] = {}
     cell, origin = np.zeros((3, 3)), np.zeros(3)
     for line in file:
+        if not line.endswith(b"\n"):
+            return  # the run was stopped while it wrote
         if not line.startswith(b"ITEM:"):
             if line.strip():
                 raise TrajectoryError(f"{where}: a line stands where ITEM: belongs; the dump is damaged")
             continue
-        item = line[5:].split()
-        if item[:2] == [b"BOX", b"BOUNDS"]:
-            cell, origin = _box(item[2:], [*islice(file, 3)], where)
-        elif item[:1] == [b"ATOMS"]:
-            lines = list(islice(file, int(floats_of(said.get("NUMBER", b""), 1, f"{where}, NUMBER OF ATOMS")[0])))
-            frame = reader.frame(said, [word.decode() for word in item[1:]], lines, cell, origin)
+        item = line[5:].decode(errors="replace").split()
+        if item[:2] == ["BOX", "BOUNDS"]:
+            lines = list(islice(file, 3))
+            if len(lines) < 3 or not lines[-1].endswith(b"\n"):
+                return
+            cell, origin = _box(item[2:], lines, where)
+        elif item[:1] == ["ATOMS"]:
+            atoms = whole_of(said.get("NUMBER", b""), f"{where}, NUMBER OF ATOMS")
+            frame = reader.frame(said, item[1:], list(islice(file, atoms)), cell, origin)
             if frame is None:
-                return  # the run was stopped while it wrote
+                return
             yield frame
+        elif item:
+            said[item[0]] = file.readline()
         else:
-            said[item[0].decode()] = file.readline()
+            raise TrajectoryError(f"{where}: ITEM: says nothing; the dump is damaged")
 
 
 class _Dump:
-    def __init__(self, where: str, types: Sequence[str]) -> None:
-        self._where, self._types = where, types
+    def __init__(self, where: str, types: Sequence[str], timestep_known: bool) -> None:
+        self._where, self._types, self._timestep_known = where, types, timestep_known
         self._columns: _Columns | None = None
         self._head: list[str] = []
-        self._order: Integers | None = None
+        self._order: Integers = np.array([], dtype=int)
         self._ids: Floats | None = None
         self._kinds: list[bytes] = []
         self._numbers: Integers = np.array([], dtype=int)
@@ -82,12 +91,12 @@ class _Dump:
         self, said: Mapping[str, bytes], head: list[str], lines: list[bytes], cell: Floats, origin: Floats
     ) -> Frame | None:
         """Return a frame, or None where it is cut off."""
-        step = int(floats_of(said.get("TIMESTEP", b""), 1, f"{self._where}, TIMESTEP")[0])
+        step = whole_of(said.get("TIMESTEP", b""), f"{self._where}, TIMESTEP", least=0)
         here = f"{self._where}, step {step}"
         units = said.get("UNITS", b"metal").decode(errors="replace").strip()
-        if units not in _UNITS_IN_A:
-            raise TrajectoryError(f"{here}: units {units}: known are {' and '.join(_UNITS_IN_A)}; dump in one of them")
-        wanted = int(said["NUMBER"])
+        if units not in _TIMES_fs:
+            raise TrajectoryError(f"{here}: units {units}: known are {' and '.join(_TIMES_fs)}; dump in one of them")
+        wanted = whole_of(said["NUMBER"], here)
         if len(lines) < wanted or len(lines[-1].split()) < len(head):
             return None
         if head != self._head:
@@ -97,30 +106,34 @@ class _Dump:
         if len(words) != wanted * len(head):
             raise TrajectoryError(f"{here}: atoms have other columns than the head says; the dump is damaged")
         table = self._table(words, self._columns, here)
-        time = said.get("TIME")
-        time_fs = None if time is None else float(floats_of(time, 1, here)[0]) * (1000.0 if units == "metal" else 1.0)
-        return self._made(table, self._columns, cell, origin, step, time_fs)
+        return self._made(table, self._columns, cell, origin, step, self._time_fs(said, here))
+
+    def _time_fs(self, said: Mapping[str, bytes], here: str) -> float | None:
+        """Return the time (fs); None where the dump does not say it, or does not say its unit and steps will do."""
+        if "TIME" not in said or ("UNITS" not in said and self._timestep_known):
+            return None
+        if "UNITS" not in said:
+            raise TrajectoryError(
+                f"{here}: ITEM: TIME without ITEM: UNITS may be in ps or fs; add --timestep-fs, or dump with units yes"
+            )
+        return float(floats_of(said["TIME"], 1, here)[0]) * _TIMES_fs[said["UNITS"].decode().strip()]
 
     def _table(self, words: list[bytes], columns: _Columns, here: str) -> Floats:
         """Return the columns that are read, atoms in the order of their numbers."""
-        width, names = len(self._head), columns.names
+        width = len(self._head)
         wanted = (*columns.form, *(_IMAGES if columns.images else ()))
         count = len(words) // width
         picked = [words[self._head.index(name) :: width] for name in wanted]
         table = floats_of(b" ".join(word for column in picked for word in column), count * len(wanted), here)
         table = table.reshape(len(wanted), count).T
         kinds = words[self._head.index(columns.kind) :: width]
-        if "id" in names:
-            ids = floats_of(b" ".join(words[self._head.index("id") :: width]), count, here)
-            if self._ids is None or not np.array_equal(ids, self._ids):
-                self._ids, self._order, self._kinds = ids, np.argsort(ids, kind="stable"), []
-            assert self._order is not None
-            table = table[self._order]
+        ids = floats_of(b" ".join(words[self._head.index("id") :: width]), count, here)
+        if self._ids is None or not np.array_equal(ids, self._ids):
+            self._ids, self._order, self._kinds = ids, np.argsort(ids, kind="stable"), []
         if kinds != self._kinds:
             self._kinds = kinds
-            ordered = kinds if self._order is None else [kinds[place] for place in self._order]
-            self._numbers = self._elements(ordered, columns.kind, here)
-        return table
+            self._numbers = self._elements([kinds[place] for place in self._order], columns.kind, here)
+        return np.asarray(table[self._order])
 
     def _elements(self, kinds: list[bytes], kind: str, here: str) -> Integers:
         names = [one.decode(errors="replace") for one in kinds]
@@ -146,6 +159,8 @@ class _Dump:
 
 
 def _columns(head: list[str], here: str) -> _Columns:
+    if "id" not in head:
+        raise TrajectoryError(f"{here}: no id, so that atoms cannot be told apart: dump id element xu yu zu")
     form = next((form for form in _FORMS if set(form) <= set(head)), None)
     if form is None:
         raise TrajectoryError(f"{here}: no positions: dump id element xu yu zu")
@@ -153,18 +168,18 @@ def _columns(head: list[str], here: str) -> _Columns:
     if kind is None:
         raise TrajectoryError(f"{here}: neither element nor type of atoms: dump id element xu yu zu")
     images = "u" not in form[0] and set(_IMAGES) <= set(head)
-    return _Columns(tuple(head), form, images, kind)
+    return _Columns(form, images, kind)
 
 
-def _box(item: list[bytes], lines: list[bytes], where: str) -> tuple[Floats, Floats]:
+def _box(item: list[str], lines: list[bytes], where: str) -> tuple[Floats, Floats]:
     """Return lattice vectors and origin (Å) of a box; bounds of a triclinic one are those of what it fills."""
     here = f"{where}, BOX BOUNDS"
-    if b"abc" in item:
+    if "abc" in item:
         general = np.array([floats_of(line, 4, here) for line in lines])
         return general[:, :3], general[:, 3]
-    if any(b"p" not in word for word in item if len(word) == 2 and word not in (b"xy", b"xz", b"yz")):
+    if any("p" not in word for word in item if len(word) == 2 and word not in ("xy", "xz", "yz")):
         raise TrajectoryError(f"{here}: the box is not periodic in all directions")
-    tilted = b"xy" in item
+    tilted = "xy" in item
     bounds = np.array([floats_of(line, 3 if tilted else 2, here) for line in lines])
     (xy, xz, yz) = bounds[:, 2] if tilted else (0.0, 0.0, 0.0)
     low = bounds[:, 0] - (min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -106,7 +107,7 @@ def read_run(path: Path | str, said: Said, settings: ReadSettings) -> ReadRun:
             if head.startswith(b"\x1f\x8b"):
                 return _text(gzip.GzipFile(fileobj=file), where, said, settings)
             return _text(file, where, said, settings)
-    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile):
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error):
         raise TrajectoryError(f"{where}: the packed file is damaged or cut off") from None
     except FileNotFoundError:
         raise TrajectoryError(f"{where}: there is no such file") from None
@@ -116,7 +117,8 @@ def read_run(path: Path | str, said: Said, settings: ReadSettings) -> ReadRun:
 
 def _text(file: Any, where: str, said: Said, settings: ReadSettings) -> ReadRun:
     name = format_of(file.peek(_HEAD)[:_HEAD], where)
-    reader = partial(read_lammps, types=settings.types) if name == "LAMMPS dump" else _TEXT[name]
+    dump = partial(read_lammps, types=settings.types, timestep_known=said.timestep_fs is not None)
+    reader = dump if name == "LAMMPS dump" else _TEXT[name]
     return collect(reader(file, where), said, settings.mobile, settings.sample_fs, where, name)
 
 
@@ -128,6 +130,8 @@ def format_of(head: bytes, where: str) -> str:
     TrajectoryError
         If it is none that is known.
     """
+    if not head.strip():
+        raise TrajectoryError(f"{where}: is empty")
     found = next((name for name, form in _FORMS if form.search(head)), None)
     if found is None:
         raise TrajectoryError(f"{where}: is none of {', '.join(FORMATS)}")

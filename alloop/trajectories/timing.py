@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,14 +23,14 @@ class Said:
         Steps from one frame to the next; None where the file counts steps, else one.
     temperature_K : float or None
         Temperature (K); None where the file says it.
-    length_A : float
-        The unit of lengths of the file (Å).
+    length_A : float or None
+        The unit of lengths of the file (Å); None where it was not named: Å, unless the atoms speak against it.
     """
 
     timestep_fs: float | None = None
     steps_per_frame: int | None = None
     temperature_K: float | None = None
-    length_A: float = 1.0
+    length_A: float | None = None
 
 
 class Clock:
@@ -56,6 +57,7 @@ class Clock:
         self._first, self._said, self._sample_fs, self._where = first, said, sample_fs, where
         self._last: Frame | None = None
         self._frame_fs: float | None = None
+        self._told_fs: float | None = None
         self._gap: float | None = None
         self._stride = 1
         self.frames = self.doubles = 0
@@ -68,6 +70,8 @@ class Clock:
         TrajectoryError
             If frames do not follow each other in equal times.
         """
+        if not math.isfinite(frame.time_fs or 0.0):
+            raise TrajectoryError(f"{self._where}, frame {self.frames + 1}: its time is not a number")
         if self._last is not None:
             gap = self._gap_to(frame)
             if gap is not None and abs(gap) < _SAME:
@@ -76,6 +80,8 @@ class Clock:
             self._check(gap)
             if self._frame_fs is None:
                 self._gap, self._frame_fs = gap, self._interval(gap)
+                if frame.time_fs is not None and self._last.time_fs is not None:
+                    self._told_fs = frame.time_fs - self._last.time_fs
                 self._stride = max(1, int(self._sample_fs / self._frame_fs + _SAME))
         self._last = frame
         self.frames += 1
@@ -110,7 +116,9 @@ class Clock:
             If neither the file nor the user says it.
         """
         found = self._said.temperature_K or self._first.temperature_K
-        if not found or found <= 0:
+        if found is not None and not 0 < found < math.inf:
+            raise TrajectoryError(f"{self._where}: says a temperature of {found:g} K; add --temperature (in K)")
+        if found is None:
             raise TrajectoryError(f"{self._where}: does not say its temperature; add --temperature (in K)")
         return found
 
@@ -121,15 +129,23 @@ class Clock:
         file, said = self._first.timestep_fs, self._said.timestep_fs
         if file and said and abs(file - said) > _SAME * said:
             yield f"the file says a time step of {file:g} fs; {said:g} fs were named and are used"
+        told, used = self._told_fs, self._frame_fs
+        if told is not None and used is not None and abs(told - used) > 1e-3 * used:
+            yield f"the file says {told:g} fs between frames; the time step that was named gives {used:g} fs, as used"
 
     def _gap_to(self, frame: Frame) -> float | None:
         """Return the time (fs), or else the steps, from the last frame to this one; None where no file says it."""
-        assert self._last is not None
-        if frame.time_fs is not None and self._last.time_fs is not None:
-            return frame.time_fs - self._last.time_fs
-        if frame.step is not None and self._last.step is not None:
-            return float(frame.step - self._last.step)
-        return None
+        last = self._last
+        assert last is not None
+        steps = None if frame.step is None or last.step is None else float(frame.step - last.step)
+        if frame.time_fs is None or last.time_fs is None or (self._counts and steps is not None):
+            return steps
+        return frame.time_fs - last.time_fs
+
+    @property
+    def _counts(self) -> bool:
+        """Whether steps count rather than times of the file: their time step was named."""
+        return self._said.timestep_fs is not None
 
     def _check(self, gap: float | None) -> None:
         if gap is not None and gap < 0:
@@ -147,11 +163,13 @@ class Clock:
     def _interval(self, gap: float | None) -> float:
         """Return the time between two frames (fs)."""
         timestep_fs = self._said.timestep_fs or self._first.timestep_fs
-        if self._first.time_fs is not None and gap is not None and self._said.timestep_fs is None:
+        if self._first.time_fs is not None and gap is not None and not self._counts:
             return round(gap, 6)
+        if timestep_fs is not None and not 0 < timestep_fs < math.inf:
+            raise TrajectoryError(f"{self._where}: says a time step of {timestep_fs:g} fs; add --timestep-fs")
         if timestep_fs is None:
             raise TrajectoryError(f"{self._where}: does not say its time step; add --timestep-fs")
         if self._said.steps_per_frame is not None:
             return self._said.steps_per_frame * timestep_fs
-        counted = gap if gap is not None and self._first.time_fs is None else 1.0
+        counted = gap if gap is not None and self._first.step is not None else 1.0
         return round(counted * timestep_fs, 6)

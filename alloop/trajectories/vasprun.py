@@ -5,14 +5,29 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import BinaryIO
+from xml.parsers.expat import errors
 
 import numpy as np
 
 from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of
 
+_ENDS = {
+    errors.codes[message]
+    for message in (
+        errors.XML_ERROR_NO_ELEMENTS,
+        errors.XML_ERROR_UNCLOSED_TOKEN,
+        errors.XML_ERROR_PARTIAL_CHAR,
+    )
+}
+"""What the XML of a run that was stopped may end with."""
+
 
 def read_vasprun(file: BinaryIO, where: str) -> Iterator[Frame]:
     """Yield the frames of a vasprun.xml, with the time step (POTIM) and the temperature (TEBEG, where TEEND is equal).
+
+    A run with a force field that is learned on the fly (ML_LMLFF) has ab initio steps as ``calculation``, and those of
+    the force field as ``structure`` directly below the root, every ML_OUTBLOCK steps; one that is there twice counts
+    once.
 
     Raises
     ------
@@ -21,24 +36,34 @@ def read_vasprun(file: BinaryIO, where: str) -> Iterator[Frame]:
     """
     numbers: Integers = np.array([], dtype=int)
     said: dict[str, str] = {}
-    root: ET.Element | None = None
+    last: Frame | None = None
+    kind, count = "", 0
+    for element in _children(file, where):
+        if element.tag in ("incar", "parameters"):
+            said |= {one.attrib.get("name", ""): (one.text or "").strip() for one in element.iter("i")}
+            _refuse_no_dynamics(said, where)
+        elif element.tag == "atominfo":
+            rows = element.findall("array[@name='atoms']/set/rc")
+            numbers = numbers_of([(row[0].text or "").strip() for row in rows], where)
+        elif element.tag == "calculation" or (element.tag == "structure" and "name" not in element.attrib):
+            frame = _frame(element, numbers, said, count, where)
+            if last is None or element.tag == kind or not np.array_equal(frame.positions, last.positions):
+                yield frame
+                last, kind, count = frame, element.tag, count + 1
+
+
+def _children(file: BinaryIO, where: str) -> Iterator[ET.Element]:
+    """Yield the elements directly below the root, and forget each; a run that was stopped may end anywhere."""
+    depth, root = 0, None
     try:
         for event, element in ET.iterparse(file, events=("start", "end")):
-            if event == "start":
-                root = element if root is None else root
-            elif element.tag == "parameters":
-                said = {one.attrib.get("name", ""): (one.text or "").strip() for one in element.iter("i")}
-                _refuse_no_dynamics(said, where)
-                element.clear()
-            elif element.tag == "atominfo":
-                rows = element.findall("array[@name='atoms']/set/rc")
-                numbers = numbers_of([(row[0].text or "").strip() for row in rows], where)
-            elif element.tag == "calculation":
-                yield _frame(element, numbers, said, where)
-                assert root is not None
+            root = element if root is None else root
+            depth += 1 if event == "start" else -1
+            if event == "end" and depth == 1:
+                yield element
                 root.clear()
     except ET.ParseError as error:
-        if "no element found" not in str(error):  # that is how a file ends whose run was stopped
+        if error.code not in _ENDS:
             raise TrajectoryError(f"{where}: the XML is damaged ({error})") from None
 
 
@@ -47,8 +72,8 @@ def _refuse_no_dynamics(said: dict[str, str], where: str) -> None:
         raise TrajectoryError(f"{where}: IBRION is {said['IBRION']}: a relaxation, not molecular dynamics (0)")
 
 
-def _frame(element: ET.Element, numbers: Integers, said: dict[str, str], where: str) -> Frame:
-    structure = element.find("structure")
+def _frame(element: ET.Element, numbers: Integers, said: dict[str, str], count: int, where: str) -> Frame:
+    structure = element if element.tag == "structure" else element.find("structure")
     if structure is None:
         raise TrajectoryError(f"{where}: a calculation has no structure; the file is damaged")
     begin, end = _number(said, "TEBEG"), _number(said, "TEEND")
@@ -58,6 +83,7 @@ def _frame(element: ET.Element, numbers: Integers, said: dict[str, str], where: 
         cell_A=_vectors(structure, "crystal/varray[@name='basis']/v", 3, where),
         positions=_vectors(structure, "varray[@name='positions']/v", len(numbers), where),
         scaled=True,
+        step=round(count * (_number(said, "ML_OUTBLOCK") or 1.0)),
         timestep_fs=_number(said, "POTIM"),
         temperature_K=begin if steady else None,
     )

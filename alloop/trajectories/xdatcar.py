@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of
+from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of, whole_of
 
-_FRAME = re.compile(rb"^\s*direct configuration\s*=?\s*(\d+)", re.IGNORECASE)
+_FRAME = re.compile(rb"^\s*direct configuration\s*=?\s*(\d+|\*+)", re.IGNORECASE)
 
 
 def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
@@ -24,16 +24,19 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
     """
     cell: Floats | None = None
     numbers: Integers = np.array([], dtype=int)
+    steps, blank = _Steps(), False
     for line in file:
         found = _FRAME.match(line)
         if found is None:
-            if not line.strip():
-                continue
-            cell, numbers = _header(file, where)
+            if line.strip():
+                # A title may be blank: then the scale follows it.
+                cell, numbers = _header(line if blank and _is_number(line) else file.readline(), file, where)
+            blank = not line.strip()
             continue
+        blank = False
         if cell is None:
             raise TrajectoryError(f"{where}: no lattice stands before the first frame; this is no XDATCAR")
-        step = int(found[1])
+        step = steps.after(found[1])
         lines = list(islice(file, len(numbers)))
         if len(lines) < len(numbers):
             return  # the run was stopped while it wrote
@@ -42,13 +45,39 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
         yield Frame(numbers, cell, places.reshape(-1, 3), scaled=True, step=step)
 
 
-def _header(file: BinaryIO, where: str) -> tuple[Floats, Integers]:
-    """Return lattice and atoms from the lines that follow the title."""
+class _Steps:
+    """Configuration numbers, also where they have too many digits to be printed and are stars."""
+
+    def __init__(self) -> None:
+        self._last, self._gap = 0, 1
+
+    def after(self, word: bytes) -> int:
+        step = int(word) if word.isdigit() else self._last + self._gap
+        self._gap, self._last = step - self._last, step
+        return step
+
+
+def _is_number(line: bytes) -> bool:
+    try:
+        float(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _header(scale_line: bytes, file: BinaryIO, where: str) -> tuple[Floats, Integers]:
+    """Return lattice and atoms from the line of the scale and those that follow it."""
     here = f"{where}, header"
-    scale = float(floats_of(file.readline(), 1, here)[0])
+    scale = float(floats_of(scale_line, 1, here)[0])
     cell = np.array([floats_of(file.readline(), 3, here) for _ in range(3)])
+    if scale == 0 or not np.isfinite(cell).all() or not np.linalg.det(cell):
+        raise TrajectoryError(f"{here}: the cell has no volume")
     # A negative scale is the volume (Å³).
     cell *= scale if scale > 0 else (-scale / abs(np.linalg.det(cell))) ** (1 / 3)
     symbols = [word.split("_")[0].split("/")[0] for word in file.readline().decode(errors="replace").split()]
-    counts = floats_of(file.readline(), len(symbols), f"{here}, atoms of each element").astype(int)
+    place = f"{here}, atoms of each element"
+    words = file.readline().split()
+    if len(words) != len(symbols):
+        raise TrajectoryError(f"{place}: {len(words)} numbers where {len(symbols)} belong; the file is damaged")
+    counts = [whole_of(word, place) for word in words]
     return cell, np.repeat(numbers_of(symbols, here), counts)

@@ -110,8 +110,9 @@ def _alike(run: Trajectory, other: Trajectory) -> bool:
 
 def _bare(temperature_K: float, runs: Sequence[Trajectory], settings: MeasureSettings) -> dict[str, Any]:
     """Return the fields that need no diffusion."""
-    kinetic = np.concatenate([run.kinetic_K for run in runs]) if runs else np.array([])
-    mean = float(np.mean(kinetic)) if kinetic.size else math.nan
+    # Zero throughout: the velocities of the run are not known.
+    known = [run.kinetic_K for run in runs if run.kinetic_K.any()]
+    mean = float(np.mean(np.concatenate(known))) if known else math.nan
     volume = float(np.mean([run.volume for run in runs])) if runs else math.nan
     return {
         "temperature_K": temperature_K,

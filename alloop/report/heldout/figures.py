@@ -86,7 +86,7 @@ def _against(system: str, bins: Sequence[ForceBin], colour: str) -> Figure:
         "name": text(system),
         "x": [float(f"{one.force_eV_per_A:.4g}") for one in bins],
         "y": [float(f"{one.error_meV_per_A:.4g}") for one in bins],
-        "error_y": {"type": "data", "array": [one.se_error_meV_per_A or 0.0 for one in bins], "thickness": 1.4},
+        "error_y": {"type": "data", "array": [one.se_error_meV_per_A for one in bins], "thickness": 1.4},
         "customdata": [one.atoms for one in bins],
         "hovertemplate": "%{x} eV/Å: %{y} meV/Å, %{customdata} atoms<extra></extra>",
         "marker": {"size": 8, "color": colour},

@@ -116,7 +116,8 @@ def frame_words(frame: StrangeFrame) -> str:
         words += f" Ring: the {symbol} atom where it is largest."
     if frame.error_eV_per_A is not None:
         largest = float(np.linalg.norm(frame.error_eV_per_A, axis=1).max())
-        words += f" Lines: force errors of {frame.by}; the longest is {largest:.3g} eV/Å."
+        if largest >= LEAST_EV_PER_A:
+            words += f" Lines: force errors of {frame.by}; the longest is {largest:.3g} eV/Å."
     return words
 
 

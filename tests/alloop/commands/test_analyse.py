@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,19 @@ def test_the_folder_holds_report_tables_figures_and_density(folder):
     assert (out / "density" / "density.cube").exists()
 
 
+def test_a_later_analysis_leaves_no_figure_or_density_of_an_earlier_one(folder, tmp_path):
+    shutil.copytree(folder / "out", tmp_path / "out")
+    (tmp_path / "out" / "figures" / "transport-msd-7.csv").write_text("")
+    (tmp_path / "out" / "figures" / "mine.csv").write_text("")
+    path = written.write_extxyz(tmp_path / "x.xyz", written.hopping_run(5), written.CUBIC, temperature_K=800.0)
+    words = ["analyse", str(path), "--mobile", "Li", "--output", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    left = {one.name for one in (tmp_path / "out" / "figures").iterdir()}
+    assert "transport-msd-7.csv" not in left
+    assert "mine.csv" in left
+    assert not (tmp_path / "out" / "density" / "density.cube").exists()
+
+
 NOTHING = Wishes(["a", "b", "c"], "Li", None, None, None, "1", None, 0.0, 20.0, "", "A", None)
 
 
@@ -71,6 +85,11 @@ def use(wishes):
     [
         ({"temperatures_K": [300.0, 400.0]}, "2 temperatures for 3 files: name one, or one for each file"),
         ({"timestep_fs": -2.0}, "--timestep-fs -2: must be above zero"),
+        ({"sample_fs": float("nan")}, "--sample-fs nan: must be above zero"),
+        ({"skip_ps": float("nan")}, "--skip-ps nan: must be a number of zero or more"),
+        ({"targets_K": [300.0, 0.0]}, "--target 0: must be above zero"),
+        ({"charge": "0"}, "--charge 0: a charge is a number other than zero"),
+        ({"charge": "nan"}, "--charge nan: a charge is a number other than zero"),
         ({"mobile": "li"}, "--mobile li: `li` is no element"),
         ({"charge": "+"}, r"--charge \+: a charge is a number"),
         ({"mobile": "Li,Na", "charge": "1,1,1"}, "--charge 1,1,1: name one charge, or one for each of Li,Na"),

@@ -1,5 +1,6 @@
 """What is wrong with a trajectory is told in one line."""
 
+import gzip
 import re
 from dataclasses import replace
 
@@ -59,6 +60,12 @@ REFUSED = {
     "back": (timed(0, 20, 40, 0), TIMED, r"frame 4: time goes back: two runs in one file"),
     "not a number": (broken(), SAID, r"frame 6: a position is not a number: the run broke off there"),
     "atoms": ([*frames()[:3], replace(frames()[3], numbers=written.NUMBERS[::-1])], SAID, r"frame 4: other atoms"),
+    "a time that is none": (timed(0, float("nan")), TIMED, r"frame 2: its time is not a number"),
+    "a flat cell later": (
+        [*frames()[:3], replace(frames()[3], cell_A=np.zeros((3, 3)))],
+        SAID,
+        r"frame 4: the cell has",
+    ),
     "one frame": (frames()[:1], SAID, r"one frame is no trajectory"),
     "no frame": ([], SAID, r"there is no frame in it"),
 }
@@ -98,6 +105,16 @@ NOTED = {
     ),
     "another temperature": (frames(kinetic_K=500.0), SAID, r"velocities are those of 500 K, not of the 900 K"),
     "another time step": (frames(timestep_fs=2.0), SAID, r"the file says a time step of 2 fs; 20 fs were named"),
+    "another time": (
+        [replace(frame, step=10 * place) for place, frame in enumerate(timed(0, 10, 20, 30))],
+        replace(SAID, timestep_fs=2.0),
+        r"the file says 10 fs between frames; the time step that was named gives 20 fs, as used",
+    ),
+    "a unit that was named": (
+        frames(written.hopping_run(9) * 1.8, written.CUBIC * 1.8),
+        replace(SAID, length_A=1.0, timestep_fs=50.0),
+        r"apart; the unit of lengths that was named stands",
+    ),
     "doubles": (timed(0, 20, 20, 40), TIMED, r"1 frames that were written twice are left out"),
 }
 
@@ -136,6 +153,71 @@ def test_numbers_that_do_not_count_say_why(positions, line):
     settings = MeasureSettings("Li", min_contact=0.0)
     said = remarks(analyse([run_of(frames(positions))], settings))
     assert [one for one in said if re.match(line, one)], said
+
+
+def test_replicas_without_velocities_do_not_count_as_cold():
+    known, unknown = run_of(frames(kinetic_K=890.0)), run_of(frames())
+    at = analyse([known, unknown], MeasureSettings("Li")).summary.temperatures[0]
+    assert (at.replicas, at.kinetic_K) == (2, pytest.approx(890.0))
+
+
+def test_a_skip_longer_than_a_run_is_refused():
+    with pytest.raises(TrajectoryError, match=r"my.file: is 1.18 ps long; --skip-ps 5 leaves nothing"):
+        analyse([run_of(frames())], MeasureSettings("Li", skip_ps=5.0))
+
+
+def test_replicas_in_another_order_are_refused():
+    turned = [replace(one, numbers=one.numbers[::-1], positions=one.positions[::-1]) for one in frames()]
+    with pytest.raises(TrajectoryError, match=r"my.file: atoms in another order than in my.file; write both in one"):
+        analyse([run_of(frames()), run_of(turned)], MeasureSettings("Li"))
+
+
+def test_replicas_of_other_mean_cells_have_the_density_of_one():
+    scaled = written.hopping_run(60) @ np.linalg.inv(written.CUBIC)
+    runs = [run_of(frames(scaled, cell, scaled=True)) for cell in (written.CUBIC, 1.002 * written.CUBIC)]
+    found = analyse(runs, MeasureSettings("Li"))
+    assert found.density is not None
+    assert "density of 1 of 2 runs: the others have another mean cell" in remarks(found)
+
+
+DUMP = (
+    "ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{atoms}\nITEM: BOX BOUNDS pp pp pp\n0 5\n0 5\n0 5\n"
+    "ITEM: ATOMS {head}\n1 Li 0 0 0\n2 Cl 2.5 0 0\n"
+)
+HEAD = "id element xu yu zu"
+CELL = 'Lattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3'
+DAMAGED = {
+    "time without units": (
+        "ITEM: TIME\n0\n" + DUMP.format(step=0, atoms=2, head=HEAD),
+        TIMED,
+        r"step 0: ITEM: TIME without ITEM: UNITS may be in ps or fs; add --timestep-fs",
+    ),
+    "no id": (DUMP.format(step=0, atoms=2, head="mol element xu yu zu"), SAID, r"no id.*: dump id element xu yu zu"),
+    "no atoms": (DUMP.format(step=0, atoms=0, head=HEAD), SAID, r"NUMBER OF ATOMS: 0 is no whole number of 1"),
+    "nan atoms": (DUMP.format(step=0, atoms="nan", head=HEAD), SAID, r"NUMBER OF ATOMS: nan is no whole number"),
+    "a bare item": ("ITEM:\n" + DUMP.format(step=0, atoms=2, head=HEAD), SAID, r"ITEM: says nothing"),
+    "a head in Latin-1": (DUMP.format(step=0, atoms=2, head="id \xe9 xu yu zu"), SAID, r"neither element nor type"),
+    "nan atoms of extxyz": (f"1\n{CELL}\nLi 0 0 0\nnan\n", SAID, r"frame 2: nan is no whole number"),
+    "no periodic cell": (f'1\n{CELL} pbc="T T F"\nLi 0 0 0\n', SAID, r"not periodic in all directions"),
+    "nothing": ("", SAID, r"is empty"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_files_are_refused_in_one_line(what, tmp_path):
+    text, said, line = DAMAGED[what]
+    (tmp_path / "file").write_bytes(text.encode("latin-1"))
+    with pytest.raises(TrajectoryError, match=line) as refused:
+        read_run(tmp_path / "file", said, ReadSettings(("Li",)))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_packed_file_is_refused(tmp_path):
+    packed = bytearray(gzip.compress(DUMP.format(step=0, atoms=2, head=HEAD).encode()))
+    packed[10:20] = b"\xff" * 10
+    (tmp_path / "dump.gz").write_bytes(packed)
+    with pytest.raises(TrajectoryError, match=r"the packed file is damaged or cut off"):
+        read_run(tmp_path / "dump.gz", SAID, ReadSettings(("Li",)))
 
 
 def test_files_that_are_none_are_refused(tmp_path):

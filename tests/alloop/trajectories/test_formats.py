@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.io.trajectory import Trajectory as AseTrajectory
 
 from alloop.trajectories.frames import TrajectoryError
 from alloop.trajectories.reading import ReadSettings, read_run
@@ -119,3 +120,53 @@ def test_a_dump_of_types_takes_their_elements(tmp_path):
         read_run(path, STEPS, LITHIUM)
     run = read_run(path, STEPS, ReadSettings(("Li",), types=("Cl", "Li")))
     assert run.trajectory.numbers.tolist() == written.NUMBERS.tolist()
+
+
+def test_times_without_a_unit_are_not_used_where_the_time_step_is_named(tmp_path):
+    path = written.write_dump(tmp_path / "dump", written.hopping_run(4), written.CUBIC)
+    path.write_text("".join(f"ITEM: TIME\n{20 * k}\n{one}" for k, one in enumerate(parts(path, "ITEM: TIMESTEP"))))
+    run = read_run(path, STEPS, LITHIUM)
+    assert (run.trajectory.interval_fs, run.notes) == (written.INTERVAL_fs, ())
+
+
+def parts(path, begin):
+    """Return the text of a file cut before every `begin`."""
+    return [begin + part for part in path.read_text().split(begin)[1:]]
+
+
+def test_steps_of_a_learned_force_field_count_in_their_order(tmp_path):
+    positions = written.hopping_run(40)
+    path = written.write_vasprun(tmp_path / "vasprun.xml", positions, written.CUBIC)
+    head, *steps = path.read_text().split("<calculation>")
+    bare = [step.replace("</calculation>", "") for step in steps]
+    mixed = [one if place % 3 else f"<calculation>{steps[place]}" for place, one in enumerate(bare[:-1])]
+    path.write_text(f"{head}{''.join(mixed)}{bare[-1]}")
+    run = read_run(path, Said(), LITHIUM)
+    assert (run.frames, run.trajectory.interval_fs) == (40, written.INTERVAL_fs)
+    moved = run.trajectory.mobile_A - run.trajectory.mobile_A[0] - run.trajectory.drift_A[:, None]
+    np.testing.assert_allclose(moved, truth(positions), atol=1e-5)
+
+
+def test_a_vasprun_that_ends_within_a_tag_gives_the_whole_frames(tmp_path):
+    path = written.write_vasprun(tmp_path / "vasprun.xml", written.hopping_run(4), written.CUBIC)
+    text = path.read_text()
+    path.write_text(text[: text.rindex("<varray") + 4])
+    assert read_run(path, Said(), LITHIUM).frames == 3
+
+
+def test_an_xdatcar_may_have_a_blank_title_and_numbers_that_are_stars(tmp_path):
+    path = written.write_xdatcar(tmp_path / "XDATCAR", written.hopping_run(5), written.CUBIC)
+    path.write_text(
+        path.read_text().replace("LiCl\n", "  \n").replace("=     4", "= ******").replace("=     5", "= ******")
+    )
+    run = read_run(path, FRAMES, LITHIUM)
+    assert (run.frames, run.trajectory.interval_fs) == (5, written.INTERVAL_fs)
+
+
+def test_times_of_ase_may_be_text(tmp_path):
+    path = tmp_path / "run.traj"
+    with AseTrajectory(str(path), "w") as file:
+        for index, atoms in enumerate(written.images(written.hopping_run(4), written.CUBIC)):
+            atoms.info["time_fs"] = str(20 * index)
+            file.write(atoms)
+    assert read_run(path, HOT, LITHIUM).trajectory.interval_fs == 20.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alloop.materials.structure import Structure
 from alloop.report.heldout.data import Heldout, HeldoutFrame
-from alloop.report.heldout.errors import by_element, by_force, by_temperature, rmse
+from alloop.report.heldout.errors import ForceBin, by_element, by_force, by_temperature, rmse
 from alloop.report.heldout.figures import error_by_force, parity
 from alloop.report.heldout.section import heldout_section
 from alloop.report.render import html_of
@@ -73,6 +73,11 @@ def test_errors_stand_against_the_size_of_the_force_in_bins_of_as_many_atoms():
     assert line["y"] == pytest.approx([1000 * x / 3**0.5 for x in line["x"]])
     assert points["name"] == "&lt;LiCl&gt;"
     assert by_force([frame(0, 300.0, 0.3, kept=False)]) == []
+
+
+def test_an_error_bar_that_is_not_known_is_not_zero():
+    _, points = error_by_force([ForceBin("LiCl", 20, 0.5, 30.0, None)])["data"]
+    assert points["error_y"]["array"] == [None]
 
 
 def test_nothing_is_said_before_there_are_frames():

@@ -48,6 +48,11 @@ def test_pictures_are_told_in_words():
     )
 
 
+def test_lines_are_named_only_where_one_is_drawn():
+    told = frame_words(StrangeFrame("f", "LiCl", "held out", LICL, 1, 0.01 * ERROR, "the exported model"))
+    assert "Lines" not in told
+
+
 def test_the_frames_with_the_largest_errors_come_first_and_those_without_predictions_do_not():
     frames = [heldout(0, 1.0), heldout(1, 3.0), heldout(2, 2.0)]
     first, second = largest_errors(Heldout(12, tuple(frames)))
