@@ -9,7 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+from alloop.checks.beginnings import find_beginnings
 from alloop.checks.foundations import find_in_foundation_file, problems_of_foundation
+from alloop.checks.hull_phases import problems_of_phases
 from alloop.checks.initial_data import NOTHING, Brought, find_in_data, labels_brought, read_initial_data
 from alloop.checks.measuring_sanity import find_in_structures
 from alloop.checks.sanity import Finding, find, find_names, find_shortage
@@ -66,7 +68,8 @@ def cross_check(
 
     Checked are the values against each other and for secrets, the structure and data files, policies and calculators
     by importing them, the settings of the label engine, what it refuses of the systems, a foundation by its
-    checksum, its head and its elements, and whether the teacher is installed, starts and knows the elements.
+    checksum, its head and its elements, the phases of hulls, and whether the teacher is installed, starts and knows
+    the elements.
 
     Parameters
     ----------
@@ -93,7 +96,7 @@ def cross_check(
     structures, elements = held.systems, symbols_of(held.numbers)
     config = with_all_systems(loaded, structures) if structures else loaded.config
     problems += _told(loaded, find(config, held.labels, held.left_out, held.compositions))
-    problems += _told(loaded, find_names(loaded.config))
+    problems += _told(loaded, [*find_names(loaded.config), *(() if begun else find_beginnings(config))])
     problems += _told(loaded, secrets_in(loaded.config))
     problems += _told(loaded, [*_policies(loaded), *_electrons(loaded, structures)])
     in_structures = find_in_structures(config, structures, held.compositions)
@@ -107,6 +110,8 @@ def cross_check(
         problems += _told(loaded, find_in_teacher(loaded, structures, COLD_ELSEWHERE if begun else COLD))
     if not problems:
         problems += problems_of_foundation(loaded, brought, begun=begun)
+    if not problems and not begun:
+        problems += problems_of_phases(loaded, structures.values(), elements)
     if problems:
         raise ConfigError(loaded.path, sorted(problems, key=lambda problem: problem.line or 0))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alloop.checks.beginnings import beginnings_differ
 from alloop.config.campaign import CampaignConfig
 from policies.stopping.forecast import ENERGY, FORCES, MEMBERS_FORCES, TUNED_FORCES, Scatter, agreement, walkers_for
 from policies.stopping.ladder import LadderStopping
@@ -116,7 +117,7 @@ def _errors(config: CampaignConfig) -> tuple[tuple[float, Scatter], ...]:
     energy, forces = TUNED if tuned else COLD
     of_forces = max(float(options["tolerance_forces"]), float(options["floor_forces_meV_per_A"]) / forces)
     of_energy = max(float(options["tolerance_energy"]), float(options["floor_energy_meV_per_atom"]) / energy)
-    after = MEMBERS_FORCES if config.ladder.fits_begin_with == "members" else TUNED_FORCES
+    after = MEMBERS_FORCES if beginnings_differ(config) else TUNED_FORCES
     return (of_forces, after if tuned else FORCES), (of_energy, ENERGY)
 
 

@@ -272,12 +272,15 @@ class LadderConfig(Section):
     rungs: tuple[Count, ...] = Field(
         (50, 100, 500, 1000, 2500), min_length=1, description="Training labels of each rung."
     )
-    fits: Count = Field(3, description="Fits per rung, different only in their seed.")
+    fits: Count = Field(
+        3,
+        description="Fits per rung: of the same labels, with their own seeds, from the weights of `fits_begin_with`.",
+    )
     fits_begin_with: Literal["leader", "members"] = Field(
         "leader",
         description="Where the fits of a rung begin after a teacher or a foundation. `leader`: all with the leader's "
         "weights, so that rungs differ by their labels alone. `members`: each with those of another member, so that "
-        "error bars hold what a model is unsure of.",
+        "error bars hold what a model is unsure of; `potential.committee` is then at least `fits`.",
     )
     lookahead_rungs: Annotated[int, Field(ge=0)] = Field(
         1, description="Rungs that labelling may run ahead of the last judged one."

@@ -34,7 +34,8 @@ def curves_figure(curves: Sequence[Plot]) -> Figure | None:
 def _traces(plot: Plot, line: Line, colours: Mapping[str, str], suffix: str) -> Iterator[Figure]:
     colour, group = colours[line.group], text(line.group)
     where = {"legendgroup": group, "name": group, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "type": "scatter"}
-    bars = {"error_y": {"array": [float(f"{e:.2g}") for e in line.errors], "thickness": 1}} if line.errors else {}
+    errors = [None if error is None else float(f"{error:.2g}") for error in line.errors]
+    bars = {"error_y": {"array": errors, "thickness": 1}} if errors else {}
     yield (
         where
         | bars

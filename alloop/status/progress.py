@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import fmean, median, stdev
 
 from alloop.config.measuring import MeasureConfig
-from alloop.config.science import HeldoutConfig
+from alloop.config.science import HeldoutConfig, LadderConfig
 from alloop.decisions.production_runs import batches
 from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
@@ -209,8 +209,8 @@ def rung_segments(state: CampaignState, size: int) -> Segments | None:
     if not state.config.get("measure") or state.created is None:
         return None
     settings, ladder = MeasureConfig.model_validate(state.config["measure"]), state.config.get("ladder", {})
-    named, rung = ladder.get("measure_on"), state.rungs.get(size)
-    systems = [system for system in state.created.systems if named is None or system.name in named]
+    named, rung = LadderConfig.model_validate({"measure_on": ladder.get("measure_on")}), state.rungs.get(size)
+    systems = [one for one in state.created.systems if named.measures(one.name, one.composition)]
     length_ps = settings.production_ps if rung is None or rung.production_ps is None else rung.production_ps
     each = max(1, math.ceil(length_ps / settings.segment_ps - 1e-9))
     chains = int(ladder.get("fits", 1)) * len(systems) * len(batches(settings))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from alloop.state.records import StudyResult
 from alloop.studies.plot import Line, Plot
 from alloop.studies.study import Cell, Column, Number, Table
 from alloop.tasks.contract.disorder import DisorderSummary, OrderBlock
 from alloop.tasks.contract.records import Record
+from policies.stopping.combination import combine
+from policies.stopping.orderings import between_orderings
 
 BLOCKS, WARM = 25, 5
 """Blocks of a run, and those at its beginning that equilibrate and do not count."""
@@ -29,9 +33,10 @@ COLUMNS = (
 HOW = (
     "Canonical Monte Carlo on the models' surface: swaps of two unlike ions (Metropolis), MD between them. The energy "
     "is the potential one, vibrations included. Order is the Warren-Cowley parameter of the first neighbours on the "
-    "sublattice: 0 is chance, below 0 unlike ions seek each other, 1 is complete separation. Means over the runs of "
-    f"all fits and orderings, without the first {WARM} of {BLOCKS} blocks of each; ± is one standard error: that from "
-    "the blocks of the runs, or that from the spread between runs, whichever is larger."
+    "sublattice: 0 is chance, below 0 unlike ions seek each other, 1 is complete separation. Every fit is averaged "
+    f"over its orderings, without the first {WARM} of {BLOCKS} blocks of each run. ± is one standard error of the mean "
+    "over fits, from their spread or from the blocks of the runs, whichever is larger, and what the spread between "
+    "orderings adds. An order has no error where a run accepted no swap; ± 0 is a pair with a single arrangement."
 )
 
 
@@ -76,6 +81,10 @@ class _Run:
         counts = [block.swaps[sublattice] for block in self.blocks if sublattice in block.swaps]
         return [100.0 * one.accepted / one.attempted for one in counts if one.attempted]
 
+    def is_frozen(self, sublattice: str) -> bool:
+        """Return whether no swap of a sublattice was accepted: its order is that of the first structure."""
+        return bool(self.blocks) and not any(self.acceptances(sublattice))
+
 
 def table(results: Sequence[StudyResult]) -> Table:
     """Return energy, acceptance and order of every composition at every temperature."""
@@ -96,32 +105,32 @@ def curves(results: Sequence[StudyResult]) -> Iterator[Plot]:
 def _lines(runs: Sequence[_Run], pair: str) -> Iterator[Line]:
     for system, fit in dict.fromkeys((run.told.system, run.told.fit) for run in runs):
         own = [run for run in runs if (run.told.system, run.told.fit) == (system, fit)]
-        points = [(run.temperature_K, _mean([run.orders(pair)])) for run in own]
+        points = [(run.temperature_K, _order([run], pair)) for run in own]
         known = [(kelvin, number) for kelvin, number in points if number is not None]
         yield Line(
             name=f"{pair}, {system}, fit {fit}",
             group=pair,
             x=tuple(kelvin for kelvin, _ in known),
             y=tuple(number.value for _, number in known),
-            errors=tuple(number.error or 0.0 for _, number in known),
+            errors=tuple(number.error for _, number in known),
         )
 
 
 def _rows(runs: Sequence[_Run]) -> Iterator[tuple[Cell, ...]]:
     """Yield a row for every pair of elements, of runs of one composition and temperature."""
-    energy = _mean([run.energies() for run in runs])
+    energy = _mean(runs, _Run.energies)
     first = runs[0]
     for pair in _pairs(runs):
-        sublattice = next((one for one in _sublattices(runs) if set(pair.split("–")) <= set(one.split("/"))), "")
+        sublattice = _sublattice(runs, pair)
         yield (
             first.told.composition,
             Number(first.temperature_K),
             energy,
             sublattice,
-            _mean([run.acceptances(sublattice) for run in runs]),
+            _acceptance(runs, sublattice),
             pair,
-            _mean([run.orders(pair) for run in runs]),
-            _note(runs),
+            _order(runs, pair),
+            "; ".join([_note(runs), *_frozen(runs, sublattice)]),
         )
     if not _pairs(runs):
         yield (first.told.composition, Number(first.temperature_K), energy, None, None, None, None, _note(runs))
@@ -134,15 +143,60 @@ def _note(runs: Sequence[_Run]) -> str:
     return "; ".join([f"{rung}, {whole} of {len(runs)} runs done", *broken])
 
 
-def _mean(runs: Sequence[Sequence[float]]) -> Number | None:
-    """Return the mean over runs of the means over their blocks, with its standard error; None of nothing."""
-    known = [values for values in runs if values]
-    if not known:
+def _frozen(runs: Sequence[_Run], sublattice: str) -> Iterator[str]:
+    """Yield in words that runs accepted no swap, if some did not."""
+    counted = [run.is_frozen(sublattice) for run in runs if run.blocks]
+    if any(counted):
+        some = "" if all(counted) else f" in {sum(counted)} of {len(counted)} runs"
+        yield f"no swap accepted{some}: order unmeasured"
+
+
+def _acceptance(runs: Sequence[_Run], sublattice: str) -> Number | None:
+    """Return the acceptance (%); none at all has no error."""
+    found = _mean(runs, lambda run: run.acceptances(sublattice))
+    return Number(0.0) if found is not None and found.value == 0.0 else found
+
+
+def _order(runs: Sequence[_Run], pair: str) -> Number | None:
+    """Return the order of a pair: without an error where a run is frozen, exact where all arrangements are one."""
+    found, sublattice = _mean(runs, lambda run: run.orders(pair)), _sublattice(runs, pair)
+    if found is None or any(run.is_frozen(sublattice) for run in runs):
+        return None if found is None else replace(found, error=None)
+    alike = len({order for run in runs for order in run.orders(pair)}) == 1
+    return replace(found, error=0.0) if alike and found.error is not None else found
+
+
+def _mean(runs: Sequence[_Run], blocks_of: Callable[[_Run], Sequence[float]]) -> Number | None:
+    """Return the mean over fits, each over its orderings, with the error of `policies.stopping`; None of nothing.
+
+    Parameters
+    ----------
+    runs : sequence of _Run
+        Of one composition and temperature.
+    blocks_of : callable
+        Run -> a number of each of its blocks.
+    """
+    fits: dict[int, dict[str, Sequence[float]]] = {}
+    for run in runs:
+        if blocks := blocks_of(run):
+            fits.setdefault(run.told.fit, {})[run.told.system] = blocks
+    if not fits:
         return None
-    means, errors = [statistics.fmean(values) for values in known], [block_error(values) for values in known]
-    within = None if None in errors else math.sqrt(sum((error or 0.0) ** 2 for error in errors)) / len(known)
-    between = statistics.stdev(means) / math.sqrt(len(means)) if len(means) > 1 else None
-    return Number(statistics.fmean(means), max((one for one in (within, between) if one is not None), default=None))
+    means = {fit: {name: statistics.fmean(blocks) for name, blocks in own.items()} for fit, own in fits.items()}
+    over_fits = combine(
+        np.array([statistics.fmean(own.values()) for own in means.values()]),
+        np.array([_error_over_orderings(list(own.values())) for own in fits.values()]),
+    )
+    names = dict.fromkeys(name for own in means.values() for name in own)
+    orderings = [statistics.fmean(own[name] for own in means.values() if name in own) for name in names]
+    variance = over_fits.standard_error(alone=True) ** 2 + between_orderings(orderings, over_fits.variance_md)
+    return Number(over_fits.value, math.sqrt(variance) if math.isfinite(variance) else None)
+
+
+def _error_over_orderings(runs: Sequence[Sequence[float]]) -> float:
+    """Return the error that the blocks of the runs of one fit give their mean; NaN where it is not known."""
+    errors = [math.nan if (error := block_error(blocks)) is None else error for blocks in runs]
+    return math.sqrt(sum(error**2 for error in errors)) / len(errors)
 
 
 def block_error(values: Sequence[float]) -> float | None:
@@ -168,18 +222,31 @@ def _groups(results: Sequence[StudyResult]) -> Mapping[tuple[str, float], list[_
 
 
 def _newest(results: Sequence[StudyResult]) -> list[_Run]:
-    """Return the runs of the newest settings and the newest rung."""
+    """Return the runs of the newest settings and the newest rung; sublattices are those that a system has."""
     told = [(Told.model_validate(result.context), result) for result in results]
     if not told:
         return []
-    last = told[-1][0]
-    now = [one for one in told if (one[0].settings, one[0].rung) == (last.settings, last.rung)]
+    last = _apart(told[-1][0])
+    sampled = {one.system: names for one, result in told if _apart(one) == last and (names := _sampled(result))}
     chains: dict[tuple[str, int], list[tuple[Told, StudyResult]]] = {}
-    for one in now:
+    for one, result in told:
+        if _apart(one) != last or _sampled(result) not in ((), sampled.get(one.system)):
+            continue
         # A first segment begins a run anew, should the fit have been made again.
-        chain = [] if one[0].segment == 0 else chains.get((one[0].system, one[0].fit), [])
-        chains[one[0].system, one[0].fit] = [*chain, one]
+        chain = [] if one.segment == 0 else chains.get((one.system, one.fit), [])
+        chains[one.system, one.fit] = [*chain, (one, result)]
     return [run for chain in chains.values() for run in _runs(chain)]
+
+
+def _apart(told: Told) -> tuple[int, Settings]:
+    """Return what tells results of all systems apart: the rung and the settings, but for the named sublattices."""
+    return told.rung, told.settings.model_copy(update={"sublattices": ()})
+
+
+def _sampled(result: StudyResult) -> tuple[str, ...]:
+    """Return the sublattices whose ions were swapped; none of a result without blocks."""
+    walkers = result.summary.walkers if isinstance(result.summary, DisorderSummary) else ()
+    return tuple(sorted({name for walker in walkers for block in walker.blocks for name in block.swaps}))
 
 
 def _runs(chain: Sequence[tuple[Told, StudyResult]]) -> Iterator[_Run]:
@@ -199,5 +266,7 @@ def _pairs(runs: Sequence[_Run]) -> list[str]:
     return list(dict.fromkeys(pair for run in runs for block in run.blocks[:1] for pair in block.order))
 
 
-def _sublattices(runs: Sequence[_Run]) -> list[str]:
-    return list(dict.fromkeys(name for run in runs for block in run.blocks for name in block.swaps))
+def _sublattice(runs: Sequence[_Run], pair: str) -> str:
+    """Return the sublattice of a pair of elements; an empty text where no block tells."""
+    names = dict.fromkeys(name for run in runs for block in run.blocks for name in block.swaps)
+    return next((name for name in names if set(pair.split("–")) <= set(name.split("/"))), "")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from alloop.checks.structures import read_crystal
+from alloop.checks.hull_phases import read_phases
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
 from alloop.config.studies import HullConfig
 from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import ladder_rungs
-from alloop.materials.hull import SpanError, counts, refuse_unspanned
 from alloop.materials.structure import Structure
 from alloop.state.records import RungState
 from alloop.state.state import CampaignState
@@ -86,35 +85,8 @@ def prepare(asked: Study, loaded: LoadedConfig, state: CampaignState) -> Study:
         elements of a composition.
     """
     assert state.created is not None
-    structures: dict[str, Structure] = {}
-    own = tuple(dict.fromkeys(system.structure.formula() for system in state.created.systems))
-    for i, family in enumerate(loaded.config.studies.hull.families):
-        formulas = list(own if family.compositions else ())
-        for j, phase in enumerate(family.phases):
-            key = (*KEY, "families", i, "phases", j, "structure" if phase.structure else "formula")
-            if phase.structure is not None:
-                structures[phase.name] = read_crystal(loaded, key, phase.structure)
-            formulas.append(phase.formula or structures[phase.name].formula())
-            if why := _strange(formulas[-1], state.created.elements):
-                raise loaded.error(key, f"`{phase.name}` {why}")
-        if why := _unspanned(own, formulas):
-            raise loaded.error((*KEY, "families", i), f"`{family.name}` makes no hull: {why}; add phases to it")
-    return replace(asked, wants=partial(wants, structures))
-
-
-def _strange(formula: str, elements: Iterable[str]) -> str:
-    known = set(elements)
-    strange = [element for element in counts(formula) if element not in known]
-    return f"has {strange[0]}, which the potential was not fitted to; leave the phase out" if strange else ""
-
-
-def _unspanned(compositions: Iterable[str], phases: list[str]) -> str:
-    try:
-        for formula in compositions:
-            refuse_unspanned(formula, phases)
-    except SpanError as error:
-        return str(error)
-    return ""
+    systems = [system.structure for system in state.created.systems]
+    return replace(asked, wants=partial(wants, read_phases(loaded, systems, state.created.elements)))
 
 
 STUDY = Study(name=NAME, kinds=(RELAX,), wants=partial(wants, {}), table=table, problem=problem, prepare=prepare)

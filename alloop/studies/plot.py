@@ -19,8 +19,8 @@ class Line:
         Its points.
     mark : float or None
         A value on the x axis that is marked for this line.
-    errors : tuple of float
-        Standard errors of `y`; none where the curve has no error bars.
+    errors : tuple of float or None
+        Standard errors of `y`, None of one that is not known; none at all where the curve has no error bars.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Line:
     x: tuple[float, ...]
     y: tuple[float, ...]
     mark: float | None = None
-    errors: tuple[float, ...] = ()
+    errors: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -159,18 +159,31 @@ def common_temperature(rungs: Sequence[CombinedRung]) -> float | None:
 
 def diffusivity(rung: CombinedRung, temperature_K: float, plane: str = "") -> Measured | None:
     """Return the diffusivity of a rung (cm²/s), in all directions or within a plane, combined over its fits."""
-    if plane:
-        return over_fits(rung, temperature_K, lambda at: at.planes_cm2_s.get(plane))
-    return over_fits(rung, temperature_K, lambda at: at.D_tracer_cm2_s)
+    return over_fits(rung, temperature_K, _directed(plane))
+
+
+def diffusivity_of_fits(rung: CombinedRung, temperature_K: float, plane: str = "") -> dict[int, Measured]:
+    """Return the diffusivity (cm²/s) that every fit of a rung predicts, by its number."""
+    return _of_fits(rung, temperature_K, _directed(plane))
 
 
 def over_fits(
     rung: CombinedRung, temperature_K: float, of: Callable[[TemperatureTransport], Measured | None]
 ) -> Measured | None:
     """Return a number at a temperature, combined over the fits of a rung whose runs are to be believed."""
-    found = [at for fit in rung.fits for at in fit.summary.temperatures if at.temperature_K == temperature_K]
-    values = [of(at) for at in found if not at.unmeasured and not at.unphysical]
-    return combined([value for value in values if value], alone=rung.size == 0)
+    return combined(list(_of_fits(rung, temperature_K, of).values()), alone=rung.size == 0)
+
+
+def _directed(plane: str) -> Callable[[TemperatureTransport], Measured | None]:
+    return lambda at: at.planes_cm2_s.get(plane) if plane else at.D_tracer_cm2_s
+
+
+def _of_fits(
+    rung: CombinedRung, temperature_K: float, of: Callable[[TemperatureTransport], Measured | None]
+) -> dict[int, Measured]:
+    found = [(fit.fit, at) for fit in rung.fits for at in fit.summary.temperatures if at.temperature_K == temperature_K]
+    values = {fit: of(at) for fit, at in found if not at.unmeasured and not at.unphysical}
+    return {fit: value for fit, value in values.items() if value}
 
 
 def activation_energy(rung: CombinedRung, plane: str = "") -> Measured | None:

@@ -1,23 +1,26 @@
-"""Transport of the largest rung as a function of composition, and which composition is the best. Pure."""
+"""Transport of one rung as a function of composition, and which composition is the best. Pure."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from alloop.config.families import FamilyError, compositions
-from alloop.config.science import SystemConfig
+from alloop.config.science import ORDERING_KEYS, SystemConfig
 from alloop.report.transport.compositions import CompositionRung, composition_rungs
-from alloop.report.transport.figures import common_temperature, diffusivity, plane_names
-from alloop.report.transport.tables import CombinedRung, RungTransport, combine_rungs, csv_text
+from alloop.report.transport.figures import common_temperature, diffusivity_of_fits, plane_names
+from alloop.report.transport.tables import Chosen, CombinedRung, RungTransport, combine_rungs, csv_text
 from alloop.status.numbers import finite
 from alloop.transport.results import Measured
 from policies.ranking import probability_of_largest
+from policies.stopping.combination import combine
 from policies.stopping.orderings import between_orderings
 from policies.stopping.transport import TransportRow
 
@@ -27,11 +30,15 @@ OVER_COMPOSITION_JSON = "transport_over_composition.json"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a composition stands: the system of the config that it was made of, and its x and y, if it has them."""
+    """Where a composition stands: the system of the config that it was made of, and its x and y, if it has them.
+
+    `disordered` is whether the keys of that system say how ions are ordered.
+    """
 
     family: str
     x: float | None = None
     y: float | None = None
+    disordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class OverComposition:
         One per temperature of the conductivity, the lowest first.
     missing : tuple of str
         Compositions of which not all orderings were measured.
+    single : tuple of str
+        Disordered compositions of which there is one ordering.
     """
 
     rungs: tuple[CompositionRung, ...]
@@ -79,6 +88,7 @@ class OverComposition:
     diffusivities_cm2_s: Mapping[str, Mapping[str, Measured]]
     best: tuple[Best, ...]
     missing: tuple[str, ...]
+    single: tuple[str, ...] = ()
 
     def of_family(self, family: str) -> list[CompositionRung]:
         """Return the compositions of a family, by x, then y."""
@@ -102,7 +112,8 @@ def places_of(config: Mapping[str, Any]) -> dict[str, Place]:
     for fields in config.get("systems", ()):
         try:
             system = SystemConfig.model_validate(fields)
-            found |= {one.name: Place(system.name, **one.values) for one in compositions(system)}
+            disordered = any(getattr(system, key) for key in ORDERING_KEYS)
+            found |= {one.name: Place(system.name, **one.values, disordered=disordered) for one in compositions(system)}
         except (ValidationError, FamilyError):
             continue
     return found
@@ -111,7 +122,9 @@ def places_of(config: Mapping[str, Any]) -> dict[str, Place]:
 def over_composition(
     rungs: Sequence[RungTransport], compositions: Mapping[str, str], places: Mapping[str, Place]
 ) -> OverComposition | None:
-    """Return transport as a function of composition on the largest rung; None of fewer than two compositions.
+    """Return transport as a function of composition on one rung; None of fewer than two compositions.
+
+    It is the largest rung on which the most compositions are measured.
 
     Parameters
     ----------
@@ -126,7 +139,8 @@ def over_composition(
     names = tuple(dict.fromkeys(compositions.values()))
     if len(names) < 2 or not every:
         return None
-    kind, size = max(((one.kind, one.size) for one in every), key=lambda key: (key[0] == "acquired", key[1]))
+    kind, size = _largest(every)
+    orderings = Counter(compositions.values())
     own = {one.first.system: one for one in every if (one.kind, one.size) == (kind, size)}
     combined = [one for one in combine_rungs(rungs) if (one.kind, one.size) == (kind, size)]
     kelvin = common_temperature([one for one in combined if compositions.get(one.system) in own])
@@ -143,7 +157,20 @@ def over_composition(
         },
         best=tuple(_best(own)),
         missing=tuple(name for name in names if name not in own),
+        single=tuple(name for name in names if name in places and places[name].disordered and orderings[name] == 1),
     )
+
+
+def _largest(every: Sequence[CompositionRung]) -> tuple[Chosen, int]:
+    """Return the rung on which the most compositions are measured, the largest of several; acquired ones go first."""
+    measured = Counter((one.kind, one.size) for one in every if _is_measured(one))
+    keys = {(one.kind, one.size) for one in every}
+    return max(keys, key=lambda key: (key[0] == "acquired", measured[key], key[1]))
+
+
+def _is_measured(rung: CompositionRung) -> bool:
+    """Return whether the dynamics of a composition are judged: it has a conductivity with an error, or broke."""
+    return any(row.unphysical or _ln_sigma(row) is not None for row in rung.rows.values())
 
 
 def _diffusivities(
@@ -151,27 +178,35 @@ def _diffusivities(
 ) -> Iterator[tuple[str, Measured]]:
     for plane in planes if kelvin is not None else ():
         assert kelvin is not None
-        values = [diffusivity(one, kelvin, plane) for one in orderings]
-        known = [value for value in values if value is not None]
-        if known and len(known) == len(values):
-            yield plane, over_orderings(known)
+        found = over_orderings([diffusivity_of_fits(one, kelvin, plane) for one in orderings], orderings[0].size == 0)
+        if found is not None:
+            yield plane, found
 
 
-def over_orderings(values: Sequence[Measured]) -> Measured:
-    """Return the mean over orderings, with the error of `policies.stopping.orderings`.
+def over_orderings(orderings: Sequence[Mapping[int, Measured]], alone: bool = False) -> Measured | None:
+    """Return the mean over fits, each over the orderings, with the error of `policies.stopping`.
+
+    Parameters
+    ----------
+    orderings : sequence of mapping
+        What every fit predicts of each ordering, by its number. Fits that lack an ordering are left out.
+    alone : bool
+        Whether there is only one such model: one fit then has the error of its dynamics.
 
     Examples
     --------
-    >>> over_orderings([Measured(value=1.0, se=0.1), Measured(value=2.0, se=0.1)])
+    >>> one, other = Measured(value=1.0, se=0.1), Measured(value=2.0, se=0.1)
+    >>> over_orderings([{0: one, 1: one}, {0: other, 1: other}])
     Measured(value=1.5, se=0.5)
     """
-    mean = sum(one.value for one in values) / len(values)
-    errors = [one.se for one in values if one.se is not None]
-    if len(errors) < len(values):
-        return Measured(value=mean)
-    variance = sum(error**2 for error in errors) / len(values) ** 2
-    more = between_orderings([one.value for one in values], variance)
-    return Measured(value=mean, se=math.sqrt(variance + more))
+    fits = [fit for fit in orderings[0] if all(fit in one for one in orderings)]
+    if not fits:
+        return None
+    values = np.array([[one[fit].value for fit in fits] for one in orderings])
+    errors = np.array([[np.nan if (se := one[fit].se) is None else se for fit in fits] for one in orderings])
+    mean = combine(values.mean(axis=0), np.sqrt(np.sum(errors**2, axis=0)) / len(orderings))
+    more = between_orderings(values.mean(axis=1).tolist(), mean.variance_md)
+    return Measured(value=mean.value, se=finite(math.sqrt(mean.standard_error(alone) ** 2 + more)))
 
 
 def _best(rungs: Mapping[str, CompositionRung]) -> Iterator[Best]:

@@ -22,8 +22,9 @@ from policies.stopping.transport import TransportRow
 SHADES = [[0.0, "#e6ebf0"], [1.0, "#2f6db5"]]
 SHOWN_NEXT, LEAST_SHOWN = 3, 0.01
 HOW = (
-    "Largest rung. Numbers of a composition are means over its orderings, with the spread between these in the error "
-    "bar; σ is the geometric mean. Best: the probability that the true σ of a composition is the highest, if the "
+    "The largest rung on which the most compositions are measured; the title of the table names it. Numbers "
+    "of a composition are means over its orderings, with the spread between these in the error bar; σ is the geometric "
+    "mean. Best: the probability that the true σ of a composition is the highest, if the "
     "errors of ln σ are normal and independent of each other. The same fits predict all compositions, and an error "
     "that these share does not change the order. Systematic errors, of the functional for instance, are not in it. D "
     "is the tracer diffusivity at the temperature that most systems have; within a plane, that of the displacements "
@@ -71,7 +72,8 @@ def over_composition_section(over: OverComposition | None) -> tuple[Section, ...
         return ()
     blocks: list[Block] = [_best_box(one) for one in over.best]
     blocks += [_table(over), *_plots(over)]
-    return (Section("composition-section", "Transport over composition", tuple(blocks), HOW),)
+    single = f" One ordering only, so without such a spread: {', '.join(over.single)}." if over.single else ""
+    return (Section("composition-section", "Transport over composition", tuple(blocks), HOW + single),)
 
 
 def _best_box(best: Best) -> Box:

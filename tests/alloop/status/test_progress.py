@@ -91,6 +91,17 @@ def test_segments_of_production_are_counted_over_fits_systems_and_batches(tmp_pa
     assert rung_segments(state, 24).done == 3
 
 
+def test_a_named_composition_is_all_of_its_orderings(tmp_path):
+    state = fold(play(tmp_path))
+    (system,) = state.created.systems
+    orderings = [system.model_copy(update={"name": f"L-{n}", "composition": "L"}) for n in range(2)]
+    state.created = state.created.model_copy(update={"systems": [system, *orderings]})
+    measure = {"mobile": "Li", "temperatures_K": [600, 800, 1000], "production_ps": 20, "segment_ps": 10}
+    named = {**state.config["ladder"], "measure_on": ["L"]}
+    state.config = {**state.config, "measure": measure, "ladder": named}
+    assert rung_segments(state, 24).chains == 2 * 3 * named["fits"]
+
+
 def test_progress_counts_held_out_labels_and_fits_of_the_rung(tmp_path):
     state, seen = CampaignState(), []
     for entry in play(tmp_path):

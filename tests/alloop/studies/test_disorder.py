@@ -11,7 +11,7 @@ from alloop.config.studies import StudiesConfig
 from alloop.decisions.next_tasks import plan
 from alloop.outputs.studies import write_studies
 from alloop.report.study_figures import curves_figure
-from alloop.state.state import CampaignState
+from alloop.studies import disorder_findings
 from alloop.studies.disorder import STUDY
 from alloop.studies.disorder_findings import block_error
 from alloop.studies.study import Number, plots, tables
@@ -23,7 +23,7 @@ FREE = {"local": 100}
 MIXED = bulk("NaCl", "rocksalt", 5.64, cubic=True)
 MIXED.symbols[[0, 2]] = "K"
 ASKED = {"sublattices": [["Na", "K"], ["Br", "Cl"]], "temperatures_K": [300, 600], "sweeps": 25, "every_fs": 20}
-COLUMNS = [column.name for column in STUDY.table(CampaignState(), ()).columns]
+COLUMNS = [column.name for column in disorder_findings.COLUMNS]
 
 
 def with_rungs(**changes):
@@ -37,7 +37,7 @@ def wanted(history, **settings):
     return plan(history.state, asked, FREE, STUDY.stage())
 
 
-def walker(kelvin, blocks, order, ended="length"):
+def walker(kelvin, blocks, order, ended="length", accepted=1):
     """Blocks whose energies and orders scatter about a mean by one thousandth and one tenth."""
     scatter = np.resize([1.0, -1.0, -1.0, 1.0], blocks)
     return {
@@ -47,19 +47,22 @@ def walker(kelvin, blocks, order, ended="length"):
             {
                 "energy_eV_per_atom": -3.0 + 0.001 * by,
                 "order": {"K–Na": order + 0.1 * by},
-                "swaps": {"Na/K": {"attempted": 4, "accepted": 1}},
+                "swaps": {"Na/K": {"attempted": 4, "accepted": accepted}},
             }
             for by in scatter.tolist()
         ],
     }
 
 
+def pair_of(blocks, order, **changes):
+    """The summary of two walkers; the order of the second is half of that of the first."""
+    return {"walkers": [walker(300.0, blocks, order), walker(600.0, blocks, order / 2, **changes)]}
+
+
 def do(history, tasks, orders, **changes):
     """Let segments end, of two walkers each, with an order of the first; that of the second is half of it."""
     for task, order in zip(tasks, orders, strict=True):
-        blocks = task.build().blocks
-        pair = [walker(300.0, blocks, order), walker(600.0, blocks, order / 2, **changes)]
-        history.study(task, summary={"walkers": pair})
+        history.study(task, summary=pair_of(task.build().blocks, order, **changes))
     return history
 
 
@@ -146,6 +149,48 @@ def test_orderings_of_a_composition_are_one_row_and_other_settings_another_study
     assert len(again) == 2
     do(history, again, [0.3, 0.3])
     assert rows(history)[0]["order"].value == pytest.approx(0.3)
+
+
+def test_fits_are_independent_and_orderings_are_not():
+    history = with_rungs(compositions={"A": "salt"})
+    first, second = wanted(history)
+    do(history, (first, second), [-0.2, -0.6])
+    alone = rows(history)[0]["order"]
+    for task, order in ((first, -0.2), (second, -0.6)):
+        request = task.build().model_copy(update={"timestep_fs": 3.0})
+        told = {**task.context, "system": "A-1"}
+        other = replace(task, purpose=f"{task.purpose}/1", build=lambda request=request: request, context=told)
+        history.study(other, summary=pair_of(25, order))
+    both = rows(history)[0]["order"]
+    assert (both.value, both.error) == (pytest.approx(alone.value), pytest.approx(alone.error))
+
+
+def test_a_run_that_swaps_nothing_has_no_order_with_an_error():
+    history = with_rungs()
+    for task in wanted(history):
+        pair = [walker(300.0, 25, -0.2, accepted=0), walker(600.0, 25, -0.2)]
+        history.study(task, summary={"walkers": pair})
+    cold, warm = rows(history)
+    assert cold["note"].endswith("; no swap accepted: order unmeasured")
+    assert (cold["order"].error, cold["acceptance"]) == (None, Number(0.0))
+    assert warm["order"].error > 0
+    drawn = plots(history.state, None)["disorder"]
+    assert [line.errors[0] for line in drawn[0].lines] == [None, None]
+    assert curves_figure(drawn)["data"][0]["error_y"]["array"][0] is None
+
+
+def test_results_of_a_system_stay_when_the_sublattices_of_another_change():
+    history = with_rungs()
+    do(history, wanted(history), [-0.2, -0.2])
+    (before,) = {row["order"].value for row in rows(history) if row["temperature"].value == 300.0}
+    task = wanted(history, sublattices=[["Na", "Cl"]])[0]
+    told = {**task.context, "system": "C", "composition": "C"}
+    other = [walker(kelvin, 25, 0.3) for kelvin in (300.0, 600.0)]
+    history.study(replace(task, context=told), summary={"walkers": other})
+    assert [(row["composition"], row["order"].value) for row in rows(history)][::2] == [
+        ("A", pytest.approx(before)),
+        ("C", pytest.approx(0.3)),
+    ]
 
 
 def test_curves_are_order_against_temperature_of_every_fit_with_error_bars():

@@ -13,9 +13,11 @@ from alloop.report.transport.over_composition import (
     over_composition,
     over_composition_csv,
     over_composition_json,
+    over_orderings,
     places_of,
 )
 from alloop.report.transport.over_composition_section import over_composition_section
+from alloop.transport.results import Measured
 from tests.support.small import config
 from tests.support.transports import rung, valid
 
@@ -83,6 +85,29 @@ def test_orderings_are_averaged_and_their_spread_is_in_the_errors():
     assert set(D["B"]) == {"", "ab"}
     assert D["B"]["ab"].value < D["A"]["ab"].value
     assert D["B"]["ab"].se / D["B"]["ab"].value > 2 * D["A"]["ab"].se / D["A"]["ab"].value
+
+
+def test_an_error_that_the_orderings_of_a_fit_share_is_not_averaged_away():
+    fits = {0: Measured(value=9.0, se=0.1), 1: Measured(value=10.0, se=0.1), 2: Measured(value=11.0, se=0.1)}
+    for orderings in ([fits], [fits, fits]):
+        assert over_orderings(orderings).se == pytest.approx(1 / 3**0.5)
+    assert over_orderings([fits, {3: fits[0]}]) is None
+
+
+def test_a_rung_that_is_being_measured_waits_for_its_compositions():
+    begun = [one for one in measured(LINE, (100,)) if one.system == "L-x0"]
+    found = over(LINE, [*measured(LINE, (50,)), *begun])
+    assert {one.size for one in found.rungs} == {50}
+    (section,) = over_composition_section(found)
+    assert section.blocks[2].caption == "Transport by composition, 50 labels"
+
+
+def test_disordered_compositions_of_one_ordering_are_named():
+    rungs = [rung(50, fit, system=name) for fit in range(2) for name in ("A", "B", "C-ground", "C-sample1")]
+    places = {"A": Place("A"), "B": Place("B", disordered=True), "C": Place("C", disordered=True)}
+    found = over_composition(rungs, {"A": "A", "B": "B", "C-ground": "C", "C-sample1": "C"}, places)
+    assert found.single == ("B",)
+    assert over_composition_section(found)[0].how.endswith("One ordering only, so without such a spread: B.")
 
 
 def test_the_best_is_named_with_its_probability_and_the_table_says_everything_with_its_error():
@@ -163,4 +188,8 @@ def test_x_and_y_of_a_composition_come_from_the_config():
         {"name": "L", "structure": "l.cif", "substitute": {"In": {"Y": "x"}}, "x": [0, 0.5], "y": "1 - x"},
     ]
     found = places_of(config(systems=systems).model_dump(mode="json"))
-    assert found == {"A": Place("A"), "L-x0-y1": Place("L", 0.0, 1.0), "L-x0.5-y0.5": Place("L", 0.5, 0.5)}
+    assert found == {
+        "A": Place("A"),
+        "L-x0-y1": Place("L", 0.0, 1.0, disordered=True),
+        "L-x0.5-y0.5": Place("L", 0.5, 0.5, disordered=True),
+    }
