@@ -16,7 +16,7 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import load_config
 from alloop.config.machine import MonitorConfig, WandbConfig
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import has_account, short
+from alloop.monitor.wandb_account import has_account, refusal, short
 from alloop.monitor.wandb_artifacts import Output, outputs
 from alloop.monitor.wandb_layout import MISSING, save_layout
 from alloop.monitor.wandb_segments import segments
@@ -60,6 +60,9 @@ def run_sync(where: Path, campaign: ReadCampaign, console: Console, *, layout: b
     if not config.enabled:
         what = "the campaign is not to be published; set it to true in its config and run `alloop run` once more"
         raise ConfigError(root, Problem("monitor.wandb.enabled", what))
+    refused = refusal(root)
+    if refused is not None:
+        raise ConfigError(root, Problem("", f"Weights & Biases is not used; {refused}"))
     if not has_account(os.environ):
         raise ConfigError(root, Problem("", f"there is no account for Weights & Biases; {LOGIN}"))
     if campaign.driver is not None and _publishes(root, state):
@@ -99,6 +102,9 @@ def _section(where: Path, state: CampaignState) -> WandbConfig:
 
 def send_outputs(config: WandbConfig, root: Path, state: CampaignState, entries: Sequence[Entry]) -> str:
     """Upload the outputs of a campaign that has its verdict, within a time limit; return a line for the user."""
+    refused = refusal(root)
+    if refused is not None:
+        return f"W&B: not used; {refused}"
     limits = {"init_timeout_s": _INIT_S, "finish_timeout_s": _FINISH_S}
     ask = partial(sync, config, root, entries, partial(campaign_outputs, state, root), **limits)
     try:

@@ -65,6 +65,21 @@ def meddled(folder: Path) -> Path | None:
     return None
 
 
+def refusal(folder: Path) -> str | None:
+    """Return why W&B is not used with a campaign's folder from the working folder, in words, or None if it may be.
+
+    A settings file in either could send the account's key to a server of its own.
+    """
+    strange = meddled(folder)
+    if strange is not None:
+        return f"{strange} is not of W&B's making: remove it"
+    for name in ("wandb", ".wandb"):
+        settings = Path(name) / "settings"
+        if os.path.lexists(settings):
+            return f"{settings.absolute()} could name another server: start from another folder, or remove it"
+    return None
+
+
 def quieten() -> None:
     """Keep wandb from reporting about itself.
 

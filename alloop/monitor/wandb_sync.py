@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def sync(
     assert isinstance(created, CampaignCreated)
     items = catch_up(entries)
     limits = {"init_timeout_s": init_timeout_s, "finish_timeout_s": finish_timeout_s}
-    with tempfile.TemporaryDirectory(prefix="alloop-wandb-") as scratch:
+    with _core_ended(), tempfile.TemporaryDirectory(prefix="alloop-wandb-") as scratch:
         found = list(outputs(Path(scratch))) if config.artifacts else []
         try:
             run = open_run(config, created.run_id, created.name, Path(scratch), "online", **limits)
@@ -101,6 +101,18 @@ def sync(
     with suppress(OSError):
         mark_synced(segments(folder, created.run_id))
     return Synced(*place, rows, tuple(uploads))
+
+
+@contextmanager
+def _core_ended() -> Iterator[None]:
+    """End wandb's own process when a signal interrupts what waits for it: this process would wait for it too."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        end_core()
+        raise
 
 
 def time_limit_s(found: Sequence[Output]) -> float:
@@ -125,8 +137,9 @@ def sync_in_time(ask: Callable[[], Synced], limit_s: float) -> Synced:
             answers.append(error)
 
     thread = threading.Thread(target=work, name="alloop-wandb-sync", daemon=True)
-    thread.start()
-    thread.join(limit_s)
+    with _core_ended():
+        thread.start()
+        thread.join(limit_s)
     if not answers:
         end_core()
         raise SyncError(f"the server took longer than {limit_s:.0f} s")

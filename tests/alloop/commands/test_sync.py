@@ -10,8 +10,9 @@ import pytest
 import yaml
 from rich.console import Console
 
-from alloop.commands.sync import campaign_outputs, run_sync
+from alloop.commands.sync import campaign_outputs, run_sync, send_outputs
 from alloop.config.errors import ConfigError
+from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Journal
 from alloop.monitor.wandb_upload import catch_up
 from alloop.reading import ReadCampaign
@@ -142,3 +143,19 @@ def test_whether_and_for_whom_it_is_published_is_the_users_to_say(tmp_path, monk
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with pytest.raises(ConfigError, match=says):
         run_sync(tmp_path, ReadCampaign(tmp_path), Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("place", ["campaign", "working folder"])
+def test_a_folder_that_names_a_server_of_its_own_never_gets_the_key(tmp_path, monkeypatch, place):
+    root, elsewhere = tmp_path / "campaign", tmp_path / "elsewhere"
+    play(root, upto=1)
+    strange = root if place == "campaign" else elsewhere
+    (strange / "wandb").mkdir(parents=True)
+    elsewhere.mkdir(exist_ok=True)
+    (strange / "wandb" / "settings").write_text("[default]\nbase_url = http://127.0.0.1:9\n")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    campaign = ReadCampaign(root)
+    with pytest.raises(ConfigError, match="remove it"):
+        run_sync(root, campaign, Console(file=io.StringIO()))
+    assert "not used" in send_outputs(WandbConfig(), root, campaign.state, campaign.entries)
