@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import yaml
 
+from alloop.config.machine import PRIVATE_SECTIONS
 from alloop.monitor.wandb_account import short
-from alloop.monitor.wandb_numbers import PRIVATE_SECTIONS
 from alloop.state.state import CampaignState
 
 Kind = Literal["dataset", "model", "report", "config"]
