@@ -13,7 +13,7 @@ from pathlib import Path
 from alloop.config.machine import WandbConfig
 from alloop.journal.events import CampaignCreated
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import short
+from alloop.monitor.wandb_account import refused_for_good, short
 from alloop.monitor.wandb_artifacts import Output, Upload, upload
 from alloop.monitor.wandb_run import PublishedRun, end_core, open_run, teardown
 from alloop.monitor.wandb_segments import mark_synced, segments
@@ -25,6 +25,10 @@ UPLOAD_S, UPLOAD_S_PER_MB, LONGEST_UPLOAD_S = 20.0, 2.0, 300.0
 
 class SyncError(Exception):
     """The server could not be reached or did not take everything; the message is one line for the user."""
+
+
+class RefusedError(SyncError):
+    """The server refused the account, its project or the settings: asking again does not help."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def sync(
     Raises
     ------
     SyncError
-        If the server does not answer or does not take all rows.
+        If the server does not answer or does not take all rows; `RefusedError` if it refuses.
     """
     created = entries[0].event
     assert isinstance(created, CampaignCreated)
@@ -97,6 +101,8 @@ def sync(
             run.finish(exit_code=0)
         except Exception as error:
             teardown()
+            if refused_for_good(error):
+                raise RefusedError(f"the server refused the account or its project ({short(error)})") from error
             raise SyncError(f"the server did not take everything ({short(error)})") from error
     with suppress(OSError):
         mark_synced(segments(folder, created.run_id))

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import Mode, choose_mode, refusal, short
+from alloop.monitor.wandb_account import Mode, choose_mode, refusal, short, sync_command
 from alloop.monitor.wandb_numbers import Publication, Publications
 from alloop.monitor.wandb_run import PublishedRun, end_core, open_run, teardown
 from alloop.monitor.wandb_segments import last_published, mark_synced, segments
@@ -153,7 +153,7 @@ class _Sink:
         self.online = False
         last = last_published(self.folder, self.run_id)
         self._run = PublishedRun(self._open("offline"), last, self.folder)
-        self.note = f"W&B: offline; upload with `alloop sync {self.folder}`"
+        self.note = f"W&B: offline; upload with {sync_command(self.config, self.folder)}"
 
     def _open(self, mode: Literal["online", "offline"]) -> Any:
         limits = {"init_timeout_s": self.init_timeout_s, "finish_timeout_s": self.finish_timeout_s}
@@ -190,7 +190,7 @@ class _Sink:
         except Exception as error:
             log.info("the W&B run is not finished: %s", short(error), exc_info=True)
             if self.online:
-                self.note = f"W&B: the server fell silent; `alloop sync {self.folder}` sends the rest"
+                self.note = f"W&B: the server fell silent; {sync_command(self.config, self.folder)} sends the rest"
             self.online = False
             teardown()
         else:

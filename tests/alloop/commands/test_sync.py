@@ -4,16 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import yaml
 from rich.console import Console
 
-from alloop.commands.sync import campaign_outputs, run_sync, send_outputs
+from alloop.commands.sync import _publishes, campaign_outputs, run_sync, send_outputs
 from alloop.config.errors import ConfigError
 from alloop.config.machine import WandbConfig
-from alloop.journal.journal import Journal
+from alloop.journal.events import DriverStarted, DriverStopped
+from alloop.journal.journal import Entry, Journal
 from alloop.monitor.wandb_upload import catch_up
 from alloop.reading import ReadCampaign
 from tests.support.journals import play
@@ -159,3 +161,18 @@ def test_a_folder_that_names_a_server_of_its_own_never_gets_the_key(tmp_path, mo
     with pytest.raises(ConfigError, match="remove it"):
         run_sync(root, campaign, Console(file=io.StringIO()))
     assert "not used" in send_outputs(WandbConfig(), root, campaign.state, campaign.entries)
+
+
+def test_only_a_segment_of_the_driver_that_runs_now_counts_as_sending(tmp_path):
+    entries = play(tmp_path)
+    later = entries[-1].t + 3600.0
+    entries += [Entry(9001, later, DriverStopped(reason="killed"))]
+    entries += [Entry(9002, later + 60.0, DriverStarted(host="node1", pid=2, version="1"))]
+
+    def segment(t: float) -> None:
+        (tmp_path / "wandb" / f"run-{datetime.fromtimestamp(t):%Y%m%d_%H%M%S}-{RUN}").mkdir(parents=True)
+
+    segment(entries[0].t)
+    assert not _publishes(tmp_path, entries)
+    segment(later + 58.0)
+    assert _publishes(tmp_path, entries)
