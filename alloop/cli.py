@@ -188,6 +188,8 @@ def study(
     scratch: fits with the teacher or foundation against fits without.
 
     disorder: orderings by Monte Carlo, and their short-range order against temperature.
+
+    hull: the energy above the hull of every composition.
     """
     driven(campaign_driver(config, folder, plain, goal="study", study=name, dft=dft))
 
@@ -252,10 +254,11 @@ def stop(
 @app.command(epilog=epilog("sync"))
 def sync(
     where: Where,
+    folder: Folder = None,
     layout: Annotated[bool, typer.Option(help="Save a page layout for campaigns in the project.")] = False,
 ) -> None:
     """Send Weights & Biases what it lacks of a campaign: rows of offline segments, dataset, model, report, config."""
-    campaign = _opened(where)
+    campaign = _opened(folder or where)
     from alloop.commands.sync import run_sync
 
     with interruptible("Stopped; run the same command again, which sends what is missing."):

@@ -164,6 +164,10 @@ def _show(
     known = decidable(with_all_systems(loaded))
     if known is not None and not known.enough:
         console.print(f"[yellow]decides little:[/] {escape(str(known))}", highlight=False, soft_wrap=True)
+    wandb = loaded.config.monitor.wandb
+    if wandb.enabled and wandb.artifacts:
+        what = "dataset, model, report and config are uploaded to Weights & Biases where there is an account"
+        console.print(f"{what} (monitor.wandb.artifacts).", highlight=False, markup=False, soft_wrap=True)
     for line in _restrictions(loaded.config):
         console.print(f"[yellow]licence:[/] {escape(line)}", highlight=False, soft_wrap=True)
     for shortfall in projection.shortfalls:

@@ -26,12 +26,12 @@ from alloop.campaign.stop_request import forget_request, stop_requested
 from alloop.checks.foundations import check_elements, head_problem
 from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
-from alloop.commands.interruption import STOP_SIGNALS, be_deaf, hand_back, interruptible
+from alloop.commands.interruption import STOP_SIGNALS, Interrupted, be_deaf, hand_back, interruptible
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
 from alloop.commands.outputs import write_outputs
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.commands.study import find_study, fitting, prepared, show_study
-from alloop.commands.sync import send_outputs
+from alloop.commands.sync import MOST_SENDING_S, send_outputs
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import PlacedFoundation
@@ -173,8 +173,7 @@ def _drive(
     with interruptible(OUTPUTS_STOPPED):
         write_outputs(journal, state, workspace, console)
         _say(console, kept_text(workspace.kept_only))
-    with interruptible(SENDING_STOPPED):
-        _send(wandb, journal, state, config, console)
+    _send(wandb, journal, state, config, console)
     if study is not None:
         show_study(state, study, console)
         return exit_codes.OK
@@ -244,7 +243,13 @@ def _send(
         return
     note = wandb.note
     if wandb.online and config.monitor.wandb.artifacts:
-        note = send_outputs(config.monitor.wandb, journal.folder, state, list(journal.entries()))
+        most = f"at most {MOST_SENDING_S:.0f} s; Ctrl-C leaves it"
+        _say(console, [f"Sending dataset, model, report and config to W&B, {most}."])
+        try:
+            with interruptible(SENDING_STOPPED):
+                note = send_outputs(config.monitor.wandb, journal.folder, state, list(journal.entries()))
+        except Interrupted as stopped:
+            note = str(stopped)
     _say(console, [note] if note else [])
 
 

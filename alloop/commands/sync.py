@@ -15,18 +15,22 @@ from alloop.commands.outputs import DATASET_FILE, EXPORT_FOLDER, REPORT_FILE
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import load_config
 from alloop.config.machine import MonitorConfig, WandbConfig
+from alloop.journal.events import CampaignCreated, DriverStarted
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import has_account, short
+from alloop.monitor.wandb_account import has_account, refusal, short, sync_command
 from alloop.monitor.wandb_artifacts import Output, outputs
 from alloop.monitor.wandb_layout import MISSING, save_layout
-from alloop.monitor.wandb_segments import segments
-from alloop.monitor.wandb_sync import LONGEST_UPLOAD_S, Synced, SyncError, sync, sync_in_time
+from alloop.monitor.wandb_segments import begun_t, segments
+from alloop.monitor.wandb_sync import LONGEST_UPLOAD_S, RefusedError, Synced, SyncError, sync, sync_in_time
 from alloop.outputs.models import PROVENANCE_FILE, choose_models
 from alloop.reading import ReadCampaign
 from alloop.state.state import CampaignState
 
 LOGIN = "run `wandb login`, or set WANDB_API_KEY"
+REFUSED = f"{LOGIN} of an account that may write to the project; see monitor.wandb.entity and project"
 _INIT_S, _FINISH_S = 20.0, 15.0
+MOST_SENDING_S = _INIT_S + _FINISH_S + LONGEST_UPLOAD_S
+"""Longest time that sending the outputs takes (s)."""
 
 
 def run_sync(where: Path, campaign: ReadCampaign, console: Console, *, layout: bool = False) -> bool:
@@ -60,19 +64,24 @@ def run_sync(where: Path, campaign: ReadCampaign, console: Console, *, layout: b
     if not config.enabled:
         what = "the campaign is not to be published; set it to true in its config and run `alloop run` once more"
         raise ConfigError(root, Problem("monitor.wandb.enabled", what))
+    refused = refusal(root)
+    if refused is not None:
+        raise ConfigError(root, Problem("", f"Weights & Biases is not used; {refused}"))
     if not has_account(os.environ):
         raise ConfigError(root, Problem("", f"there is no account for Weights & Biases; {LOGIN}"))
-    if campaign.driver is not None and _publishes(root, state):
+    if campaign.driver is not None and _publishes(root, campaign.entries):
         _say(console, f"Nothing to do: its driver ({campaign.driver}) is sending everything itself.")
         return True
     try:
         synced = sync(config, root, campaign.entries, partial(campaign_outputs, state, root))
+    except RefusedError as error:
+        raise ConfigError(root, Problem("monitor.wandb", f"{error}; {REFUSED}")) from error
     except SyncError as error:
         _say(console, f"W&B: {error}; nothing is lost: run the same command again.")
         return False
     _say(console, f"W&B: {synced.rows} rows were missing; {_words(synced)}")
     laid_out = not layout or _lay_out(synced, console)
-    return laid_out and all(not one.trouble for one in synced.uploads)
+    return laid_out and all(not one.trouble or one.unwanted for one in synced.uploads)
 
 
 def _lay_out(synced: Synced, console: Console) -> bool:
@@ -99,12 +108,16 @@ def _section(where: Path, state: CampaignState) -> WandbConfig:
 
 def send_outputs(config: WandbConfig, root: Path, state: CampaignState, entries: Sequence[Entry]) -> str:
     """Upload the outputs of a campaign that has its verdict, within a time limit; return a line for the user."""
+    refused = refusal(root)
+    if refused is not None:
+        return f"W&B: not used; {refused}"
     limits = {"init_timeout_s": _INIT_S, "finish_timeout_s": _FINISH_S}
     ask = partial(sync, config, root, entries, partial(campaign_outputs, state, root), **limits)
     try:
-        return f"W&B: {_words(sync_in_time(ask, _INIT_S + _FINISH_S + LONGEST_UPLOAD_S))}"
+        return f"W&B: {_words(sync_in_time(ask, MOST_SENDING_S))}"
     except SyncError as error:
-        return f"W&B: {error}; `alloop sync {root}` sends the rest"
+        first = f"{REFUSED}; then " if isinstance(error, RefusedError) else ""
+        return f"W&B: {error}; {first}{sync_command(config, root)} sends the rest"
 
 
 def campaign_outputs(state: CampaignState, root: Path, scratch: Path) -> list[Output]:
@@ -116,10 +129,13 @@ def campaign_outputs(state: CampaignState, root: Path, scratch: Path) -> list[Ou
     return [one for one in found if not linked & set(one.files)]
 
 
-def _publishes(root: Path, state: CampaignState) -> bool:
-    """Return whether the newest segment of the run is an online one."""
-    assert state.created is not None
-    return any(path.name.startswith("run-") for path in segments(root, state.created.run_id)[-1:])
+def _publishes(root: Path, entries: Sequence[Entry]) -> bool:
+    """Return whether the driver that started last writes an online segment; it opens one just before it starts."""
+    created = entries[0].event
+    assert isinstance(created, CampaignCreated)
+    began = max((n for n, entry in enumerate(entries) if isinstance(entry.event, DriverStarted)), default=0)
+    newest = segments(root, created.run_id)[-1:]
+    return any(one.name.startswith("run-") and begun_t(one) >= int(entries[max(0, began - 1)].t) for one in newest)
 
 
 def _words(synced: Synced) -> str:

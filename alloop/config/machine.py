@@ -176,8 +176,12 @@ class WandbConfig(Section):
     group: str | None = Field(None, description="Group of the run; null: the campaign's name, a rehearsal's too.")
     tags: tuple[Tag, ...] = Field((), description="Tags of the run, before those of elements, engine and policy.")
     notes: str | None = Field(None, description="Notes of the run.")
-    artifacts: bool = Field(True, description="Upload dataset, model, report and config when a server is there.")
+    artifacts: bool = Field(False, description="True: upload dataset, model, report and config too.")
     artifact_limit_MB: Positive = Field(200.0, description="A larger artifact is named and not uploaded (MB).")
+
+
+PRIVATE_SECTIONS = ("execution", "monitor")
+"""Sections that name hosts, accounts and shell lines: no page and no server gets them."""
 
 
 class MonitorConfig(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import netrc
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from alloop.files.environment import expanded
 
 PUBLIC_SERVER = "https://api.wandb.ai"
 _VERBOSE = ("WANDB_DEBUG", "WANDB_CORE_DEBUG")
+_REFUSED = re.compile(r"\b(error|status|code|http):? 40[13]\b|unauthorized|forbidden|permission denied", re.IGNORECASE)
 Mode = Literal["online", "offline", "disabled"]
 
 
@@ -63,6 +65,32 @@ def meddled(folder: Path) -> Path | None:
         if os.path.lexists(home / "settings"):
             return home / "settings"
     return None
+
+
+def refusal(folder: Path) -> str | None:
+    """Return why W&B is not used with a campaign's folder from the working folder, in words, or None if it may be.
+
+    A settings file in either could send the account's key to a server of its own.
+    """
+    strange = meddled(folder)
+    if strange is not None:
+        return f"{strange} is not of W&B's making: remove it"
+    for name in ("wandb", ".wandb"):
+        settings = Path(name) / "settings"
+        if os.path.lexists(settings):
+            return f"{settings.absolute()} could name another server: start from another folder, or remove it"
+    return None
+
+
+def refused_for_good(error: BaseException) -> bool:
+    """Return whether the server or W&B itself refused what was asked, so that asking again does not help."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"AuthenticationError", "UsageError"} or _REFUSED.search(str(error)))
+
+
+def sync_command(config: WandbConfig, folder: Path) -> str:
+    """Return the command that sends what is missing; whose account it is, only the user's config says."""
+    return f"`alloop sync {folder}`" if config.entity is None else f"`alloop sync CONFIG --folder {folder}`"
 
 
 def quieten() -> None:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import yaml
 
+from alloop.config.machine import PRIVATE_SECTIONS
 from alloop.monitor.wandb_account import short
-from alloop.monitor.wandb_numbers import PRIVATE_SECTIONS
 from alloop.state.state import CampaignState
 
 Kind = Literal["dataset", "model", "report", "config"]
@@ -62,12 +62,15 @@ class Upload:
         Version of the artifact, ``v0`` and so on, the old one if its files are; empty if it is not at the server.
     trouble : str
         Why it is not at the server.
+    unwanted : bool
+        Whether that is by the user's own limit, and no failure.
     """
 
     kind: Kind
     size_bytes: int
     version: str = ""
     trouble: str = ""
+    unwanted: bool = False
 
     def __str__(self) -> str:
         size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes >= 1e5 else f"{self.size_bytes / 1e3:.1f} kB"
@@ -147,7 +150,8 @@ def upload(run: Any, name: str, found: Iterable[Output], limit_MB: float, until:
 def _uploaded(run: Any, name: str, output: Output, limit_MB: float, until: float) -> Upload:
     size = output.size_bytes
     if size > 1e6 * limit_MB:
-        return Upload(output.kind, size, trouble=f"larger than monitor.wandb.artifact_limit_MB, {limit_MB:g} MB")
+        why = f"larger than monitor.wandb.artifact_limit_MB, {limit_MB:g} MB"
+        return Upload(output.kind, size, trouble=why, unwanted=True)
     left_s = until - time.monotonic()
     if left_s < 1.0:
         return Upload(output.kind, size, trouble="no time was left")

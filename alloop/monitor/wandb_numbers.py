@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from alloop.config.machine import PRIVATE_SECTIONS
 from alloop.journal.events import (
     AttemptLost,
     CampaignCreated,
@@ -34,7 +35,6 @@ from alloop.tasks.contract.explore import ExploreSummary
 from alloop.tasks.contract.records import OffersSummary
 
 STEP_METRIC = "labels"
-PRIVATE_SECTIONS = ("execution", "monitor")
 
 Row = dict[str, float | int | str]
 

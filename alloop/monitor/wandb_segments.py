@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ def segments(folder: Path, run_id: str) -> list[Path]:
     """Return the folders of a run's segments, oldest first."""
     found = (folder / "wandb").glob(f"*run-*-{run_id}")
     return sorted(found, key=lambda path: path.name.removeprefix("offline-"))
+
+
+def begun_t(segment: Path) -> float:
+    """Return when a segment was begun (s since the epoch, a whole second), as its name says; 0 if it does not."""
+    try:
+        return datetime.strptime(segment.name.split("-")[-2], "%Y%m%d_%H%M%S").timestamp()
+    except (IndexError, ValueError):
+        return 0.0
 
 
 def published_rows(segment: Path) -> list[dict[str, Any]]:

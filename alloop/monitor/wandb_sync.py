@@ -5,15 +5,15 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from alloop.config.machine import WandbConfig
 from alloop.journal.events import CampaignCreated
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import short
+from alloop.monitor.wandb_account import refused_for_good, short
 from alloop.monitor.wandb_artifacts import Output, Upload, upload
 from alloop.monitor.wandb_run import PublishedRun, end_core, open_run, teardown
 from alloop.monitor.wandb_segments import mark_synced, segments
@@ -25,6 +25,10 @@ UPLOAD_S, UPLOAD_S_PER_MB, LONGEST_UPLOAD_S = 20.0, 2.0, 300.0
 
 class SyncError(Exception):
     """The server could not be reached or did not take everything; the message is one line for the user."""
+
+
+class RefusedError(SyncError):
+    """The server refused the account, its project or the settings: asking again does not help."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,13 @@ def sync(
     Raises
     ------
     SyncError
-        If the server does not answer or does not take all rows.
+        If the server does not answer or does not take all rows; `RefusedError` if it refuses.
     """
     created = entries[0].event
     assert isinstance(created, CampaignCreated)
     items = catch_up(entries)
     limits = {"init_timeout_s": init_timeout_s, "finish_timeout_s": finish_timeout_s}
-    with tempfile.TemporaryDirectory(prefix="alloop-wandb-") as scratch:
+    with _core_ended(), tempfile.TemporaryDirectory(prefix="alloop-wandb-") as scratch:
         found = list(outputs(Path(scratch))) if config.artifacts else []
         try:
             run = open_run(config, created.run_id, created.name, Path(scratch), "online", **limits)
@@ -97,10 +101,24 @@ def sync(
             run.finish(exit_code=0)
         except Exception as error:
             teardown()
+            if refused_for_good(error):
+                raise RefusedError(f"the server refused the account or its project ({short(error)})") from error
             raise SyncError(f"the server did not take everything ({short(error)})") from error
     with suppress(OSError):
         mark_synced(segments(folder, created.run_id))
     return Synced(*place, rows, tuple(uploads))
+
+
+@contextmanager
+def _core_ended() -> Iterator[None]:
+    """End wandb's own process when a signal interrupts what waits for it: this process would wait for it too."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        end_core()
+        raise
 
 
 def time_limit_s(found: Sequence[Output]) -> float:
@@ -125,8 +143,9 @@ def sync_in_time(ask: Callable[[], Synced], limit_s: float) -> Synced:
             answers.append(error)
 
     thread = threading.Thread(target=work, name="alloop-wandb-sync", daemon=True)
-    thread.start()
-    thread.join(limit_s)
+    with _core_ended():
+        thread.start()
+        thread.join(limit_s)
     if not answers:
         end_core()
         raise SyncError(f"the server took longer than {limit_s:.0f} s")

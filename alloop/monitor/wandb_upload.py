@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Entry
-from alloop.monitor.wandb_account import Mode, choose_mode, meddled, short
+from alloop.monitor.wandb_account import Mode, choose_mode, refusal, short, sync_command
 from alloop.monitor.wandb_numbers import Publication, Publications
 from alloop.monitor.wandb_run import PublishedRun, end_core, open_run, teardown
 from alloop.monitor.wandb_segments import last_published, mark_synced, segments
@@ -120,9 +120,9 @@ class _Sink:
     def run(self, queue: SimpleQueue[Publication | None], history: Sequence[Entry]) -> None:
         """Serve the queue until it says None."""
         try:
-            strange = meddled(self.folder)
-            if strange is not None:
-                self.note = f"W&B: not used; {strange} is not of W&B's making: remove it"
+            refused = refusal(self.folder)
+            if refused is not None:
+                self.note = f"W&B: not used; {refused}"
                 return
             self._items = catch_up(history)
             self._start(choose_mode(self.config, os.environ))
@@ -153,7 +153,7 @@ class _Sink:
         self.online = False
         last = last_published(self.folder, self.run_id)
         self._run = PublishedRun(self._open("offline"), last, self.folder)
-        self.note = f"W&B: offline; upload with `alloop sync {self.folder}`"
+        self.note = f"W&B: offline; upload with {sync_command(self.config, self.folder)}"
 
     def _open(self, mode: Literal["online", "offline"]) -> Any:
         limits = {"init_timeout_s": self.init_timeout_s, "finish_timeout_s": self.finish_timeout_s}
@@ -190,7 +190,7 @@ class _Sink:
         except Exception as error:
             log.info("the W&B run is not finished: %s", short(error), exc_info=True)
             if self.online:
-                self.note = f"W&B: the server fell silent; `alloop sync {self.folder}` sends the rest"
+                self.note = f"W&B: the server fell silent; {sync_command(self.config, self.folder)} sends the rest"
             self.online = False
             teardown()
         else:

@@ -12,7 +12,7 @@ from alloop.report.core_time import IN_FLIGHT, WAITING, Run, Session, driver_ses
 from alloop.report.figure_style import LOG_TICKS, Figure, axis, layout_of, text, ticks
 from alloop.state.records import FrameState, segments_of
 from alloop.state.state import CampaignState
-from alloop.status.numbers import clipped, duration, finite
+from alloop.status.numbers import duration, finite
 from alloop.status.reasons import reason_words
 from alloop.tasks.contract.kind import WORK
 
@@ -190,16 +190,15 @@ Bar = tuple[str, str, float, float, str]
 
 
 def assign_lanes(runs: Sequence[Run]) -> list[tuple[str, Run]]:
-    """Return each run with its lane: its host and process, with a number where one process runs several at once."""
+    """Return each run with its lane: number of its host, and process, with a number where it runs several at once."""
+    hosts = {host: n for n, host in enumerate(dict.fromkeys(run.host for run in runs), 1)}
     ends: dict[tuple[str, int], list[float]] = {}
     lanes = []
     for run in runs:
         free = ends.setdefault((run.host, run.pid), [])
         number = next((n for n, end in enumerate(free) if end <= run.start + 0.01), len(free))
         free[number : number + 1] = [run.end]
-        lanes.append(
-            (f"{clipped(run.host.partition('.')[0], 28)}/{run.pid}" + (f" #{number + 1}" if number else ""), run)
-        )
+        lanes.append((f"host {hosts[run.host]}/{run.pid}" + (f" #{number + 1}" if number else ""), run))
     return lanes
 
 

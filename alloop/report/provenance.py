@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from alloop.config.machine import PRIVATE_SECTIONS
 from alloop.decisions.changed_code import changed
 from alloop.journal.events import (
     CampaignCreated,
@@ -59,7 +60,7 @@ def _blocks(state: CampaignState, entries: Sequence[Entry]) -> tuple[Block, ...]
         grid(("Fact", "Value"), facts),
         Heading("Systems"),
         _systems(state, created),
-        Folded("The whole config", (Code(config),)),
+        Folded("The config without machines and monitoring", (Code(config),)),
     )
 
 
@@ -80,13 +81,8 @@ def _systems(state: CampaignState, created: CampaignCreated) -> Grid:
 
 
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config without the shell lines of machines, which may hold secrets."""
-    execution = config.get("execution", {})
-    executors = {
-        name: {key: value for key, value in executor.items() if key not in ("worker_init", "scheduler_options")}
-        for name, executor in execution.get("executors", {}).items()
-    }
-    return {**config, "execution": {**execution, "executors": executors}} if execution else dict(config)
+    """Return the config without machines and monitoring: who gets the page has no use for hosts and shell lines."""
+    return {name: section for name, section in config.items() if name not in PRIVATE_SECTIONS}
 
 
 def _pairs(values: Mapping[str, str]) -> str:
@@ -108,7 +104,7 @@ def _teacher(state: CampaignState) -> str:
 
 def _drivers(entries: Sequence[Entry]) -> str:
     started = [entry.event for entry in entries if isinstance(entry.event, DriverStarted)]
-    return f"{many(len(started), 'start')} on {', '.join(sorted({one.host for one in started}))}" if started else "none"
+    return f"{many(len(started), 'start')} on {many(len({one.host for one in started}), 'host')}" if started else "none"
 
 
 def _brought(entries: Sequence[Entry]) -> list[str]:
@@ -130,4 +126,12 @@ def _former_code(entries: Sequence[Entry]) -> list[str]:
 def _changes(entries: Sequence[Entry]) -> list[str]:
     changes = [change for entry in entries if isinstance(entry.event, ConfigChanged) for change in entry.event.changes]
     mended = [entry.event for entry in entries if isinstance(entry.event, PolicyChanged)]
-    return changes + [f"the source of {key}, accepted by the user" for event in mended for key in event.changed]
+    return [_without_values(change) for change in changes] + [
+        f"the source of {key}, accepted by the user" for event in mended for key in event.changed
+    ]
+
+
+def _without_values(change: str) -> str:
+    """Return a change of the config in words; of a section that is private the key alone."""
+    key = change.partition(":")[0]
+    return f"{key} was changed" if key.partition(".")[0] in PRIVATE_SECTIONS else change

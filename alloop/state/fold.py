@@ -91,3 +91,5 @@ def _pass_time(state: CampaignState, entry: Entry) -> None:
     if state.last_t is not None and not isinstance(entry.event, DriverStarted | ConfigChanged):
         state.wall_s += max(0.0, min(entry.t - state.last_t, HEARTBEAT_GAP_S))
     state.last_t = entry.t
+    if isinstance(entry.event, DriverStarted):
+        state.driver_t = entry.t

@@ -104,6 +104,7 @@ class CampaignState:
     verdict_wall_s: float = 0.0
     seq: int = 0
     last_t: float | None = None
+    driver_t: float | None = None
     waiting_labels: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     ordered: int = 0

@@ -40,10 +40,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Span:
-    """A time that is not known exactly (s): its expected value and its standard deviation."""
+    """A time that is not known exactly (s): its expected value and its standard deviation.
+
+    `overdue` says that more time has passed than was expected, so that its end is not known.
+    """
 
     expected_s: float
     deviation_s: float
+    overdue: bool = False
 
     @property
     def low_s(self) -> float:
@@ -56,13 +60,17 @@ class Span:
         return self.expected_s + NINETY * self.deviation_s
 
     def __add__(self, other: Span) -> Span:
-        return Span(self.expected_s + other.expected_s, math.hypot(self.deviation_s, other.deviation_s))
+        deviation_s = math.hypot(self.deviation_s, other.deviation_s)
+        return Span(self.expected_s + other.expected_s, deviation_s, self.overdue or other.overdue)
 
     def after(self, elapsed_s: float) -> Span:
         """Return what is left after some time (s), never less than nothing."""
-        return Span(max(0.0, self.expected_s - elapsed_s), self.deviation_s)
+        return Span(max(0.0, self.expected_s - elapsed_s), self.deviation_s, elapsed_s > self.expected_s)
 
     def __str__(self) -> str:
+        if self.overdue:
+            then = f"; the rest about {duration(self.expected_s)}" if self.expected_s else ""
+            return f"longer than expected{then}"
         return f"about {duration(self.expected_s)} ({duration(self.low_s)} to {duration(self.high_s)})"
 
 
@@ -132,17 +140,18 @@ def progress(state: CampaignState, now: float) -> Progress:
     if runs is not None:
         parts.append(Part(PRODUCTION, runs.done, runs.goal))
     missing = sum(part.goal - part.done for part in parts[:2])
+    labelled_t = _label_times(state.tasks.values())
     fits = fits_span(_fit_times(state.tasks.values()), rung, parts[2].goal - parts[2].done, _slots(state, "fit"))
     return Progress(
         rung=rung,
         parts=tuple(parts),
-        labels=labels_span(_label_times(state.tasks.values()), missing),
+        labels=labels_span(labelled_t, missing, now - max([state.driver_t or 0.0, *labelled_t])),
         fits=None if fits is None else fits.after(_fitting_s(state, rung, now)),
         production=None if runs is None else production_span(_segment_times(state), runs, _slots(state, "measure")),
     )
 
 
-def labels_span(finished_t: Sequence[float], missing: int) -> Span | None:
+def labels_span(finished_t: Sequence[float], missing: int, waited_s: float = 0.0) -> Span | None:
     """Return how long some labels take at the pace of the newest ones.
 
     The gaps between labels are taken as independent draws of one distribution: the mean gap has a standard error, and
@@ -154,6 +163,8 @@ def labels_span(finished_t: Sequence[float], missing: int) -> Span | None:
         When labels were finished (s), in any order.
     missing : int
         Labels to come.
+    waited_s : float
+        For how long none has ended (s): a gap too, once it is longer than those before it.
 
     Examples
     --------
@@ -166,6 +177,7 @@ def labels_span(finished_t: Sequence[float], missing: int) -> Span | None:
     gaps = [after - before for before, after in pairwise(times)]
     usual = median(gaps) or fmean(gaps)
     kept = [gap for gap in gaps if gap <= PAUSE * usual]
+    kept += [waited_s] if waited_s > fmean(kept) else []
     spread = stdev(kept) if len(kept) > 1 else fmean(kept)
     return Span(missing * fmean(kept), spread * math.sqrt(missing**2 / len(kept) + missing))
 
@@ -261,8 +273,12 @@ def _fit_times(tasks: Iterable[TaskState]) -> list[tuple[int, float]]:
 
 
 def _fitting_s(state: CampaignState, rung: int, now: float) -> float:
-    """Return for how long the oldest running fit of a rung has run (s)."""
-    begun = [task.planned_t for name, task in state.running.items() if name.startswith(f"fit/r{rung}/")]
+    """Return for how long the oldest running fit of a rung has run (s); a driver begins it anew."""
+    begun = [
+        max(task.planned_t, state.driver_t or 0.0)
+        for name, task in state.running.items()
+        if name.startswith(f"fit/r{rung}/")
+    ]
     return max(0.0, now - min(begun)) if begun else 0.0
 
 

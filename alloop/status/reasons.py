@@ -28,7 +28,7 @@ _WORDS: Mapping[str, str] = {
     "temperature": "too hot",
     "volume": "cell too large or too small",
     "nan": "not a number",
-    "forces": "no usable forces",
+    "forces": "forces missing or too large",
     "scf": "SCF did not converge",
     "dft": "the engine failed",
     "timeout": "took too long",

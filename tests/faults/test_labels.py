@@ -88,7 +88,8 @@ def test_an_engine_that_gives_up_is_an_answer_and_not_asked_again(disturbed):
 def test_forces_that_are_no_numbers_are_refused(disturbed):
     (event,) = failed(disturbed, "a force is not a finite number")
     assert event.reason == "forces"
-    assert f"{task_words(event.purpose)} failed (no usable forces): a force is not a finite number" in disturbed.output
+    why = "(forces missing or too large): a force is not a finite number"
+    assert f"{task_words(event.purpose)} failed {why}" in disturbed.output
 
 
 def test_an_energy_that_is_no_number_is_refused(disturbed):

@@ -54,6 +54,7 @@ def config(story: Story = USUAL) -> CampaignConfig:
             "ladder": {"rungs": story.rungs, "fits": story.fits},
             "budget": {"labels": 80, "wall_h": 1.0},
             "execution": {"executors": {"local": {"kind": "local", "workers": story.slots}}},
+            "monitor": {"wandb": {"artifacts": True}},
         }
     )
 

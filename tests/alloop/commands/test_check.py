@@ -50,6 +50,11 @@ def test_shows_what_would_run_and_creates_nothing(folder):
     assert "--probe" in shown
 
 
+def test_uploading_of_artifacts_is_told_and_is_the_users_choice(folder):
+    assert "are uploaded" not in check(folder.config(BASE))
+    assert "are uploaded" in check(folder.config(BASE + "\nmonitor:\n  wandb:\n    artifacts: true\n"))
+
+
 def test_json_is_one_object_for_scripts(folder):
     told = json.loads(check(folder.config(BASE), as_json=True))
     assert told["projection"]["labels"] == 60

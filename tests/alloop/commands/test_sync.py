@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import yaml
 from rich.console import Console
 
-from alloop.commands.sync import campaign_outputs, run_sync
+from alloop.commands.sync import _publishes, campaign_outputs, run_sync, send_outputs
 from alloop.config.errors import ConfigError
-from alloop.journal.journal import Journal
+from alloop.config.machine import WandbConfig
+from alloop.journal.events import DriverStarted, DriverStopped
+from alloop.journal.journal import Entry, Journal
 from alloop.monitor.wandb_upload import catch_up
 from alloop.reading import ReadCampaign
 from tests.support.journals import play
@@ -142,3 +145,34 @@ def test_whether_and_for_whom_it_is_published_is_the_users_to_say(tmp_path, monk
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with pytest.raises(ConfigError, match=says):
         run_sync(tmp_path, ReadCampaign(tmp_path), Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("place", ["campaign", "working folder"])
+def test_a_folder_that_names_a_server_of_its_own_never_gets_the_key(tmp_path, monkeypatch, place):
+    root, elsewhere = tmp_path / "campaign", tmp_path / "elsewhere"
+    play(root, upto=1)
+    strange = root if place == "campaign" else elsewhere
+    (strange / "wandb").mkdir(parents=True)
+    elsewhere.mkdir(exist_ok=True)
+    (strange / "wandb" / "settings").write_text("[default]\nbase_url = http://127.0.0.1:9\n")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    campaign = ReadCampaign(root)
+    with pytest.raises(ConfigError, match="remove it"):
+        run_sync(root, campaign, Console(file=io.StringIO()))
+    assert "not used" in send_outputs(WandbConfig(), root, campaign.state, campaign.entries)
+
+
+def test_only_a_segment_of_the_driver_that_runs_now_counts_as_sending(tmp_path):
+    entries = play(tmp_path)
+    later = entries[-1].t + 3600.0
+    entries += [Entry(9001, later, DriverStopped(reason="killed"))]
+    entries += [Entry(9002, later + 60.0, DriverStarted(host="node1", pid=2, version="1"))]
+
+    def segment(t: float) -> None:
+        (tmp_path / "wandb" / f"run-{datetime.fromtimestamp(t):%Y%m%d_%H%M%S}-{RUN}").mkdir(parents=True)
+
+    segment(entries[0].t)
+    assert not _publishes(tmp_path, entries)
+    segment(later + 58.0)
+    assert _publishes(tmp_path, entries)

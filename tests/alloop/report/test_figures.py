@@ -49,7 +49,7 @@ def test_timeline_has_a_lane_per_process_and_all_the_work(campaign):
     _, entries = campaign
     figure = figures.timeline(entries)
     lanes = {lane for trace in figure["data"] for lane in trace["y"]}
-    assert lanes == {"node1/100", "node1/101"}
+    assert lanes == {"host 1/100", "host 1/101"}
     drawn_min = sum(sum(trace["x"]) for trace in figure["data"])
     assert drawn_min * 60 == pytest.approx(sum(run.end - run.start for run in task_runs(entries)), rel=0.02)
 
@@ -60,7 +60,7 @@ def run(start: float, end: float, pid: int = 1, kind: str = "MD") -> Run:
 
 def test_tasks_of_one_process_at_the_same_time_get_lanes_of_their_own():
     lanes = [lane for lane, _ in figures.assign_lanes([run(0, 10), run(1, 5), run(6, 8), run(11, 12)])]
-    assert lanes == ["h/1", "h/1 #2", "h/1 #2", "h/1"]
+    assert lanes == ["host 1/1", "host 1/1 #2", "host 1/1 #2", "host 1/1"]
 
 
 def test_thousands_of_short_tasks_become_few_bars():

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from alloop.journal.events import LabelsImported
+from alloop.journal.events import ConfigChanged, DriverStarted, LabelsImported
 from alloop.journal.journal import Entry
 from alloop.report.page import build_report, page
 from alloop.report.render import html_of
@@ -147,11 +147,17 @@ def test_labels_that_were_brought_along_are_part_of_the_provenance(tmp_path):
     assert "1 label from mine.extxyz, of another reference, used to pre-train on their forces" in words
 
 
-def test_machines_set_up_lines_stay_private(tmp_path):
+def test_machines_and_their_set_up_lines_stay_private(tmp_path):
     entries = play(tmp_path)
     state = fold(entries)
     state.config["execution"]["executors"]["local"]["worker_init"] = "export TOKEN=swordfish"
-    assert "swordfish" not in page(state, entries)
+    changes = ("execution.executors.local.worker_init: a -> export TOKEN=swordfish", "budget.hours: 1 -> 2")
+    entries += [Entry(9001, START_T, DriverStarted(host="node17", pid=1, version="1"))]
+    entries += [Entry(9002, START_T, ConfigChanged(config=state.config, changes=changes))]
+    told = page(state, entries)
+    assert not [secret for secret in ("swordfish", "node17", "label_timeout_min") if secret in told]
+    assert "execution.executors.local.worker_init was changed" in told
+    assert "budget.hours: 1 -&gt; 2" in told
 
 
 def test_every_moment_of_a_campaign_has_a_report(tmp_path):

@@ -111,3 +111,26 @@ def test_progress_counts_held_out_labels_and_fits_of_the_rung(tmp_path):
     assert on_the_way[0].parts[0] == Part("training labels", on_the_way[0].parts[0].done, 24)
     assert any(one.parts[0].done == 24 and one.parts[2].done < one.parts[2].goal for one in seen if one.rung == 24)
     assert seen[-1] == Progress(None)
+
+
+def test_a_wait_without_a_label_lengthens_what_is_expected():
+    steady = [10.0 * n for n in range(10)]
+    assert labels_span(steady, 6, 9.0) == labels_span(steady, 6)
+    assert labels_span(steady, 6, 100.0).expected_s == pytest.approx(6 * 19.0)
+    assert labels_span(steady, 6, 86_400.0).expected_s > 6 * 3600
+
+
+def test_a_late_fit_is_told_as_late_and_a_resumed_one_begins_anew(tmp_path):
+    state = CampaignState()
+    for entry in play(tmp_path):
+        apply(state, entry)
+        fitting = [task for name, task in state.running.items() if name.startswith("fit/r24/")]
+        found = progress(state, entry.t)
+        if fitting and found.labels is None and found.fits is not None:
+            break
+    late = progress(state, entry.t + 90_000.0)
+    assert late.remaining().startswith("longer than expected")
+    state.driver_t = entry.t + 90_000.0
+    resumed = progress(state, entry.t + 90_000.0)
+    assert resumed.remaining().startswith("about")
+    assert resumed.fits.expected_s > 0
