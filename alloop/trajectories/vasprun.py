@@ -54,7 +54,8 @@ def read_vasprun(file: BinaryIO, where: str) -> Iterator[Frame]:
 
 def _children(file: BinaryIO, where: str) -> Iterator[ET.Element]:
     """Yield the elements directly below the root, and forget each; a run that was stopped may end anywhere."""
-    depth, root = 0, None
+    depth = 0
+    root: ET.Element | None = None
     try:
         for event, element in ET.iterparse(file, events=("start", "end")):
             root = element if root is None else root

@@ -8,9 +8,10 @@ import pytest
 from alloop.campaign.checking import notes_of
 from alloop.campaign.imported_labels import ImportedBatch, imported_label, take_over
 from alloop.campaign.opening import create
-from alloop.campaign.reuse import Import, _check_replay, checked
+from alloop.campaign.reuse import Import, KnownLabel, _check_replay, _why_of_one, checked
 from alloop.config import ConfigError, load_config
 from alloop.journal.journal import Journal
+from alloop.materials.structure import Structure
 from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import Workspace
 from tests.support.campaigns import TINY, write_config
@@ -35,6 +36,16 @@ def test_labels_of_another_reference_are_replayed(tmp_path):
     _check_replay(config(tmp_path / "a"), [NONE, replace(NONE, other=(LABEL,))])
     _check_replay(config(tmp_path / "b", initial=["old.extxyz"]), [NONE])
     _check_replay(config(tmp_path / "c", method="naive"), [NONE])
+
+
+def test_the_code_is_the_reason_where_only_the_code_differs(tmp_path):
+    loaded = load_config(write_config(tmp_path))
+    frame, settings = Structure.from_atoms(emt_frames(1)[0]), loaded.config.label.model_dump(mode="json")
+    told = [
+        _why_of_one([KnownLabel(LABEL, frame, settings, code)], ["other"], loaded, {"ase": "2"})
+        for code in ({"ase": "1"}, None)
+    ]
+    assert told == ["ase: 1 → 2", "of unknown code"]
 
 
 def campaign_with(folder, frames):

@@ -1,12 +1,12 @@
 import csv
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from alloop.cli import app
+from alloop.commands.analysis_files import _remove_earlier
 from alloop.commands.analysis_wishes import Wishes
 from alloop.trajectories.frames import TrajectoryError
 from tests.support import written
@@ -60,17 +60,14 @@ def test_the_folder_holds_report_tables_figures_and_density(folder):
     assert (out / "density" / "density.cube").exists()
 
 
-def test_a_later_analysis_leaves_no_figure_or_density_of_an_earlier_one(folder, tmp_path):
-    shutil.copytree(folder / "out", tmp_path / "out")
-    (tmp_path / "out" / "figures" / "transport-msd-7.csv").write_text("")
-    (tmp_path / "out" / "figures" / "mine.csv").write_text("")
-    path = written.write_extxyz(tmp_path / "x.xyz", written.hopping_run(5), written.CUBIC, temperature_K=800.0)
-    words = ["analyse", str(path), "--mobile", "Li", "--output", str(tmp_path / "out")]
-    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
-    left = {one.name for one in (tmp_path / "out" / "figures").iterdir()}
-    assert "transport-msd-7.csv" not in left
-    assert "mine.csv" in left
-    assert not (tmp_path / "out" / "density" / "density.cube").exists()
+def test_a_later_analysis_leaves_no_figure_or_density_of_an_earlier_one(tmp_path):
+    names = ("transport.json", "figures/transport-msd-7.csv", "figures/mine.csv", "density/density.cube")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    _remove_earlier(tmp_path, ())
+    assert [name for name in names if (tmp_path / name).exists()] == ["transport.json", "figures/mine.csv"]
+    assert not (tmp_path / "density").exists()
 
 
 NOTHING = Wishes(["a", "b", "c"], "Li", None, None, None, "1", None, 0.0, 20.0, "", "A", None)
