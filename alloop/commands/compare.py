@@ -87,7 +87,7 @@ def _whole(name: str, campaign: ReadCampaign) -> Iterator[Compared]:
     yield Compared(name, "training labels", None, status.labels.train)
     yield Compared(name, "held-out labels", None, status.labels.heldout)
     yield Compared(name, "failed labels", None, status.labels.failed)
-    yield Compared(name, "DFT", None, status.dft_core_hours, unit="core-hours")
+    yield Compared(name, status.engine, None, status.dft_core_hours, unit="core-hours")
     for kind in ("teaching", "fitting", "MD", "production MD", "evaluating", "selecting"):
         if kind in core_h:
             yield Compared(name, kind, None, core_h[kind], unit="core-hours")

@@ -80,6 +80,9 @@ def run_sync(where: Path, campaign: ReadCampaign, console: Console, *, layout: b
         _say(console, f"W&B: {error}; nothing is lost: run the same command again.")
         return False
     _say(console, f"W&B: {synced.rows} rows were missing; {_words(synced)}")
+    absent = _absent(synced, root) if config.artifacts else ""
+    if absent:
+        _say(console, absent)
     laid_out = not layout or _lay_out(synced, console)
     return laid_out and all(not one.trouble or one.unwanted for one in synced.uploads)
 
@@ -136,6 +139,14 @@ def _publishes(root: Path, entries: Sequence[Entry]) -> bool:
     began = max((n for n, entry in enumerate(entries) if isinstance(entry.event, DriverStarted)), default=0)
     newest = segments(root, created.run_id)[-1:]
     return any(one.name.startswith("run-") and begun_t(one) >= int(entries[max(0, began - 1)].t) for one in newest)
+
+
+def _absent(synced: Synced, root: Path) -> str:
+    """Return which artifacts could not go because no file is there, and what writes them; empty if all went."""
+    makers = {"dataset": "export", "model": "export", "report": "report"}
+    kinds = [kind for kind in makers if kind not in {one.kind for one in synced.uploads}]
+    commands = " and ".join(f"`alloop {name} {root}`" for name in dict.fromkeys(makers[kind] for kind in kinds))
+    return f"W&B: no {', '.join(kinds)} is written yet; {commands} writes what is missing" if kinds else ""
 
 
 def _words(synced: Synced) -> str:

@@ -101,13 +101,22 @@ def outputs(
     public = {name: value for name, value in state.config.items() if name not in PRIVATE_SECTIONS}
     config.write_text(yaml.safe_dump(public, sort_keys=False, allow_unicode=True), encoding="utf-8")
     labels = {"train_labels": state.labelled("train"), "heldout_labels": state.labelled("heldout")}
+    frames = {"frames": frames_in(dataset)}
     found = [
-        Output("dataset", (dataset,), {**labels, "sha256": _sha256(dataset)}),
+        Output("dataset", (dataset,), {**frames, "sha256": _sha256(dataset)}),
         Output("model", (*models, about_models), _lineage(about_models) | {"dataset_sha256": _sha256(dataset)}),
         Output("report", (report,), labels),
         Output("config", (config,)),
     ]
     return [one for one in found if one.files and one.files[0].is_file()]
+
+
+def frames_in(dataset: Path) -> int | None:
+    """Return the number of frames in an extended XYZ file; None if it is not there."""
+    if not dataset.is_file():
+        return None
+    with dataset.open("rb") as file:
+        return sum(b"Lattice=" in line for line in file)
 
 
 def _sha256(path: Path) -> str | None:

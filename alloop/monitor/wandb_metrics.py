@@ -12,6 +12,7 @@ _PLACES = {
     "ELEMENT": "[A-Z][a-z]?(?:/[a-z]+)?",
     "SPECIES": "[^/]+",
     "REASON": ".+",
+    "SUBLATTICE": ".+",
     "SIZE": r"\d+",
 }
 
@@ -99,6 +100,8 @@ ROWS = (
             Metric("explore/gated", "", "frames that did not pass the gate"),
             Metric("explore/gated_for/REASON", "", "of them, for this reason"),
             Metric("explore/ended", "", "why the walkers ended"),
+            Metric("explore/swaps/SUBLATTICE", "", "attempted swaps of ions of a sublattice"),
+            Metric("explore/swaps_accepted/SUBLATTICE", "", "of them, accepted"),
         ),
     ),
     Group(

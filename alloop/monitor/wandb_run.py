@@ -18,7 +18,15 @@ from alloop.monitor.wandb_numbers import STEP_METRIC, Publication
 
 GROUPS = (
     *("count", "dft", "label", "explore", "fit", "leader", "heldout", "generation"),
-    *("explore/gated_for", "select", "select/chosen_for", "select/rejected_for", "calibration"),
+    *(
+        "explore/gated_for",
+        "explore/swaps",
+        "explore/swaps_accepted",
+        "select",
+        "select/chosen_for",
+        "select/rejected_for",
+        "calibration",
+    ),
 )
 log = logging.getLogger(__name__)
 

@@ -117,7 +117,7 @@ def _core_ended() -> Iterator[None]:
     except Exception:
         raise
     except BaseException:
-        end_core()
+        teardown()
         raise
 
 

@@ -16,6 +16,9 @@ from alloop.status.summary import Generation, RungRow, Status
 from alloop.status.swaps import swaps_text
 from alloop.status.transport import transport_text
 
+MOST_OF_A_VERDICT = 4000
+"""Characters of a verdict that are shown: its reasons are what a user acts on."""
+
 
 def render(status: Status) -> RenderableType:
     """Return a status as something rich prints."""
@@ -23,7 +26,7 @@ def render(status: Status) -> RenderableType:
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, text in _facts(status):
-        facts.add_row(name, Text(clipped(text, 400)))
+        facts.add_row(name, Text(clipped(text, MOST_OF_A_VERDICT if name == "verdict" else 400)))
     parts: list[RenderableType] = [facts]
     if status.rungs:
         parts += [Text(), rung_table(status.rungs)]

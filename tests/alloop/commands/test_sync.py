@@ -11,11 +11,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from alloop.commands.sync import _publishes, campaign_outputs, run_sync, send_outputs
+from alloop.commands.sync import _absent, _publishes, campaign_outputs, run_sync, send_outputs
 from alloop.config.errors import ConfigError
 from alloop.config.machine import WandbConfig
 from alloop.journal.events import DriverStarted, DriverStopped
 from alloop.journal.journal import Entry, Journal
+from alloop.monitor.wandb_artifacts import Upload
+from alloop.monitor.wandb_sync import Synced
 from alloop.monitor.wandb_upload import catch_up
 from alloop.reading import ReadCampaign
 from tests.support.journals import play
@@ -38,7 +40,7 @@ def sync(folder: Path, server) -> subprocess.CompletedProcess[str]:
 def outputs(folder: Path) -> None:
     """Write files as a finished campaign leaves them."""
     (folder / "export").mkdir()
-    (folder / "export" / "dataset.extxyz").write_bytes(b"frames" * 50_000)
+    (folder / "export" / "dataset.extxyz").write_bytes(b'2\nLattice="1"\n' * 2 + b"frames" * 50_000)
     (folder / "export" / "leader.model").write_bytes(b"model" * 1000)
     (folder / "export" / "README.json").write_text('{"models": [{"rung": 48, "sha256": "abc"}], "seed": 7}')
     (folder / "report.html").write_text("<html>")
@@ -81,7 +83,7 @@ def test_artifacts_say_what_they_are_made_from(sent):
     folder, server, *_ = sent
     about = {one["type"]: json.loads(one["metadata"] or "{}") for one in server.artifacts}
     dataset = (folder / "export" / "dataset.extxyz").read_bytes()
-    assert about["dataset"]["train_labels"] == 48
+    assert about["dataset"]["frames"] == 2
     assert about["dataset"]["sha256"] == about["model"]["dataset_sha256"] == hashlib.sha256(dataset).hexdigest()
     assert about["model"]["models"] == [{"rung": 48, "sha256": "abc"}]
     assert all(one["state"] == "COMMITTED" for one in server.artifacts)
@@ -161,6 +163,13 @@ def test_a_folder_that_names_a_server_of_its_own_never_gets_the_key(tmp_path, mo
     with pytest.raises(ConfigError, match="remove it"):
         run_sync(root, campaign, Console(file=io.StringIO()))
     assert "not used" in send_outputs(WandbConfig(), root, campaign.state, campaign.entries)
+
+
+def test_what_is_not_written_yet_is_named_with_the_command_that_writes_it(tmp_path):
+    synced = Synced("https://there", "me", "alloop", 0, (Upload("model", 1, "v0"), Upload("config", 1, "v0")))
+    told = _absent(synced, tmp_path)
+    assert told.startswith("W&B: no dataset, report is written yet")
+    assert f"`alloop export {tmp_path}` and `alloop report {tmp_path}`" in told
 
 
 def test_only_a_segment_of_the_driver_that_runs_now_counts_as_sending(tmp_path):

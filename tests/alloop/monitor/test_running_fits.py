@@ -21,4 +21,4 @@ def test_running_fits_tell_how_far_they_are_and_those_that_do_not_are_left_out(t
             ProgressLine(tmp_path, f"key{member}").write(**check)
     told = fit_lines(tmp_path, state)
     assert len(told) == MOST_FITS
-    assert told[0] == "step 1 of 9, loss 0.5, 45.2 meV/Å; generation 2, member 1, on frames to validate on"
+    assert told[0] == "generation 2, member 1: step 1 of 9, loss 0.5, 45.2 meV/Å on frames to validate on"

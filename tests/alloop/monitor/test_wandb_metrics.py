@@ -32,7 +32,7 @@ def test_every_number_that_is_published_is_in_the_list(items):
 
 def test_every_metric_of_the_list_is_published_or_known_to_be_rare(items):
     published = {name for item in items for name in item.row or ()}
-    rare = {"alert", "calibration/reliability"}
+    rare = {"alert", "calibration/reliability", "explore/swaps/SUBLATTICE", "explore/swaps_accepted/SUBLATTICE"}
     listed = [one for group in ROWS for one in group.metrics if one.name not in rare]
     missing = [one.name for one in listed if not any(one.fits(name) for name in published)]
     assert [name for name in missing if not name.startswith("charts/")] == []

@@ -79,7 +79,7 @@ ROWS = {
         lambda h: LabelsImported(reference="same", source="file", keys=(KEY,), structures=("b",)),
         {"brought", "imported", "imported_from_files", "imported_structures", "frames", "train_order", "labels"},
     ),
-    "driver_started": (lambda h: DriverStarted(host="h", pid=1, version="0"), set()),
+    "driver_started": (lambda h: DriverStarted(host="h", pid=1, version="0"), {"driver_t"}),
     "driver_stopped": (lambda h: DriverStopped(reason="stop"), set()),
     "tick": (lambda h: Tick(), set()),
     "task_planned": (
