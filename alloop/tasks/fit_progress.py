@@ -1,7 +1,7 @@
 """How far a running fit is: a line that its worker writes now and then for whoever watches. It decides nothing.
 
-The line is neither flushed nor part of a result, and whatever goes wrong with it is forgotten: a fit never waits for it
-or fails by it.
+The line is neither flushed nor part of a result, and whatever goes wrong with it is forgotten: no fit fails by it.
+A file system that hangs holds it up as it does every file of the fit.
 """
 
 from __future__ import annotations

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import torch
+from ase import Atoms
 
+from alloop.failures import TaskFailure
 from alloop.potential.committee import Committee
+from alloop.potential.evaluation.batched import BatchedModel
+from alloop.potential.graphs import UnknownElementError
 from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.heads import with_one_head
 from alloop.potential.models.model_files import hot, hot_model
@@ -19,6 +23,20 @@ def load_committee(workspace: Workspace, members: tuple[str, ...], device: str, 
     Models stay in memory between calls.
     """
     return Committee([load_member(workspace, member, device, dtype) for member in members], device=device, dtype=dtype)
+
+
+def load_field(workspace: Workspace, member: str, atoms: Atoms, device: str, dtype: str) -> BatchedModel:
+    """Return one model of a campaign as the force field of walkers of a structure.
+
+    Raises
+    ------
+    TaskFailure
+        With reason ``elements`` if the model lacks an element.
+    """
+    try:
+        return BatchedModel(load_member(workspace, member, device, dtype), atoms, device=device, dtype=dtype)
+    except UnknownElementError as error:
+        raise TaskFailure("elements", str(error)) from error
 
 
 def load_member(workspace: Workspace, member: str, device: str, dtype: str) -> torch.nn.Module:

@@ -1,28 +1,15 @@
 """The study of fits from scratch of a campaign with a teacher, by the command line, with real workers and models."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 import alloop
-from tests.support.campaigns import attempts, environment, run, write_config
+from tests.support.campaigns import attempts, command_line, run, write_config
 
 pytestmark = pytest.mark.slow
 
 TEACHER = {"model": {"calculator": "ase.calculators.emt:EMT"}, "rounds": 2, "frames": 8, "steps": 20}
-
-
-def command(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "alloop", *map(str, words)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_one_command_compares_the_fits_and_shows_it_everywhere(tmp_path):
@@ -32,7 +19,7 @@ def test_one_command_compares_the_fits_and_shows_it_everywhere(tmp_path):
     rungs = alloop.read(folder).state.rungs
     fits = attempts(folder, "fit")
 
-    code, told = command("study", "scratch", config, "--folder", folder, "--plain")
+    code, told = command_line("study", "scratch", config, "--folder", folder, "--plain")
     assert code == 0, told
     assert "from the teacher, 3 held-out frames, 2 fits of 8 labels: energy RMSE" in told
     assert "from scratch, CuAl, " in told
@@ -42,22 +29,22 @@ def test_one_command_compares_the_fits_and_shows_it_everywhere(tmp_path):
     assert len(campaign.studies["scratch"].rows) == 4
     assert "study-scratch" in (folder / "report.html").read_text()
 
-    status = json.loads(command("status", folder, "--json")[1])
+    status = json.loads(command_line("status", folder, "--json")[1])
     (row,) = (r for r in status["studies"]["scratch"] if r["start"] == "from scratch" and r["on"] == "CuAl")
     assert 0 < row["survived (ps)"] <= 0.2
     assert row["shortest distance (Å)"] > 0.5
-    assert command("export", folder)[0] == 0
+    assert command_line("export", folder)[0] == 0
     curves = (folder / "export" / "studies" / "scratch.curves.csv").read_text().splitlines()
     assert curves[0] == "panel,line,r (Å),g(r)"
     assert {"Al-Cu", "Cu-Cu"} <= {pair for line in curves[1:] for pair in line.split(", ")}
 
     done = {kind: attempts(folder, kind) for kind in ("fit", "evaluate", "produce", "pairs")}
-    assert command("study", "scratch", config, "--folder", folder, "--plain")[0] == 0
+    assert command_line("study", "scratch", config, "--folder", folder, "--plain")[0] == 0
     assert {kind: attempts(folder, kind) for kind in done} == done, "nothing is computed twice"
 
 
 def test_a_campaign_that_begins_cold_has_nothing_to_compare_in_one_line(tmp_path):
-    code, told = command("study", "scratch", write_config(tmp_path), "--folder", tmp_path / "run")
+    code, told = command_line("study", "scratch", write_config(tmp_path), "--folder", tmp_path / "run")
     assert code == 2
     assert "nothing to compare" in told
     assert "Traceback" not in told

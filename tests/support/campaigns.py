@@ -107,6 +107,13 @@ def do(name: str, config: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def command_line(*words: object) -> tuple[int, str]:
+    """Run any command of alloop to its end and return exit code and output."""
+    line = [sys.executable, "-m", "alloop", *map(str, words)]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
 def kill_when(driver: subprocess.Popen[str], happened: Callable[[], bool], patience_s: float = 300) -> None:
     """Kill a driver the hard way as soon as something has happened."""
     deadline = time.monotonic() + patience_s

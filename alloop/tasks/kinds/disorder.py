@@ -10,7 +10,6 @@ from alloop.dynamics.disorder import Block, Chain, DisorderSettings, Place, begi
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.phase import CHAIN, Point
 from alloop.dynamics.swaps import SwapSettings
-from alloop.failures import TaskFailure
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.disorder import (
     DISORDER,
@@ -48,16 +47,10 @@ def disorder(request: DisorderRequest, workspace: Workspace, machine: Machine) -
     TaskFailure
         With reason ``elements`` if the model lacks an element.
     """
-    from alloop.potential.evaluation.batched import BatchedModel
-    from alloop.potential.graphs import UnknownElementError
-    from alloop.tasks.models import load_member
+    from alloop.tasks.models import load_field
 
     atoms = request.structure.to_atoms()
-    model = load_member(workspace, request.model, machine.device, request.dtype)
-    try:
-        field = BatchedModel(model, atoms, device=machine.device, dtype=request.dtype)
-    except UnknownElementError as error:
-        raise TaskFailure("elements", str(error)) from error
+    field = load_field(workspace, request.model, atoms, machine.device, request.dtype)
     temperatures_K = [walker.temperature_K for walker in request.walkers]
     limits_K = [temperature_limit(kelvin, request.stop_temperature_factor, len(atoms)) for kelvin in temperatures_K]
     seeds = [walker.seed for walker in request.walkers]

@@ -22,8 +22,6 @@ from alloop.dynamics.production import (
 from alloop.dynamics.production import produce as run_segment
 from alloop.dynamics.trajectory import Trajectory
 from alloop.failures import TaskFailure
-from alloop.potential.evaluation.batched import BatchedModel
-from alloop.potential.graphs import UnknownElementError
 from alloop.tasks.contract.produce import (
     PRODUCE,
     ProduceData,
@@ -35,7 +33,7 @@ from alloop.tasks.contract.produce import (
 )
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.machine import Machine
-from alloop.tasks.models import load_member
+from alloop.tasks.models import load_field
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
@@ -67,11 +65,7 @@ def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> 
     mobile = _mobile(atoms, request)
     temperatures_K = [walker.temperature_K for walker in request.walkers]
     seeds = [walker.seed for walker in request.walkers]
-    model = load_member(workspace, request.model, machine.device, request.dtype)
-    try:
-        field = BatchedModel(model, atoms, device=machine.device, dtype=request.dtype)
-    except UnknownElementError as error:
-        raise TaskFailure("elements", str(error)) from error
+    field = load_field(workspace, request.model, atoms, machine.device, request.dtype)
     stopped: dict[int, Ended] = {}
     if request.start is None:
         points, ends = begin(atoms, temperatures_K, seeds, field, settings)
