@@ -45,7 +45,8 @@ def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path
 
 
 def test_a_campaign_ends_with_its_outputs_at_the_server(tmp_path):
-    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    monitor = {"wandb": {"enabled": True, "artifacts": True}}
+    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=monitor), tmp_path / "campaign"
     with serving() as server:
         with driving(config, folder, environ=account(server.url)) as driver:
             driver.end()
