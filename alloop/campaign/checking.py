@@ -20,6 +20,7 @@ from alloop.config.loading import LoadedConfig, load_config
 from alloop.files.environment import cores
 from alloop.labelling.identity import code_identity
 from alloop.materials.structure import symbols_of
+from alloop.proposal.far_settings import find_far
 from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import Workspace
 
@@ -42,7 +43,8 @@ class Check:
         How likely the ladder sees that nothing changes any more, and what would be enough; empty if that is not known:
         the config cannot run, its stopping policy is not the built-in one, or nothing can be compared.
     notes : tuple of str
-        What of the structure files and labelled frames is left out, read otherwise than written, or not used.
+        What of the structure files and labelled frames is left out, read otherwise than written, or not used, and
+        settings that are unlikely: cutoff and k-points far from what elements and cell need, more workers than cores.
     """
 
     problems: tuple[str, ...]
@@ -90,7 +92,7 @@ def never_converging(loaded: LoadedConfig) -> list[str]:
 
 
 def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = (), own: Workspace | None = None) -> list[str]:
-    """Return what a new campaign leaves out, does not use or finds twice, and where workers crowd.
+    """Return what a new campaign leaves out, does not use or finds twice, and settings that are allowed but unlikely.
 
     Parameters
     ----------
@@ -102,9 +104,10 @@ def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = (), own: Workspac
         Its own files, where results may be left of a campaign whose journal is gone.
     """
     of_campaigns = [taken.left_out for taken in imports if taken.left_out]
-    crowds = [str(loaded.error(key, what)) for key, what in find_crowds(loaded.config, cores())]
+    unlikely = (*find_far(loaded.config.label, read_systems(loaded)), *find_crowds(loaded.config, cores()))
+    settings = [str(loaded.error(key, what)) for key, what in unlikely]
     of_data = [*notes_on_data(loaded, brought(imports)), *notes_on_atoms(loaded, _computed(loaded, imports, own))]
-    return [*notes_on_systems(loaded), *of_campaigns, *of_data, *crowds]
+    return [*notes_on_systems(loaded), *of_campaigns, *of_data, *settings]
 
 
 def _computed(

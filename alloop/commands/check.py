@@ -231,7 +231,8 @@ def _transport_words(config: CampaignConfig, projection: Projection) -> list[str
     if settings is None:
         return ["not measured: the ladder judges held-out errors only; a `measure` section adds it"]
     runs = len(config.ladder.rungs) * config.ladder.fits * len(settings.temperatures_K) * settings.replicas
-    lengths = f"{settings.production_ps:g} to {settings.max_ps:g} ps"
+    longest = f" to {settings.max_ps:g}" if settings.max_ps > settings.production_ps else ""
+    lengths = f"{settings.production_ps:g}{longest} ps"
     return [f"{runs} runs of {lengths} in {_cell_words(cell)}" for cell in projection.measured]
 
 

@@ -166,6 +166,8 @@ def _uploaded(run: Any, name: str, output: Output, limit_MB: float, until: float
         return Upload(output.kind, size, trouble="no time was left")
     try:
         logged = run.log_artifact(_artifact(name, output)).wait(timeout=int(left_s))
+        if output.kind == "dataset":
+            run.use_artifact(logged)  # W&B draws dataset → run → model
         return Upload(output.kind, size, str(logged.version))
     except Exception as error:
         return Upload(output.kind, size, trouble=short(error))

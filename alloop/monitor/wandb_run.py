@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +73,20 @@ class PublishedRun:
             self.publish(item)
 
 
+def imported() -> Any:
+    """Return the module wandb; raises what its import raises, and then forgets what of it is imported.
+
+    Otherwise every later import would fail on the parts that are there already, whatever the first one failed on.
+    """
+    try:
+        import wandb
+    except Exception:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "wandb"]:
+            del sys.modules[name]
+        raise
+    return wandb
+
+
 def open_run(
     config: WandbConfig,
     run_id: str,
@@ -87,8 +102,7 @@ def open_run(
     A rehearsal is in the group of its campaign.
     """
     quieten()
-    import wandb
-
+    wandb = imported()
     folder.mkdir(parents=True, exist_ok=True)
     wandb.setup(settings=wandb.Settings(silent=True, console="off"))
     run = wandb.init(
@@ -145,10 +159,8 @@ def end_core() -> None:
 
 def teardown() -> None:
     """End wandb's own process and forget it, as after a crash of it."""
-    import wandb
-
     end_core()
     try:
-        wandb.teardown(exit_code=1)
+        imported().teardown(exit_code=1)
     except Exception as error:
         log.info("wandb left badly: %s", short(error))

@@ -29,6 +29,8 @@ class WandbServer(ThreadingHTTPServer):
         Alerts in the order of arrival: title, text, severity.
     artifacts : list of dict
         Versions of artifacts in the order in which they were created; `state` says whether all files arrived.
+    used : list of tuple
+        Run and name of the artifact, each time a run said that an artifact went into it.
     files : dict
         Content of every file that was uploaded, by its name in the artifact.
     uploads : list of str
@@ -48,6 +50,7 @@ class WandbServer(ThreadingHTTPServer):
         self.runs: dict[str, dict[str, Any]] = {}
         self.alerts: list[dict[str, Any]] = []
         self.artifacts: list[dict[str, Any]] = []
+        self.used: list[tuple[str, str]] = []
         self.files: dict[str, bytes] = {}
         self.uploads: list[str] = []
         self.views: list[dict[str, Any]] = []
@@ -129,6 +132,10 @@ class WandbServer(ThreadingHTTPServer):
         found = self._artifact(variables["artifactID"])
         found["state"] = "COMMITTED"
         return {"commitArtifact": {"artifact": {"id": found["id"], "digest": found["digest"]}}}
+
+    def _answer_use_artifact(self, variables: dict[str, Any]) -> dict[str, Any]:
+        self.used.append((variables["runName"], self._artifact(variables["artifactID"])["name"]))
+        return {"useArtifact": {"artifact": {"id": variables["artifactID"]}}}
 
     def _answer_artifact_by_id(self, variables: dict[str, Any]) -> dict[str, Any]:
         found = self._artifact(variables["id"])

@@ -87,6 +87,7 @@ def test_artifacts_say_what_they_are_made_from(sent):
     assert about["dataset"]["sha256"] == about["model"]["dataset_sha256"] == hashlib.sha256(dataset).hexdigest()
     assert about["model"]["models"] == [{"rung": 48, "sha256": "abc"}]
     assert all(one["state"] == "COMMITTED" for one in server.artifacts)
+    assert set(server.used) == {(RUN, "quickstart-dataset")}
     config = yaml.safe_load(server.files["config.yaml"])
     assert config["label"]["cutoff_eV"] == 340
     assert not {"execution", "monitor"} & set(config)
