@@ -19,7 +19,7 @@ from alloop.commands import exit_codes
 from alloop.commands.analyse import analyse
 from alloop.commands.driving import campaign_driver, driven, name_in, on_terminal, refuse_early
 from alloop.commands.errors import tell
-from alloop.commands.help_texts import epilog
+from alloop.commands.help_texts import EXAMPLES, epilog
 from alloop.commands.interruption import Interrupted, end_in_silence, interruptible
 from alloop.files.environment import ONE_THREAD, fill_in
 from alloop.monitor.terminal import Terminal, flush_or_forget, mend_streams
@@ -67,7 +67,9 @@ def init(
     engine: Annotated[Literal["gpaw", "ase"], typer.Option(help="What labels it.")] = "gpaw",
     calculator: Annotated[str | None, typer.Option(help="Calculator of --engine ase, as module:Class.")] = None,
     on: Annotated[Literal["laptop", "slurm"], typer.Option(help="Where it runs.")] = "laptop",
-    example: Annotated[str, typer.Option(help="Which example to copy where no structure is given.")] = "quickstart",
+    example: Annotated[
+        str, typer.Option(help=f"Example to copy where no structure is given: {', '.join(EXAMPLES)}.")
+    ] = "quickstart",
 ) -> None:
     """Write a config into a new folder: for a crystal of your own with --structure, else an example."""
     if structure is None:

@@ -38,6 +38,9 @@ def folder_of(where: Path) -> Path:
         If `where` is a file that is not a config, or does not exist.
     """
     folder = resolved(where)
+    if not os.path.lexists(folder):
+        what = "no such file or folder; name a campaign's folder or config (`alloop list runs` shows campaigns)"
+        raise ConfigError(where, Problem("", what))
     return folder if folder.is_dir() else campaign_folder(load_config(expanded(where)).config.name)
 
 

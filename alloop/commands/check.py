@@ -168,10 +168,10 @@ def _systems_table(projection: Projection) -> Table:
     per_cell = any(system.per_cell for system in projection.systems)
     for name in ("system", "formula", "elements", *(["of cell"] if per_cell else [])):
         table.add_column(name, overflow="fold")
-    for name in ("atoms", "electrons", "walkers", "labels", *(["one label"] if timed else [])):
+    for name in ("atoms", "walkers", "labels", *(["one label"] if timed else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for system in projection.systems:
-        counts = (system.atoms, system.electrons, system.walkers, f"{system.labels:.0f}")
+        counts = (system.atoms, system.walkers, f"{system.labels:.0f}")
         seconds = [f"{system.label_s:.1f} s"] if system.label_s is not None else []
         of_cell = [system.per_cell] if per_cell else []
         table.add_row(system.name, system.formula, " ".join(system.elements), *of_cell, *map(str, counts), *seconds)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+EXAMPLES = (
+    *("electrolytes", "li3incl6", "li3incl6-2500", "li3ps4", "liybc", "liybc-small"),
+    *("lpgso", "lpgso-small", "nasicon", "nasicon-small", "quickstart"),
+)
+"""Names of the example configs; here, because help imports no config."""
 _USED = "2 what was named cannot be used"
 _DRIVEN = "0 done, 2 cannot be used, 3 gave up, 75 broken for now, 130 stopped; the same command goes on"
 _EXAMPLES = {

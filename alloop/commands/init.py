@@ -57,7 +57,10 @@ def run_init_crystal(
 
 def _refuse_used(target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigError(target, Problem("", "exists already and is not an empty folder; choose a new folder"))
+        what = "exists already and is not an empty folder; choose a new folder"
+        if target.is_file():
+            what = f"is a file; `alloop init FOLDER --structure {target}` writes the config of a crystal into a new folder"
+        raise ConfigError(target, Problem("", what))
 
 
 def _written(target: Path, contents: Mapping[str, bytes]) -> Path:

@@ -136,7 +136,7 @@ def run_loaded(
             state, changes = resume(loaded, journal, workspace, accept_policy=accept_policy)
             _same_foundation(loaded, state, foundation)
             labels = state.labelled("train") + state.labelled("heldout")
-            console.print(f"Continuing with {labels} labels from process {os.getpid()}.", highlight=False)
+            console.print(f"Continuing with {labels} labels; this is process {os.getpid()}.", highlight=False)
             _tell(console, state, changes)
         try:
             study = fitting(study, loaded, state)

@@ -98,6 +98,13 @@ def open_shared(folder: Path, *, posix_locks: bool) -> sqlite3.Connection:
     return _opened(path, options, ("locking_mode=EXCLUSIVE", "journal_mode=TRUNCATE", "synchronous=FULL"))
 
 
+def _way_on(folder: Path) -> str:
+    """Return what to do where a folder holds no campaign."""
+    if any(folder.glob(f"*/{JOURNAL_FILE}")):
+        return f"`alloop list {folder}` shows those below it"
+    return "start one with `alloop run CONFIG`"
+
+
 @contextmanager
 def open_reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open what readers may read: the snapshot if there is one, else a live file with a log, or one without a driver.
@@ -116,7 +123,7 @@ def open_reading(folder: Path) -> Iterator[sqlite3.Connection]:
     for file in (snapshot, path):
         _refuse_stranger(file)
     if not snapshot.is_file() and not path.is_file():
-        raise JournalError(f"{folder}: no campaign here (no {JOURNAL_FILE}); start one with `alloop run CONFIG`")
+        raise JournalError(f"{folder}: no campaign here (no {JOURNAL_FILE}); {_way_on(folder)}")
     if snapshot.is_file():
         with closing(_connected(snapshot, _AT_REST)) as database:
             yield database

@@ -80,6 +80,7 @@ def export_models(workspace: Workspace, state: CampaignState, target: Path, *, c
         raise ExportError(f"{target}: is a file; name a folder")
     digests = {item.file: _export(workspace, item, target / item.file) for item in chosen}
     about = provenance(state, chosen, digests)
+    about["models"] += _told_before(target, set(digests))
     write_durably(target / PROVENANCE_FILE, json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n")
     return [*(target / item.file for item in chosen), target / PROVENANCE_FILE]
 
@@ -132,16 +133,27 @@ def _export(workspace: Workspace, item: Chosen, path: Path) -> str:
     return file_sha256(path)
 
 
+def _told_before(target: Path, written: set[str]) -> list[dict[str, Any]]:
+    """Return what an earlier export said of models that are still in the folder and not written anew."""
+    try:
+        told = json.loads((target / PROVENANCE_FILE).read_text(encoding="utf-8"))["models"]
+        return [one for one in told if one["file"] not in written and (target / one["file"]).is_file()]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
 def provenance(state: CampaignState, chosen: tuple[Chosen, ...], digests: dict[str, str]) -> dict[str, Any]:
     """Return where exported models come from: labels, settings, versions, and their held-out errors."""
     created, verdict = state.created, state.verdict
+    dtype = state.config.get("potential", {}).get("dtype", "float32")
     errors = {row.size: asdict(row) for row in rung_rows(state)}
     return {
         "campaign": created.name if created else "",
         "run_id": created.run_id if created else "",
         "verdict": verdict.verdict if verdict else None,
         "reason": verdict.reason if verdict else "no verdict yet",
-        "use": "mace.calculators.MACECalculator(model_paths=FILE, device='cpu'); a pickle: trust its source",
+        "use": f"mace.calculators.MACECalculator(model_paths=FILE, device='cpu', default_dtype='{dtype}')",
+        "trust": "a model file is a pickle: load only those whose source you trust",
         "units": UNITS,
         "energy_zero": "the isolated-atom energies e0s_eV, computed with the label settings or taken from `data`",
         "e0s_eV": dict(sorted(state.e0s_eV.items())),

@@ -136,7 +136,8 @@ def _systems(proposal: Proposal) -> Iterator[str]:
         yield _line(f"    repeat: {_row(cell.value)}", cell.why)
     yield ""
     yield "initial:"
-    yield _line(f"  frames: {8 if len(proposal.structures) == 1 else 5}", "per cell, labelled before the first fit")
+    whose = "" if len(proposal.structures) == 1 else "of all orderings together, "
+    yield _line("  frames: 8", f"{whose}labelled before the first fit")
 
 
 def _disorder(ordering: OrderingProposal) -> Iterator[str]:

@@ -129,9 +129,17 @@ def test_a_folder_that_cannot_be_written_is_read(story):
     assert int(done.stdout) == len(alloop.read(story).labels())
 
 
-@pytest.mark.parametrize(("name", "says"), [("nothing", "no such file"), ("empty", "no campaign here")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nothing", r"no such file or folder; name a campaign's folder or config \(`alloop list runs`"),
+        ("empty", "no campaign here .* start one with"),
+        ("runs", "no campaign here .* `alloop list .*runs` shows those below it"),
+    ],
+)
 def test_a_place_without_a_campaign_is_one_line(tmp_path, name, says):
     (tmp_path / "empty").mkdir()
+    play(tmp_path / "runs" / "mine", upto=1)
     with pytest.raises((ConfigError, JournalError), match=says) as caught:
         alloop.read(tmp_path / name)
     assert "\n" not in str(caught.value)

@@ -21,7 +21,7 @@ def test_a_killed_interchange_is_healed_in_place_and_costs_only_what_was_compute
     healed = "The interchange of executor 'local' died. Nothing is lost. The driver starts again in place"
     assert driver.code == 130, driver.output
     assert driver.output.count(healed) == 1
-    assert f"from process {driver.process.pid}." in driver.output
+    assert f"this is process {driver.process.pid}." in driver.output
     labels, state = attempts(folder, "label"), folded(folder)
     assert sum(labels.values()) - len(labels) <= QUICK["executors"]["local"]["workers"]
     assert {task.attempts for task in state.tasks.values()} == {1}

@@ -37,6 +37,12 @@ def test_text_is_a_config_in_which_everything_fits(proposal):
     assert config.measure.mobile == proposal.mobile
 
 
+def test_orderings_of_one_crystal_share_its_initial_frames():
+    (line,) = (line for line in config_text(PROPOSALS[3]).splitlines() if line.startswith("  frames:"))
+    assert line.endswith("# of all orderings together, labelled before the first fit")
+    assert "orderings together" not in config_text(ORDERED)
+
+
 def test_comments_are_of_this_crystal_and_this_place():
     text = config_text(ORDERED, ["96 labels"])
     assert "#   96 labels" in text
