@@ -59,7 +59,7 @@ def _refuse_used(target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         what = "exists already and is not an empty folder; choose a new folder"
         if target.is_file():
-            what = f"is a file; `alloop init FOLDER --structure {target}` writes the config of a crystal into a new folder"
+            what = f"is a file; `alloop init FOLDER --structure {target}` writes its config into a new folder"
         raise ConfigError(target, Problem("", what))
 
 

@@ -43,7 +43,7 @@ def test_file_in_the_way_and_unknown_example_are_told(tmp_path):
     for target in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError):
             run_init(target, "quickstart")
-    with pytest.raises(ConfigError, match=r"is a file; `alloop init FOLDER --structure \S+file` writes"):
+    with pytest.raises(ConfigError, match=r"is a file; `alloop init FOLDER --structure \S+file` writes its config"):
         run_init(tmp_path / "file", "quickstart")
     with pytest.raises(ConfigError, match="did you mean `quickstart`"):
         run_init(tmp_path / "new", "quikstart")
