@@ -107,6 +107,10 @@ def first_line(error: BaseException) -> str:
 class ForeseenError(Exception):
     """What the user must mend; the message is one line that says what is wrong, where, and the mend."""
 
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for every problem."""
+        return (str(self),)
+
 
 class PolicyError(ForeseenError):
     """A policy of the user failed; the message is one line that names it."""

@@ -1,4 +1,4 @@
-"""How a command ends that fails: one line on stderr, and an exit code."""
+"""How a command ends that fails: a line on stderr for each problem, and an exit code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tell(error: BaseException) -> int:
         last_words(str(stop))
         return exit_codes.INTERRUPTED
     if isinstance(error, ForeseenError):
-        code, what = exit_codes.USAGE, _one_line(error)
+        code, what = exit_codes.USAGE, "\nalloop: ".join(map(_presentable, error.lines()))
     elif (misused := _misused(error)) is not None:
         code, what = exit_codes.USAGE, misused
     elif (trouble := _trouble(error)) is not None:
@@ -79,7 +79,11 @@ def _has_working_folder() -> bool:
 
 def _one_line(error: BaseException) -> str:
     """Return the message of an error on one line, without control characters and secrets."""
-    return one_line(redacted(str(error)))[:2000]
+    return _presentable(str(error))
+
+
+def _presentable(text: str) -> str:
+    return one_line(redacted(text))[:2000]
 
 
 def _crash_file() -> str:

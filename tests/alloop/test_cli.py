@@ -62,6 +62,14 @@ def test_a_config_that_is_none_costs_no_import_that_takes_long(tmp_path):
     assert packages & (HEAVY | {"numpy", "ase"}) == set()
 
 
+def test_every_problem_of_a_config_is_a_line(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("sead: 1\nladdr: {}\n")
+    told = alloop("check", config, text=True).stderr.splitlines()
+    assert all(line.startswith(f"alloop: {config}") and "more problem" not in line for line in told)
+    assert sum("unknown key; did you mean" in line for line in told) == 2
+
+
 def test_the_status_of_a_campaign_imports_no_library_of_its_work_and_is_shown_in_any_encoding(campaign):
     done, packages = imported("status", campaign, PYTHONIOENCODING="ascii")
     assert done.returncode == 0
