@@ -55,6 +55,13 @@ def test_uploading_of_artifacts_is_told_and_is_the_users_choice(folder):
     assert "are uploaded" in check(folder.config(BASE + "\nmonitor:\n  wandb:\n    artifacts: true\n"))
 
 
+def test_lengths_of_runs_and_settings_far_from_what_the_crystal_needs_are_told(folder):
+    measure = "\nmeasure: {mobile: Li, temperatures_K: [600, 800, 1000], production_ps: 12, max_ps: 12}\n"
+    shown = check(folder.config(BASE.replace("cutoff_eV: 340", "cutoff_eV: 120") + measure))
+    assert "runs of 12 ps in LiCl" in " ".join(shown.split())
+    assert "label.cutoff_eV: 120 eV is low; `alloop init` would take 340" in shown
+
+
 def test_json_is_one_object_for_scripts(folder):
     told = json.loads(check(folder.config(BASE), as_json=True))
     assert told["projection"]["labels"] == 60
