@@ -314,13 +314,20 @@ def export(
     where: Where,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write into.")] = None,
     committee: Annotated[bool, typer.Option(help="All members of the last rung's committee.")] = False,
+    lammps: Annotated[bool, typer.Option(help="The model for LAMMPS too, with an input and its structure.")] = False,
+    trajectories: Annotated[
+        Literal["extxyz", "h5md"] | None, typer.Option(help="The production runs of the last rung too.")
+    ] = None,
 ) -> None:
     """Write the model of the last rung for MACE, the labelled dataset as extxyz, and what was measured of transport."""
     campaign = _opened(where)
-    from alloop.commands.outputs import write_export
+    from alloop.commands.outputs import Extras, write_export
+    from alloop.outputs.readme import status_line
 
+    if campaign.state.verdict is None:
+        Terminal(stderr=True).say(status_line(campaign.state))
     with interruptible("Stopped while the export was written; run the same command again."):
-        written = write_export(campaign, output, committee=committee)
+        written = write_export(campaign, output, Extras(committee, lammps, trajectories))
     Terminal().say(*map(str, written))
     if not any(path.suffix == ".model" for path in written):
         whole = "whole committee" if committee else "model"

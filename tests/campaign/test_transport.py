@@ -1,6 +1,7 @@
 """A whole tiny campaign that measures transport, through the command line: real Parsl processes, MACE and MD."""
 
 import csv
+import json
 import subprocess
 import sys
 
@@ -85,6 +86,20 @@ def test_a_ladder_of_random_subsets_buys_no_label_and_leaves_the_verdict(finishe
     assert attempts(folder, "label") == before
     assert "random nested subsets: not converged" in told.stdout
     assert "random subset" in (folder / "report.html").read_text()
+
+
+def test_production_runs_and_models_leave_the_house(finished, tmp_path):
+    _, folder, _ = finished
+    for form in ("extxyz", "h5md"):
+        told = alloop("export", folder, "--output", tmp_path / "out", "--lammps", "--trajectories", form)
+        assert told.returncode == 0, told.stderr
+        names = {path.name for path in (tmp_path / "out" / "trajectories").glob(f"*.{form}")}
+        assert names == {f"CuAl-{kelvin}K-rung8-fit{fit}-replica0.{form}" for kelvin in (300, 400) for fit in (0, 1)}
+    assert told.stderr == ""
+    assert (tmp_path / "out" / "lammps" / "leader.model-mliap_lammps.pt").exists()
+    about = json.loads((tmp_path / "out" / "README.json").read_text())
+    assert about["status"].startswith("finished: ladder_exhausted")
+    assert "not written by this export" not in about["files"].values()
 
 
 def test_other_settings_measure_again_without_a_label(finished, tmp_path):
