@@ -251,6 +251,18 @@ def stop(
     raise typer.Exit(exit_codes.OK if stopped else exit_codes.RETRY)
 
 
+@app.command(epilog=epilog("prune"))
+def prune(
+    where: Where,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them; without it they are only counted.")] = False,
+) -> None:
+    """Delete models and trajectories that nothing reads any more; never a label, never what a verdict rests on."""
+    from alloop.commands.prune import run_prune
+
+    with interruptible("Stopped while files were deleted; run the same command again."):
+        run_prune(where, Terminal(), delete=delete)
+
+
 @app.command(epilog=epilog("sync"))
 def sync(
     where: Where,

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from alloop.commands.prune import prunable
+from alloop.reading import read
 from tests.support.campaigns import attempts, environment, folded, left_behind, run, write_config
 
 pytestmark = pytest.mark.slow
@@ -100,6 +103,25 @@ def test_production_runs_and_models_leave_the_house(finished, tmp_path):
     about = json.loads((tmp_path / "out" / "README.json").read_text())
     assert about["status"].startswith("finished: ladder_exhausted")
     assert "not written by this export" not in about["files"].values()
+
+
+def test_a_pruned_campaign_reports_exports_and_extends_without_computing_anything_twice(finished, tmp_path):
+    _, folder, _ = finished
+    root = shutil.copytree(folder, tmp_path / "campaign")
+    ladder, files = read(root).status.rungs, prunable(read(root))
+    labels = {path.name: path.read_bytes() for path in (root / "results" / "label").iterdir()}
+    told = alloop("prune", root, "--delete")
+    assert told.returncode == 0, told.stderr
+    assert not any(one.path.exists() for one in files)
+    assert {path.name: path.read_bytes() for path in (root / "results" / "label").iterdir()} == labels
+    assert read(root).status.rungs == ladder
+    for words in (("report", root), ("export", root, "--committee", "--trajectories", "h5md")):
+        assert alloop(*words).returncode == 0
+    longer = write_config(tmp_path / "config", measure=MEASURE, ladder={**LADDER, "rungs": [4, 8, 12]})
+    code, output = run(longer, root)
+    assert code == 0, output
+    assert [row.size for row in read(root).status.rungs] == [4, 8, 12]
+    assert set((attempts(root, "fit") + attempts(root, "produce") + attempts(root, "label")).values()) == {1}
 
 
 def test_other_settings_measure_again_without_a_label(finished, tmp_path):
