@@ -48,7 +48,7 @@ FILES = (
     ("transport_temperatures.csv", "diffusivities and conductivities of every rung at every temperature"),
     ("transport_compositions.csv", "transport by composition of every rung"),
     ("transport_over_composition.*", "transport over the composition"),
-    ("density/*", "density of the mobile ions in the system of that name, and their sites"),
+    ("density/*/*", "density of the mobile ions in the system of that name, and their sites"),
     ("studies/*", "what the study of that name found"),
     ("trajectories/*.extxyz", "a production run: all atoms (Å, unwrapped) at its snapshots, `time_ps` of each"),
     ("trajectories/*.h5md", "a production run as H5MD: all atoms at its snapshots, the mobile ions at every sample"),
@@ -59,8 +59,9 @@ FILES = (
 def write_readme(state: CampaignState, chosen: Sequence[Chosen], folder: Path) -> Path:
     """Write what an export is, beside its files, and return the path; nothing may be added to the folder after."""
     about = provenance(state, chosen, {item.file: _sha256(folder / item.file) for item in chosen})
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    about["files"] = described([name for name in names if name != PROVENANCE_FILE], [item.file for item in chosen])
+    paths = {path for pattern, _ in FILES for path in folder.glob(pattern) if path.is_file()}
+    names = sorted(str(path.relative_to(folder)) for path in paths)
+    about["files"] = described(names, [item.file for item in chosen])
     text = json.dumps(about, indent=2, ensure_ascii=False)
     first_on_line_one = text.replace("{\n  ", "{", 1)
     write_durably(folder / PROVENANCE_FILE, first_on_line_one.encode() + b"\n")
@@ -73,7 +74,7 @@ def described(names: Iterable[str], models: Sequence[str]) -> dict[str, str]:
     Parameters
     ----------
     names : iterable of str
-        Paths below the folder of the export.
+        Paths below the folder of the export, each of which fits a pattern of `FILES`.
     models : sequence of str
         Names of the models that were exported last. Other models in the folder are those of an earlier export.
 
@@ -89,7 +90,7 @@ def _words(name: str, models: Sequence[str]) -> str:
     model = name.removeprefix("lammps/").partition(".model")[0] + ".model"
     if ".model" in name and model not in models:
         return "left by an earlier export: it may be older than what is told here"
-    return next((words for pattern, words in FILES if fnmatchcase(name, pattern)), "not written by this export")
+    return next(words for pattern, words in FILES if fnmatchcase(name, pattern))
 
 
 def status_line(state: CampaignState) -> str:
