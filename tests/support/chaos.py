@@ -89,10 +89,10 @@ def harass(folder: Path, seed: int, kills: int, expected: Chosen) -> Report:
         config, output = chaos_config(folder / "config", seed), opened.enter_context((folder / "output.txt").open("a"))
         home, victims = disk / "campaign", shuffled(dice)
         target = Target(config, folder / "output.txt", home, home, start(config, home, stdout=output), dice)
+        opened.callback(lambda: shutil.copytree(target.folder, folder / "campaign"))
         while not _one_driver(target, kills, victims, others, report):
             target.driver = start(config, target.folder, stdout=output, environ={MARK: str(home)})
         report.left = len(left_behind(home, 20))
-        shutil.copytree(target.folder, folder / "campaign")
     report.healed = target.output.read_text(errors="replace").count("starts again in place")
     examine(folder / "campaign", report, expected)
     report.wall_s = time.monotonic() - begin

@@ -112,7 +112,9 @@ def examine(folder: Path, report: Report, expected: Chosen) -> None:
     timings = [task.finished.timing for task in labels.values() if task.finished and task.finished.timing]
     longest_s = REACH * max((timing.finished_t - timing.started_t for timing in timings), default=0.0)
     for key, own in times.items():
-        explained, beyond = _explain(own, labels.get(key), raised[key], report.blows, longest_s)
+        timing = labels[key].finished.timing if labels[key].finished else None
+        finished_t = None if timing is None else timing.finished_t
+        explained, beyond = explain(own, finished_t, raised[key], report.blows, longest_s)
         report.in_flight += explained
         report.beyond += beyond
     report.begun, report.raised = sum(map(len, times.values())), sum(raised.values())
@@ -127,12 +129,25 @@ def _raised(folder: Path) -> Counter[str]:
     return Counter(event.key for event in events if isinstance(event, AttemptLost) and RAISED in event.error)
 
 
-def _explain(
-    times: list[float], label: TaskState | None, raised: int, blows: list[Blow], longest_s: float
+def explain(
+    times: list[float], finished_t: float | None, raised: int, blows: list[Blow], longest_s: float
 ) -> tuple[int, int]:
-    """Return how many attempts at a label a blow broke, and how many more than that were too many."""
-    timing = label.finished.timing if label and label.finished else None
-    after = [t for t in times if timing is not None and t > timing.finished_t]
+    """Return how many attempts at a label a blow broke, and how many others were too many.
+
+    Parameters
+    ----------
+    times : list of float
+        When they began.
+    finished_t : float or None
+        When the one ended that has a result; None of a label without one.
+    raised : int
+        How many the engine's own errors ended, apart from the last.
+    blows : list of Blow
+        All there were.
+    longest_s : float
+        How long an attempt can have been in flight (s).
+    """
+    after = [t for t in times if finished_t is not None and t > finished_t]
     before = [t for t in times if t not in after]
     broken = sum(any(blow.broke(t, longest_s) for blow in blows) for t in before)
     needed = max(0, len(before) - 1 - raised)

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from tests.support.raising import ANSWERS, ERRORS, USUAL, answers
 from tests.support.slow_labels import SlowEMT
@@ -40,9 +40,9 @@ class WildEMT(SlowEMT):
             self.results.pop("free_energy")
 
 
-def wrong_at(positions: NDArray[np.float64], share: float) -> str:
+def wrong_at(positions: ArrayLike, share: float) -> str:
     """Return the name of what goes wrong at the frame with these positions, or nothing."""
-    digest = hashlib.sha256(np.ascontiguousarray(positions).tobytes()).digest()
+    digest = hashlib.sha256(np.asarray(positions, dtype=np.float64).tobytes()).digest()
     draw, which = int.from_bytes(digest[:8]) / 2**64, int.from_bytes(digest[8:16])
     if draw >= share:
         return ""
