@@ -27,11 +27,13 @@ LONGEST_S = 30.0
 
 
 def deny(target: Target) -> Blow | None:
-    """Let nobody write into one of the campaign's places for a while; None if this user cannot."""
-    place = target.dice.choice([name for name in PLACES if (target.folder / name).is_dir()])
+    """Let nobody write into one of the campaign's places for a while; None if there is none, or this user cannot."""
+    places = [target.folder / name for name in PLACES if (target.folder / name).is_dir()]
+    if not places:
+        return None
     t = time.time()
     try:
-        with unwritable(target.folder / place):
+        with unwritable(target.dice.choice(places)):
             _wait(target)
     except pytest.skip.Exception:
         return None
