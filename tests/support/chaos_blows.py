@@ -16,14 +16,14 @@ import psutil
 from alloop.commands.interruption import INTERRUPTED
 from alloop.journal.journal import JOURNAL_FILE
 from tests.support.campaigns import begun
-from tests.support.victims import KINDS, living
+from tests.support.victims import KINDS, kind_of, living
 from tests.support.waiting import wait_for
 
 TWICE = "ctrl-c"
 VICTIMS = (*KINDS, TWICE)
 """What is killed; the last stands for a driver that is interrupted twice."""
 HALT, END = "halt", "end"
-END_S = 120.0
+END_S = 180.0
 """How long a driver may take to end (s) when it must."""
 
 
@@ -68,16 +68,26 @@ class Target:
         before = len(begun(self.folder, "label"))
         return self.until(lambda: len(begun(self.folder, "label")) > before, 20)
 
-    def until_the_journal_is_open(self) -> bool:
-        """Wait until the driver works on its journal; return whether it does."""
+    def until_the_driver_works(self) -> bool:
+        """Wait until the driver has its journal open and workers on the way; return whether it has."""
 
-        def open_now() -> bool:
+        def works() -> bool:
             with suppress(psutil.Error):
-                files = psutil.Process(self.driver.pid).open_files()
-                return str(self.folder / JOURNAL_FILE) in {file.path for file in files}
+                driver = psutil.Process(self.driver.pid)
+                journal_open = str(self.folder / JOURNAL_FILE) in {file.path for file in driver.open_files()}
+                return journal_open and any(kind_of(child) == "interchange" for child in driver.children())
             return False
 
-        return self.until(open_now, 60) and open_now()
+        return self.until(works, 60) and works()
+
+    def end(self) -> int | None:
+        """Wait for the driver's own end and return its exit code; None of one that had to be killed."""
+        try:
+            return self.driver.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.driver.kill()
+            self.driver.wait()
+            return None
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ def kill(target: Target, victim: str) -> Blow | None:
     if process is None or not _send(process, signal.SIGKILL):
         return None
     if victim == "driver":
-        target.driver.wait(END_S)
+        target.driver.wait()
     return Blow(t, victim)
 
 
@@ -150,8 +160,8 @@ def _interrupt_twice(target: Target) -> Blow | None:
     for _ in range(2):
         target.driver.send_signal(signal.SIGINT)
         time.sleep(target.dice.choice((0.0, target.dice.uniform(0.0, 2.0))))
-    code = target.driver.wait(END_S)
-    odd = "" if code in (INTERRUPTED, 0) else f"exit code {code} after Ctrl-C twice"
+    code = target.end()
+    odd = "" if code in (INTERRUPTED, 0) else f"exit code {code} after Ctrl-C twice: {target.last_words()}"
     return Blow(t, TWICE, time.time() - t, odd)
 
 

@@ -51,14 +51,14 @@ def fill_disk(target: Target) -> Blow:
 
 def change(target: Target) -> Blow | None:
     """Remove, replace or move what the driver has open; do as it says when it stops. None if it does not run."""
-    if not (target.until_a_label_begins() and target.until_the_journal_is_open()):
+    if not (target.until_a_label_begins() and target.until_the_driver_works()):
         return None
     names = [name for name in CHANGES if name != "log removed" or (target.folder / LOG).exists()]
     name, t, old = target.dice.choice(names), time.time(), target.folder
     CHANGES[name](target)
     if name.startswith("lock"):
         return Blow(t, CHANGED, time.time() - t, _second_driver(target))
-    target.driver.wait(END_S)
+    target.end()
     odd = _odd(target, (USAGE,)) or ("" if name != "folder moved" or not old.exists() else f"{old} was made anew")
     if not odd:
         target.folder = mended(target.folder, target.last_words())

@@ -116,6 +116,30 @@ def test_a_journal_that_is_cut_off_in_place_ends_the_driver_in_one_line(tmp_path
             read_entries(tmp_path)
 
 
+def test_a_journal_that_vanishes_while_it_is_opened_is_saved_and_one_that_is_moved_is_left_alone(
+    tmp_path, how, monkeypatch
+):
+    old, new = tmp_path / "old", tmp_path / "new"
+    vanish = iter([lambda: (old / JOURNAL_FILE).unlink(), lambda: old.rename(new)])
+
+    class OpenFiles(journal_room.OpenFiles):
+        def __init__(self, folder):
+            next(vanish, lambda: None)()
+            super().__init__(folder)
+
+    play(old, upto=60)
+    monkeypatch.setattr(journal_room, "OpenFiles", OpenFiles)
+    with pytest.raises(JournalError, match=f"was removed while it was opened; {SAVED}") as caught:
+        Journal(old, **how)
+    assert "\n" not in str(caught.value)
+    moved_back(old)
+    with pytest.raises(JournalError, match="was moved or removed while its journal was opened; name its place with"):
+        Journal(old, **how)
+    assert not old.exists()
+    with Journal(new, **how) as journal:
+        assert len(list(journal.entries())) == 60
+
+
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 def test_a_log_that_is_gone_costs_a_start_and_no_event(tmp_path, suffix):
     with Journal(tmp_path) as journal:
