@@ -55,6 +55,7 @@ from alloop.workers.executors import Execution, ExecutionError
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
 from alloop.workers.walltime import longest_s
 
+GO_ON = "Nothing is lost; run the same command again to continue."
 SENDING_STOPPED = "Stopped while W&B was sent dataset, model and report; `alloop sync` sends them."
 OUTPUTS_STOPPED = (
     "Stopped while dataset, models and report were written; no result is lost, and the same command writes them."
@@ -203,14 +204,7 @@ def _work(
     plain: bool,
     study: Study | None,
 ) -> tuple[Callable[[], int] | None, WandbView]:
-    """Run the loop to its goal.
-
-    Returns
-    -------
-    callable or None
-        What to do where the loop stopped before its goal, once everything is closed.
-    WandbView
-        The closed view at Weights & Biases.
+    """Run the loop to its goal; return what to do where it stopped before, or None, and the closed view of W&B.
 
     Raises
     ------
@@ -219,7 +213,8 @@ def _work(
     """
     with _stop_signals(workspace.root) as stop_reason:
         wandb = _wandb(journal, state, charter.config, workspace)
-        views = (_console_view(charter.config, workspace, console, plain), wandb)
+        pace = {"redraw_s": charter.config.monitor.redraw_s, "summary_s": charter.config.monitor.summary_s}
+        views = (ConsoleView(console, plain=plain, root=workspace.root, **pace), wandb)
         stop, workers = _loop(journal, state, charter, workspace, views, stop_reason, study)
         asked = stop_reason()  # looked at last: closing takes seconds, in which a signal may still come
         if asked is not None:
@@ -259,11 +254,6 @@ def _loop(
     return None, workers
 
 
-def _console_view(config: CampaignConfig, workspace: Workspace, console: Console, plain: bool) -> ConsoleView:
-    pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
-    return ConsoleView(console, plain=plain, root=workspace.root, **pace)
-
-
 def _send(
     wandb: WandbView | None, journal: Journal, state: CampaignState, config: CampaignConfig, console: Console
 ) -> None:
@@ -285,10 +275,7 @@ def _send(
 def _stopped(
     stop: Exception, workers: Execution | None, *, asked: str | None, state: CampaignState, console: Console
 ) -> Callable[[], int]:
-    """Return what to do once everything is closed; only the user can correct misconfigured workers.
-
-    Whoever asked for a stop gets it, though something else stopped the loop before.
-    """
+    """Return what to do once everything is closed; only the user can correct misconfigured workers."""
     if asked is not None:
         return partial(_interrupted, console, asked)
     if workers is not None and workers.misconfigured():
@@ -368,8 +355,7 @@ def _stop_signals(root: Path) -> Iterator[Callable[[], str | None]]:
 
 
 def _interrupted(console: Console, reason: str) -> int:
-    hint = "Nothing is lost; run the same command again to continue."
-    _say(console, [f"Stopped: {reason}. {hint}"])
+    _say(console, [f"Stopped: {reason}. {GO_ON}"])
     return exit_codes.INTERRUPTED
 
 
@@ -381,8 +367,7 @@ def _broken(console: Console, stop: Exception, state: CampaignState, curable: bo
         again = f"The driver starts again in place ({before + 1} of at most {LIMIT} times without progress)."
         raise RestartWanted(f"{_sentence(stop)} Nothing is lost. {again}", finished)
     often = f" {before} restarts did not help; see logs/interchange.txt in the campaign's folder." if curable else ""
-    hint = "Nothing is lost; run the same command again to continue."
-    _say(console, [f"Stopped: {stop}.{often} {hint}"])
+    _say(console, [f"Stopped: {stop}.{often} {GO_ON}"])
     return exit_codes.RETRY
 
 
