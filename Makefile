@@ -29,7 +29,7 @@ help:
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
 	@echo "make gpaw-mpi  build a second GPAW, with MPI, for labels on several ranks; needs mpicxx"
 	@echo "make sevennet, make chgnet  install a universal potential that teaches committees, beside the other packages"
-	@echo "make chaos  campaigns whose processes are killed at random, until KILLS=$(KILLS) were; SEED=$(SEED); prints a table"
+	@echo "make chaos  campaigns whose processes, folders and labels break at random, until KILLS=$(KILLS) kills; SEED=$(SEED); prints a table"
 	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
 
 demo: $(VENV)/.installed sevennet
