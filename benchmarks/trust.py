@@ -66,6 +66,11 @@ class Case:
     shared: float = 0.0
 
     @property
+    def own_spread(self) -> float:
+        """The part of `frame_spread` that every frame has for itself."""
+        return self.frame_spread * (1.0 - self.shared) ** 0.5
+
+    @property
     def seed(self) -> list[int]:
         """Numbers that no other situation has."""
         own = [self.labels, self.heldout, int(100 * self.ratio), self.debris]
@@ -103,22 +108,15 @@ class Outcome:
         return not 1.0 / LARGEST_RATIO <= self.ratio <= LARGEST_RATIO
 
 
-def errors_of(rng: np.random.Generator, disagreement: Floats, ratio: float) -> Floats:
-    """Return lengths of force errors whose mean is `ratio` times the disagreement, about."""
+def errors_of(rng: np.random.Generator, disagreement: Floats, ratio: float, frame_spread: float) -> Floats:
+    """Return lengths of force errors of a frame whose mean is `ratio` times the disagreement, about."""
     normal = np.linalg.norm(rng.normal(size=(len(disagreement), 3)), axis=1)
     tail = np.sqrt(rng.chisquare(_DOF, len(disagreement)) / _DOF)
-    return ratio * disagreement * normal / tail / 1.8
-
-
-def spreads(rng: np.random.Generator, walkers: int, frames_each: int, case: Case) -> Floats:
-    """Return by how much the errors of each frame are larger than its disagreement tells, walker by walker."""
-    alone, together = rng.normal(size=(walkers, frames_each)), rng.normal(size=(walkers, 1))
-    both = np.sqrt(1.0 - case.shared) * alone + np.sqrt(case.shared) * together
-    return np.asarray(np.exp(case.frame_spread * both).ravel())
+    return ratio * disagreement * rng.lognormal(0.0, frame_spread) * normal / tail / 1.8
 
 
 def frames(
-    rng: np.random.Generator, names: list[str], ratios: Floats, probe_every: int = 1, debris: int = 0
+    rng: np.random.Generator, names: list[str], ratios: Floats, own_spread: float, probe_every: int = 1, debris: int = 0
 ) -> list[Points]:
     """Return labelled frames of one committee, the first `debris` of them broken; every so many are random."""
     species = tuple(element for element, count in ATOMS.items() for _ in range(count))
@@ -127,11 +125,18 @@ def frames(
         broken = number < debris
         level = rng.uniform(1.0, 5.0) if broken else 0.05 * rng.lognormal(0.0, 0.4)
         d = level * rng.lognormal(0.0, 0.4, len(species))
-        e = errors_of(rng, d, 4.0 * ratio if broken else ratio)
+        e = errors_of(rng, d, 4.0 * ratio if broken else ratio, own_spread)
         size = len(species)
         random = np.full(size, (number + 1) % probe_every == 0)
         made.append(Points(d, e, species, (name,) * size, np.where(random, 0.1, 1.0), random))
     return made
+
+
+def of_walkers(rng: np.random.Generator, walkers: int, frames_each: int, case: Case) -> Floats:
+    """Return by how much the errors of frames are larger for their walker, walker by walker."""
+    if not case.shared:
+        return np.ones(walkers * frames_each)
+    return np.repeat(rng.lognormal(0.0, case.frame_spread * case.shared**0.5, walkers), frames_each)
 
 
 def joined(parts: list[Points], counted: Floats, walkers: Sequence[str] = ()) -> Points:
@@ -156,12 +161,14 @@ def campaign(rng: np.random.Generator, case: Case) -> Points:
     for before, after in itertools.pairwise(size for size in LADDER if size <= case.labels):
         names = [f"w{index % 4}/{before}/{index}" for index in range(after - before)]
         debris = _DEBRIS if case.debris and before == LADDER[0] else 0
-        parts += frames(rng, names, spreads(rng, len(names), 1, case), PROBE_EVERY, debris)
+        parts += frames(rng, names, of_walkers(rng, len(names), 1, case), case.own_spread, PROBE_EVERY, debris)
         labels += [before] * len(names)
     walkers = case.walkers or case.heldout
-    order = rng.permutation(case.heldout)  # labels have names that know nothing of walkers
-    names = [f"heldout/{index:03d}" for index in order]
-    parts += frames(rng, names, case.ratio * spreads(rng, walkers, case.heldout // walkers, case))
+    # Labels have names that know nothing of walkers.
+    order = rng.permutation(case.heldout) if case.walkers else np.arange(case.heldout)
+    names = [f"heldout/{index}" for index in order]
+    ratios = case.ratio * of_walkers(rng, walkers, case.heldout // walkers, case)
+    parts += frames(rng, names, ratios, case.own_spread)
     earlier = [part.frame[0] for part in parts[: -case.heldout]]
     heldout = [f"w{index * walkers // case.heldout}" for index in range(case.heldout)]
     return joined(parts, memory([*labels, *[case.labels] * case.heldout], case.labels), [*earlier, *heldout])
@@ -171,7 +178,8 @@ def judged(rng: np.random.Generator, points: Points, case: Case) -> Iterator[Out
     """Compare expected with true errors of new frames of the present committee, by element."""
     calibration, (back, bound) = fit_calibration(points), held_back(points)
     names = [f"new/{index}" for index in range(NEW_FRAMES)]
-    new = joined(frames(rng, names, case.ratio * spreads(rng, NEW_FRAMES, 1, case)), np.ones(NEW_FRAMES))
+    ratios = case.ratio * of_walkers(rng, NEW_FRAMES, 1, case)
+    new = joined(frames(rng, names, ratios, case.own_spread), np.ones(NEW_FRAMES))
     expected = calibration.expected_error(new.species, new.disagreement_eV_per_A)
     below = new.error_eV_per_A <= calibration.bound(new.species, new.disagreement_eV_per_A)
     for name in ATOMS:

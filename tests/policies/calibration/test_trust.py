@@ -111,7 +111,7 @@ def test_frames_that_all_err_like_their_walker_count_as_one():
     error = expected * levels[[int(name[1:]) % 4 for name in points.frame]]
     found = evidence(replace(of_walkers(points, 4), error_eV_per_A=error), expected, bound)
     assert found.ratio == pytest.approx(1.0)
-    # The textbook's interval of the mean of four numbers (Student's t at 95 %, 3 degrees: 2.353); Welch's are 3.6.
+    # The textbook's interval of the mean of four numbers (Student's t at 95 %, 3 degrees: 2.353); Welch's are 3.5.
     assert found.high - 1.0 == pytest.approx(2.353 * levels.std(ddof=1) / 2, rel=0.08)
 
 
