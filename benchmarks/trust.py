@@ -31,9 +31,9 @@ LADDER = (8, 12, 24, 48, 100)
 RATIOS = (0.5, 1.0, 1.25, 1.5, 2.0)
 HELDOUT = ((12, 6), (24, 6), (24, 12), (48, 12), (48, 20), (100, 20))
 """Labels, and held-out frames."""
-WALKERS = ((4, 3), (4, 5), (12, 2), (12, 5))
+WALKERS = ((4, 3), (4, 5), (12, 5))
 """Held-out walkers, and frames of each."""
-SHARED = ((0.3, 0.0), (0.3, 0.5), (0.5, 0.0), (0.5, 0.5))
+SHARED = ((0.3, 0.0), (0.3, 0.5), (0.5, 0.5))
 """Spread of errors from frame to frame, and the part of its variance that frames of one walker share."""
 NEW_FRAMES = 400
 PROBE_EVERY = 10

