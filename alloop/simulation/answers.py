@@ -10,6 +10,7 @@ import numpy as np
 from alloop.decisions.charter import stable_integer
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.aimd import AimdRequest
 from alloop.tasks.contract.calibrate import CalibrateRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
@@ -18,7 +19,7 @@ from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LABEL, AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest
 from alloop.tasks.contract.pairs import PairsRequest
-from alloop.tasks.contract.produce import ProduceRequest, trajectory_file
+from alloop.tasks.contract.produce import ProductionMd, trajectory_file
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.request import Request
@@ -173,13 +174,13 @@ def evaluate(request: EvaluateRequest, workspace: Workspace) -> Answer:
     }, {}
 
 
-def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
+def produce(request: ProductionMd, workspace: Workspace) -> Answer:
     """Answer with empty trajectories."""
     samples = request.steps // request.sample_every_steps + 1
     walkers = []
     for i, walker in enumerate(request.walkers):
         file = trajectory_file(request.key(), i)
-        sha256 = workspace.write_companion("produce", file, b"")
+        sha256 = workspace.write_companion(request.kind, file, b"")
         walkers.append(
             {
                 "temperature_K": walker.temperature_K,
@@ -193,6 +194,12 @@ def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
             }
         )
     return {"walkers": walkers}, {"points": [None for _ in walkers]}
+
+
+def aimd(request: AimdRequest, workspace: Workspace) -> Answer:
+    """Answer with an empty trajectory."""
+    summary, data = produce(request, workspace)
+    return {**summary, "single_points": request.steps + 1}, data
 
 
 def pairs(request: PairsRequest, workspace: Workspace) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD
 from alloop.tasks.contract.calibrate import CALIBRATE
 from alloop.tasks.contract.choose import CHOOSE
 from alloop.tasks.contract.disorder import DISORDER
@@ -45,6 +46,8 @@ _ALL: tuple[TaskKind[Any, Any], ...] = (
     RELAX_BY_LABELS,
     PAIRS,
     DISORDER,
+    AIMD,
+    MEASURE_AIMD,
 )
 KINDS = {kind.name: kind for kind in _ALL}
 """Every kind of task, by its name."""
