@@ -198,6 +198,20 @@ class AimdConfig(Section):
         return self
 
 
+Repeats = Annotated[tuple[tuple[Count, Count, Count], ...], Field(min_length=1)]
+
+
+class CostConfig(Section):
+    """What a picosecond of molecular dynamics takes, by the largest rung's first fit and by the label engine."""
+
+    repeats: Repeats = Field(
+        ((1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2)), description="Supercells of the first system, for the model."
+    )
+    label_repeats: Repeats = Field(((1, 1, 1), (2, 1, 1)), description="Supercells for the label engine.")
+    steps: Annotated[int, Field(ge=2)] = Field(20, description="Steps that are timed of the model.")
+    label_steps: Annotated[int, Field(ge=2)] = Field(3, description="Steps that are timed of the label engine.")
+
+
 class StudiesConfig(Section):
     """Settings of ``alloop study NAME``."""
 
@@ -208,3 +222,4 @@ class StudiesConfig(Section):
     scratch: ScratchConfig = Field(ScratchConfig(), description="Fine-tuned against from scratch.")
     disorder: DisorderConfig = Field(DisorderConfig(), description="Short-range order against temperature.")
     aimd: AimdConfig = Field(AimdConfig(), description="Molecular dynamics driven by the label engine.")
+    cost: CostConfig = Field(CostConfig(), description="Cost of a picosecond.")

@@ -48,15 +48,20 @@ class EngineField:
 
     def __init__(self, atoms: Atoms, follow: Follow, settings: LabelCommon, stop_contact: float) -> None:
         self._atoms, self._follow, self._settings, self._stop_contact = atoms, follow, settings, stop_contact
+        self._last: tuple[Floats, Evaluation] | None = None
         self.iterations: list[int | None] = []
 
     def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
-        """Return energy, forces and contact of the one walker; see `ForceField`."""
-        (own,) = positions_A
+        """Return energy, forces and contact of the one walker; see `ForceField`. The same frame is not asked twice."""
+        if self._last is None or not np.array_equal(self._last[0], positions_A):
+            self._last = (positions_A.copy(), self._evaluated(positions_A[0]))
+        return self._last[1]
+
+    def _evaluated(self, positions_A: Floats) -> Evaluation:
         atoms = self._atoms.copy()
-        atoms.positions[:] = own
+        atoms.positions[:] = positions_A
         contact = min_contact(atoms)
-        energy_eV, forces = 0.0, np.zeros_like(own)
+        energy_eV, forces = 0.0, np.zeros_like(positions_A)
         if contact >= self._stop_contact:
             point = check_answer(self._follow(atoms), atoms, self._settings)
             energy_eV, forces = point.energy_eV, point.forces_eV_per_A
