@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloop.decisions.charter import stable_integer
+from alloop.dynamics.production import empty_trajectory
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.aimd import AimdRequest
@@ -25,6 +26,7 @@ from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.kinds.calibrate import calibrate as learn
+from alloop.tasks.kinds.produce import mobile_ions, settings_of
 from alloop.tasks.kinds.select import select as choose
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function
@@ -175,12 +177,16 @@ def evaluate(request: EvaluateRequest, workspace: Workspace) -> Answer:
 
 
 def produce(request: ProductionMd, workspace: Workspace) -> Answer:
-    """Answer with empty trajectories."""
+    """Answer with empty files of trajectories."""
+    return _produced(request, workspace, b"")
+
+
+def _produced(request: ProductionMd, workspace: Workspace, content: bytes) -> Answer:
     samples = request.steps // request.sample_every_steps + 1
     walkers = []
     for i, walker in enumerate(request.walkers):
         file = trajectory_file(request.key(), i)
-        sha256 = workspace.write_companion(request.kind, file, b"")
+        sha256 = workspace.write_companion(request.kind, file, content)
         walkers.append(
             {
                 "temperature_K": walker.temperature_K,
@@ -197,8 +203,10 @@ def produce(request: ProductionMd, workspace: Workspace) -> Answer:
 
 
 def aimd(request: AimdRequest, workspace: Workspace) -> Answer:
-    """Answer with an empty trajectory."""
-    summary, data = produce(request, workspace)
+    """Answer with a trajectory without samples, which can be joined and written."""
+    atoms, kelvin = request.structure.to_atoms(), request.walkers[0].temperature_K
+    nothing = empty_trajectory(atoms, mobile_ions(atoms, request.mobile), kelvin, settings_of(request))
+    summary, data = _produced(request, workspace, nothing.to_bytes())
     return {**summary, "single_points": request.steps + 1}, data
 
 

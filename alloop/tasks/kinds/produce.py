@@ -71,7 +71,7 @@ def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> 
 
 def produced(request: ProductionMd, workspace: Workspace, field: ForceField) -> Answer:
     """Run a segment on the surface of a potential; see `produce`."""
-    atoms, settings = request.structure.to_atoms(), _settings(request)
+    atoms, settings = request.structure.to_atoms(), settings_of(request)
     mobile = mobile_ions(atoms, request.mobile)
     temperatures_K = [walker.temperature_K for walker in request.walkers]
     seeds = [walker.seed for walker in request.walkers]
@@ -170,7 +170,8 @@ def _continued(request: ProductionMd, workspace: Workspace, start: str) -> tuple
     return points, {index: end.ended for index, end in enumerate(ends) if index not in points}
 
 
-def _settings(request: ProductionMd) -> ProductionSettings:
+def settings_of(request: ProductionMd) -> ProductionSettings:
+    """Return how the runs of a request are made."""
     return ProductionSettings(
         ensemble=request.ensemble,
         timestep_fs=request.timestep_fs,

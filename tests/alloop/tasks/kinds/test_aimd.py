@@ -24,7 +24,9 @@ from alloop.trajectories.timing import Said
 
 ROOT = Path(__file__).parents[4]
 COPPER = Structure.from_atoms(bulk("Cu", cubic=True, a=3.6))
-KILLED = "import sys; from alloop.tasks.worker import perform; import json; perform(sys.argv[1], 'aimd', json.loads(sys.argv[2]))"
+PERFORM = (
+    "import json, sys; from alloop.tasks.worker import perform; perform(sys.argv[1], 'aimd', json.loads(sys.argv[2]))"
+)
 
 
 def request(calculator="ase.calculators.emt:EMT", **changes):
@@ -104,7 +106,7 @@ def test_a_killed_segment_is_made_again_from_its_beginning_and_then_never_again(
     second = request(f"{__name__}:Killed", steps=4, start=first.key())
     marker.write_text("3")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-c", KILLED, str(workspace.root), second.model_dump_json()]
+    words = [sys.executable, "-c", PERFORM, str(workspace.root), second.model_dump_json()]
     assert subprocess.run(words, env=environment, check=False).returncode == -9
     assert workspace.read("aimd", second.key()) is None
     assert run(workspace, second)[1] == undisturbed[1]
