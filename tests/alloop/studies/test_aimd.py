@@ -113,7 +113,7 @@ def test_runs_are_chains_of_segments_and_then_measured():
     assert wanted(history, segment_steps=40) == []
 
 
-def test_longer_runs_go_on_where_the_shorter_ended():
+def test_longer_runs_go_on_after_the_whole_segments_of_the_shorter():
     history = begun()
     task, _ = through(history)
     history.study(task, summary={"transport": transport()})
