@@ -16,9 +16,10 @@ from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
+from alloop.studies.aimd_findings import NAME, Told
 from alloop.studies.plot import Plot
 from alloop.studies.study import plots, tables
-from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD, MeasureAimdRequest
+from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import Workspace
 
@@ -57,11 +58,11 @@ def _runs(workspace: Workspace, state: CampaignState) -> Iterator[tuple[str, byt
     """Yield name and content of the runs of the newest measurement of every system, by the label engine."""
     from alloop.tasks.kinds.produce import read_trajectory
 
-    asked = [task.request for task in state.tasks.values() if task.task == MEASURE_AIMD.name and task.status == "ok"]
-    newest = {str(request["system"]): MeasureAimdRequest.model_validate(request) for request in asked}
-    for system, request in newest.items():
+    results = (result for result in state.studies.get(NAME, {}).values() if result.kind == MEASURE_AIMD.name)
+    newest = {told.system: told for told in (Told.model_validate(result.context) for result in results)}
+    for system, told in newest.items():
         replicas: Counter[float] = Counter()
-        for run in (run for run in request.runs if run.segments):
+        for run in (run for run in told.runs if run.segments):
             parts = [read_trajectory(workspace, key, run.walker, AIMD) for key in run.segments]
             kelvin, number = run.temperature_K, replicas[run.temperature_K]
             replicas[kelvin] += 1

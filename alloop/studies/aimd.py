@@ -147,11 +147,12 @@ def _measurement(given: Given, charter: Charter, settings: AimdConfig, told: Tol
     measure = _measure(charter.config)
     temperatures_K = _temperatures(charter.config, settings)
     middle_K = temperatures_K[len(temperatures_K) // 2]
+    runs = tuple(ProductionRun(temperature_K=c.temperature_K, segments=c.segments, walker=0) for c in chains)
     request = MeasureAimdRequest(
         system=told.system,
         structure=charter.systems[told.system],
         repeat=settings.repeat,
-        runs=tuple(ProductionRun(temperature_K=c.temperature_K, segments=c.segments, walker=0) for c in chains),
+        runs=runs,
         mobile=measure.mobile,
         charge_e=measure.charge_e,
         targets_K=measure.targets_K,
@@ -162,7 +163,7 @@ def _measurement(given: Given, charter: Charter, settings: AimdConfig, told: Tol
         skip_ps=settings.skip_ps,
         literature=given.literature,
     )
-    whole = told.model_copy(update={"temperature_K": None, "segment": None})
+    whole = told.model_copy(update={"temperature_K": None, "segment": None, "runs": runs})
     return Asked(f"{told.system}/transport", request, whole.model_dump(mode="json"))
 
 

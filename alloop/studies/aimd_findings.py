@@ -11,7 +11,7 @@ from alloop.state.state import CampaignState
 from alloop.studies.plot import Line, Plot
 from alloop.studies.study import Cell, Column, Number, Table
 from alloop.tasks.contract.aimd import AimdSummary, LiteraturePoint, MeasureAimdSummary
-from alloop.tasks.contract.measure import MeasureSummary
+from alloop.tasks.contract.measure import MeasureSummary, ProductionRun
 from alloop.tasks.contract.records import Record
 from alloop.transport.arrhenius import arrhenius_line
 from alloop.transport.conductivity import BOLTZMANN_EV_PER_K
@@ -39,7 +39,10 @@ HOW = (
 
 
 class Told(Record):
-    """Context of a task: a segment of a run, or the transport of a system, whose temperature and segment are None."""
+    """Context of a task: a segment of a run, or the transport of a system.
+
+    Of the latter temperature and segment are None, and `runs` are those that it measures.
+    """
 
     system: str
     temperature_K: float | None
@@ -47,6 +50,7 @@ class Told(Record):
     method: str = ""
     segment: int | None = 0
     segments: int = 1
+    runs: tuple[ProductionRun, ...] = ()
     study: str = NAME
 
 
