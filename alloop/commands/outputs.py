@@ -198,7 +198,8 @@ def write_transport(data: TransportData, state: CampaignState, folder: Path) -> 
     cells = {system.name: system.structure for system in state.created.systems}
     for view in data.densities:
         start = repeated(cells[view.system], view.result.density.repeat).to_atoms()
-        written += write_density_files(folder / "density" / view.system, view.result, view.grid_per_A3, start)
+        place = folder / "density" / (f"{view.system}-aimd" if view.kind == "AIMD" else view.system)
+        written += write_density_files(place, view.result, view.grid_per_A3, start)
     return written
 
 

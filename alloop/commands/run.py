@@ -162,7 +162,7 @@ def _drive(
     study: Study | None,
 ) -> int:
     """Drive a campaign under the config the user gave; the config in the journal does not decide what runs."""
-    charter = _set_up(journal, state, config, workspace, goal)
+    charter = _set_up(journal, state, config, workspace, goal, study)
     wandb: WandbView | None = None
     if goal == "verdict" and state.verdict is not None and not worth_waiting_for(state):
         _say(console, closing_lines(summary(state, time.time())))
@@ -183,12 +183,17 @@ def _drive(
 
 
 def _set_up(
-    journal: Journal, state: CampaignState, config: CampaignConfig, workspace: Workspace, goal: Goal
+    journal: Journal,
+    state: CampaignState,
+    config: CampaignConfig,
+    workspace: Workspace,
+    goal: Goal,
+    study: Study | None,
 ) -> Charter:
     """Return the charter of the campaign, after the checks of a goal; a new ladder of subsets is journaled."""
     assert state.created is not None
     charter = replace(Charter.of(state.created, config), goal=goal)
-    if goal in ("transport", "study"):
+    if goal == "transport" or (study is not None and study.of_models):
         check_rungs(state, charter, workspace)
     if goal == "subsets" and not state.subsets_open():
         journal_subsets(journal, state, charter, workspace)
