@@ -10,6 +10,7 @@ from alloop.status.numbers import many, plus_minus, powers
 from alloop.trajectories.analysis import Analysis, remarks
 from alloop.trajectories.collecting import ReadRun
 from alloop.transport.results import Measured, TemperatureTransport, TransportSummary
+from alloop.transport.temperature_law import words_of as law_words
 
 
 def words_of(analysis: Analysis) -> list[str]:
@@ -59,9 +60,12 @@ def _line(summary: TransportSummary) -> Iterator[str]:
         return
     energy = line.activation_energy_eV
     yield f"activation energy {plus_minus(energy.value, energy.se, 'eV')}"
+    if line.law is not None:
+        yield law_words(line.law)
     for target in line.targets:
         sigma = Measured(value=target.sigma_S_per_cm, se=target.sigma_S_per_cm * (target.ln_sigma.se or 0.0))
-        yield f"σ at {target.temperature_K:g} K: {_measured(sigma, 'S/cm')} ({target.how})"
+        how = target.how + (f"; {target.caution}" if target.caution else "")
+        yield f"σ at {target.temperature_K:g} K: {_measured(sigma, 'S/cm')} ({how})"
 
 
 def json_of(analysis: Analysis) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from alloop.report.transport.figures import arrhenius_figure
 from alloop.report.transport.sections import TransportData, conductivity, transport_details
 from alloop.report.transport.tables import CombinedRung, RungTransport, by_element, combine_rungs
 from alloop.trajectories.analysis import Analysis, remarks
+from alloop.transport.temperature_law import words_of
 
 HOW_LINE = (
     "D is the tracer diffusivity of the mobile ions from their mean squared displacement, with the drift of the "
@@ -69,6 +70,8 @@ def _line_section(rungs: Sequence[RungTransport]) -> Section:
 
 def _rows(rung: CombinedRung) -> Iterator[tuple[str, ...]]:
     yield rung.system, "Activation energy, eV", number(rung.scalars["activation_energy_eV"])
+    lines = [fit.summary.arrhenius for fit in rung.fits if fit.summary.arrhenius]
+    yield from ((rung.system, "One line or two", words_of(line.law)) for line in lines if line.law)
     for sigma in rung.sigma:
         cell = conductivity(sigma)
         yield rung.system, f"σ at {sigma.temperature_K:g} K, S/cm", f"{cell.text} ({', '.join(cell.notes)})"
