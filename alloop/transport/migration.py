@@ -46,7 +46,7 @@ class MigrationPath(Record):
         The lattice vector.
     barrier_eV : Measured or None
         Highest less lowest free energy that an ion meets which goes on along it (eV), without smearing; the error is
-        that of leaving out a fifth of the runs at a time. None where no path was seen.
+        that of the smeared one, by leaving out a fifth of the runs at a time. None where no path was seen.
     above_eV : float or None
         Where no path was seen: the highest free energy at which an ion was seen (eV). The barrier is rather above it.
     scaled : tuple
@@ -255,11 +255,11 @@ def migration(paths: Paths, sites_scaled: Floats, settings: DensitySettings) -> 
     coarse = float(np.cbrt(np.prod(standard_lattice(cell_A).lengths) / MOST_VOXELS))
     sharp = replace(settings, resolution_A=max(settings.resolution_A, coarse), smear_A=SMEAR_A)
     whole = _network(kept, sharp)
-    barriers = _barriers(kept, sharp)
-    left_out = [_barriers(part, sharp) for part in _without_blocks(kept)]
+    twice = _network(kept, replace(sharp, smear_A=math.sqrt(2.0) * SMEAR_A))
+    left_out = [_network(part, sharp) for part in _without_blocks(kept)]
     found = []
     for axis, name in enumerate(AXES):
-        barrier, parts = barriers[axis], [part[axis] for part in left_out]
+        barrier, parts = _unsmeared(whole, twice, axis), [part.barrier(axis) for part in left_out]
         way = whole.likeliest(axis, cell_A, kept.temperature_K)
         if barrier is None or way is None:
             found.append(MigrationPath(along=name, above_eV=float(whole.free_energy_eV.max())))
@@ -284,15 +284,10 @@ def _one_position(paths: Paths, settings: DensitySettings, voxels: int) -> float
     return paths.ions / cells / positions / peak
 
 
-def _barriers(paths: Paths, settings: DensitySettings) -> list[float | None]:
-    """Return the barriers along the axes (eV) without smearing: they are linear in its variance, where it is small."""
-    once = _network(paths, settings)
-    twice = _network(paths, replace(settings, smear_A=math.sqrt(2.0) * settings.smear_A))
-    found: list[float | None] = []
-    for axis in range(3):
-        near, far = once.barrier(axis), twice.barrier(axis)
-        found.append(None if near is None or far is None else max(0.0, 2 * near - far))
-    return found
+def _unsmeared(once: Network, twice: Network, axis: int) -> float | None:
+    """Return the barrier along an axis (eV) without smearing: it is linear in its variance, which `twice` has twice."""
+    near, far = once.barrier(axis), twice.barrier(axis)
+    return None if near is None or far is None else max(0.0, 2 * near - far)
 
 
 def _without_blocks(paths: Paths) -> Iterator[Paths]:

@@ -20,7 +20,7 @@ from alloop.transport.results import Law, Measured, TemperatureLaw
 
 Floats = NDArray[np.float64]
 
-FALSE_ALARMS, POWER_SIGMAS = 0.05, 0.8416
+FALSE_ALARMS, POWER_SIGMAS = 0.04, 0.8416
 """The share of straight lines that may be called bent; what a power of 80 % adds to the limit (standard deviations)."""
 _TELLING_BIC = 2.0
 """Difference of BIC from which evidence is positive (Kass and Raftery, J. Am. Stat. Assoc. 90, 773 (1995))."""
@@ -108,7 +108,7 @@ def law_of(temperatures_K: Sequence[float], ln_D: Sequence[float], se_ln_D: Sequ
     -----
     The statistic is the gain in χ² of the best bent law over the line, divided by the scatter about the bent law where
     that is more than one. Its distribution for straight lines is that of seeded draws with the same temperatures and
-    errors, so 5 % of straight lines are called bent if the errors are Gaussian and right.
+    errors, so 4 % of straight lines are called bent if the errors are Gaussian and right.
     """
     kelvin, y, se = (np.asarray(values, dtype=float) for values in (temperatures_K, ln_D, se_ln_D))
     if len(np.unique(np.round(kelvin))) < 3:
