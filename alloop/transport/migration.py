@@ -281,7 +281,7 @@ def _one_position(paths: Paths, settings: DensitySettings, voxels: int) -> float
     positions = sum(len(run) for run in paths.scaled) * paths.ions
     voxel = abs(float(np.linalg.det(paths.cell_A))) / cells / voxels
     peak = max(voxel, (2 * math.pi) ** 1.5 * settings.smear_A**3)
-    return paths.ions / cells / positions / peak
+    return float(paths.ions / cells / positions / peak)
 
 
 def _unsmeared(once: Network, twice: Network, axis: int) -> float | None:

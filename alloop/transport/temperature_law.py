@@ -180,11 +180,20 @@ def words_of(law: TemperatureLaw) -> str:
         return f"whether one line holds cannot be told: {least}"
     if law.law == "line":
         return f"one line holds within the error bars; a kink by less than {law.detectable_eV:.2g} eV would not be seen"
-    energies = [energy.value for energy in (law.below_eV, law.above_eV) if energy is not None]
-    kink = "a kink near {:.0f} K, {:.2f} eV below and {:.2f} eV above".format(law.kink_K, *energies)
-    curve = f"a curve after Vogel, Fulcher and Tammann with T₀ = {law.vtf_T0_K:.0f} K"
-    found = {"kink": kink, "curve": curve}.get(law.law, f"{kink}, or {curve}: the points do not tell which")
-    return f"one line does not hold ({100 * law.chance:.2g} % by chance): {found}"
+    found = {"kink": _kink_words(law), "curve": _curve_words(law)}
+    either = f"{found['kink']}, or {found['curve']}: the points do not tell which"
+    return f"one line does not hold ({100 * law.chance:.2g} % by chance): {found.get(law.law, either)}"
+
+
+def _kink_words(law: TemperatureLaw) -> str:
+    if law.kink_K is None or law.below_eV is None or law.above_eV is None:
+        return "a kink"
+    return f"a kink near {law.kink_K:.0f} K, {law.below_eV.value:.2f} eV below and {law.above_eV.value:.2f} eV above"
+
+
+def _curve_words(law: TemperatureLaw) -> str:
+    zero = "" if law.vtf_T0_K is None else f" with T₀ = {law.vtf_T0_K:.0f} K"
+    return f"a curve after Vogel, Fulcher and Tammann{zero}"
 
 
 def caution_at(law: TemperatureLaw, temperature_K: float, ln_D: float) -> str:
