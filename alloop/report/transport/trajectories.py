@@ -38,7 +38,8 @@ class Shown:
     @classmethod
     def of(cls, found: Analyses, min_contact: float) -> Shown:
         """Return what is drawn of analyses; `min_contact` as it was when the runs were measured."""
-        rungs, densities = [], []
+        rungs: list[RungTransport] = []
+        densities: list[DensityView] = []
         for cell in found.cells:
             rungs += by_element(RungTransport(0, "trajectories", cell.system, 0, cell.summary, cell.curves))
             if cell.density is not None and cell.grid_per_A3 is not None:
