@@ -19,7 +19,7 @@ SAID = Said(written.STEP_fs, written.EVERY, written.TEMPERATURE_K)
 def runs(tmp_path_factory):
     """Return runs of 64 and of 128 atoms: two cells that hop on their own, put beside each other."""
     root = tmp_path_factory.mktemp("sizes")
-    one, other = (written.hopping_run(200, seed=seed, rate=0.03) for seed in (0, 1))
+    one, other = (written.hopping_run(200, seed=seed) for seed in (0, 1))
     beside = np.concatenate([one, other + written.CUBIC[0]], axis=1)
     wide = written.CUBIC * [[2], [1], [1]]
     numbers = np.tile(written.NUMBERS, 2)
