@@ -46,7 +46,8 @@ class MigrationPath(Record):
         The lattice vector.
     barrier_eV : Measured or None
         Highest less lowest free energy that an ion meets which goes on along it (eV), without smearing; the error is
-        that of the smeared one, by leaving out a fifth of the runs at a time. None where no path was seen.
+        that of the smeared one, by leaving out a fifth of the runs at a time, or of counting at its highest point,
+        if that is larger. None where no path was seen.
     above_eV : float or None
         Where no path was seen: the highest free energy at which an ion was seen (eV). The barrier is rather above it.
     scaled : tuple
@@ -104,6 +105,8 @@ class Network:
         The higher free energy of the two (eV).
     turns : ndarray, shape (edges, 3)
         Cells by which a loop through the edge and the tree of lowest edges ends off its start.
+    highest_per_A3 : float
+        The highest density (Å⁻³).
     """
 
     shape: tuple[int, int, int]
@@ -112,6 +115,7 @@ class Network:
     pairs: Integers
     heights_eV: Floats
     turns: Integers
+    highest_per_A3: float
 
     @classmethod
     def of(cls, density: Floats, seen_per_A3: float, temperature_K: float) -> Network:
@@ -125,7 +129,7 @@ class Network:
         heights = free_energy[pairs].max(axis=1)
         cells = _offsets(pairs, heights, places, shape)
         turns = cells[pairs[:, 0]] + _crossed(pairs, places, shape) - cells[pairs[:, 1]]
-        return cls(shape, places, free_energy, pairs, heights, turns)
+        return cls(shape, places, free_energy, pairs, heights, turns, float(values.max()))
 
     def highest(self, axis: int) -> int | None:
         """Return the edge that is the highest point of the lowest path along an axis; None where none percolates."""
@@ -265,7 +269,8 @@ def migration(paths: Paths, sites_scaled: Floats, settings: DensitySettings) -> 
             found.append(MigrationPath(along=name, above_eV=float(whole.free_energy_eV.max())))
             continue
         known = [part for part in parts if part is not None]
-        se = _jackknife(known) if len(known) == len(parts) > 1 else None
+        counted = _counting_error(whole, axis, _one_position(kept, sharp, math.prod(whole.shape)), kept.temperature_K)
+        se = max(_jackknife(known), counted) if len(known) == len(parts) > 1 else None
         found.append(_path(name, Measured(value=barrier, se=se), way, cell_A, sites_scaled * settings.repeat))
     return Migration(paths=tuple(found), smear_A=SMEAR_A, shape=whole.shape)
 
@@ -288,6 +293,19 @@ def _unsmeared(once: Network, twice: Network, axis: int) -> float | None:
     """Return the barrier along an axis (eV) without smearing: it is linear in its variance, which `twice` has twice."""
     near, far = once.barrier(axis), twice.barrier(axis)
     return None if near is None or far is None else max(0.0, 2 * near - far)
+
+
+def _counting_error(network: Network, axis: int, one_per_A3: float, temperature_K: float) -> float:
+    """Return the error of the highest point along an axis (eV) that the number of positions there leaves.
+
+    A density of Gaussians of width σ varies like one that counts positions in a volume of (2 √π σ)³, which is 2^(3/2)
+    times what a Gaussian's height stands for.
+    """
+    edge, kT = network.highest(axis), BOLTZMANN_EV_PER_K * temperature_K
+    if edge is None:
+        return 0.0
+    there = network.highest_per_A3 * math.exp(-float(network.heights_eV[edge]) / kT)
+    return float(kT / math.sqrt(2**1.5 * there / one_per_A3))
 
 
 def _without_blocks(paths: Paths) -> Iterator[Paths]:
