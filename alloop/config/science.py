@@ -236,7 +236,7 @@ class SelectConfig(Section):
 
     policy: str = Field("disagreement", description="`disagreement`, `random`, `uniform`, or module:Class.")
     lower_eV_per_A: NonNegative = Field(
-        0.05, description="Frames whose largest expected force error is below this are not labelled: they are known."
+        0.05, description="A frame whose largest expected force error is below this counts as known."
     )
     upper_eV_per_A: Positive = Field(
         1.0, description="At a larger expected force error a walker stops, and only its last good frame is offered."
