@@ -1,4 +1,4 @@
-"""The words of ``docs/faults.md`` and of other pages with tables of messages, which tests compare with what is printed."""
+"""The words of ``docs/faults.md`` and of other pages of messages, which tests compare with what is printed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def is_shown_as(words: str, line: str) -> bool:
 
 
 def rows(page: Path = PAGE) -> dict[str, list[str]]:
-    """Return the cells of every row of a page's tables, by the first: of a fault outcome, when it is noticed, what is seen.
+    """Return the cells of every row of a page's tables but their heads, by the first cell.
 
-    The first row of every table is its head.
+    Of a fault these are: its outcome, when it is noticed, and what is seen.
     """
     lines = page.read_text(encoding="utf-8").splitlines()
     heads = {above for above, below in pairwise(lines) if below.startswith("|--")}
