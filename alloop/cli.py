@@ -89,7 +89,7 @@ def check(
     probe: Annotated[bool, typer.Option(help="Time a real label per system, and steps of MD and fits.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check a config to the last key and show what it would run and cost. Nothing is created."""
+    """Check every key of a config and show what it would run and cost. Nothing is created."""
     refuse_early(config)
     from alloop.commands.check import run_check
 
@@ -116,7 +116,7 @@ def run(
     config: Config,
     folder: Folder = None,
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
-    accept_policy: Annotated[bool, typer.Option(help="Go on with a policy of your own that you changed.")] = False,
+    accept_policy: Annotated[bool, typer.Option(help="Accept the edited source of a policy of your own.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
     driven(campaign_driver(config, folder, plain, accept_policy))
