@@ -107,7 +107,5 @@ def test_where_a_link_leads_in_the_site(link, page, leads):
 
 
 def test_what_a_page_links_to_outside_the_documentation():
-    text = (
-        "[a](../configs/quickstart.yaml) [b](verdict.md#x) [c](https://example.org/x) [d](../configs/liybc.yaml#y)"
-    )
+    text = "[a](../configs/quickstart.yaml) [b](verdict.md#x) [c](https://example.org/x) [d](../configs/liybc.yaml#y)"
     assert list(outside(text, "report.md")) == ["configs/quickstart.yaml", "configs/liybc.yaml"]
