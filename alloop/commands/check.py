@@ -13,9 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from alloop.campaign.checking import never_converging, notes_of
-from alloop.campaign.damaged_folders import without_journal
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
-from alloop.campaign.opening import foresee
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
 from alloop.checks.cost import MeasuredCell, Projection, project
@@ -25,20 +23,19 @@ from alloop.checks.structures import place_of_system, read_systems, with_all_sys
 from alloop.commands.label_comparison import find_other_labels
 from alloop.commands.label_timing import LabelTimingError, time_label
 from alloop.commands.potential_timing import PotentialTimingError, time_potential
+from alloop.commands.resumption import resumption
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError
 from alloop.config.foundations import UNKNOWN, described_foundation, non_commercial
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.science import FoundationFile
-from alloop.journal.journal import JOURNAL_FILE, read_entries
 from alloop.labelling.registry import engine_of
 from alloop.labelling.teachers import described
-from alloop.state.fold import fold
-from alloop.status.messages import imported_text, lines
+from alloop.status.messages import imported_text
 
 
 def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:
-    """Check a config to the last key and print what it would run.
+    """Check every key of a config and print what it would run.
 
     Parameters
     ----------
@@ -55,7 +52,8 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
     Raises
     ------
     ConfigError
-        If the config cannot be used, or a timed label failed.
+        If the config cannot be used, or a timed label failed; after everything is printed, if there is a campaign that
+        ``alloop run`` would refuse to continue.
     """
     console = console or Console()
     loaded = load_config(path)
@@ -67,34 +65,23 @@ def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console
         raise ConfigError(loaded.path, other)
     projection = project(loaded, label_s=label_s, brought=brought(imports))
     rest = _potential_cost(loaded, projection, None if as_json else console) if probe else None
+    resumed = resumption(loaded, root)
     if as_json:
         told = {
             **_as_json(loaded, projection),
             **_rest_as_json(loaded, projection, rest),
             "notes": notes_of(loaded, imports),
-            "resume": _resume(loaded, root),
+            "resume": resumed.as_json(),
         }
         console.print(json.dumps(told), soft_wrap=True, markup=False, highlight=False)
     else:
+        verdict = "can run" if resumed.refusal is None else "cannot continue the campaign that is there"
+        console.print(f"[bold]{escape(loaded.config.name)}[/]: {escape(str(path))} {verdict}", highlight=False)
         _show(loaded, projection, rest, imports, console)
-        for line in _resume(loaded, root):
+        for line in resumed.lines():
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _resume(loaded: LoadedConfig, root: Path) -> list[str]:
-    """Return what ``alloop run`` would do with the campaign in a folder; a folder that it would refuse is refused."""
-    if not (root / JOURNAL_FILE).exists():
-        return without_journal(root)
-    state = fold(read_entries(root))
-    if state.created is None:
-        return []
-    try:
-        entries = foresee(loaded, state, root)
-    except ConfigError as error:
-        return [f"There is a campaign in {root}, and `alloop run` would refuse to continue it: {error}"]
-    labels = state.labelled("train") + state.labelled("heldout")
-    told = [f"  {text}" for entry in entries for text in lines(entry, state)]
-    return [f"There is a campaign in {root}; `alloop run` would continue it with {labels} labels.", *told]
+    if resumed.refusal is not None:
+        raise resumed.refusal
 
 
 def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, float]:
@@ -151,7 +138,6 @@ def _show(
     imports: Sequence[Import],
     console: Console,
 ) -> None:
-    console.print(f"[bold]{escape(loaded.config.name)}[/]: {escape(str(loaded.path))} can run", highlight=False)
     console.print(_systems_table(projection))
     console.print(_work_table(with_all_systems(loaded), projection, rest))
     for batch in (batch for taken in imports for batch in taken.batches() if batch.results):
@@ -181,7 +167,7 @@ def _systems_table(projection: Projection) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     per_cell = any(system.per_cell for system in projection.systems)
     for name in ("system", "formula", "elements", *(["of cell"] if per_cell else [])):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")
     for name in ("atoms", "electrons", "walkers", "labels", *(["one label"] if timed else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for system in projection.systems:

@@ -5,13 +5,14 @@ They may change when a campaign resumes. A section has the name of its study.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from alloop.config.base import Count, Name, Positive, Section, Sublattice
+from alloop.config.base import Count, Name, NonNegative, Positive, Section, Sublattice
 
 
 class RelaxConfig(Section):
@@ -151,6 +152,66 @@ class DisorderConfig(Section):
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
 
 
+class AimdConfig(Section):
+    """Molecular dynamics driven by the label engine; what is measured of it, `measure` says."""
+
+    systems: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        None, description="Systems or compositions that are simulated; None: all."
+    )
+    repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
+    temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
+        None, description="Temperatures simulated; None: those of `measure`."
+    )
+    replicas: Count = Field(1, description="Independent runs per temperature.")
+    ps: Positive = Field(10.0, description="Length of a run.")
+    timestep_fs: Positive = Field(2.0, description="Step of the integrator.")
+    segment_steps: Count = Field(50, description="Steps of one task: what a killed worker loses.")
+    sample_fs: Positive = Field(10.0, description="Time between two stored positions of all atoms.")
+    skip_ps: NonNegative = Field(0.0, description="Beginning of every run that is not measured: it equilibrates.")
+    ensemble: Literal["bussi", "nose_hoover", "nve"] = Field("bussi", description="Ensemble.")
+    thermostat_fs: Positive = Field(100.0, description="Time constant of the thermostat.")
+    xc: str | None = Field(None, description="Functional in place of the labels', GPAW only; None: that of the labels.")
+    literature: str | None = Field(
+        None,
+        description="CSV file of published points that are drawn beside the result, see docs/studies.md; a relative "
+        "path starts at the config's folder.",
+    )
+
+    @property
+    def sample_steps(self) -> int:
+        """Steps from one sample to the next."""
+        return max(1, round(self.sample_fs / self.timestep_fs))
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run: a whole number of samples."""
+        return math.ceil(1000.0 * self.ps / self.timestep_fs / self.sample_steps - 1e-9) * self.sample_steps
+
+    @model_validator(mode="after")
+    def _of_whole_samples(self) -> AimdConfig:
+        if self.segment_steps % self.sample_steps:
+            every = f"a sample every {self.sample_fs:g} fs is one every {self.sample_steps} steps"
+            near = max(1, round(self.segment_steps / self.sample_steps)) * self.sample_steps
+            raise ValueError(f"{every}, and `segment_steps: {self.segment_steps}` is no multiple of it; use {near}")
+        if self.skip_ps >= self.ps:
+            raise ValueError(f"`skip_ps: {self.skip_ps:g}` leaves nothing of runs of {self.ps:g} ps")
+        return self
+
+
+Repeats = Annotated[tuple[tuple[Count, Count, Count], ...], Field(min_length=1)]
+
+
+class CostConfig(Section):
+    """What a picosecond of molecular dynamics takes, by the largest rung's first fit and by the label engine."""
+
+    repeats: Repeats = Field(
+        ((1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2)), description="Supercells of the first system, for the model."
+    )
+    label_repeats: Repeats = Field(((1, 1, 1), (2, 1, 1)), description="Supercells for the label engine.")
+    steps: Annotated[int, Field(ge=2)] = Field(20, description="Steps that are timed of the model.")
+    label_steps: Annotated[int, Field(ge=2)] = Field(3, description="Steps that are timed of the label engine.")
+
+
 class StudiesConfig(Section):
     """Settings of ``alloop study NAME``."""
 
@@ -160,3 +221,5 @@ class StudiesConfig(Section):
     )
     scratch: ScratchConfig = Field(ScratchConfig(), description="Fine-tuned against from scratch.")
     disorder: DisorderConfig = Field(DisorderConfig(), description="Short-range order against temperature.")
+    aimd: AimdConfig = Field(AimdConfig(), description="Molecular dynamics driven by the label engine.")
+    cost: CostConfig = Field(CostConfig(), description="Cost of a picosecond.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from alloop.labelling import calculator_process, calculator_server
 from alloop.labelling.answers import from_answer
 from alloop.labelling.calculator_process import START_S
 from alloop.labelling.calculator_server import CalculatorError
-from alloop.labelling.engine import PythonEngine
+from alloop.labelling.engine import Follow, PythonEngine
 from alloop.labelling.errors import FORESEEN, CodeMismatchError, RanksError, check_code
 from alloop.labelling.ranks import Launch
 from alloop.labelling.singlepoint import SinglePoint
@@ -79,14 +80,32 @@ class AseEngine(PythonEngine[AseLabel]):
         CodeMismatchError
             If it cannot start on this machine.
         """
-        try:
-            calculator = calculator_server.make_calculator(label.calculator, label.arguments)
-            if hasattr(calculator, "directory") and "directory" not in label.arguments:
-                calculator.directory = folder
-            answer = calculator_server.single_point(atoms.copy(), calculator, label.calculator)
-        except CalculatorError as error:
-            raise FORESEEN[error.kind](first_line(error)) from error
-        return from_answer(answer, len(atoms))
+        with _foreseen():
+            return _point(atoms, _calculator(label, folder), label)
+
+    @contextmanager
+    def following(
+        self, label: AseLabel, code: dict[str, str], folder: Path, launch: Launch | None = None
+    ) -> Iterator[Follow]:
+        """Give what computes frames with one calculator, which may begin each where the one before ended.
+
+        Frames that are computed as programs, or in another Python, are as `single_point` computes them.
+        """
+        if label.python is not None or launch is not None:
+            with super().following(label, code, folder, launch) as follow:
+                yield follow
+            return
+        calculator: Any = None
+
+        def point(atoms: Atoms) -> SinglePoint:
+            nonlocal calculator
+            with _foreseen():
+                if calculator is None:
+                    check_code(code, self.identity(label, set(atoms.symbols)))
+                    calculator = _calculator(label, folder)
+                return _point(atoms, calculator, label)
+
+        yield point
 
     def ranks_problem(self, ranks: int) -> str:
         """Return that the calculator starts its own ranks."""
@@ -104,6 +123,27 @@ class AseEngine(PythonEngine[AseLabel]):
 
 
 ENGINE = AseEngine()
+
+
+@contextmanager
+def _foreseen() -> Iterator[None]:
+    """Raise what a calculator foresees as the errors of all engines."""
+    try:
+        yield
+    except CalculatorError as error:
+        raise FORESEEN[error.kind](first_line(error)) from error
+
+
+def _calculator(label: AseLabel, folder: Path) -> Any:
+    """Return a new calculator that works in a folder, unless its arguments name a directory."""
+    calculator = calculator_server.make_calculator(label.calculator, label.arguments)
+    if hasattr(calculator, "directory") and "directory" not in label.arguments:
+        calculator.directory = folder
+    return calculator
+
+
+def _point(atoms: Atoms, calculator: Any, label: AseLabel) -> SinglePoint:
+    return from_answer(calculator_server.single_point(atoms.copy(), calculator, label.calculator), len(atoms))
 
 
 def _described(label: AseLabel, limit_s: float | None = None) -> dict[str, Any]:

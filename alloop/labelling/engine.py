@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -25,6 +27,8 @@ from alloop.materials.structure import Structure
 S = TypeVar("S", bound=LabelCommon)
 Finding = tuple[str, str]
 """A key of the ``label`` section, and what is wrong there."""
+Follow = Callable[[Atoms], SinglePoint]
+"""Returns the single point of the next of frames that follow each other."""
 
 _BOX_RATIOS = (1.0, 1.05, 1.1)
 
@@ -99,6 +103,15 @@ class LabelEngine(ABC, Generic[S]):
         CodeMismatchError
             If this machine has other code.
         """
+
+    @contextmanager
+    def following(self, label: S, code: dict[str, str], folder: Path, launch: Launch | None = None) -> Iterator[Follow]:
+        """Give what computes frames of molecular dynamics, one after the other; see `single_point`.
+
+        An engine may begin each frame where the one before ended, here every frame begins anew. The stress may be
+        missing.
+        """
+        yield partial(self.single_point, label=label, code=code, folder=folder, launch=launch)
 
     def atom(
         self, element: str, label: S, code: dict[str, str], folder: Path, launch: Launch | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from alloop.config.label import GpawLabel, KptSpacing
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as job_script
 from alloop.labelling.answers import from_answer
-from alloop.labelling.engine import Finding, LabelEngine, isolated_atom
+from alloop.labelling.engine import Finding, Follow, LabelEngine, isolated_atom
 from alloop.labelling.errors import FORESEEN, CodeMismatchError, NotConvergedError, RanksError, check_code
 from alloop.labelling.gpaw_checks import check_gpaw_settings
 from alloop.labelling.gpaw_datasets import WITHOUT_LIBXC, dataset_name, dataset_sha256, setup_name, setup_type
 from alloop.labelling.gpaw_dispersion import dispersion_version, with_dispersion
-from alloop.labelling.gpaw_job import LOG, JobError, calculate
+from alloop.labelling.gpaw_job import LOG, JobError, Series, calculate
 from alloop.labelling.gpaw_keywords import gpaw_job, with_grid
 from alloop.labelling.ranks import Launch, program_problem, run
 from alloop.labelling.singlepoint import AtomPoint, SinglePoint
@@ -78,6 +79,30 @@ class GpawEngine(LabelEngine[GpawLabel]):
         """Return the single point of a frame, D3 included; see `LabelEngine.single_point`."""
         point = from_answer(self._answer(gpaw_job(atoms, label), atoms, label, code, folder, launch), len(atoms))
         return with_dispersion(point, atoms, label.xc) if label.dispersion == "d3" else point
+
+    @contextmanager
+    def following(
+        self, label: GpawLabel, code: dict[str, str], folder: Path, launch: Launch | None = None
+    ) -> Iterator[Follow]:
+        """Give what computes frames, each from the wavefunctions and the density of the one before, without a stress.
+
+        Frames that run as programs begin anew each.
+        """
+        if launch is not None:
+            with super().following(label, code, folder, launch) as follow:
+                yield follow
+            return
+        with (folder / LOG).open("w", encoding="utf-8") as log:
+            series = Series(log)
+
+            def point(atoms: Atoms) -> SinglePoint:
+                check_code(code, self.identity(label, set(atoms.symbols)))
+                with _foreseen():
+                    answer = series.next({**gpaw_job(atoms, label), "stress": False})
+                found = from_answer(answer, len(atoms))
+                return with_dispersion(found, atoms, label.xc) if label.dispersion == "d3" else found
+
+            yield point
 
     def atom(
         self, element: str, label: GpawLabel, code: dict[str, str], folder: Path, launch: Launch | None = None
@@ -169,8 +194,15 @@ def compute(job: dict[str, Any], log: Path) -> dict[str, Any]:
     NotConvergedError
         If no attempt of the SCF ladder converges.
     """
-    try:
+    with _foreseen():
         return calculate(job, log)
+
+
+@contextmanager
+def _foreseen() -> Iterator[None]:
+    """Raise what a calculation foresees as the errors of all engines."""
+    try:
+        yield
     except JobError as error:
         raise FORESEEN[error.kind](str(error)) from error
 

@@ -37,7 +37,7 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
     job : dict
         ``numbers``, ``positions_A``, ``cell_A``, ``pbc`` and ``moments_muB`` of the atoms; ``keywords`` of GPAW;
         ``ladder``, a list of changes of the keywords to try one after the other, see `climb`; ``derivatives``, whether
-        forces and stress are wanted.
+        forces and stress are wanted; ``stress``, whether the stress is (true if it is not there).
     log : pathlib.Path
         Where GPAW writes what it does.
 
@@ -46,20 +46,52 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
     JobError
         If no attempt of the ladder reaches self-consistency.
     """
-    from ase import Atoms
-
-    atoms = Atoms(job["numbers"], job["positions_A"], cell=job["cell_A"], pbc=job["pbc"], magmoms=job["moments_muB"])
     with log.open("w", encoding="utf-8") as file:
-        calculator, attempt, iterations = climb(atoms, job["keywords"], job["ladder"], file)
-        answer = {
-            "energy_eV": float(calculator.get_potential_energy(atoms, force_consistent=True)),
-            "magnetic_moment_muB": float(calculator.get_magnetic_moment(atoms)),
-            "scf_iterations": iterations,
-            "scf_attempt": attempt,
-        }
-        if job["derivatives"]:
-            answer["forces_eV_per_A"] = calculator.get_forces(atoms).tolist()
-            answer["stress_eV_per_A3"] = calculator.get_stress(atoms).tolist()
+        return Series(file).next(job)
+
+
+class Series:
+    """Calculations of frames of one system that follow each other closely, as those of molecular dynamics.
+
+    Each begins with the wavefunctions and the density of the one before. Where that does not converge, and for the
+    first, everything begins anew, with the attempts of the ladder.
+
+    Parameters
+    ----------
+    log : file
+        Where GPAW writes what it does.
+    """
+
+    def __init__(self, log: Any) -> None:
+        self._log, self._calculator = log, None
+
+    def next(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to the next job; its keywords must be those of the first. See `calculate`."""
+        from ase import Atoms
+
+        atoms = Atoms(
+            job["numbers"], job["positions_A"], cell=job["cell_A"], pbc=job["pbc"], magmoms=job["moments_muB"]
+        )
+        calculator, attempt, spent = self._calculator, 0, 0
+        converged = False
+        if calculator is not None:
+            converged, spent = _converge(calculator, atoms)
+        if not converged:
+            self._calculator = None
+            calculator, attempt, anew = climb(atoms, job["keywords"], job["ladder"], self._log)
+            spent += anew
+        self._calculator = calculator
+        return _answers(calculator, atoms, job) | {"scf_iterations": spent, "scf_attempt": attempt}
+
+
+def _answers(calculator: Any, atoms: Any, job: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "energy_eV": float(calculator.get_potential_energy(atoms, force_consistent=True)),
+        "magnetic_moment_muB": float(calculator.get_magnetic_moment(atoms)),
+    }
+    if job["derivatives"]:
+        answer["forces_eV_per_A"] = calculator.get_forces(atoms).tolist()
+        answer["stress_eV_per_A3"] = calculator.get_stress(atoms).tolist() if job.get("stress", True) else None
     return answer
 
 

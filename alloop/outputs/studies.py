@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ase import Atoms
 from ase.io import write
 
+from alloop.dynamics.trajectory import concatenate
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
+from alloop.studies.aimd_findings import NAME, Told
 from alloop.studies.plot import Plot
 from alloop.studies.study import plots, tables
+from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import Workspace
 
@@ -23,7 +27,8 @@ from alloop.tasks.workspace import Workspace
 def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> list[Path]:
     """Write ``NAME.csv`` for every study that has results, and return the files.
 
-    Its curves are in ``NAME.curves.csv``, its structures in ``NAME.extxyz``, where it has any.
+    Its curves are in ``NAME.curves.csv``, its structures in ``NAME.extxyz``, where it has any. Each run of molecular
+    dynamics by the label engine is in ``aimd.SYSTEM.TEMPERATUREK.REPLICA.npz``, which ``alloop analyse`` reads.
 
     Raises
     ------
@@ -43,7 +48,25 @@ def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> l
             write(text, atoms, format="extxyz")
             written.append(folder / f"{name}.extxyz")
             write_durably(written[-1], text.getvalue().encode())
+    for name, content in _runs(workspace, state):
+        written.append(folder / name)
+        write_durably(written[-1], content)
     return written
+
+
+def _runs(workspace: Workspace, state: CampaignState) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the runs of the newest measurement of every system, by the label engine."""
+    from alloop.tasks.kinds.produce import read_trajectory
+
+    results = (result for result in state.studies.get(NAME, {}).values() if result.kind == MEASURE_AIMD.name)
+    newest = {told.system: told for told in (Told.model_validate(result.context) for result in results)}
+    for system, told in newest.items():
+        replicas: Counter[float] = Counter()
+        for run in (run for run in told.runs if run.segments):
+            parts = [read_trajectory(workspace, key, run.walker, AIMD) for key in run.segments]
+            kelvin, number = run.temperature_K, replicas[run.temperature_K]
+            replicas[kelvin] += 1
+            yield f"aimd.{system}.{kelvin:g}K.{number}.npz", concatenate(parts).to_bytes()
 
 
 def _points(curves: Iterable[Plot]) -> Iterator[dict[str, object]]:

@@ -10,6 +10,7 @@ from alloop.studies.plot import Line, Plot
 
 COLOURS = ("#2f6db5", "#d9822b", "#3a9d6e", "#8a63c7", "#8c99a6")
 LIMIT = "#c8443c"
+LOG = {"type": "log", "exponentformat": "power"}
 
 
 def curves_figure(curves: Sequence[Plot]) -> Figure | None:
@@ -22,13 +23,18 @@ def curves_figure(curves: Sequence[Plot]) -> Figure | None:
     traces: list[Figure] = []
     for suffix, plot in zip(suffixes, curves, strict=True):
         traces += (trace for line in plot.lines for trace in _traces(plot, line, colours, suffix))
-        set_axes(layout, suffix, axis(plot.x, rangemode="tozero"), axis(plot.y, rangemode="tozero"))
+        set_axes(layout, suffix, *_axes(plot))
     named: set[str] = set()
     for trace in traces:
-        trace["showlegend"] = trace["mode"] == "lines" and trace["legendgroup"] not in named
-        named.add(trace["legendgroup"])
+        trace["showlegend"] = trace["showlegend"] and trace["legendgroup"] not in named
+        named |= {trace["legendgroup"]} if trace["showlegend"] else set()
     layout["shapes"] = [_upright(s, plot.limit) for s, plot in zip(suffixes, curves, strict=True) if plot.limit]
     return {"data": traces, "layout": layout}
+
+
+def _axes(plot: Plot) -> tuple[Figure, Figure]:
+    linear = {} if plot.log_x or plot.log_y else {"rangemode": "tozero"}
+    return axis(plot.x, **(LOG if plot.log_x else linear)), axis(plot.y, **(LOG if plot.log_y else linear))
 
 
 def _traces(plot: Plot, line: Line, colours: Mapping[str, str], suffix: str) -> Iterator[Figure]:
@@ -40,21 +46,28 @@ def _traces(plot: Plot, line: Line, colours: Mapping[str, str], suffix: str) -> 
         where
         | bars
         | {
-            "mode": "lines",
+            **_look(line, colour),
+            "showlegend": True,
             "x": [float(f"{x:.4g}") for x in line.x],
             "y": [float(f"{y:.4g}") for y in line.y],
-            "line": {"color": colour, "width": 1.4},
             "hovertemplate": f"%{{x}}: %{{y}}<extra>{text(line.name)}</extra>",
         }
     )
     if line.mark is not None:
         yield where | {
             "mode": "markers",
+            "showlegend": False,
             "x": [float(f"{line.mark:.4g}")],
             "y": [0.0],
             "marker": {"color": colour, "size": 10, "symbol": "triangle-up"},
             "hovertemplate": f"shortest: %{{x}}, {text(plot.x)}<extra>{text(line.name)}</extra>",
         }
+
+
+def _look(line: Line, colour: str) -> Figure:
+    if line.points:
+        return {"mode": "markers", "marker": {"color": colour, "size": 8}}
+    return {"mode": "lines", "line": {"color": colour, "width": 1.4}}
 
 
 def _upright(suffix: str, x: float) -> Figure:

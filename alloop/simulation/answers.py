@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from alloop.decisions.charter import stable_integer
+from alloop.dynamics.production import empty_trajectory
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.aimd import AimdRequest
 from alloop.tasks.contract.calibrate import CalibrateRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
@@ -18,12 +20,13 @@ from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LABEL, AtomRequest, LabelRequest
 from alloop.tasks.contract.measure import MeasureRequest
 from alloop.tasks.contract.pairs import PairsRequest
-from alloop.tasks.contract.produce import ProduceRequest, trajectory_file
+from alloop.tasks.contract.produce import ProductionMd, trajectory_file
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.relabel import RelabelRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.kinds.calibrate import calibrate as learn
+from alloop.tasks.kinds.produce import mobile_ions, settings_of
 from alloop.tasks.kinds.select import select as choose
 from alloop.tasks.machine import Machine
 from alloop.tasks.registry import KINDS, function
@@ -173,13 +176,17 @@ def evaluate(request: EvaluateRequest, workspace: Workspace) -> Answer:
     }, {}
 
 
-def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
-    """Answer with empty trajectories."""
+def produce(request: ProductionMd, workspace: Workspace) -> Answer:
+    """Answer with empty files of trajectories."""
+    return _produced(request, workspace, b"")
+
+
+def _produced(request: ProductionMd, workspace: Workspace, content: bytes) -> Answer:
     samples = request.steps // request.sample_every_steps + 1
     walkers = []
     for i, walker in enumerate(request.walkers):
         file = trajectory_file(request.key(), i)
-        sha256 = workspace.write_companion("produce", file, b"")
+        sha256 = workspace.write_companion(request.kind, file, content)
         walkers.append(
             {
                 "temperature_K": walker.temperature_K,
@@ -193,6 +200,14 @@ def produce(request: ProduceRequest, workspace: Workspace) -> Answer:
             }
         )
     return {"walkers": walkers}, {"points": [None for _ in walkers]}
+
+
+def aimd(request: AimdRequest, workspace: Workspace) -> Answer:
+    """Answer with a trajectory without samples, which can be joined and written."""
+    atoms, kelvin = request.structure.to_atoms(), request.walkers[0].temperature_K
+    nothing = empty_trajectory(atoms, mobile_ions(atoms, request.mobile), kelvin, settings_of(request))
+    summary, data = _produced(request, workspace, nothing.to_bytes())
+    return {**summary, "single_points": request.steps + 1}, data
 
 
 def pairs(request: PairsRequest, workspace: Workspace) -> Answer:

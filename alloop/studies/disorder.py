@@ -124,6 +124,6 @@ STUDY = Study(
     kinds=(DISORDER,),
     wants=wants,
     table=lambda state, results: table(results),
-    plots=lambda results, read: curves(results),
+    plots=lambda state, results, read: curves(results),
     problem=problem,
 )

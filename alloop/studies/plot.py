@@ -21,6 +21,8 @@ class Line:
         A value on the x axis that is marked for this line.
     errors : tuple of float or None
         Standard errors of `y`, None of one that is not known; none at all where the curve has no error bars.
+    points : bool
+        Whether its points are not joined.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Line:
     y: tuple[float, ...]
     mark: float | None = None
     errors: tuple[float | None, ...] = ()
+    points: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Plot:
         The curves.
     limit : float or None
         A value on the x axis that is marked for all lines.
+    log_x, log_y : bool
+        Whether an axis is logarithmic; one that is not begins at zero, unless the other is.
     """
 
     title: str
@@ -50,3 +55,5 @@ class Plot:
     y: str
     lines: tuple[Line, ...]
     limit: float | None = None
+    log_x: bool = False
+    log_y: bool = False

@@ -194,4 +194,11 @@ def problem(config: CampaignConfig) -> tuple[KeyPath, str] | None:
     return ("studies", NAME), what
 
 
-STUDY = Study(name=NAME, kinds=(FIT, EVALUATE, PRODUCE, PAIRS), wants=wants, table=table, plots=curves, problem=problem)
+STUDY = Study(
+    name=NAME,
+    kinds=(FIT, EVALUATE, PRODUCE, PAIRS),
+    wants=wants,
+    table=table,
+    plots=lambda state, results, read: curves(results, read),
+    problem=problem,
+)

@@ -136,7 +136,7 @@ class Study:
     table : callable
         CampaignState, and the results of the study, the oldest first -> what was found. Pure.
     plots : callable
-        Results, the oldest first, and how to read their data -> curves; none by default.
+        CampaignState, results, the oldest first, and how to read their data -> curves; none by default.
     problem : callable
         Config -> the key that keeps the study from being done, and why; None if nothing does.
     prepare : callable
@@ -144,16 +144,21 @@ class Study:
         do not fit the campaign.
     changed : mapping
         Settings that go before those of the config, this time only.
+    of_models : bool
+        Whether it asks something of fitted models, so that the campaign must have a fitted rung.
     """
 
     name: str
     kinds: tuple[TaskKind[Any, Any], ...]
     wants: Callable[[CampaignState, Charter, Any], Iterable[Asked]]
     table: Callable[[CampaignState, Sequence[StudyResult]], Table]
-    plots: Callable[[Sequence[StudyResult], Read], Iterable[Plot]] = field(default=lambda results, read: ())
+    plots: Callable[[CampaignState, Sequence[StudyResult], Read], Iterable[Plot]] = field(
+        default=lambda state, results, read: ()
+    )
     problem: Callable[[CampaignConfig], tuple[KeyPath, str] | None] = field(default=lambda config: None)
     prepare: Callable[[Study, LoadedConfig, CampaignState], Study] = field(default=lambda asked, loaded, state: asked)
     changed: Mapping[str, Any] = field(default_factory=dict)
+    of_models: bool = True
 
     def settings(self, config: CampaignConfig) -> Any:
         """Return its section of a config, with what was changed for this time."""
@@ -211,7 +216,7 @@ def plots(state: CampaignState, workspace: Workspace) -> dict[str, tuple[Plot, .
     """
     read = partial(_data, workspace)
     with _fitting():
-        drawn = {name: tuple(study(name).plots(results, read)) for name, results in _known(state).items()}
+        drawn = {name: tuple(study(name).plots(state, results, read)) for name, results in _known(state).items()}
     return {name: found for name, found in drawn.items() if found}
 
 

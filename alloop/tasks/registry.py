@@ -9,8 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD
 from alloop.tasks.contract.calibrate import CALIBRATE
 from alloop.tasks.contract.choose import CHOOSE
+from alloop.tasks.contract.cost import COST, COST_BY_LABELS
 from alloop.tasks.contract.disorder import DISORDER
 from alloop.tasks.contract.evaluate import EVALUATE
 from alloop.tasks.contract.explore import EXPLORE
@@ -45,6 +47,10 @@ _ALL: tuple[TaskKind[Any, Any], ...] = (
     RELAX_BY_LABELS,
     PAIRS,
     DISORDER,
+    AIMD,
+    MEASURE_AIMD,
+    COST,
+    COST_BY_LABELS,
 )
 KINDS = {kind.name: kind for kind in _ALL}
 """Every kind of task, by its name."""

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.transport.conductivity import BOLTZMANN_EV_PER_K, ln_conductivity
-from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TemperatureLaw, TemperatureTransport
+from alloop.transport.results import (
+    ArrheniusTransport,
+    Measured,
+    SigmaAt,
+    TemperatureLaw,
+    TemperatureTransport,
+    TransportSummary,
+)
 from alloop.transport.temperature_law import bent, caution_at, law_of, words_of
 
 _SAME_K = 1.0
@@ -114,6 +121,26 @@ def transport_of(
         weak=weak,
         law=law,
     )
+
+
+def arrhenius_line(summary: TransportSummary) -> tuple[float, float] | None:
+    """Return activation energy (eV) and ln D₀ (D in cm²/s) of the weighted fit, None where there is none.
+
+    A line fitted with weights 1/SE² passes through the weighted mean of its points.
+    """
+    if summary.arrhenius is None:
+        return None
+    energy = summary.arrhenius.activation_energy_eV.value
+    used = [
+        (at.temperature_K, at.D_tracer_cm2_s.value, at.se_ln_D)
+        for at in summary.temperatures
+        if at.temperature_K in summary.arrhenius.used_K and at.D_tracer_cm2_s and at.D_tracer_cm2_s.value > 0
+    ]
+    if not used:
+        return None
+    weights = [1.0 if not all(se for *_, se in used) else float(se or 1.0) ** -2 for *_, se in used]
+    offsets = [np.log(D) + energy / (BOLTZMANN_EV_PER_K * kelvin) for kelvin, D, _ in used]
+    return energy, float(np.average(offsets, weights=weights))
 
 
 def _law(usable: Sequence[TemperatureTransport]) -> TemperatureLaw | None:

@@ -1,6 +1,7 @@
 """A second campaign on the labels of a first: through the command line, with real workers and real models."""
 
 import hashlib
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -229,9 +230,22 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
 def test_check_says_what_a_resume_would_do(first, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(first, tmp_path / "runs" / "tiny")
-    for changes, told in (
-        ({"budget": {"labels": 60}}, "would continue it with 9 labels. config changed: budget.labels: not set -> 60"),
-        ({"seed": 2}, "would refuse to continue it"),
-    ):
-        run_check(first_config(tmp_path / "config", **changes))
-        assert told in " ".join(capsys.readouterr().out.split())
+    run_check(first_config(tmp_path / "config", budget={"labels": 60}))
+    told = "would continue it with 9 labels. config changed: budget.labels: not set -> 60"
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_check_ends_with_the_words_of_run_where_run_would_refuse(first, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(first, tmp_path / "runs" / "tiny")
+    config = first_config(tmp_path / "config", seed=2)
+    with Journal(tmp_path / "runs" / "tiny") as journal, pytest.raises(ConfigError) as refused:
+        resume(load_config(config), journal, Workspace(tmp_path / "runs" / "tiny"))
+    for as_json in (False, True):
+        with pytest.raises(ConfigError) as told:
+            run_check(config, as_json=as_json)
+        assert str(told.value) == str(refused.value)
+        shown = capsys.readouterr().out
+        assert "can run" not in shown
+    assert json.loads(shown)["resume"]["continues"] is False
+    assert json.loads(shown)["resume"]["refusal"] == list(refused.value.lines())

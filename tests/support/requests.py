@@ -3,8 +3,10 @@
 from ase.build import bulk
 
 from alloop.materials.structure import Structure
+from alloop.tasks.contract.aimd import AimdRequest, MeasureAimdRequest
 from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrationFrame
 from alloop.tasks.contract.choose import ChooseRequest
+from alloop.tasks.contract.cost import CostByLabelsRequest, CostRequest
 from alloop.tasks.contract.disorder import DisorderRequest
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.explore import ExploreRequest, ExploreSummary, ExploreWalker, SwapsAsked
@@ -32,6 +34,34 @@ RELAXATION = {
     "max_force_eV_per_A": 0.01,
     "max_steps": 50,
 }
+PRODUCTION = {
+    "structure": SALT,
+    "walkers": (ProductionWalker(temperature_K=600.0, seed=1),),
+    "ensemble": "bussi",
+    "timestep_fs": 2.0,
+    "thermostat_fs": 200.0,
+    "equilibration_steps": 0,
+    "steps": 10,
+    "sample_every_steps": 5,
+    "snapshot_every": 2,
+    "mobile": "Li",
+    "stop_temperature_factor": 4.0,
+    "stop_contact": 0.4,
+}
+MEASUREMENT = {
+    "system": "LiCl",
+    "structure": SALT,
+    "repeat": (1, 1, 1),
+    "runs": (ProductionRun(temperature_K=600.0, segments=("p0", "p1"), walker=0),),
+    "mobile": "Li",
+    "charge_e": 1.0,
+    "targets_K": (300.0,),
+    "planes": {"ab": (0, 0, 1)},
+    "min_width_A": 12.0,
+    "density_at_K": None,
+    "density_resolution_A": 0.3,
+}
+COST = {"structure": SALT, "temperature_K": 600.0, "seed": 1, "timestep_fs": 2.0, "steps": 2}
 CONTACTS = {"min_contact": 0.7, "stop_contact": 0.4, "stop_temperature_factor": 4.0}
 EXAMPLES: dict[str, tuple[Request, set[str]]] = {
     "initial": (InitialRequest(structure=SALT, frames=2, rattle_A=0.1, strain=0.0, min_contact=0.7, seed=1), set()),
@@ -114,39 +144,11 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
         {"label/a0", "label/a1"},
     ),
     "produce": (
-        ProduceRequest(
-            structure=SALT,
-            model="fit:m0",
-            dtype="float32",
-            walkers=(ProductionWalker(temperature_K=600.0, seed=1),),
-            ensemble="bussi",
-            timestep_fs=2.0,
-            thermostat_fs=200.0,
-            equilibration_steps=0,
-            steps=10,
-            sample_every_steps=5,
-            snapshot_every=2,
-            mobile="Li",
-            stop_temperature_factor=4.0,
-            stop_contact=0.4,
-            start="p0",
-        ),
+        ProduceRequest(model="fit:m0", dtype="float32", start="p0", **PRODUCTION),
         {"produce/p0", "fit/m0"},
     ),
     "measure": (
-        MeasureRequest(
-            system="LiCl",
-            structure=SALT,
-            repeat=(1, 1, 1),
-            runs=(ProductionRun(temperature_K=600.0, segments=("p0", "p1"), walker=0),),
-            mobile="Li",
-            charge_e=1.0,
-            targets_K=(300.0,),
-            planes={"ab": (0, 0, 1)},
-            min_width_A=12.0,
-            density_at_K=None,
-            density_resolution_A=0.3,
-        ),
+        MeasureRequest(**MEASUREMENT),
         {"produce/p0", "produce/p1"},
     ),
     "select": (
@@ -202,6 +204,10 @@ EXAMPLES: dict[str, tuple[Request, set[str]]] = {
         ),
         {"disorder/d0", "fit/m0"},
     ),
+    "aimd": (AimdRequest(start="p0", **PRODUCTION, **CODE), {"aimd/p0"}),
+    "measureaimd": (MeasureAimdRequest(skip_ps=0.0, **MEASUREMENT), {"aimd/p0", "aimd/p1"}),
+    "cost": (CostRequest(model="fit:m0", dtype="float32", **COST), {"fit/m0"}),
+    "costbylabels": (CostByLabelsRequest(**COST, **CODE), set()),
     "relaxbylabels": (RelaxByLabelsRequest(**RELAXATION, **CODE), set()),
 }
 

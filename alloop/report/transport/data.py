@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from alloop.state.records import TaskState
 from alloop.state.state import CampaignState
 from alloop.status.numbers import finite
 from alloop.status.summary import RungRow, rung_rows, subset_rows
+from alloop.tasks.contract.aimd import MEASURE_AIMD
+from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.measure import MEASURE, MeasureData, MeasureSummary, density_file
 from alloop.tasks.workspace import DamagedResultError, Workspace
 from alloop.transport.results import Measured
@@ -46,10 +49,11 @@ def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
         rungs += by_element(RungTransport(rung.size, chosen, system, fit, summary, curves))
         view = _density(workspace, task.key, data, system, chosen, rung.size)
         densities += [] if view is None else [view]
+    by_engine = [view for task in _of_engine(state) if (view := _engine_density(task, workspace)) is not None]
     largest = {view.system: view for view in sorted(densities, key=lambda view: (view.kind == "acquired", view.size))}
     return TransportData(
         rungs=rungs,
-        densities=list(largest.values()),
+        densities=[*largest.values(), *by_engine],
         errors=_errors(state),
         compositions=_compositions(state),
         places=places_of(state.config),
@@ -78,22 +82,38 @@ def _newest(state: CampaignState) -> Iterator[TaskState]:
     yield from newest.values()
 
 
-def _data(workspace: Workspace, key: str) -> MeasureData | None:
+def _of_engine(state: CampaignState) -> Iterator[TaskState]:
+    """Yield the newest measurement of every system's molecular dynamics by the label engine."""
+    done = [task for task in state.tasks.values() if task.task == MEASURE_AIMD.name and task.status == "ok"]
+    yield from {str(task.context["system"]): task for task in done}.values()
+
+
+def _engine_density(task: TaskState, workspace: Workspace) -> DensityView | None:
+    data = _data(workspace, task.key, MEASURE_AIMD)
+    return _density(workspace, task.key, data, str(task.context["system"]), "AIMD", 0, MEASURE_AIMD)
+
+
+def _data(workspace: Workspace, key: str, kind: TaskKind[Any, MeasureData] = MEASURE) -> MeasureData | None:
     try:
-        return workspace.data(MEASURE, key)
+        return workspace.data(kind, key)
     except UNREADABLE:
         return None
 
 
 def _density(
-    workspace: Workspace, key: str, data: MeasureData | None, system: str, chosen: Chosen, size: int
+    workspace: Workspace,
+    key: str,
+    data: MeasureData | None,
+    system: str,
+    chosen: Chosen,
+    size: int,
+    kind: TaskKind[Any, MeasureData] = MEASURE,
 ) -> DensityView | None:
     if data is None or data.density is None:
         return None
     try:
-        grid = np.load(io.BytesIO(workspace.companion(MEASURE, key, density_file(key))), allow_pickle=False).astype(
-            float
-        )
+        content = workspace.companion(kind, key, density_file(key))
+        grid = np.load(io.BytesIO(content), allow_pickle=False).astype(float)
     except UNREADABLE:
         return None
     return DensityView(system=system, kind=chosen, size=size, fit=0, result=data.density, grid_per_A3=grid)

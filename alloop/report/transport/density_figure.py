@@ -47,8 +47,13 @@ class DensityView:
     def title(self) -> str:
         """What is shown."""
         density = self.result.density
-        whose = f"{rung_label(self.kind, self.size)}, fit {self.fit}"
-        return f"{density.element} in {self.system}, {density.temperature_K:g} K, {whose}"
+        return f"{density.element} in {self.system}, {density.temperature_K:g} K, {self.source}"
+
+    @property
+    def source(self) -> str:
+        """What computed the forces."""
+        label = rung_label(self.kind, self.size)
+        return label if self.kind == "AIMD" else f"{label}, fit {self.fit}"
 
 
 def density_figure(view: DensityView) -> Figure:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from alloop.report.blocks import Block, Folded, Heading, Paragraph, Section, grid, plot
 from alloop.report.transport.cells import number
 from alloop.report.transport.density_figure import DensityView, density_figure
+from alloop.report.transport.density_sides import sides_figure
 from alloop.report.transport.migration_figures import profile_figure, projection_figure, site_names
 from alloop.status.numbers import many, powers
 from alloop.transport.results import Measured
@@ -37,7 +38,20 @@ def density_section(densities: Sequence[DensityView]) -> tuple[Section, ...]:
         )
         blocks += [Heading(view.title), *plot(f"transport-density-{index}", density_figure(view), caption)]
         blocks += [_density_words(view), *sites_table(view), *jumps_table(view), *_paths(view, index)]
+    blocks += [
+        block for system in dict.fromkeys(view.system for view in densities) for block in _sides(system, densities)
+    ]
     return (Section("density", "Where the mobile ions are", tuple(blocks), HOW_DENSITY),) if blocks else ()
+
+
+def _sides(system: str, densities: Sequence[DensityView]) -> tuple[Block, ...]:
+    """Return the densities of a system side by side, where there is more than one."""
+    own = [view for view in densities if view.system == system]
+    caption = (
+        f"Density of the mobile ions in {system}, summed along the first and the second lattice vector, with host "
+        "sites (green) and interstitial sites (white). Panels of one direction have one scale of colours, from zero."
+    )
+    return plot(f"transport-density-sides-{system}", sides_figure(own), caption)
 
 
 def _paths(view: DensityView, index: int) -> list[Block]:

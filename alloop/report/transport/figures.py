@@ -9,8 +9,9 @@ import numpy as np
 from alloop.report.figure_style import Figure, axis, text
 from alloop.report.panels import panels, set_axes
 from alloop.report.transport.tables import CombinedRung, RungTransport, combine_rungs, combined
+from alloop.transport.arrhenius import arrhenius_line
 from alloop.transport.conductivity import BOLTZMANN_EV_PER_K
-from alloop.transport.results import Measured, TemperatureTransport, TransportSummary
+from alloop.transport.results import Measured, TemperatureTransport
 
 COLOURS = ("#8c99a6", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#d9822b", "#c8443c")
 """One per rung by size, the foundation's grey first."""
@@ -26,26 +27,6 @@ def colours_of(rungs: Iterable[RungTransport | CombinedRung]) -> dict[tuple[str,
 
 
 # -- Arrhenius ---------------------------------------------------------------------------------------------------
-
-
-def arrhenius_line(summary: TransportSummary) -> tuple[float, float] | None:
-    """Return activation energy (eV) and ln D₀ (D in cm²/s) of the weighted fit, None where there is none.
-
-    A line fitted with weights 1/SE² passes through the weighted mean of its points.
-    """
-    if summary.arrhenius is None:
-        return None
-    energy = summary.arrhenius.activation_energy_eV.value
-    used = [
-        (at.temperature_K, at.D_tracer_cm2_s.value, at.se_ln_D)
-        for at in summary.temperatures
-        if at.temperature_K in summary.arrhenius.used_K and at.D_tracer_cm2_s and at.D_tracer_cm2_s.value > 0
-    ]
-    if not used:
-        return None
-    weights = [1.0 if not all(se for *_, se in used) else float(se or 1.0) ** -2 for *_, se in used]
-    offsets = [np.log(D) + energy / (BOLTZMANN_EV_PER_K * kelvin) for kelvin, D, _ in used]
-    return energy, float(np.average(offsets, weights=weights))
 
 
 def arrhenius_figure(rungs: Sequence[RungTransport]) -> Figure | None:

@@ -18,7 +18,7 @@ from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, Tran
 from policies.stopping.combination import combine
 from policies.stopping.transport import QUANTITIES, Quantity
 
-Chosen = Literal["acquired", "random subset", "trajectories"]
+Chosen = Literal["acquired", "random subset", "trajectories", "AIMD"]
 RungKey = tuple[str, Chosen, int]
 ErrorKey = tuple[Chosen, int]
 
@@ -145,7 +145,7 @@ def scalar_quantities() -> tuple[Quantity, ...]:
 
 def rung_label(kind: Chosen, size: int) -> str:
     """Return what a rung is called in a legend."""
-    if kind == "trajectories":
+    if kind in ("trajectories", "AIMD"):
         return kind
     if size == 0:
         return "foundation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from alloop.materials.structure import Structure
@@ -91,6 +92,12 @@ def density_file(key: str) -> str:
     return f"{key}.npy"
 
 
+def measure_files(key: str, summary: MeasureSummary) -> Iterator[Companion]:
+    """Yield the file of the density, where there is one."""
+    if summary.density_sha256:
+        yield Companion(density_file(key), summary.density_sha256)
+
+
 MEASURE = TaskKind(
     request=MeasureRequest,
     summary=MeasureSummary,
@@ -99,7 +106,5 @@ MEASURE = TaskKind(
     simulated="alloop.simulation.answers:measure",
     work="evaluating",
     inputs=lambda request: (ResultRef("produce", key) for run in request.runs for key in run.segments),
-    files=lambda key, summary: (
-        (Companion(density_file(key), summary.density_sha256),) if summary.density_sha256 else ()
-    ),
+    files=measure_files,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,15 +21,13 @@ class ProductionWalker(Record):
     seed: int = Field(ge=0, lt=2**63)
 
 
-class ProduceRequest(Request):
-    """One segment of production MD of a batch of walkers that begin in the same structure.
+class ProductionMd(Request):
+    """Base of one segment of production MD of a batch of walkers that begin in the same structure.
 
     Attributes
     ----------
     structure : Structure
         The supercell. It gives species and cell, and where the first segment begins.
-    model : str
-        Named as by `ModelRef`.
     ensemble : str
         ``nve``, ``bussi`` or ``nose_hoover``.
     thermostat_fs : float
@@ -50,12 +48,7 @@ class ProduceRequest(Request):
         Key of the segment that is continued; all else but `steps` must be as it was there.
     """
 
-    kind: ClassVar[str] = "produce"
-    slot_kind: ClassVar[str] = "measure"
-
     structure: Structure
-    model: str
-    dtype: Literal["float32", "float64"]
     walkers: tuple[ProductionWalker, ...] = Field(min_length=1)
     ensemble: Literal["nve", "bussi", "nose_hoover"]
     timestep_fs: float = Field(gt=0)
@@ -70,10 +63,20 @@ class ProduceRequest(Request):
     start: str | None = None
 
     @model_validator(mode="after")
-    def _ends_with_a_snapshot(self) -> ProduceRequest:
+    def _ends_with_a_snapshot(self) -> ProductionMd:
         if self.steps % (self.sample_every_steps * self.snapshot_every):
             raise ValueError("steps must be a multiple of sample_every_steps * snapshot_every")
         return self
+
+
+class ProduceRequest(ProductionMd):
+    """One segment of production MD under one model, named as by `ModelRef`."""
+
+    kind: ClassVar[str] = "produce"
+    slot_kind: ClassVar[str] = "measure"
+
+    model: str
+    dtype: Literal["float32", "float64"]
 
 
 class ProducedWalker(Record):
@@ -144,10 +147,25 @@ def trajectory_file(key: str, walker: int) -> str:
     return f"{key}.{walker:d}.npz"
 
 
-def _files(key: str, summary: ProduceSummary) -> Iterator[Companion]:
+def trajectory_files(key: str, summary: ProduceSummary) -> Iterator[Companion]:
+    """Yield the files of a result."""
     for place, walker in enumerate(summary.walkers):
         yield Companion(trajectory_file(key, place), walker.trajectory_sha256)
 
+
+def segment_before(request: ProductionMd) -> Iterator[ResultRef]:
+    """Yield the segment that a request continues."""
+    if request.start is not None:
+        yield ResultRef(request.kind, request.start)
+
+
+def answers_all_walkers(asked: Mapping[str, Any], context: Mapping[str, Any], summary: ProduceSummary) -> bool:
+    """Return whether a summary has every walker that was asked for."""
+    return len(summary.walkers) == len(asked.get("walkers", ()))
+
+
+ProductionKind = TaskKind[Any, ProduceData]
+"""A kind of task that runs segments of production MD; its summary is a `ProduceSummary`."""
 
 PRODUCE = TaskKind(
     request=ProduceRequest,
@@ -157,7 +175,7 @@ PRODUCE = TaskKind(
     simulated="alloop.simulation.answers:produce",
     work="production MD",
     models=lambda request: (request.model,),
-    inputs=lambda request: () if request.start is None else (ResultRef("produce", request.start),),
-    files=_files,
-    answers=lambda asked, context, summary: len(summary.walkers) == len(asked.get("walkers", ())),
+    inputs=segment_before,
+    files=trajectory_files,
+    answers=answers_all_walkers,
 )

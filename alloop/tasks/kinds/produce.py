@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from alloop.dynamics.phase import Point
+from alloop.dynamics.phase import ForceField, Point
 from alloop.dynamics.production import (
     Ended,
     ProductionSettings,
@@ -28,12 +28,15 @@ from alloop.tasks.contract.produce import (
     ProducedWalker,
     ProduceRequest,
     ProduceSummary,
+    ProductionKind,
+    ProductionMd,
     WalkerPoint,
     trajectory_file,
 )
 from alloop.tasks.contract.records import Answer
 from alloop.tasks.machine import Machine
 from alloop.tasks.models import load_field
+from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
 
@@ -61,11 +64,17 @@ def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> 
     TaskFailure
         With reason ``elements`` if the model lacks an element, or the structure has no mobile ion.
     """
-    atoms, settings = request.structure.to_atoms(), _settings(request)
-    mobile = _mobile(atoms, request)
+    atoms = request.structure.to_atoms()
+    field = load_field(workspace, request.model, atoms, machine.device, request.dtype)
+    return produced(request, workspace, field)
+
+
+def produced(request: ProductionMd, workspace: Workspace, field: ForceField) -> Answer:
+    """Run a segment on the surface of a potential; see `produce`."""
+    atoms, settings = request.structure.to_atoms(), settings_of(request)
+    mobile = mobile_ions(atoms, request.mobile)
     temperatures_K = [walker.temperature_K for walker in request.walkers]
     seeds = [walker.seed for walker in request.walkers]
-    field = load_field(workspace, request.model, atoms, machine.device, request.dtype)
     stopped: dict[int, Ended] = {}
     if request.start is None:
         points, ends = begin(atoms, temperatures_K, seeds, field, settings)
@@ -79,16 +88,22 @@ def produce(request: ProduceRequest, workspace: Workspace, machine: Machine) -> 
     return _written(request, workspace, [runs[index] for index in range(len(request.walkers))])
 
 
-def _mobile(atoms: Atoms, request: ProduceRequest) -> NDArray[np.int_]:
-    """Return the indices of the mobile ions."""
-    elements = (request.mobile,) if isinstance(request.mobile, str) else request.mobile
+def mobile_ions(atoms: Atoms, named: str | tuple[str, ...]) -> NDArray[np.int_]:
+    """Return the indices of the mobile ions of one element or several.
+
+    Raises
+    ------
+    TaskFailure
+        With reason ``elements`` if there are none.
+    """
+    elements = (named,) if isinstance(named, str) else named
     mobile = np.flatnonzero(np.isin(atoms.numbers, [atomic_numbers.get(element, 0) for element in elements]))
     if not len(mobile):
         raise TaskFailure("elements", f"the structure has no {' or '.join(elements)}")
     return mobile
 
 
-def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
+def read_trajectory(workspace: Workspace, key: str, walker: int, kind: ProductionKind = PRODUCE) -> Trajectory:
     """Return the verified trajectory of one walker of a segment; without samples if it was stopped before.
 
     Parameters
@@ -99,6 +114,8 @@ def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
         Key of the segment.
     walker : int
         Index of the walker in the request.
+    kind : TaskKind
+        What made it.
 
     Raises
     ------
@@ -107,16 +124,16 @@ def read_trajectory(workspace: Workspace, key: str, walker: int) -> Trajectory:
     DamagedResultError
         If the result or the file is damaged.
     """
-    content = workspace.companion(PRODUCE, key, trajectory_file(key, walker))
+    content = workspace.companion(kind, key, trajectory_file(key, walker))
     try:
         return Trajectory.load(io.BytesIO(content))
     except Exception as error:  # a hostile file may make numpy and zip raise anything
-        raise DamagedResultError(f"the trajectory {walker} of produce/{key} cannot be read") from error
+        raise DamagedResultError(f"the trajectory {walker} of {kind.name}/{key} cannot be read") from error
 
 
-def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> Answer:
+def _written(request: ProductionMd, workspace: Workspace, runs: list[Run]) -> Answer:
     key = request.key()
-    standing = workspace.read("produce", key, with_data=True)
+    standing = workspace.read(request.kind, key, with_data=True)
     if standing is not None and standing.status == "ok":
         # Another worker finished while this one was suspended; the trajectories next to its result must stay.
         return standing.summary, standing.data
@@ -142,17 +159,19 @@ def _written(request: ProduceRequest, workspace: Workspace, runs: list[Run]) -> 
     return summary.model_dump(mode="json"), data.model_dump(mode="json")
 
 
-def _continued(request: ProduceRequest, workspace: Workspace, start: str) -> tuple[dict[int, Point], dict[int, Ended]]:
+def _continued(request: ProductionMd, workspace: Workspace, start: str) -> tuple[dict[int, Point], dict[int, Ended]]:
     """Return where the walkers of the segment before are, and which of them were stopped."""
-    ends = workspace.summary(PRODUCE, start).walkers
-    kept = workspace.data(PRODUCE, start).points
+    kind = KINDS[request.kind]
+    ends = workspace.summary(kind, start).walkers
+    kept = workspace.data(kind, start).points
     if not len(ends) == len(kept) == len(request.walkers):
-        raise DamagedResultError(f"produce/{start} has other walkers than the segment that continues it")
+        raise DamagedResultError(f"{request.kind}/{start} has other walkers than the segment that continues it")
     points = {index: _point(record) for index, record in enumerate(kept) if record is not None}
     return points, {index: end.ended for index, end in enumerate(ends) if index not in points}
 
 
-def _settings(request: ProduceRequest) -> ProductionSettings:
+def settings_of(request: ProductionMd) -> ProductionSettings:
+    """Return how the runs of a request are made."""
     return ProductionSettings(
         ensemble=request.ensemble,
         timestep_fs=request.timestep_fs,

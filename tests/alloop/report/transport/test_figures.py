@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.report.transport.figures import arrhenius_figure, arrhenius_line, planar_figure
+from alloop.report.transport.figures import arrhenius_figure, planar_figure
+from alloop.transport.arrhenius import arrhenius_line
 from tests.support.transports import LADDER, TEMPERATURES_K, K_eV, rung, summary_of, valid
 
 
