@@ -1,5 +1,7 @@
 """A run that is read gives the numbers that it gives as a production run of a campaign."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -41,8 +43,10 @@ def frames(positions):
 
 
 def test_numbers_and_curves_are_identical(positions, produced):
-    run = collect(frames(positions), Said(timestep_fs=2.0), ("Li",), 20.0, "file", "form")
-    found, truth = (measure({900.0: [one]}, LITHIUM) for one in (run.trajectory, produced))
+    run = collect(frames(positions), Said(timestep_fs=2.0), ("Li",), 20.0, "file", "form").trajectory
+    # Production runs keep positions as float32, short files as they are.
+    rounded = replace(run, mobile_A=run.mobile_A.astype(np.float32))
+    found, truth = (measure({900.0: [one]}, LITHIUM) for one in (rounded, produced))
     assert found == truth
     assert truth[0].temperatures[0].unmeasured is None
     assert truth[0].temperatures[0].kinetic_K == pytest.approx(899.3, abs=0.5)

@@ -93,7 +93,7 @@ def test_planes_and_diffusivities_stand_in_their_units(html):
 def test_collective_conductivity_stands_beside_that_of_nernst_and_einstein(html):
     told = words(html)
     assert "D D of charge Haven ratio σ, Nernst–Einstein σ, collective" in told
-    charge = r"\(?6\.0.{1,30}? cm²/s( \(error bar unknown\))?"
+    charge = r"\(?6\.\d.{1,30}? cm²/s( \(error bar unknown\))?"
     assert re.search(
         rf"100 labels 600 K \(3\.0\d ± 0\.\d+\) × 10⁻⁶ cm²/s {charge} 0\.500 ± 0\.000 .*? S/cm – 600 ps", told
     )
