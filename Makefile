@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 require = $(if $(shell { $(1); } >/dev/null 2>&1 && echo yes),,$(error $(2)))
 python_has = $(PYTHON) -c '$(1)'
 
-.PHONY: help demo test slow chaos gpaw-mpi sevennet chgnet clean
+.PHONY: help demo test slow site chaos gpaw-mpi sevennet chgnet clean
 
 KILLS ?= 100
 SEED ?= 0
@@ -27,9 +27,10 @@ help:
 	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (ten to twenty minutes on two cores)"
 	@echo "make test   install what is missing and run linters, type checks and the fast tests"
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
+	@echo "make site   build the documentation into site/, and stop at a link that leads nowhere"
 	@echo "make gpaw-mpi  build a second GPAW, with MPI, for labels on several ranks; needs mpicxx"
 	@echo "make sevennet, make chgnet  install a universal potential that teaches committees, beside the other packages"
-	@echo "make chaos  campaigns whose processes are killed at random, until KILLS=$(KILLS) were; SEED=$(SEED); prints a table"
+	@echo "make chaos  campaigns whose processes, folders and labels break at random, until KILLS=$(KILLS) kills; SEED=$(SEED); prints a table"
 	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
 
 demo: $(VENV)/.installed sevennet
@@ -48,6 +49,9 @@ test: $(VENV)/.installed-dev sevennet
 
 slow: $(VENV)/.installed-dev sevennet
 	$(call pytest,slow)
+
+site: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # The GPAW with MPI lies beside the serial one; this Python finds it first, and everything else in $(VENV).
 gpaw-mpi: $(VENV)/gpaw-mpi/python
@@ -97,5 +101,5 @@ has_headers = import os, sysconfig; assert os.path.exists(os.path.join(sysconfig
 new_sqlite = import sqlite3; assert sqlite3.sqlite_version_info >= (3, 38)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find alloop policies tests tools docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -89,7 +89,7 @@ def check(
     probe: Annotated[bool, typer.Option(help="Time a real label per system, and steps of MD and fits.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check a config to the last key and show what it would run and cost. Nothing is created."""
+    """Check every key of a config and show what it would run and cost. Nothing is created."""
     refuse_early(config)
     from alloop.commands.check import run_check
 
@@ -116,7 +116,7 @@ def run(
     config: Config,
     folder: Folder = None,
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
-    accept_policy: Annotated[bool, typer.Option(help="Go on with a policy of your own that you changed.")] = False,
+    accept_policy: Annotated[bool, typer.Option(help="Accept the edited source of a policy of your own.")] = False,
 ) -> None:
     """Run a campaign to its verdict; a campaign that exists is continued."""
     driven(campaign_driver(config, folder, plain, accept_policy))
@@ -251,6 +251,18 @@ def stop(
     raise typer.Exit(exit_codes.OK if stopped else exit_codes.RETRY)
 
 
+@app.command(epilog=epilog("prune"))
+def prune(
+    where: Where,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them; without it they are only counted.")] = False,
+) -> None:
+    """Delete models and trajectories that nothing reads any more; never a label, never what a verdict rests on."""
+    from alloop.commands.prune import run_prune
+
+    with interruptible("Stopped while files were deleted; run the same command again."):
+        run_prune(where, Terminal(), delete=delete)
+
+
 @app.command(epilog=epilog("sync"))
 def sync(
     where: Where,
@@ -314,13 +326,20 @@ def export(
     where: Where,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write into.")] = None,
     committee: Annotated[bool, typer.Option(help="All members of the last rung's committee.")] = False,
+    lammps: Annotated[bool, typer.Option(help="The model for LAMMPS too, with an input and its structure.")] = False,
+    trajectories: Annotated[
+        Literal["extxyz", "h5md"] | None, typer.Option(help="The production runs of the last rung too.")
+    ] = None,
 ) -> None:
     """Write the model of the last rung for MACE, the labelled dataset as extxyz, and what was measured of transport."""
     campaign = _opened(where)
-    from alloop.commands.outputs import write_export
+    from alloop.commands.outputs import Extras, write_export
+    from alloop.outputs.readme import status_line
 
+    if campaign.state.verdict is None:
+        Terminal(stderr=True).say(status_line(campaign.state))
     with interruptible("Stopped while the export was written; run the same command again."):
-        written = write_export(campaign, output, committee=committee)
+        written = write_export(campaign, output, Extras(committee, lammps, trajectories))
     Terminal().say(*map(str, written))
     if not any(path.suffix == ".model" for path in written):
         whole = "whole committee" if committee else "model"

@@ -62,6 +62,15 @@ class Shape:
     alike: float = 0.0
 
 
+LADDERS = (
+    Shape(3),
+    Shape(3, fit_spread=0.03),
+    Shape(3, fit_spread=0.05),
+    Shape(5, fit_spread=0.05),
+    Shape(3, fit_spread=0.05, alike=ALIKE),
+)
+
+
 def rungs_of(scales: Sequence[float], shapes: Sequence[Shape], rng: np.random.Generator) -> list[RungEvidence]:
     """Return rungs whose true RMSEs are in proportion to `scales`, on the same held-out frames.
 
@@ -227,11 +236,11 @@ def tables(repeats: int) -> Iterator[str]:
     yield "| six rungs, each moved by | fits, walkers × frames | fit spread | stop at each comparison | anywhere |"
     yield "|---|---|--:|---|--:|"
     for move in (-1.0, 1.0, -2.0, 0.0):
-        for fits, spread, alike in ((3, FORCES.fits, 0.0), (3, 0.05, 0.0), (5, 0.05, 0.0), (3, 0.05, ALIKE)):
-            shape = Shape(fits, fit_spread=spread, alike=alike)
+        for shape in LADDERS:
             stops = ladder_stops(move, shape, repeats=repeats)
             cells = ", ".join(f"{100 * stop:.1f}" for stop in stops)
-            yield f"| {move:+g} tolerances | {_fits(shape)}, 12 × 10 | {spread:g} | {cells} | {100 * stops.sum():.1f} |"
+            rung = f"{_fits(shape)}, {shape.walkers} × {shape.frames} | {shape.fit_spread:g}"
+            yield f"| {move:+g} tolerances | {rung} | {cells} | {100 * stops.sum():.1f} |"
     yield ""
     yield "| fits | spreads of ln σ | MD error | agree: 0 | half | 1 |"
     yield "|---|---|--:|--:|--:|--:|"

@@ -132,12 +132,19 @@ def wrapping(count: int) -> Rows:
 
 def unwrapped(path: np.ndarray, cell_A: np.ndarray) -> tuple[str, str, str]:
     """Return the share near half, the ratio of mean squared displacements over 20 samples, and what is said."""
+    scaled = path @ np.linalg.inv(cell_A) % 1.0
+    ratio = ion_walks_of([followed(scaled, cell_A)], 1.0).msd()[20] / ion_walks_of([path], 1.0).msd()[20]
     try:
-        found = unwrap(path @ np.linalg.inv(cell_A) % 1.0, cell_A)
+        found = unwrap(scaled, cell_A)
     except ValueError as error:
-        return str(error).split(" of ", 1)[0], "", "refused"
-    ratio = ion_walks_of([found.positions_A], 1.0).msd()[20] / ion_walks_of([path], 1.0).msd()[20]
+        return str(error).split(" of ", 1)[0], f"{ratio:.2f}", "refused"
     return f"{100 * found.near_half:.2g} %", f"{ratio:.2f}", "note" if found.note else ""
+
+
+def followed(scaled: np.ndarray, cell_A: np.ndarray) -> np.ndarray:
+    """Return paths (Å) from folded positions, every step the shortest, whether that is safe or not."""
+    steps = np.diff(scaled, axis=0, prepend=scaled[:1])
+    return (steps - np.round(steps)).cumsum(axis=0) @ cell_A
 
 
 def visits(jumps: float) -> Walk:

@@ -53,7 +53,7 @@ class Check:
 
 
 def check(path: Path | str) -> Check:
-    """Check a config to the last key, as `alloop check` does, and project what it would compute.
+    """Check every key of a config, as `alloop check` does, and project what it would compute.
 
     Parameters
     ----------

@@ -61,7 +61,8 @@ def analyse(
 ) -> None:
     """Measure transport of trajectories of other programs: diffusivity, conductivity, activation energy, density.
 
-    Files of one temperature are replicas; two temperatures or more give an activation energy.
+    Files of one temperature are replicas; two temperatures or more give an activation energy, cells of two sizes or
+    more the diffusivity of an infinite one.
     """
     from alloop.commands.analysis_wishes import Wishes, analysed
     from alloop.commands.analysis_words import json_of, words_of

@@ -16,7 +16,7 @@ from alloop.report.page import Top, figures_of, whole_page
 from alloop.report.transport.tables import write_tables
 from alloop.report.transport.trajectories import Shown, findings, trajectory_sections
 from alloop.status.numbers import many
-from alloop.trajectories.analysis import Analysis
+from alloop.trajectories.sizes import Analyses
 from alloop.transport.density_files import DENSITY_FILES, write_density_files
 from alloop.transport.settings import MeasureSettings
 
@@ -27,13 +27,13 @@ FOOTER = (
 )
 
 
-def write_analysis(analysis: Analysis, told: dict[str, Any], settings: MeasureSettings, output: Path) -> list[Path]:
+def write_analysis(found: Analyses, told: dict[str, Any], settings: MeasureSettings, output: Path) -> list[Path]:
     """Write all files of an analysis into a folder, and return their paths.
 
     Parameters
     ----------
-    analysis : Analysis
-        The analysis.
+    found : Analyses
+        The analysis of every cell.
     told : dict
         The analysis as JSON.
     settings : MeasureSettings
@@ -49,10 +49,12 @@ def write_analysis(analysis: Analysis, told: dict[str, Any], settings: MeasureSe
     folder = resolved(output)
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"{folder}: is a file; name a folder with --output")
-    shown = Shown.of(analysis, settings.min_contact)
+    shown = Shown.of(found, settings.min_contact)
     sections = trajectory_sections(shown)
-    about = f"{many(len(analysis.start), 'atom')} in the cell · {many(len(analysis.runs), 'trajectory file')}"
-    page = whole_page(Top(analysis.system, about, findings(analysis)), sections, FOOTER)
+    runs = sum(len(cell.runs) for cell in found.cells)
+    sizes = " and ".join(str(len(cell.start)) for cell in found.cells)
+    about = f"{sizes} atoms in the cell · {many(runs, 'trajectory file')}"
+    page = whole_page(Top(found.cells[-1].system, about, findings(found)), sections, FOOTER)
     files = {REPORT_FILE: page, JSON_FILE: json.dumps(told, ensure_ascii=False, indent=1)}
     files |= {f"{FIGURES_FOLDER}/{plot.name}.csv": figure_file(plot, "csv") for plot in figures_of(sections)}
     with told_where(folder):
@@ -60,9 +62,10 @@ def write_analysis(analysis: Analysis, told: dict[str, Any], settings: MeasureSe
         for name, content in files.items():
             write_durably(folder / name, content.encode())
         written = [*(folder / name for name in files), *write_tables(folder, shown.data.rungs)]
-        if analysis.density is not None and analysis.grid_per_A3 is not None:
+        largest = found.cells[-1]
+        if largest.density is not None and largest.grid_per_A3 is not None:
             place = folder / DENSITY_FOLDER
-            written += write_density_files(place, analysis.density, analysis.grid_per_A3, analysis.start)
+            written += write_density_files(place, largest.density, largest.grid_per_A3, largest.start)
     return written
 
 

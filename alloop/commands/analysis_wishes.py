@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alloop.trajectories.analysis import Analysis, analyse
 from alloop.trajectories.frames import TrajectoryError
 from alloop.trajectories.reading import LENGTHS, ReadSettings, read_run
+from alloop.trajectories.sizes import Analyses, analyse_cells
 from alloop.trajectories.timing import Said
 from alloop.transport.settings import MeasureSettings
 
@@ -97,7 +97,7 @@ class Wishes:
         return [Said(self.timestep_fs, self.steps_per_frame, kelvin, unit_A) for kelvin in own]
 
 
-def analysed(wishes: Wishes) -> Analysis:
+def analysed(wishes: Wishes) -> Analyses:
     """Read the files and return what they say.
 
     Raises
@@ -109,7 +109,7 @@ def analysed(wishes: Wishes) -> Analysis:
     types = _elements(wishes.types, "--types") if wishes.types else ()
     reading = ReadSettings(settings.elements, wishes.sample_fs, types)
     runs = [read_run(file, own, reading) for file, own in zip(wishes.files, said, strict=True)]
-    return analyse(runs, settings, wishes.density_at_K)
+    return analyse_cells(runs, settings, wishes.density_at_K)
 
 
 def _refuse_not_positive(numbers: Sequence[tuple[str, float | None]]) -> None:

@@ -9,11 +9,26 @@ from alloop.status.messages import wrapped
 from alloop.status.numbers import many, plus_minus, powers
 from alloop.trajectories.analysis import Analysis, remarks
 from alloop.trajectories.collecting import ReadRun
+from alloop.trajectories.sizes import Analyses
+from alloop.transport.cell_sizes import SizeSeries
 from alloop.transport.results import Measured, TemperatureTransport, TransportSummary
+from alloop.transport.temperature_law import words_of as law_words
 
 
-def words_of(analysis: Analysis) -> list[str]:
-    """Return what a terminal shows: files, numbers at every temperature, the line, and remarks."""
+def words_of(found: Analyses) -> list[str]:
+    """Return what a terminal shows of every cell, and of D over their size."""
+    return [*(line for cell in found.cells for line in _cell(cell)), *map(_series, found.series)]
+
+
+def _series(series: SizeSeries) -> str:
+    where = f"{series.element} at {series.temperature_K:g} K, {many(len(series.points), 'cell')}"
+    if series.D_infinite_cm2_s is None:
+        return f"{where}: {series.note}"
+    return f"{where}: D of an infinite cell {_measured(series.D_infinite_cm2_s, 'cm²/s')}; {series.note}"
+
+
+def _cell(analysis: Analysis) -> list[str]:
+    """Return files, numbers at every temperature, the line, and remarks."""
     lines = [f"{analysis.system}, {many(len(analysis.start), 'atom')} in the cell", *map(_file, analysis.runs), ""]
     whole = {analysis.summary.element or "": analysis.summary, **analysis.summary.others}
     for element, summary in whole.items():
@@ -59,13 +74,26 @@ def _line(summary: TransportSummary) -> Iterator[str]:
         return
     energy = line.activation_energy_eV
     yield f"activation energy {plus_minus(energy.value, energy.se, 'eV')}"
+    if line.law is not None:
+        yield law_words(line.law)
     for target in line.targets:
         sigma = Measured(value=target.sigma_S_per_cm, se=target.sigma_S_per_cm * (target.ln_sigma.se or 0.0))
-        yield f"σ at {target.temperature_K:g} K: {_measured(sigma, 'S/cm')} ({target.how})"
+        how = target.how + (f"; {target.caution}" if target.caution else "")
+        yield f"σ at {target.temperature_K:g} K: {_measured(sigma, 'S/cm')} ({how})"
 
 
-def json_of(analysis: Analysis) -> dict[str, Any]:
-    """Return everything but the grid of the density as JSON; the names are those of `alloop.transport.results`."""
+def json_of(found: Analyses) -> dict[str, Any]:
+    """Return everything but the grid of the density as JSON; the names are those of `alloop.transport.results`.
+
+    Cells of several sizes are a list under ``cells``, with D over their size under ``size_series``.
+    """
+    cells = [_json_of_cell(cell) for cell in found.cells]
+    if len(cells) == 1:
+        return cells[0]
+    return {"cells": cells, "size_series": [series.model_dump(mode="json") for series in found.series]}
+
+
+def _json_of_cell(analysis: Analysis) -> dict[str, Any]:
     density = analysis.density
     return {
         "system": analysis.system,

@@ -35,7 +35,7 @@ from alloop.status.messages import imported_text
 
 
 def run_check(path: Path, *, probe: bool = False, as_json: bool = False, console: Console | None = None) -> None:
-    """Check a config to the last key and print what it would run.
+    """Check every key of a config and print what it would run.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Exit codes of the commands and their meaning, as the README lists them."""
+"""Exit codes of the commands and their meaning, as docs/commands.md lists them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ _EXAMPLES = {
     "status": ("alloop status runs/my --watch", f"0 shown, {_USED}"),
     "list": ("alloop list runs", f"0 shown, {_USED}"),
     "stop": ("alloop stop runs/my", f"0 no driver runs it any more, {_USED}, 75 it still runs"),
+    "prune": ("alloop prune runs/my --delete", f"0 done, {_USED}"),
     "sync": ("alloop sync runs/my", f"0 sent, {_USED}, 75 the server did not take everything"),
     "compare": ("alloop compare runs/a runs/b --format csv", f"0 shown, {_USED}"),
     "analyse": ("alloop analyse XDATCAR --mobile Li --timestep-fs 2 --temperature 900", f"0 shown, {_USED}"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,8 +15,11 @@ from alloop.files.durable import write_durably
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
 from alloop.outputs.dataset import labelled_frames, unharvested_frames, write_dataset, write_frames
-from alloop.outputs.models import ExportError, choose_models, export_models
+from alloop.outputs.lammps import write_lammps
+from alloop.outputs.models import Chosen, ExportError, choose_models, export_models
+from alloop.outputs.readme import PROVENANCE_FILE, write_readme
 from alloop.outputs.studies import write_studies
+from alloop.outputs.trajectory_files import TrajectoryFormat, write_trajectories
 from alloop.reading import ReadCampaign
 from alloop.report.figure_files import Format
 from alloop.report.heldout.data import Heldout, heldout_data
@@ -44,6 +48,8 @@ REPORT_FILE = "report.html"
 EXPORT_FOLDER = "export"
 DATASET_FILE = "dataset.extxyz"
 STUDIES_FOLDER = "studies"
+LAMMPS_FOLDER = "lammps"
+TRAJECTORIES_FOLDER = "trajectories"
 FIGURES_FOLDER = "figures"
 
 
@@ -52,7 +58,8 @@ def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, 
     root = workspace.root
     export = _own(root, EXPORT_FOLDER)
     dataset, report = export / DATASET_FILE, root / REPORT_FILE
-    models = [export / chosen.file for chosen in choose_models(state, committee=False)]
+    chosen = choose_models(state, committee=False)
+    models = [export / item.file for item in chosen]
     if state.labelled("train") and not _is_current(dataset, state):
         write_dataset(workspace, state, dataset)
     if not all(_is_current(path, state) for path in models):
@@ -61,6 +68,8 @@ def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, 
         shown = _shown(state, workspace)
         build_report(state, list(journal.entries()), report, *shown)
         write_transport(shown[0], state, export)
+    if chosen and not _is_current(export / PROVENANCE_FILE, state):
+        write_readme(state, chosen, export)
     named = (("dataset", dataset), *(("model", path) for path in models), ("report", report))
     for name, path in named:
         if path.exists():
@@ -112,7 +121,26 @@ def _shown(state: CampaignState, workspace: Workspace) -> Shown:
     return transport_data(state, workspace), plots(state, workspace), heldout, strange
 
 
-def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool) -> list[Path]:
+@dataclass(frozen=True)
+class Extras:
+    """What a user wants of an export beside the leader and the dataset.
+
+    Attributes
+    ----------
+    committee : bool
+        All members of the committee in place of the leader.
+    lammps : bool
+        The models for LAMMPS too, with inputs.
+    trajectories : TrajectoryFormat or None
+        The production runs of the last rung too, in that format.
+    """
+
+    committee: bool = False
+    lammps: bool = False
+    trajectories: TrajectoryFormat | None = None
+
+
+def write_export(campaign: ReadCampaign, output: Path | None, extras: Extras = Extras()) -> list[Path]:
     """Write models and dataset of a campaign and return their paths; before the first fit there is no model.
 
     Raises
@@ -122,16 +150,34 @@ def write_export(campaign: ReadCampaign, output: Path | None, *, committee: bool
     """
     state, workspace = campaign.state, campaign.workspace
     folder = resolved(output) if output else _own(campaign.root, EXPORT_FOLDER)
-    models = bool(choose_models(state, committee=committee))
+    chosen = choose_models(state, committee=extras.committee)
     with told_where(folder):
         frames = [*labelled_frames(workspace, state), *unharvested_frames(workspace, state)]
-        if not frames and not models:
+        if not frames and not chosen:
             raise ExportError(f"{campaign.root}: no label is finished yet; continue the campaign with `alloop run`")
-        paths = export_models(workspace, state, folder, committee=committee) if models else []
+        paths = export_models(workspace, state, folder, committee=extras.committee) if chosen else []
         write_frames(frames, folder / DATASET_FILE)
         transport = write_transport(transport_data(state, workspace), state, folder)
         studies = write_studies(workspace, state, folder / STUDIES_FOLDER)
-    return [*paths, folder / DATASET_FILE, *transport, *studies]
+        wanted = _write_extras(workspace, state, folder, chosen, extras)
+        readme = write_readme(state, chosen, folder)
+    return [*paths, folder / DATASET_FILE, *transport, *studies, *wanted, readme]
+
+
+def _write_extras(
+    workspace: Workspace, state: CampaignState, folder: Path, chosen: Sequence[Chosen], extras: Extras
+) -> list[Path]:
+    """Write what was asked for beside models, dataset, transport and studies, and return the files."""
+    written = []
+    if extras.lammps and chosen:
+        written += write_lammps(workspace, state, chosen, folder / LAMMPS_FOLDER)
+    if extras.trajectories is not None:
+        found = write_trajectories(workspace, state, folder / TRAJECTORIES_FOLDER, extras.trajectories)
+        if not found:
+            what = "no production run is there to export; `alloop measure` with a `measure` section makes them"
+            raise ExportError(f"{workspace.root}: {what}")
+        written += found
+    return written
 
 
 def write_transport(data: TransportData, state: CampaignState, folder: Path) -> list[Path]:

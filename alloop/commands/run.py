@@ -55,6 +55,7 @@ from alloop.workers.executors import Execution, ExecutionError
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
 from alloop.workers.walltime import longest_s
 
+GO_ON = "Nothing is lost; run the same command again to continue."
 SENDING_STOPPED = "Stopped while W&B was sent dataset, model and report; `alloop sync` sends them."
 OUTPUTS_STOPPED = (
     "Stopped while dataset, models and report were written; no result is lost, and the same command writes them."
@@ -208,26 +209,44 @@ def _work(
     plain: bool,
     study: Study | None,
 ) -> tuple[Callable[[], int] | None, WandbView]:
-    """Run the loop to its goal.
+    """Run the loop to its goal; return what to do where it stopped before, or None, and the closed view of W&B.
 
-    Returns
-    -------
-    callable or None
-        What to do where the loop stopped before its goal, once everything is closed.
-    WandbView
-        The closed view at Weights & Biases.
+    Raises
+    ------
+    Interrupted
+        If a signal came after the goal was reached.
     """
-    config, stopped = charter.config, None
-    with _stop_signals(workspace.root) as stop_reason, ExitStack() as opened:
-        wandb = _wandb(journal, state, config, workspace)
-        pace = {"redraw_s": config.monitor.redraw_s, "summary_s": config.monitor.summary_s}
-        views: tuple[Listener, ...] = (ConsoleView(console, plain=plain, root=workspace.root, **pace), wandb)
+    with _stop_signals(workspace.root) as stop_reason:
+        wandb = _wandb(journal, state, charter.config, workspace)
+        pace = {"redraw_s": charter.config.monitor.redraw_s, "summary_s": charter.config.monitor.summary_s}
+        views = (ConsoleView(console, plain=plain, root=workspace.root, **pace), wandb)
+        stop, workers = _loop(journal, state, charter, workspace, views, stop_reason, study)
+        asked = stop_reason()  # looked at last: closing takes seconds, in which a signal may still come
+        if asked is not None:
+            be_deaf()  # on its way out: one more signal must not change the last words or the exit code
+    if stop is None and asked is not None:
+        raise Interrupted(OUTPUTS_STOPPED)
+    return None if stop is None else _stopped(stop, workers, asked=asked, state=state, console=console), wandb
+
+
+def _loop(
+    journal: Journal,
+    state: CampaignState,
+    charter: Charter,
+    workspace: Workspace,
+    views: tuple[Listener, ...],
+    stop_reason: Callable[[], str | None],
+    study: Study | None,
+) -> tuple[Exception | None, Execution | None]:
+    """Run the loop to its goal, and close everything; return what stopped it before, or None, and its workers."""
+    with ExitStack() as opened:
         for view in reversed(views):
             opened.callback(view.close)
         workers = None
         try:
             past_s = longest_s(state.tasks.values())
-            workers = Execution(config.execution, workspace.root, stop_reason, locks=journal.locks, longest_s=past_s)
+            execution = charter.config.execution
+            workers = Execution(execution, workspace.root, stop_reason, locks=journal.locks, longest_s=past_s)
             opened.callback(workers.close)
             stage = None if study is None else study.stage()
             campaign = Campaign(
@@ -236,8 +255,8 @@ def _work(
             work = campaign.run if charter.goal == "verdict" else campaign.measure
             work(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:
-            stopped = _stopped(stop, workers, asked=stop_reason() is not None, state=state, console=console)
-    return stopped, wandb
+            return stop, workers
+    return None, workers
 
 
 def _send(
@@ -259,12 +278,11 @@ def _send(
 
 
 def _stopped(
-    stop: Exception, workers: Execution | None, *, asked: bool, state: CampaignState, console: Console
+    stop: Exception, workers: Execution | None, *, asked: str | None, state: CampaignState, console: Console
 ) -> Callable[[], int]:
     """Return what to do once everything is closed; only the user can correct misconfigured workers."""
-    if asked:
-        be_deaf()  # on its way out: one more signal must not change the last words or the exit code
-        return partial(_interrupted, console, stop)
+    if asked is not None:
+        return partial(_interrupted, console, asked)
     if workers is not None and workers.misconfigured():
         raise ExecutionError(str(stop)) from stop
     return partial(_broken, console, stop, state, workers is None or workers.curable())
@@ -341,9 +359,8 @@ def _stop_signals(root: Path) -> Iterator[Callable[[], str | None]]:
         hand_back(before, note)
 
 
-def _interrupted(console: Console, stop: Exception) -> int:
-    hint = "Nothing is lost; run the same command again to continue."
-    _say(console, [f"Stopped: {stop}. {hint}"])
+def _interrupted(console: Console, reason: str) -> int:
+    _say(console, [f"Stopped: {reason}. {GO_ON}"])
     return exit_codes.INTERRUPTED
 
 
@@ -355,8 +372,7 @@ def _broken(console: Console, stop: Exception, state: CampaignState, curable: bo
         again = f"The driver starts again in place ({before + 1} of at most {LIMIT} times without progress)."
         raise RestartWanted(f"{_sentence(stop)} Nothing is lost. {again}", finished)
     often = f" {before} restarts did not help; see logs/interchange.txt in the campaign's folder." if curable else ""
-    hint = "Nothing is lost; run the same command again to continue."
-    _say(console, [f"Stopped: {stop}.{often} {hint}"])
+    _say(console, [f"Stopped: {stop}.{often} {GO_ON}"])
     return exit_codes.RETRY
 
 

@@ -22,7 +22,8 @@ from alloop.monitor.wandb_artifacts import Output, outputs
 from alloop.monitor.wandb_layout import MISSING, save_layout
 from alloop.monitor.wandb_segments import begun_t, segments
 from alloop.monitor.wandb_sync import LONGEST_UPLOAD_S, RefusedError, Synced, SyncError, sync, sync_in_time
-from alloop.outputs.models import PROVENANCE_FILE, choose_models
+from alloop.outputs.models import choose_models
+from alloop.outputs.readme import PROVENANCE_FILE
 from alloop.reading import ReadCampaign
 from alloop.state.state import CampaignState
 

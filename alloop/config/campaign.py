@@ -33,7 +33,7 @@ class CampaignConfig(Section):
 
     name: Annotated[str, Field(pattern=NAME, max_length=80)] = Field(description="Name of the campaign and its folder.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Every random choice follows from it.")
-    overlap: bool = Field(True, description="False: rounds in lockstep, reproducible from the seed.")
+    overlap: bool = Field(True, description="False: label, fit and explore one after another; slower, repeatable.")
     systems: tuple[SystemConfig, ...] = Field(min_length=1, description="Compositions to explore.")
     data: DataConfig = DataConfig()
     initial: InitialFramesConfig = InitialFramesConfig()

@@ -50,7 +50,7 @@ class GpawLabel(LabelCommon):
     )
     gamma_centred: bool = Field(False, description="Shift the grid so that it holds Γ.")
     smearing_eV: Positive = Field(0.05, description="Fermi-Dirac width.")
-    maxiter: Count = Field(80, description="SCF iterations before a label climbs the ladder of SCF settings.")
+    maxiter: Count = Field(80, description="SCF iterations before a label is tried again with safer SCF settings.")
     point_group_symmetry: bool = Field(False, description="Off keeps every label on the same k-points.")
     charge: float = Field(0.0, description="Charge of the cell, in elementary charges.")
     spin: bool | None = Field(None, description="None: unpolarised, and a frame with an odd electron count is refused.")

@@ -236,10 +236,10 @@ class SelectConfig(Section):
 
     policy: str = Field("disagreement", description="`disagreement`, `random`, `uniform`, or module:Class.")
     lower_eV_per_A: NonNegative = Field(
-        0.05, description="Frames whose largest expected force error is below this are known."
+        0.05, description="A frame whose largest expected force error is below this counts as known."
     )
     upper_eV_per_A: Positive = Field(
-        1.0, description="Frames whose largest expected force error is above this are beyond the potential."
+        1.0, description="At a larger expected force error a walker stops, and only its last good frame is offered."
     )
     probe_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         0.1, description="Share of the labels bought to train on that is drawn at random, to check disagreements."

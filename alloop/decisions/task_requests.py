@@ -189,11 +189,13 @@ def calibrate(state: CampaignState) -> CalibrateRequest:
                 probability=frame.probability,
                 probe=frame.reason in AT_RANDOM,
                 labels=labels.get(str(frame.selection)),
+                walker=frame.walker,
             )
             for frame in frames
         ),
         labels=len(active.frames),
         heldout=tuple(str(frame.label) for frame in looks),
+        heldout_walkers=tuple(frame.walker for frame in looks),
         members=tuple(active.models[member] for member in sorted(active.models)) if looks else (),
         dtype=state.config["potential"]["dtype"],
     )

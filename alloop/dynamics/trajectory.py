@@ -39,7 +39,7 @@ class Trajectory:
         Time between two samples (fs).
     snapshot_every : int
         Samples from one snapshot of all atoms to the next; sample 0 has one.
-    mobile_A : ndarray of float32, shape (samples, ions, 3)
+    mobile_A : ndarray of float32 or float64, shape (samples, ions, 3)
         Unwrapped Cartesian positions of the mobile ions (Å), as simulated.
     drift_A : ndarray, shape (samples, 3)
         Displacement of the centre of mass of all other atoms, the framework, since sample 0 (Å).
@@ -57,7 +57,7 @@ class Trajectory:
     temperature_K: float
     interval_fs: float
     snapshot_every: int
-    mobile_A: Singles
+    mobile_A: NDArray[np.floating]
     drift_A: Floats
     snapshots_A: Singles
     kinetic_K: Floats

@@ -125,6 +125,39 @@ def put_aside(root: Path, path: Path) -> None:
         raise NotPlainError(path, "cannot be put aside; remove it")
 
 
+def remove_below(root: Path, path: Path) -> int:
+    """Delete a regular file below a folder, and return the bytes it held.
+
+    Raises
+    ------
+    NotPlainError
+        If something else is there, or a link is on the way.
+    FileNotFoundError
+        If it is missing.
+    """
+    size = size_below(root, path)
+    with folder_below(root, path.parent) as parent:
+        os.unlink(path.name, dir_fd=parent)
+    return size
+
+
+def size_below(root: Path, path: Path) -> int:
+    """Return how many bytes a regular file below a folder holds.
+
+    Raises
+    ------
+    NotPlainError
+        If something else is there, or a link is on the way.
+    FileNotFoundError
+        If it is missing.
+    """
+    descriptor = open_below(root, path)
+    try:
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
 def is_plain_or_absent(path: Path) -> bool:
     """Return whether a path is a regular file or nothing at all, a link counting as neither."""
     try:

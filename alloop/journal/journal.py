@@ -117,6 +117,10 @@ class Journal:
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise unusable(self.folder / JOURNAL_FILE, error) from error
+        except FileNotFoundError as error:
+            said = self._gone_at_once()
+            self._db.close()
+            raise JournalError(said) from error
         except BaseException:
             self._db.close()
             raise
@@ -125,6 +129,13 @@ class Journal:
         if not local:
             self._snapshot = Snapshot(self._db, self.folder)
             self.publish(now=True)
+
+    def _gone_at_once(self) -> str:
+        """Say of a journal whose files vanish while it is opened what became of it; what it holds is saved."""
+        if not self.folder.is_dir():
+            return f"{self.folder}: was moved or removed while its journal was opened; name its place with --folder"
+        what = f"{self.folder / JOURNAL_FILE}: was removed while it was opened"
+        return f"{what}; {saved_copy(self._db, self.folder, self._end)}"
 
     def __enter__(self) -> Journal:
         return self
@@ -288,8 +299,8 @@ def read_journal(folder: Path, after: int = 0) -> Reading:
     for left in reversed(range(_TRIES)):
         try:
             return _read(Path(folder), after)
-        except sqlite3.DatabaseError as error:
-            # A file that was replaced a moment ago cannot be read to its end from another host.
+        except (sqlite3.DatabaseError, FileNotFoundError) as error:
+            # A file that was replaced a moment ago cannot be read to its end from another host, and one may be gone.
             if not left:
                 what = f"{Path(folder) / JOURNAL_FILE}: not a readable journal ({error}); {RESTORE}"
                 raise JournalError(what) from error

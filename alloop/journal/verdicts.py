@@ -17,7 +17,7 @@ class VerdictKind:
     name : str
         What the journal calls it.
     meaning : str
-        What it says, in the words of the README.
+        What it says, in the words of docs/verdict.md.
     look : str
         Class of its box in the report; `alloop.report.style` has the colours.
     exit_code : int

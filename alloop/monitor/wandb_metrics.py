@@ -55,7 +55,7 @@ ROWS = (
                 "labels", "", "training labels behind the row: of the rung, of the committee, or of the campaign now"
             ),
             Metric("seq", "", "number of the event in the journal, and the step of W&B"),
-            Metric("wall_h", "h", "time with a driver"),
+            Metric("wall_h", "h", "running time; pauses between runs are not counted"),
             Metric("alert", "", "title of the alert that the event raised"),
         ),
     ),

@@ -118,7 +118,7 @@ def rows(entry: Entry, state: CampaignState) -> Row | None:
     """Return the row of the history for an event, or None if it has none.
 
     Every row holds ``labels`` (training labels behind the row's numbers: of the rung in a row about a rung, of the
-    whole campaign otherwise), ``seq`` (the event's number in the journal) and ``wall_h`` (time with a driver, h).
+    whole campaign otherwise), ``seq`` (the event's number in the journal) and ``wall_h`` (running time, h).
     """
     make = _ROWS.get(type(entry.event))
     values = make(entry.event, state) if make is not None else None

@@ -1,23 +1,18 @@
-"""Export the models of a campaign in MACE's format, with a file that says where they come from."""
+"""Export the models of a campaign in MACE's format."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from alloop.files.durable import write_durably
 from alloop.journal.journal import JournalError
 from alloop.state.records import GenerationState
 from alloop.state.state import CampaignState
-from alloop.status.foundation import foundation_facts
-from alloop.status.summary import imported_labels, rung_rows
-from alloop.status.teacher import teacher_facts
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
-PROVENANCE_FILE = "README.json"
-UNITS = {"energy": "eV", "forces": "eV/Å", "stress": "eV/Å³", "length": "Å", "temperature": "K"}
+if TYPE_CHECKING:
+    import torch
 
 
 class ExportError(JournalError):
@@ -49,7 +44,7 @@ class Chosen:
 
 
 def export_models(workspace: Workspace, state: CampaignState, target: Path, *, committee: bool) -> list[Path]:
-    """Write models for ``mace.calculators.MACECalculator``, and their provenance next to them.
+    """Write models for ``mace.calculators.MACECalculator``.
 
     Parameters
     ----------
@@ -66,7 +61,7 @@ def export_models(workspace: Workspace, state: CampaignState, target: Path, *, c
     Returns
     -------
     list of pathlib.Path
-        The models, then the provenance.
+        The files.
 
     Raises
     ------
@@ -78,10 +73,9 @@ def export_models(workspace: Workspace, state: CampaignState, target: Path, *, c
         raise ExportError(f"{workspace.root}: no model is fitted yet; continue the campaign with `alloop run`")
     if target.exists() and not target.is_dir():
         raise ExportError(f"{target}: is a file; name a folder")
-    digests = {item.file: _export(workspace, item, target / item.file) for item in chosen}
-    about = provenance(state, chosen, digests)
-    write_durably(target / PROVENANCE_FILE, json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n")
-    return [*(target / item.file for item in chosen), target / PROVENANCE_FILE]
+    for item in chosen:
+        _export(workspace, item, target / item.file)
+    return [target / item.file for item in chosen]
 
 
 def choose_models(state: CampaignState, *, committee: bool) -> tuple[Chosen, ...]:
@@ -120,55 +114,24 @@ def _members(generation: GenerationState) -> tuple[Chosen, ...]:
     )
 
 
-def _export(workspace: Workspace, item: Chosen, path: Path) -> str:
-    """Write one model and return the SHA-256 of the file."""
-    from alloop.potential.models.model_files import ModelFileError, export_mace_model, file_sha256, read_model
+def chosen_model(workspace: Workspace, item: Chosen, dtype: str | None = None) -> torch.nn.Module:
+    """Return a model to export, in its own precision if no other is wanted.
+
+    Raises
+    ------
+    ExportError
+        If its file is missing or damaged.
+    """
+    from alloop.potential.models.model_files import ModelFileError, read_model
 
     try:
-        model = read_model(workspace.model_path(item.model), sha256=workspace.model_sha256(item.model))
+        sha256 = workspace.model_sha256(item.model)
+        return read_model(workspace.model_path(item.model), sha256=sha256, dtype=dtype)
     except (FileNotFoundError, ModelFileError, DamagedResultError) as error:
         raise ExportError(f"{item.model} cannot be exported: {error}") from error
-    export_mace_model(model, path)
-    return file_sha256(path)
 
 
-def provenance(state: CampaignState, chosen: tuple[Chosen, ...], digests: dict[str, str]) -> dict[str, Any]:
-    """Return where exported models come from: labels, settings, versions, and their held-out errors."""
-    created, verdict = state.created, state.verdict
-    errors = {row.size: asdict(row) for row in rung_rows(state)}
-    return {
-        "campaign": created.name if created else "",
-        "run_id": created.run_id if created else "",
-        "verdict": verdict.verdict if verdict else None,
-        "reason": verdict.reason if verdict else "no verdict yet",
-        "use": "mace.calculators.MACECalculator(model_paths=FILE, device='cpu'); a pickle: trust its source",
-        "units": UNITS,
-        "energy_zero": "the isolated-atom energies e0s_eV, computed with the label settings or taken from `data`",
-        "e0s_eV": dict(sorted(state.e0s_eV.items())),
-        "models": [
-            {
-                **asdict(item),
-                "sha256": digests[item.file],
-                "heldout_errors": errors.get(item.rung or 0) if item.role == "leader" else None,
-            }
-            for item in chosen
-        ],
-        "heldout_errors_are": "RMSE over the fits of a rung, with one standard error, on frames no fit has seen",
-        "labels": {
-            "train": state.labelled("train"),
-            "heldout": state.labelled("heldout"),
-            "failed": sum(state.failures.values()),
-            "imported": imported_labels(state),
-            "pretraining": len(state.pretraining),
-        },
-        "data_settings": state.config.get("data", {}),
-        "teacher": teacher_facts(state),
-        "foundation": foundation_facts(created) if created else None,
-        "foundation_sha256": created.foundation if created else None,
-        "label_settings": state.config.get("label", {}),
-        "potential_settings": {name: state.config.get(name, {}) for name in ("potential", "fit")},
-        "seed": state.config.get("seed"),
-        "code": state.code if created else {},
-        "former_codes": state.codes[:-1],
-        "versions": created.versions if created else {},
-    }
+def _export(workspace: Workspace, item: Chosen, path: Path) -> None:
+    from alloop.potential.models.model_files import export_mace_model
+
+    export_mace_model(chosen_model(workspace, item), path)

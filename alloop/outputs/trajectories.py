@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from alloop.dynamics.trajectory import Trajectory, concatenate
 from alloop.outputs.errors import absent, told
@@ -45,8 +47,6 @@ def production_trajectory(
     UnreadableError
         If a file of the run is missing or damaged.
     """
-    from alloop.tasks.kinds.produce import read_trajectory
-
     root = workspace.root
     runs = _runs(state)
     size = max((size for size, _, _ in runs), default=rung) if rung == -1 else rung
@@ -55,18 +55,55 @@ def production_trajectory(
         if asked not in known:
             raise absent(root, what, asked, known)
     walkers = list(_walkers(state, runs[size, system, fit]))
-    places = [(segments, place) for segments, place, kelvin in walkers if abs(kelvin - temperature_K) < 1e-6]
+    places = [place for place in walkers if abs(place[2] - temperature_K) < 1e-6]
     if not places:
         raise absent(root, "temperature", temperature_K, sorted({kelvin for *_, kelvin in walkers}), "K")
     if not 0 <= replica < len(places):
         raise absent(root, "replica", replica, range(len(places)))
-    segments, place = places[replica]
-    with told(root, f"the trajectory of {system} at {temperature_K:g} K", ValueError):
-        return concatenate([read_trajectory(workspace, key, place) for key in segments])
+    return _joined(workspace, system, places[replica])
+
+
+@dataclass(frozen=True)
+class RunName:
+    """What one production run is called by: its system, target temperature (K), rung, fit and replica."""
+
+    system: str
+    temperature_K: float
+    rung: int
+    fit: int
+    replica: int
+
+
+def largest_rung_runs(workspace: Workspace, state: CampaignState) -> Iterator[tuple[RunName, Trajectory]]:
+    """Yield every production run of the largest rung that has some, its segments joined.
+
+    Raises
+    ------
+    UnreadableError
+        If a file of a run is missing or damaged.
+    """
+    runs = _runs(state)
+    largest = max((size for size, _, _ in runs), default=0)
+    for (size, system, fit), batches in runs.items():
+        if size != largest:
+            continue
+        replicas: Counter[float] = Counter()
+        for place in _walkers(state, batches):
+            kelvin = place[2]
+            yield RunName(system, kelvin, size, fit, replicas[kelvin]), _joined(workspace, system, place)
+            replicas[kelvin] += 1
 
 
 Place = tuple[tuple[str, ...], int, float]
 """Keys of a run's segments, its place among their walkers, its temperature (K)."""
+
+
+def _joined(workspace: Workspace, system: str, place: Place) -> Trajectory:
+    from alloop.tasks.kinds.produce import read_trajectory
+
+    segments, walker, kelvin = place
+    with told(workspace.root, f"the trajectory of {system} at {kelvin:g} K", ValueError):
+        return concatenate([read_trajectory(workspace, key, walker) for key in segments])
 
 
 def _runs(state: CampaignState) -> dict[tuple[int, str, int], list[tuple[str, ...]]]:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -71,6 +72,7 @@ __all__ = [
     "disable_e3nn_codegen",
     "extract_config_mace_model",
     "extract_model",
+    "for_mliap",
     "freeze_module",
     "gate_dict",
     "get_cache_dir",
@@ -85,6 +87,7 @@ __all__ = [
     "readout_classes",
     "remove_pt_head",
     "take_step",
+    "torchscript_for_lammps",
     "with_cuequivariance",
 ]
 
@@ -103,3 +106,24 @@ def with_cuequivariance(model: torch.nn.Module, device: str) -> torch.nn.Module:
 
     converted: torch.nn.Module = run(model, device=device)
     return converted
+
+
+def for_mliap(model: Any) -> Any:
+    """Return a model as MACE's own converter wraps it for LAMMPS, ``pair_style mliap unified``; to be pickled.
+
+    The converter, ``mace_create_lammps_model --format=mliap``, also changes MACE's layers for those of cuEquivariance,
+    which then must be installed wherever the file is read. Here they stay, and the numbers are the same.
+    """
+    from mace.calculators.lammps_mliap_mace import LAMMPS_MLIAP_MACE
+
+    model.lammps_mliap = True
+    return LAMMPS_MLIAP_MACE(model)
+
+
+def torchscript_for_lammps(model: torch.nn.Module) -> torch.jit.ScriptModule:
+    """Return a model as MACE's own converter compiles it for LAMMPS, ``pair_style mace`` (``--format=libtorch``)."""
+    from e3nn.util import jit
+    from mace.calculators import LAMMPS_MACE
+
+    compiled: torch.jit.ScriptModule = jit.compile(LAMMPS_MACE(model))
+    return compiled

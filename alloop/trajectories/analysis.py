@@ -20,7 +20,7 @@ from alloop.transport.settings import MeasureSettings
 from alloop.transport.sites import DensityResult, analyse_density
 from alloop.transport.temperature import without_start
 
-_MOST_POSITIONS = 20_000_000
+_MOST_POSITIONS = 4_000_000
 _SAME_CELL_A = 1e-3
 
 

@@ -16,10 +16,11 @@ from alloop.trajectories.following import Follower
 from alloop.trajectories.frames import Floats, Frame, TrajectoryError
 from alloop.trajectories.timing import Clock, Said
 
-Singles = NDArray[np.float32]
+Kept = NDArray[np.floating]
 
 _CHUNK = 1024
 _MOST_SNAPSHOTS = 2000
+_EXACT_VALUES = 16_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +56,28 @@ class ReadRun:
 
 
 class Rows:
-    """Arrays that grow one by one, in chunks, as float32; `join` frees them while it puts them together."""
+    """Arrays that grow one by one, in chunks; `join` frees them while it puts them together.
 
-    def __init__(self) -> None:
-        self._chunks: list[Singles] = []
+    Parameters
+    ----------
+    exact_values : int
+        Numbers that are kept as float64 at most; more, and all are kept as float32.
+    """
+
+    def __init__(self, exact_values: int = 0) -> None:
+        self._exact_values = exact_values
+        self._dtype: type[np.float32] | type[np.float64] = np.float64
+        self._chunks: list[Kept] = []
         self.count = 0
 
     def add(self, row: Floats) -> None:
         """Add an array."""
         place = self.count % _CHUNK
         if place == 0:
-            self._chunks.append(np.empty((_CHUNK, *row.shape), dtype=np.float32))
+            if (self.count + _CHUNK) * row.size > self._exact_values:
+                self._dtype = np.float32
+                self._chunks = [chunk.astype(np.float32, copy=False) for chunk in self._chunks]
+            self._chunks.append(np.empty((_CHUNK, *row.shape), dtype=self._dtype))
         self._chunks[-1][place] = row
         self.count += 1
 
@@ -76,9 +88,10 @@ class Rows:
         for row in kept:
             self.add(row)
 
-    def join(self) -> Singles:
+    def join(self) -> Kept:
         """Return all arrays as one, and keep none."""
-        whole = np.empty((self.count, *(self._chunks[0].shape[1:] if self._chunks else ())), dtype=np.float32)
+        shape = self._chunks[0].shape[1:] if self._chunks else ()
+        whole: Kept = np.empty((self.count, *shape), dtype=self._dtype)
         for begin in range(0, self.count, _CHUNK):
             chunk = self._chunks.pop(0)
             whole[begin : begin + _CHUNK] = chunk[: self.count - begin]
@@ -113,7 +126,7 @@ class Collector:
         masses[self._mobile] = 0.0
         self._framework = masses / masses.sum() if masses.sum() > 0 else masses
         self._follower = Follower(first, where)
-        self._ions, self._snapshots = Rows(), Rows()
+        self._ions, self._snapshots = Rows(_EXACT_VALUES), Rows()
         self._snapshot_every = 1
         self._drift: list[Floats] = []
         self._kinetic: list[float] = []
@@ -189,7 +202,7 @@ class Collector:
             snapshot_every=self._snapshot_every,
             mobile_A=_turned(self._ions.join(), into),
             drift_A=np.array(self._drift) if into is None else np.array(self._drift) @ into,
-            snapshots_A=_turned(self._snapshots.join(), into),
+            snapshots_A=_turned(self._snapshots.join(), into).astype(np.float32, copy=False),
             kinetic_K=kinetic if known else np.zeros(len(kinetic)),
             conserved_eV=np.zeros(len(kinetic)),
         )
@@ -217,7 +230,7 @@ def _into(follower: Follower) -> Floats | None:
     return None if follower.constant else np.linalg.inv(follower.first.cell_A) @ follower.mean_cell
 
 
-def _turned(positions: Singles, into: Floats | None) -> Singles:
+def _turned(positions: Kept, into: Floats | None) -> Kept:
     if into is not None:
         for begin in range(0, len(positions), _CHUNK):
             positions[begin : begin + _CHUNK] = positions[begin : begin + _CHUNK].astype(float) @ into

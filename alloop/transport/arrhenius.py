@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.transport.conductivity import BOLTZMANN_EV_PER_K, ln_conductivity
-from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TemperatureTransport, TransportSummary
+from alloop.transport.results import (
+    ArrheniusTransport,
+    Measured,
+    SigmaAt,
+    TemperatureLaw,
+    TemperatureTransport,
+    TransportSummary,
+)
+from alloop.transport.temperature_law import bent, caution_at, law_of, words_of
 
 _SAME_K = 1.0
 _STANDS_OUT = 2.0
@@ -99,7 +107,8 @@ def transport_of(
     if line is None:
         return None
     weak = weak_slope(line)
-    targets = [sigma_at(target, usable, line) for target in targets_K]
+    law = _law(usable)
+    targets = [_with_caution(sigma_at(target, usable, line), line, law) for target in targets_K]
     names = dict.fromkeys(name for point in usable for name in point.planes_cm2_s)
     planes = {name: _line([(reached(point), point.planes_cm2_s.get(name)) for point in usable]) for name in names}
     return ArrheniusTransport(
@@ -108,8 +117,9 @@ def transport_of(
         targets=tuple(target for target in targets if weak is None or target.how != "extrapolated"),
         used_K=tuple(point.temperature_K for point in usable),
         rejected=rejected,
-        notes=(*_notes(line, len(usable)), *_barely(usable)),
+        notes=(*_notes(line, len(usable)), *_barely(usable), *([words_of(law)] if law and bent(law) else [])),
         weak=weak,
+        law=law,
     )
 
 
@@ -131,6 +141,18 @@ def arrhenius_line(summary: TransportSummary) -> tuple[float, float] | None:
     weights = [1.0 if not all(se for *_, se in used) else float(se or 1.0) ** -2 for *_, se in used]
     offsets = [np.log(D) + energy / (BOLTZMANN_EV_PER_K * kelvin) for kelvin, D, _ in used]
     return energy, float(np.average(offsets, weights=weights))
+
+
+def _law(usable: Sequence[TemperatureTransport]) -> TemperatureLaw | None:
+    known = _known([(reached(point), point.D_tracer_cm2_s) for point in usable])
+    return law_of([at_K for at_K, _, _ in known], [ln_D for _, ln_D, _ in known], [se for _, _, se in known])
+
+
+def _with_caution(target: SigmaAt, line: Arrhenius, law: TemperatureLaw | None) -> SigmaAt:
+    if law is None or not bent(law) or target.how != "extrapolated":
+        return target
+    along, _ = line.ln_diffusivity(target.temperature_K)
+    return target.model_copy(update={"caution": caution_at(law, target.temperature_K, along)})
 
 
 def weak_slope(line: Arrhenius) -> str | None:
@@ -176,13 +198,16 @@ def reached(point: TemperatureTransport) -> float:
 
 
 def _line(points: Sequence[tuple[float, Measured | None]]) -> Arrhenius | None:
-    known = [(at_K, D.value, D.se) for at_K, D in points if D is not None and D.value > 0 and D.se]
+    known = _known(points)
     try:
-        return fit_arrhenius(
-            [at_K for at_K, _, _ in known], [math.log(D) for _, D, _ in known], [se / D for _, D, se in known]
-        )
+        return fit_arrhenius([at_K for at_K, _, _ in known], [ln_D for _, ln_D, _ in known], [se for _, _, se in known])
     except ValueError:
         return None
+
+
+def _known(points: Sequence[tuple[float, Measured | None]]) -> list[tuple[float, float, float]]:
+    """Return temperature (K), ln D and its standard error of the points that have them."""
+    return [(at_K, math.log(D.value), D.se / D.value) for at_K, D in points if D is not None and D.value > 0 and D.se]
 
 
 def _barely(usable: Sequence[TemperatureTransport]) -> list[str]:

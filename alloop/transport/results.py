@@ -98,6 +98,55 @@ class TemperatureTransport(Record):
     notes: tuple[str, ...] = ()
 
 
+Law = Literal["line", "kink", "curve", "bent", "unknown"]
+
+
+class TemperatureLaw(Record):
+    """Whether one line holds in the Arrhenius plot.
+
+    Attributes
+    ----------
+    law : str
+        ``line``: one holds. ``kink``: two lines are preferred; ``curve``: one after Vogel, Fulcher and Tammann;
+        ``bent``: one line does not hold, and the points do not tell a kink from a curve. ``unknown``: none is given up,
+        but the points are too few or too uncertain to see a change of slope by half.
+    chance : float
+        Share of straight lines with the same temperatures and errors that look as bent as this.
+    detectable_eV : float
+        Change of slope (eV) that would be found in 80 % of cases where the points see it best.
+    kink_K : float or None
+        Where the two lines meet (K); this and what follows are None where no line is given up.
+    kink_within_K : tuple of float or None
+        The range of that within one standard error (K).
+    above_eV, below_eV : Measured or None
+        Activation energies at temperatures above and below the kink (eV); errors for a kink at its place.
+    ln_D_at_kink : float or None
+        ln D where the lines meet, D in cm²/s.
+    vtf_T0_K : float or None
+        T₀ of the curve (K), at which nothing would move.
+    vtf_T0_within_K : tuple of float or None
+        Its range within one standard error (K).
+    vtf_B_eV, vtf_ln_D0 : float or None
+        B of the curve (eV), and ln D₀ with D₀ in cm²/s.
+    lead_bic : float or None
+        BIC of the curve less that of the kink: above zero where the kink is preferred.
+    """
+
+    law: Law
+    chance: float
+    detectable_eV: float
+    kink_K: float | None = None
+    kink_within_K: tuple[float, float] | None = None
+    above_eV: Measured | None = None
+    below_eV: Measured | None = None
+    ln_D_at_kink: float | None = None
+    vtf_T0_K: float | None = None
+    vtf_T0_within_K: tuple[float, float] | None = None
+    vtf_B_eV: float | None = None
+    vtf_ln_D0: float | None = None
+    lead_bic: float | None = None
+
+
 class SigmaAt(Record):
     """Conductivity at a target temperature.
 
@@ -116,6 +165,9 @@ class SigmaAt(Record):
         Volume of the cell that gave the density of ions (Å³).
     volume_from_K : float
         The simulated temperature whose cell that was (K).
+    caution : str or None
+        Why the line may not lead to this temperature: the points prefer another law. None where nothing speaks
+        against it.
     """
 
     temperature_K: float
@@ -124,6 +176,7 @@ class SigmaAt(Record):
     how: Literal["simulated", "interpolated", "extrapolated"]
     volume_A3: float
     volume_from_K: float
+    caution: str | None = None
 
 
 class ArrheniusTransport(Record):
@@ -146,6 +199,8 @@ class ArrheniusTransport(Record):
     weak : str or None
         Why the slope is no activation energy: it is not above zero by two standard errors. Targets outside the
         simulated range are left out then. None where the slope is one.
+    law : TemperatureLaw or None
+        Whether one line holds; None with two temperatures, and in older results.
     """
 
     activation_energy_eV: Measured
@@ -155,6 +210,7 @@ class ArrheniusTransport(Record):
     rejected: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     weak: str | None = None
+    law: TemperatureLaw | None = None
 
 
 class TransportSummary(Record):

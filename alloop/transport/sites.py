@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +23,14 @@ from alloop.transport.density import (
     summarise,
     wrapped,
 )
+from alloop.transport.hops import Hops, JumpCount, Kind, Places, SitePair
+from alloop.transport.migration import Migration, migration
 from alloop.transport.results import Measured, Record
 
-Kind = Literal["host", "interstitial"]
 Integers = NDArray[np.int_]
 
-KINDS: tuple[Kind, Kind] = ("host", "interstitial")
 BLOCKS = 5
 NO_SITE = -1
-RULE_OF_THREE = 3.0
-"""Expected count that gives no event at all with a probability of 5 %: -ln 0.05."""
 
 
 class Site(Record):
@@ -59,33 +55,6 @@ class Site(Record):
     radius_A: float | None = None
 
 
-class JumpCount(Record):
-    """Jumps from sites of one kind to sites of another, or to others of the same kind.
-
-    Attributes
-    ----------
-    start, end : str
-        Kinds of the sites.
-    jumps : int
-        Jumps that were seen.
-    rate_per_ps : Measured or None
-        Jumps per ps that an ion belongs to a site of the kind `start`, with the error of a Poisson count: the square
-        root of the count. Jumps back and forth depend on each other, so the true error is larger. None where nothing
-        was there to jump, or nothing did.
-    below_per_ps : float or None
-        Where no jump was seen: the rate that is excluded at 95 % (1/ps).
-    distance_A : float or None
-        Mean distance between the two sites (Å).
-    """
-
-    start: Kind
-    end: Kind
-    jumps: int
-    rate_per_ps: Measured | None = None
-    below_per_ps: float | None = None
-    distance_A: float | None = None
-
-
 class SitesSummary(Record):
     """Sites, and jumps between them.
 
@@ -100,7 +69,12 @@ class SitesSummary(Record):
     jumps : tuple of JumpCount
         Between kinds of sites.
     jumps_per_ion_ps : Measured
-        All jumps per ion and ps, with the error of a Poisson count.
+        All jumps per ion and ps, with the error that `JumpCount` has.
+    undone : Measured or None
+        Share of jumps that the next jump of the same ion undoes, with the error of a binomial count. None without two
+        jumps of one ion, and in older results.
+    most_taken : tuple of SitePair
+        The pairs of sites with the most jumps, at most 20. Empty in older results.
     interval_fs : float
         Time between two looks (fs). A jump there and back within it is not seen.
     """
@@ -111,6 +85,8 @@ class SitesSummary(Record):
     jumps: tuple[JumpCount, ...]
     jumps_per_ion_ps: Measured
     interval_fs: float
+    undone: Measured | None = None
+    most_taken: tuple[SitePair, ...] = ()
 
     def of(self, kind: Kind) -> tuple[Site, ...]:
         """Return the sites of a kind."""
@@ -118,22 +94,11 @@ class SitesSummary(Record):
 
 
 class DensityResult(Record):
-    """Density, sites and jumps at one temperature."""
+    """Density, sites and jumps at one temperature, and the likeliest paths; None for these in older results."""
 
     density: DensitySummary
     sites: SitesSummary
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Scaled coordinates of sites in the simulated cell, shape (sites, 3); the first `hosts` are host sites."""
-
-    scaled: Floats
-    hosts: int
-
-    def kind(self, index: int) -> Kind:
-        """Return the kind of a site."""
-        return "host" if index < self.hosts else "interstitial"
+    migration: Migration | None = None
 
 
 def analyse_density(
@@ -159,7 +124,12 @@ def analyse_density(
     paths = paths_of(runs, settings.skip_ps, start, settings.element)
     density = number_density(paths, settings)
     places = find_places(density, paths, settings)
-    return DensityResult(density=summarise(density, paths, settings), sites=visit(places, paths, settings)), density
+    found = DensityResult(
+        density=summarise(density, paths, settings),
+        sites=visit(places, paths, settings),
+        migration=migration(paths, places.scaled, settings),
+    )
+    return found, density
 
 
 # -- where the sites are -----------------------------------------------------------------------------------------
@@ -259,28 +229,23 @@ def visit(places: Places, paths: Paths, settings: DensitySettings) -> SitesSumma
     kept = paths.thinned(settings.max_jump_positions)
     radii_A = _radii(places, kept, settings.site_radius_A)
     seen = [_visits(places, kept, run, radii_A) for run in kept.scaled]
-    occupancies = _occupancies([states for states, _, _ in seen], len(places.scaled))
-    jumps = sum((found for _, _, found in seen), Counter[tuple[int, int]]())
-    belongs = sum((_times(before, len(places.scaled)) for _, before, _ in seen), np.zeros(len(places.scaled)))
-    total, exposure_ps = jumps.total(), paths.ions * kept.length_ps
+    occupancies = _occupancies([states for states, _ in seen], len(places.scaled))
+    hops = Hops.of([before for _, before in seen], places, kept)
     return SitesSummary(
         radius_A=float(radii_A.max()),
         sites=tuple(_site(places, index, occupancies[index], radii_A[index]) for index in range(len(places.scaled))),
-        outside=float(np.mean(np.concatenate([states.ravel() for states, _, _ in seen]) == NO_SITE)),
-        jumps=tuple(_count(pair, jumps, belongs * kept.interval_fs / 1000.0, places, kept) for pair in _pairs(places)),
-        jumps_per_ion_ps=_poisson(total, exposure_ps) or Measured(value=0.0),
+        outside=float(np.mean(np.concatenate([states.ravel() for states, _ in seen]) == NO_SITE)),
+        jumps=hops.between_kinds(),
+        jumps_per_ion_ps=hops.of_all() or Measured(value=0.0),
         interval_fs=kept.interval_fs,
+        undone=hops.undone(),
+        most_taken=hops.most_taken(),
     )
 
 
 def _site(places: Places, index: int, occupancy: Measured, radius_A: float) -> Site:
     x, y, z = map(float, places.scaled[index])
     return Site(kind=places.kind(index), scaled=(x, y, z), occupancy=occupancy, radius_A=float(radius_A))
-
-
-def _pairs(places: Places) -> list[tuple[Kind, Kind]]:
-    there = KINDS[:1] if places.hosts == len(places.scaled) else KINDS
-    return [(start, end) for start in there for end in there]
 
 
 def _radii(places: Places, paths: Paths, wanted_A: float) -> Floats:
@@ -291,10 +256,8 @@ def _radii(places: Places, paths: Paths, wanted_A: float) -> Floats:
     return np.asarray(np.minimum(wanted_A, np.floor(499.0 * apart.min(axis=1)) / 1000.0))
 
 
-def _visits(
-    places: Places, paths: Paths, run: Floats, radii_A: Floats
-) -> tuple[Integers, Integers, Counter[tuple[int, int]]]:
-    """Return the site of each ion at each time, the last one it was on, and the jumps of one run."""
+def _visits(places: Places, paths: Paths, run: Floats, radii_A: Floats) -> tuple[Integers, Integers]:
+    """Return the site of each ion at each time, and the last one it was on."""
     from gemdat.transitions import Transitions
     from pymatgen.core import Structure
 
@@ -316,28 +279,16 @@ def _visits(
                 raise
             # GEMDAT stumbles where no ion ever leaves or reaches a site; then every moment is like the first
             return _still(sites, trajectory, radii_A)
-        try:
-            jumps = Counter({(int(a), int(b)): int(n) for (a, b), n in transitions.jumps()._counter().items()})
-        except ValueError as error:
-            if "No jumps" not in str(error):
-                raise
-            jumps = Counter()
-    return np.asarray(transitions.states), np.asarray(transitions.states_prev()), jumps
+    return np.asarray(transitions.states), np.asarray(transitions.states_prev())
 
 
-def _still(sites: Any, trajectory: Any, radii_A: Floats) -> tuple[Integers, Integers, Counter[tuple[int, int]]]:
+def _still(sites: Any, trajectory: Any, radii_A: Floats) -> tuple[Integers, Integers]:
     positions = trajectory.positions
     apart = sites.lattice.get_all_distances(positions[0], sites.frac_coords)
     nearest = apart.argmin(axis=1)
     states = np.where(apart.min(axis=1) <= radii_A[nearest], nearest, NO_SITE)
     everywhere = np.broadcast_to(states, positions.shape[:2])
-    return everywhere, everywhere, Counter()
-
-
-def _times(states: Integers, sites: int) -> Floats:
-    """Return how many samples ions belonged to each site; the last sample is the end of an interval, not a start."""
-    belongs = states[:-1]
-    return np.bincount(belongs[belongs >= 0].ravel(), minlength=sites).astype(float)
+    return everywhere, everywhere
 
 
 def _occupancies(runs: Sequence[Integers], sites: int) -> list[Measured]:
@@ -350,29 +301,3 @@ def _occupancies(runs: Sequence[Integers], sites: int) -> list[Measured]:
     return [
         Measured(value=float(mean), se=None if errors is None else float(errors[i])) for i, mean in enumerate(means)
     ]
-
-
-def _count(
-    pair: tuple[Kind, Kind], jumps: Counter[tuple[int, int]], times_ps: Floats, places: Places, paths: Paths
-) -> JumpCount:
-    start, end = pair
-    found = {(a, b): n for (a, b), n in jumps.items() if (places.kind(a), places.kind(b)) == pair}
-    total = sum(found.values())
-    exposure = float(sum(time for i, time in enumerate(times_ps) if places.kind(i) == start))
-    lattice = standard_lattice(paths.cell_A)
-    lengths = [lattice.get_all_distances(places.scaled[a], places.scaled[b])[0, 0] for a, b in found]
-    return JumpCount(
-        start=start,
-        end=end,
-        jumps=total,
-        rate_per_ps=_poisson(total, exposure) if total else None,
-        below_per_ps=RULE_OF_THREE / exposure if not total and exposure > 0 else None,
-        distance_A=float(np.average(lengths, weights=list(found.values()))) if total else None,
-    )
-
-
-def _poisson(count: int, exposure_ps: float) -> Measured | None:
-    """Return a rate (1/ps) with the error of a Poisson count, which is unknown without an event."""
-    if exposure_ps <= 0:
-        return None
-    return Measured(value=count / exposure_ps, se=float(np.sqrt(count)) / exposure_ps if count else None)

@@ -146,7 +146,7 @@ def _walks(runs: Sequence[Trajectory], settings: MeasureSettings) -> IonWalks | 
         return f"there is no mobile {settings.elements[0]}"
     if fewest < _FEWEST_SAMPLES:
         return f"{fewest} samples are too few, {_FEWEST_SAMPLES} is the least"
-    paths = [run.mobile_A[:, ions] - run.drift_A[:, None].astype(np.float32) for run in runs]
+    paths = [run.mobile_A[:, ions] - run.drift_A[:, None].astype(run.mobile_A.dtype) for run in runs]
     return ion_walks_of(paths, runs[0].interval_fs / 1000.0)
 
 

@@ -66,6 +66,8 @@ class Points:
         Whether the frame was drawn at random, whatever its disagreement.
     memory : ndarray, shape (n,), optional
         What the frame counts for its age, see `memory`; 1 by default.
+    walker : tuple of str, length n, optional
+        Walker of the frame, whose errors may go together; by default every frame has its own.
 
     Raises
     ------
@@ -80,8 +82,11 @@ class Points:
     probability: Floats
     probe: NDArray[np.bool_]
     memory: Floats = field(default_factory=lambda: np.empty(0))
+    walker: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.walker:
+            object.__setattr__(self, "walker", self.frame)
         if not np.size(self.memory):
             object.__setattr__(self, "memory", np.ones(len(self.species)))
         for name in ("disagreement_eV_per_A", "error_eV_per_A", "probability", "memory"):
@@ -94,6 +99,7 @@ class Points:
             self.probability,
             self.probe,
             self.memory,
+            self.walker,
         )
         if any(len(values) != len(self.species) for values in fields):
             raise ValueError(f"points: every field needs {len(self.species)} entries, one for each atom")
@@ -119,6 +125,7 @@ class Points:
             self.probability[places],
             self.probe[places],
             self.memory[places],
+            tuple(self.walker[i] for i in places),
         )
 
 

@@ -32,7 +32,7 @@ class Candidates:
     composition : tuple of str, length n
         System each frame belongs to.
     why : tuple of str, length n
-        Why the frame was offered: ``initial``, ``random``, ``disagreement`` or ``last_good`` (the last sane frame of
+        Why the frame was offered: ``initial``, ``random``, ``disagreement`` or ``last_good`` (the last good frame of
         a walker that turned unphysical).
     disagreement_eV_per_A : ndarray, shape (n,)
         Largest committee standard deviation of a force over the atoms (eV/Å); NaN where no committee looked.
@@ -119,7 +119,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Window:
-    """Expected errors worth a label (eV/Å), both ends included: below is known, above is beyond the potential.
+    """Expected errors worth a label (eV/Å), both ends included: below is known, above is too far off.
 
     Raises
     ------

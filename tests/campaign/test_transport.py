@@ -1,11 +1,15 @@
 """A whole tiny campaign that measures transport, through the command line: real Parsl processes, MACE and MD."""
 
 import csv
+import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from alloop.commands.prune import prunable
+from alloop.reading import read
 from tests.support.campaigns import attempts, environment, folded, left_behind, run, write_config
 
 pytestmark = pytest.mark.slow
@@ -85,6 +89,40 @@ def test_a_ladder_of_random_subsets_buys_no_label_and_leaves_the_verdict(finishe
     assert attempts(folder, "label") == before
     assert "random nested subsets: not converged" in told.stdout
     assert "random subset" in (folder / "report.html").read_text()
+
+
+def test_production_runs_and_models_leave_the_house(finished, tmp_path):
+    _, folder, _ = finished
+    for form in ("extxyz", "h5md"):
+        told = alloop("export", folder, "--output", tmp_path / "out", "--lammps", "--trajectories", form)
+        assert told.returncode == 0, told.stderr
+        names = {path.name for path in (tmp_path / "out" / "trajectories").glob(f"*.{form}")}
+        assert names == {f"CuAl-{kelvin}K-rung8-fit{fit}-replica0.{form}" for kelvin in (300, 400) for fit in (0, 1)}
+    assert told.stderr == ""
+    assert (tmp_path / "out" / "lammps" / "leader.model-mliap_lammps.pt").exists()
+    about = json.loads((tmp_path / "out" / "README.json").read_text())
+    assert about["status"].startswith("finished: ladder_exhausted")
+    written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert set(about["files"]) == written - {"README.json"}
+
+
+def test_a_pruned_campaign_reports_exports_and_extends_without_computing_anything_twice(finished, tmp_path):
+    _, folder, _ = finished
+    root = shutil.copytree(folder, tmp_path / "campaign")
+    ladder, files = read(root).status.rungs, prunable(read(root))
+    labels = {path.name: path.read_bytes() for path in (root / "results" / "label").iterdir()}
+    told = alloop("prune", root, "--delete")
+    assert told.returncode == 0, told.stderr
+    assert not any(one.path.exists() for one in files)
+    assert {path.name: path.read_bytes() for path in (root / "results" / "label").iterdir()} == labels
+    assert read(root).status.rungs == ladder
+    for words in (("report", root), ("export", root, "--committee", "--trajectories", "h5md")):
+        assert alloop(*words).returncode == 0
+    longer = write_config(tmp_path / "config", measure=MEASURE, ladder={**LADDER, "rungs": [4, 8, 12]})
+    code, output = run(longer, root)
+    assert code == 0, output
+    assert [row.size for row in read(root).status.rungs] == [4, 8, 12]
+    assert set((attempts(root, "fit") + attempts(root, "produce") + attempts(root, "label")).values()) == {1}
 
 
 def test_other_settings_measure_again_without_a_label(finished, tmp_path):

@@ -32,14 +32,12 @@ from alloop.tasks.contract.label import LabelSummary
 from alloop.tasks.worker import WAIT_FOR_PLACE_S
 from alloop.workers import parsl_kernel, worker_pool
 from alloop.workers.machine_faults import PAUSES_S, PLACE_TRIES, find_fault
-from tests.support.faults import pattern_of, rows, words_shown
+from tests.support.faults import FEWEST, bare, pattern_of, pieces_of, rows, words_shown
 from tests.support.histories import History
 
 TESTS = Path(__file__).parents[1]
 CAUSING = ("faults", "campaign", "slurm", "alloop/campaign", "alloop/journal", "alloop/tasks/kinds")
 """Folders of the tests that cause faults and look at what is printed."""
-FEWEST = 12
-"""Letters of a piece between two ellipses that is compared."""
 
 
 def begun():
@@ -135,14 +133,9 @@ def looked_for():
     return {bare(re.sub(r"\\(.)", r"\1", part)) for part in parts if len(part) >= FEWEST}
 
 
-def bare(text):
-    """Return a text in which every number is the same."""
-    return re.sub(r"\d+", "0", text)
-
-
 @pytest.mark.parametrize("words", words_shown())
 def test_what_the_page_shows_is_printed_or_looked_for_where_the_fault_is_caused(words):
-    pieces = [bare(piece) for piece in words.split("…") if len(piece.strip()) >= FEWEST]
+    pieces = pieces_of(words)
     looked_for_whole = bool(pieces) and all(any(piece in part for part in looked_for()) for piece in pieces)
     assert looked_for_whole or any(re.search(pattern_of(words), line) for line in printed())
 

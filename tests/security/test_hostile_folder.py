@@ -137,7 +137,7 @@ def test_scratch_folders_are_for_the_user_alone_and_have_new_names(root):
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [("export", lambda root: write_export(read(root), None, committee=False))],
+    [("export", lambda root: write_export(read(root), None))],
 )
 def test_outputs_do_not_follow_a_link_out_of_the_campaign(root, outside, name, command):
     play(root, arrays=True)
@@ -159,7 +159,7 @@ def test_an_export_follows_no_link_within_its_own_folder(root, outside, name):
     (root / "export" / name).parent.mkdir(parents=True)
     (root / "export" / name).symlink_to(outside)
     with pytest.raises(JournalError, match="is a link; remove it, or name the place with --output"):
-        write_export(read(root), None, committee=False)
+        write_export(read(root), None)
 
 
 @pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link to a device"])

@@ -160,6 +160,11 @@ def folded(folder: Path) -> CampaignState:
 
 def attempts(folder: Path, kind: str) -> Counter[str]:
     """Count how often workers began to compute each key of a kind."""
+    return Counter(key for _, key in begun(folder, kind))
+
+
+def begun(folder: Path, kind: str) -> list[tuple[float, str]]:
+    """Return when workers began to compute which keys of a kind."""
     log = folder / "logs" / "attempts.log"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return Counter(line.split()[2] for line in lines if line.split()[1] == kind)
+    lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+    return [(float(t), key) for t, of, key, *_ in lines if of == kind]

@@ -78,3 +78,46 @@ def hopping(
     )
     jumps = int((away[1:] != away[:-1]).sum())
     return Story(run, np.concatenate([hosts, framework]), hosts, interstitials, jumps, float(away.mean()))
+
+
+def langevin(
+    *,
+    barriers_eV: tuple[float, float, float],
+    temperature_K: float = 1000.0,
+    cell_A: np.ndarray = CUBIC / 2,
+    wells: tuple[int, int, int] = (3, 3, 3),
+    samples: int = 2000,
+    seed: int = 0,
+) -> Trajectory:
+    """Return ions that drift without inertia in a potential of cosines, its barriers along a, b and c as told.
+
+    A lattice vector has so many wells; an ion starts in each. U = Σ barrier / 2 (1 - cos 2π wells x), x scaled.
+    """
+    rng = np.random.default_rng(seed)
+    kT = 8.617333262e-5 * temperature_K
+    barriers, number = np.array(barriers_eV), np.array(wells)
+    inverse = np.linalg.inv(cell_A)
+    scaled = np.array(list(np.ndindex(*wells)), float) / number
+    positions = scaled @ cell_A
+    # Steps of 0.06 Å, ten to a sample: a small part of a well.
+    step_A, each = 0.06, 10
+    ions = np.empty((samples, len(positions), 3), np.float32)
+    for sample in range(samples):
+        for _ in range(each):
+            slope = np.pi * barriers * number * np.sin(2 * np.pi * number * (positions @ inverse))
+            positions = positions - step_A**2 / (2 * kT) * slope @ inverse.T + rng.normal(0, step_A, positions.shape)
+        ions[sample] = positions
+    rest = np.broadcast_to(FRAMEWORK @ cell_A, (len(ions[::10]), len(FRAMEWORK), 3))
+    return Trajectory(
+        numbers=np.array([3] * len(positions) + [17] * len(FRAMEWORK)),
+        mobile=np.arange(len(positions)),
+        cell_A=cell_A,
+        temperature_K=temperature_K,
+        interval_fs=INTERVAL_fs,
+        snapshot_every=10,
+        mobile_A=ions,
+        drift_A=np.zeros((samples, 3)),
+        snapshots_A=np.concatenate([ions[::10], rest], axis=1).astype(np.float32),
+        kinetic_K=np.full(samples, temperature_K),
+        conserved_eV=np.zeros(samples),
+    )

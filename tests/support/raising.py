@@ -86,34 +86,44 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
     "memory": lambda: _raise(MemoryError("Unable to allocate 8 GB")),
 }
 
-FORCES = [[0.1, 0.0, 0.0], [-0.1, 0.0, 0.0]]
-ANSWERS: dict[str, dict[str, Any]] = {
-    "good": {},
-    "good_list": {"energy": [-7.0]},
-    "no_energy": {"energy": None},
-    "two_energies": {"energy": np.array([-7.0, -7.1])},
-    "complex_energy": {"energy": -7.0 + 0j},
-    "text_energy": {"energy": "-7.0"},
-    "vast_energy": {"energy": 1e300},
-    "no_forces": {"forces": None},
-    "flat_forces": {"forces": np.zeros(6)},
-    "few_forces": {"forces": np.zeros((1, 3))},
-    "two_components": {"forces": np.zeros((2, 2))},
-    "complex_forces": {"forces": np.array(FORCES) + 0j},
-    "text_forces": {"forces": np.array(FORCES).astype(str)},
-    "ragged_forces": {"forces": [[0.1, 0.0, 0.0], [0.1]]},
-    "objects": {"forces": np.array([[object()] * 3] * 2)},
-    "masked_forces": {"forces": np.ma.masked_greater(FORCES, 0.05)},
-    "nan_forces": {"forces": np.full((2, 3), np.nan)},
-    "huge_forces": {"forces": 1e5 * np.array(FORCES)},
-    "truths": {"forces": np.zeros((2, 3), dtype=bool)},
-    "no_stress": {"stress": None},
-    "square_stress": {"stress": np.eye(3) * 0.01},
-    "short_stress": {"stress": np.zeros(2)},
-    "infinite_stress": {"stress": np.full(6, np.inf)},
-    "vast_stress": {"stress": np.full(6, 1e9)},
-}
-"""What a calculator answers about two atoms, apart from sound numbers."""
+USUAL = ("good", "good_list", "no_stress", "square_stress")
+"""The answers among `ANSWERS` that are a label."""
+
+
+def answers(atoms: int, energy_eV: float) -> dict[str, dict[str, Any]]:
+    """Return what a calculator can answer about so many atoms of an energy, apart from sound numbers."""
+    forces = np.full((atoms, 3), -0.1)
+    forces[0] = 0.1
+    return {
+        "good": {},
+        "good_list": {"energy": [energy_eV]},
+        "no_energy": {"energy": None},
+        "two_energies": {"energy": np.array([energy_eV, energy_eV - 0.1])},
+        "complex_energy": {"energy": energy_eV + 0j},
+        "text_energy": {"energy": str(energy_eV)},
+        "vast_energy": {"energy": 1e300},
+        "no_forces": {"forces": None},
+        "flat_forces": {"forces": forces.ravel()},
+        "few_forces": {"forces": forces[:1]},
+        "two_components": {"forces": forces[:, :2]},
+        "complex_forces": {"forces": forces + 0j},
+        "text_forces": {"forces": forces.astype(str)},
+        "ragged_forces": {"forces": [[0.1, 0.0, 0.0], [0.1]]},
+        "objects": {"forces": np.array([[object()] * 3] * atoms)},
+        "masked_forces": {"forces": np.ma.masked_greater(forces, 0.05)},
+        "nan_forces": {"forces": np.full_like(forces, np.nan)},
+        "huge_forces": {"forces": 1e5 * forces},
+        "truths": {"forces": np.zeros((atoms, 3), dtype=bool)},
+        "no_stress": {"stress": None},
+        "square_stress": {"stress": np.eye(3) * 0.01},
+        "short_stress": {"stress": np.zeros(2)},
+        "infinite_stress": {"stress": np.full(6, np.inf)},
+        "vast_stress": {"stress": np.full(6, 1e9)},
+    }
+
+
+ANSWERS = tuple(answers(1, 0.0))
+"""The names of all of them."""
 
 
 class Strange(Calculator):
@@ -141,4 +151,5 @@ class Strange(Calculator):
         if strange and self._what in ERRORS:
             ERRORS[self._what]()
         sound = {"energy": -3.5 * len(self.atoms), "forces": np.zeros((len(self.atoms), 3)), "stress": np.zeros(6)}
-        self.results = {**sound, **(ANSWERS.get(self._what, {}) if strange else {})}
+        own = answers(len(self.atoms), sound["energy"]).get(self._what, {})
+        self.results = {**sound, **(own if strange else {})}

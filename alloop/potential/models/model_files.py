@@ -16,8 +16,9 @@ import torch
 from alloop.failures import first_line
 from alloop.files.durable import write_durably
 from alloop.files.plain_files import NotPlainError, open_below, read_below
+from alloop.potential.mace_api import for_mliap, torchscript_for_lammps
 from alloop.potential.models.architecture import build_model, describe_model, load_state, rebuilt
-from alloop.potential.models.runtime import DTYPES
+from alloop.potential.models.runtime import DTYPES, building
 
 FORMAT = 1
 _HOT_MODELS = 24
@@ -141,4 +142,20 @@ def export_mace_model(model: torch.nn.Module, path: Path) -> None:
     """
     buffer = io.BytesIO()
     torch.save(rebuilt(model), buffer)
+    write_durably(path, buffer.getvalue())
+
+
+def export_mliap_model(model: torch.nn.Module, path: Path) -> None:
+    """Write a model in float64 for LAMMPS, ``pair_style mliap unified``. Such a file is a pickle too."""
+    buffer = io.BytesIO()
+    with building("float64"):
+        torch.save(for_mliap(rebuilt(model).double()), buffer)
+    write_durably(path, buffer.getvalue())
+
+
+def export_libtorch_model(model: torch.nn.Module, path: Path) -> None:
+    """Write a model in float64 as TorchScript for LAMMPS, ``pair_style mace``."""
+    buffer = io.BytesIO()
+    with building("float64"):
+        torch.jit.save(torchscript_for_lammps(rebuilt(model).double()), buffer)
     write_durably(path, buffer.getvalue())

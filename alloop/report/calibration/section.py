@@ -10,7 +10,14 @@ from alloop.status.numbers import finite, many
 from alloop.tasks.contract.calibrate import CalibrateSummary
 from policies.calibration.reliability import FOLDS
 from policies.calibration.scales import COVERAGE, FORGETTING, LARGEST_WEIGHT
-from policies.calibration.trust import COVERAGE_RANGE, FEWEST_FRAMES, FEWEST_PROBES, LARGEST_RATIO, LEVEL
+from policies.calibration.trust import (
+    COVERAGE_RANGE,
+    FEWEST_FRAMES,
+    FEWEST_PROBES,
+    FEWEST_WALKERS,
+    LARGEST_RATIO,
+    LEVEL,
+)
 
 HOW_CALIBRATION = (
     "Every label comes with the disagreement of a committee that was not fitted on it: of training frames that of the "
@@ -24,9 +31,11 @@ HOW_CALIBRATION = (
     f"than {FEW_FRAMES} frames, and one frame alone has no error bar. As predicted when chosen: the expected errors "
     "that frames were chosen by. Frames of a committee of fewer labels count (its labels / those of the present "
     f"one)^{FORGETTING}. A species is trusted once held-back labels show that its true errors are within a factor of "
-    f"{LARGEST_RATIO:g} of the expected ones, in two one-sided tests at {100 * LEVEL:.0f} %, and do not contradict a "
-    f"coverage of {100 * COVERAGE_RANGE[0]:.0f} to {100 * COVERAGE_RANGE[1]:.0f} % by more than a standard error. That "
-    f"takes labels worth {FEWEST_FRAMES} frames of the present committee and {FEWEST_PROBES} random frames."
+    f"{LARGEST_RATIO:g} of the expected ones, in two one-sided tests at {100 * LEVEL:.0f} % that count walkers where "
+    "frames of one walker err alike, and do not contradict a coverage of "
+    f"{100 * COVERAGE_RANGE[0]:.0f} to {100 * COVERAGE_RANGE[1]:.0f} % by more than a standard error. That takes "
+    f"labels worth {FEWEST_FRAMES} frames of the present committee, of {FEWEST_WALKERS} walkers, and "
+    f"{FEWEST_PROBES} random frames."
 )
 BOUND = f"{100 * COVERAGE:.0f} % bound"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from alloop.report.blocks import Block, Heading, Paragraph, Section, grid, plot
+from alloop.report.blocks import Block, Folded, Heading, Paragraph, Section, grid, plot
 from alloop.report.transport.cells import number
 from alloop.report.transport.density_figure import DensityView, density_figure
 from alloop.report.transport.density_sides import sides_figure
+from alloop.report.transport.migration_figures import profile_figure, projection_figure, site_names
 from alloop.status.numbers import many, powers
 from alloop.transport.results import Measured
 
@@ -20,8 +21,10 @@ HOW_DENSITY = (
     "starting structure has mobile ions; interstitial sites (white) are maxima of the density that are not host "
     "sites. Occupancy: ions within the radius of a site, averaged over time and over the sites of a kind. A jump "
     "ends at another site than the last one; rates are per ps that an ion belongs to a site of the first kind, with "
-    "the error of a Poisson count, which is too small where ions jump back and forth. < is the limit at 95 % where "
-    "no jump was seen."
+    "the larger error of a Poisson count and of the scatter between fifths of each run. < is the limit at 95 % where "
+    "no jump was seen. The free energy is -kB T ln n. The likeliest path along a lattice vector leads from a place to "
+    "its image in the next cell; no other has a lower highest point. Its barrier is from the lowest place that is "
+    "connected with it, without smearing; the error is from leaving out a fifth of the runs at a time."
 )
 
 
@@ -34,7 +37,7 @@ def density_section(densities: Sequence[DensityView]) -> tuple[Section, ...]:
             "and interstitial sites (white)."
         )
         blocks += [Heading(view.title), *plot(f"transport-density-{index}", density_figure(view), caption)]
-        blocks += [_density_words(view), *sites_table(view), *jumps_table(view)]
+        blocks += [_density_words(view), *sites_table(view), *jumps_table(view), *_paths(view, index)]
     blocks += [
         block for system in dict.fromkeys(view.system for view in densities) for block in _sides(system, densities)
     ]
@@ -49,6 +52,32 @@ def _sides(system: str, densities: Sequence[DensityView]) -> tuple[Block, ...]:
         "sites (green) and interstitial sites (white). Panels of one direction have one scale of colours, from zero."
     )
     return plot(f"transport-density-sides-{system}", sides_figure(own), caption)
+
+
+def _paths(view: DensityView, index: int) -> list[Block]:
+    """Return pictures and table of the likeliest paths; nothing for results that have none."""
+    if view.result.migration is None:
+        return []
+    seen = (
+        f"The density of {view.title} as seen along a and b, from a thousandth of the highest up, with likeliest paths."
+    )
+    along = f"Free energy of {view.title} along the likeliest paths, smeared; each ends at an image of its start."
+    drawn = [*plot(f"transport-projections-{index}", projection_figure(view), seen)]
+    return [*drawn, *plot(f"transport-paths-{index}", profile_figure(view), along), *paths_table(view)]
+
+
+def paths_table(view: DensityView) -> tuple[Block, ...]:
+    """Return the barrier along each lattice vector, and the sites that the likeliest path passes."""
+    names, rows = site_names(view), []
+    for path in view.result.migration.paths if view.result.migration else ():
+        passed = ", ".join(names[site] for site in path.sites) or "–"
+        if path.barrier_eV is None:
+            barrier = "no path seen" + (f", above {path.above_eV:.2g} eV" if path.above_eV is not None else "")
+            rows.append([path.along, barrier, "–", passed])
+        else:
+            rows.append([path.along, number(path.barrier_eV), f"{path.distance_A[-1]:.1f} Å", passed])
+    head = ("Along", "Free-energy barrier, eV", "Length of the path", "Sites on it")
+    return (grid(head, rows, (1, 2), "Likeliest path along each lattice vector of the cell shown"),)
 
 
 def _density_words(view: DensityView) -> Paragraph:
@@ -109,4 +138,17 @@ def jumps_table(view: DensityView) -> tuple[Block, ...]:
         f"All jumps: {powers(total.value, total.se)} per ion and ps, looked at every {sites.interval_fs:g} fs; "
         "what goes there and back in between is not seen."
     )
-    return grid(("Jumps", "Seen", "Rate", "Mean distance"), rows, (1, 2, 3)), Paragraph(note)
+    if sites.undone is not None:
+        note += f" The next jump of the same ion undoes {number(sites.undone)} of them."
+    jumps = grid(("Jumps", "Seen", "Rate", "Mean distance"), rows, (1, 2, 3))
+    return jumps, Paragraph(note), *_pairs_table(view)
+
+
+def _pairs_table(view: DensityView) -> tuple[Block, ...]:
+    names = site_names(view)
+    rows = [
+        [" and ".join(names[site] for site in pair.sites), str(pair.there), str(pair.back), f"{pair.distance_A:.2f} Å"]
+        for pair in view.result.sites.most_taken
+    ]
+    table = grid(("Sites", "Jumps there", "Back", "Distance"), rows, (1, 2, 3))
+    return (Folded("Pairs of sites with the most jumps", (table,)),) if rows else ()

@@ -189,7 +189,7 @@ def conductivity(sigma: CombinedSigma | None) -> Cell:
     else:
         shown = powers(value, value * se)
     cells = ", ".join(f"{kelvin:g} K" for kelvin in sigma.volumes_from_K)
-    return Cell(shown, (" and ".join(sigma.how), f"volume of {cells}"))
+    return Cell(shown, (" and ".join(sigma.how), f"volume of {cells}", *sigma.cautions))
 
 
 # -- diffusion and structure -------------------------------------------------------------------------------------
@@ -207,20 +207,22 @@ def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str]) -
 
 
 def temperature_table(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:
-    """Return diffusivity, Haven ratio and both conductivities of the largest rung of each system by temperature."""
+    """Return diffusivities, Haven ratio and conductivities of the largest rung of each system by temperature."""
     rows = []
     for rung in largest_rungs(rungs):
         temperatures = [at for fit in rung.fits for at in fit.summary.temperatures]
         for kelvin in sorted({at.temperature_K for at in temperatures}):
             D = over_fits(rung, kelvin, lambda at: at.D_tracer_cm2_s)
+            charge = over_fits(rung, kelvin, lambda at: at.D_charge_cm2_s)
             haven = over_fits(rung, kelvin, lambda at: at.haven)
             sigmas = [over_fits(rung, kelvin, lambda at: at.sigma_ne_S_per_cm)]
             sigmas.append(over_fits(rung, kelvin, lambda at: at.sigma_collective_S_per_cm))
             length = sum(at.length_ps for at in temperatures if at.temperature_K == kelvin)
-            numbers = [_with_unit(D, "cm²/s"), number(haven), *(_with_unit(sigma, "S/cm") for sigma in sigmas)]
+            moved = [_with_unit(one, "cm²/s") for one in (D, charge)]
+            numbers = [*moved, number(haven), *(_with_unit(sigma, "S/cm") for sigma in sigmas)]
             rows.append([rung.system, rung.label, f"{kelvin:g} K", *numbers, f"{length:.4g} ps"])
-    head = ["System", "Rung", "Temperature", "D", "Haven ratio", "σ, Nernst–Einstein", "σ, collective", "Simulated"]
-    return (grid(head, rows, range(2, 8)),) if rows else ()
+    head = ["System", "Rung", "Temperature", "D", "D of charge", "Haven ratio", "σ, Nernst–Einstein", "σ, collective"]
+    return (grid([*head, "Simulated"], rows, range(2, 9)),) if rows else ()
 
 
 def remarks(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:

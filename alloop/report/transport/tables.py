@@ -84,6 +84,8 @@ class CombinedSigma:
         ``simulated``, ``interpolated``, ``extrapolated``: those that occur among the fits.
     volumes_from_K : tuple of float
         Temperatures of the simulated cells whose volumes were used (K).
+    cautions : tuple of str
+        Why the line of a fit may not lead to the target.
     """
 
     temperature_K: float
@@ -91,6 +93,7 @@ class CombinedSigma:
     sigma_S_per_cm: float
     how: tuple[str, ...]
     volumes_from_K: tuple[float, ...]
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,7 @@ def _sigma(temperature_K: float, targets: Sequence[SigmaAt], alone: bool) -> Com
         sigma_S_per_cm=float(np.exp(mean.value)),
         how=tuple(sorted({target.how for target in targets})),
         volumes_from_K=tuple(sorted({target.volume_from_K for target in targets})),
+        cautions=tuple(dict.fromkeys(target.caution for target in targets if target.caution)),
     )
 
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alloop.report.blocks import Block, Box, Items, Section, grid, plot
+from alloop.report.transport.cell_sizes import size_section
 from alloop.report.transport.cells import number
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.figures import arrhenius_figure
 from alloop.report.transport.sections import TransportData, conductivity, transport_details
 from alloop.report.transport.tables import CombinedRung, RungTransport, by_element, combine_rungs
-from alloop.trajectories.analysis import Analysis, remarks
+from alloop.trajectories.analysis import remarks
+from alloop.trajectories.sizes import Analyses
+from alloop.transport.temperature_law import words_of
 
 HOW_LINE = (
     "D is the tracer diffusivity of the mobile ions from their mean squared displacement, with the drift of the "
@@ -27,30 +30,32 @@ HOW_READ = (
 
 @dataclass(frozen=True)
 class Shown:
-    """An analysis as the report shows it: what is drawn, and the remarks of the analysis."""
+    """Analyses as the report shows them, and what is drawn of them."""
 
-    analysis: Analysis
+    found: Analyses
     data: TransportData
 
     @classmethod
-    def of(cls, analysis: Analysis, min_contact: float) -> Shown:
-        """Return what is drawn of an analysis; `min_contact` as it was when the runs were measured."""
-        whole = RungTransport(0, "trajectories", analysis.system, 0, analysis.summary, analysis.curves)
-        densities = []
-        if analysis.density is not None and analysis.grid_per_A3 is not None:
-            density, cells = analysis.density, analysis.grid_per_A3
-            densities.append(DensityView(analysis.system, "trajectories", 0, 0, density, cells))
-        return cls(analysis, TransportData(by_element(whole), densities, min_contact=min_contact))
+    def of(cls, found: Analyses, min_contact: float) -> Shown:
+        """Return what is drawn of analyses; `min_contact` as it was when the runs were measured."""
+        rungs: list[RungTransport] = []
+        densities: list[DensityView] = []
+        for cell in found.cells:
+            rungs += by_element(RungTransport(0, "trajectories", cell.system, 0, cell.summary, cell.curves))
+            if cell.density is not None and cell.grid_per_A3 is not None:
+                densities.append(DensityView(cell.system, "trajectories", 0, 0, cell.density, cell.grid_per_A3))
+        return cls(found, TransportData(rungs, densities, min_contact=min_contact))
 
 
 def trajectory_sections(shown: Shown) -> tuple[Section, ...]:
-    """Return the sections: conductivity, then diffusion, structure and density, then the files."""
-    return _line_section(shown.data.rungs), *transport_details(shown.data), _files_section(shown.analysis)
+    """Return the sections: conductivity, size of the cell, diffusion, structure and density, then the files."""
+    sizes = size_section(shown.found.series)
+    return _line_section(shown.data.rungs), *sizes, *transport_details(shown.data), _files_section(shown.found)
 
 
-def findings(analysis: Analysis) -> tuple[Block, ...]:
+def findings(found: Analyses) -> tuple[Block, ...]:
     """Return the remarks on files and numbers, as the top of a report."""
-    said = remarks(analysis)
+    said = tuple(dict.fromkeys(line for cell in found.cells for line in remarks(cell)))
     return (Box("What a reader should know", entries=said, look="fair"),) if said else ()
 
 
@@ -69,15 +74,17 @@ def _line_section(rungs: Sequence[RungTransport]) -> Section:
 
 def _rows(rung: CombinedRung) -> Iterator[tuple[str, ...]]:
     yield rung.system, "Activation energy, eV", number(rung.scalars["activation_energy_eV"])
+    lines = [fit.summary.arrhenius for fit in rung.fits if fit.summary.arrhenius]
+    yield from ((rung.system, "One line or two", words_of(line.law)) for line in lines if line.law)
     for sigma in rung.sigma:
         cell = conductivity(sigma)
         yield rung.system, f"σ at {sigma.temperature_K:g} K, S/cm", f"{cell.text} ({', '.join(cell.notes)})"
 
 
-def _files_section(analysis: Analysis) -> Section:
+def _files_section(found: Analyses) -> Section:
     head = ("File", "Format", "Temperature", "Frames", "Samples", "Interval", "Length", "Volume")
     rows = []
-    for run in analysis.runs:
+    for run in (run for cell in found.cells for run in cell.runs):
         path = run.trajectory
         numbers = [str(run.frames), str(path.samples), f"{path.interval_fs:g} fs", f"{path.length_ps:.4g} ps"]
         rows.append([run.file, run.format, f"{path.temperature_K:g} K", *numbers, f"{path.volume:.1f} Å³"])

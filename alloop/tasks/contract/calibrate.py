@@ -75,6 +75,8 @@ class CalibrationFrame(Record):
     ----------
     labels : int or None
         Labels of the committee that looked at it in the selection; None counts the frame whatever its age.
+    walker : str or None
+        Walker that offered it; None counts the frame as that of a walker of its own.
     """
 
     id: str
@@ -83,6 +85,7 @@ class CalibrationFrame(Record):
     probability: float = Field(gt=0, le=1)
     probe: bool
     labels: int | None = None
+    walker: str | None = None
 
 
 class CalibrateRequest(Request):
@@ -96,8 +99,10 @@ class CalibrateRequest(Request):
         Labels of the present committee.
     heldout : tuple of str
         Keys of the labels of held-out frames …
+    heldout_walkers : tuple of str
+        … the walker of each; empty counts each frame as that of a walker of its own …
     members : tuple of str
-        … at which the present committee looks, the leader first.
+        … and the committee that looks at them, the present one, the leader first.
     """
 
     kind: ClassVar[str] = "calibrate"
@@ -106,16 +111,20 @@ class CalibrateRequest(Request):
     frames: tuple[CalibrationFrame, ...]
     labels: int | None = None
     heldout: tuple[str, ...] = ()
+    heldout_walkers: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     dtype: Literal["float32", "float64"] = "float32"
 
     def _in_key(self) -> dict[str, Any]:
         fields = super()._in_key()
         for frame in fields["frames"]:
-            if frame["labels"] is None:
-                del frame["labels"]
+            for name in ("labels", "walker"):
+                if frame[name] is None:
+                    del frame[name]
         if self.labels is None:
             del fields["labels"]
+        if not self.heldout_walkers:
+            del fields["heldout_walkers"]
         if not self.heldout:
             del fields["heldout"], fields["members"], fields["dtype"]
         return fields

@@ -36,7 +36,7 @@ class Offer(Record):
     Attributes
     ----------
     why : str
-        ``initial``, ``random``, ``disagreement`` or ``last_good`` (the last sane frame of a walker that turned
+        ``initial``, ``random``, ``disagreement`` or ``last_good`` (the last good frame of a walker that turned
         unphysical).
     disagreement_eV_per_A : float or None
         Largest committee standard deviation of a force over the atoms; None where no committee looked.

@@ -73,7 +73,8 @@ def heldout_frames(request: CalibrateRequest, workspace: Workspace, machine: Mac
         return []
     committee = load_committee(workspace, request.members, machine.device, request.dtype)
     looked = []
-    for key in request.heldout:
+    walkers = request.heldout_walkers or (None,) * len(request.heldout)
+    for key, walker in zip(request.heldout, walkers, strict=True):
         frame = CalibrationFrame(
             id=f"heldout/{key}",
             selection="",
@@ -81,6 +82,7 @@ def heldout_frames(request: CalibrateRequest, workspace: Workspace, machine: Mac
             probability=HELDOUT_PROBABILITY,
             probe=True,
             labels=request.labels,
+            walker=walker,
         )
         atoms = workspace.data(LABEL, key).structure.to_atoms()
         looked.append(Labelled(frame, frame_view(committee, atoms, None), workspace))
@@ -121,6 +123,7 @@ def points_of(labelled: list[Labelled], counted: Floats | None = None) -> Points
         probability=np.repeat([one.frame.probability for one in labelled], sizes),
         probe=np.repeat([one.frame.probe for one in labelled], sizes),
         memory=np.repeat(np.ones(len(labelled)) if counted is None else counted, sizes),
+        walker=tuple(one.frame.walker or one.frame.id for one in labelled for _ in one.elements),
     )
 
 

@@ -70,5 +70,5 @@ def test_what_was_running_may_go_on(earlier, entries):
 
 def test_it_has_a_report_and_exports_its_models(earlier, tmp_path):
     assert "rung" in write_report(read(earlier[1]), tmp_path / "report.html").read_text()
-    written = {path.name for path in write_export(read(earlier[1]), tmp_path / "export", committee=False)}
+    written = {path.name for path in write_export(read(earlier[1]), tmp_path / "export")}
     assert {"dataset.extxyz", "leader.model"} <= written

@@ -1,7 +1,7 @@
 import ase.io
 import pytest
 
-from alloop.commands.outputs import write_export, write_report
+from alloop.commands.outputs import Extras, write_export, write_report
 from alloop.journal.journal import JournalError
 from alloop.reading import read
 from tests.support.journals import play
@@ -31,7 +31,7 @@ def test_paid_labels_are_exported_before_the_first_fit(tmp_path):
     campaign = read(tmp_path / "campaign")
     assert campaign.state.labelled("train") > 0
     for committee in (False, True):
-        (dataset, *others) = write_export(campaign, tmp_path / "out", committee=committee)
+        (dataset, *others) = write_export(campaign, tmp_path / "out", Extras(committee=committee))
         assert dataset.name == "dataset.extxyz"
         assert not [path for path in others if path.suffix == ".model"]
     assert len(ase.io.read(dataset, ":")) == campaign.state.labelled("train")
@@ -40,5 +40,5 @@ def test_paid_labels_are_exported_before_the_first_fit(tmp_path):
 def test_a_campaign_without_a_label_has_nothing_to_export(tmp_path):
     play(tmp_path / "campaign", upto=3)
     with pytest.raises(JournalError, match="no label is finished yet; continue the campaign with `alloop run`"):
-        write_export(read(tmp_path / "campaign"), tmp_path / "out", committee=False)
+        write_export(read(tmp_path / "campaign"), tmp_path / "out")
     assert not (tmp_path / "out").exists()

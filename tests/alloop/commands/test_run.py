@@ -1,17 +1,24 @@
+import io
 import os
 import signal
 
 import pytest
 from rich.console import Console
 
+from alloop.campaign.loop import Campaign
+from alloop.commands.interruption import STOP_SIGNALS, Interrupted
 from alloop.commands.run import _same_foundation, run_campaign
 from alloop.config import ConfigError, load_config
 from alloop.config.foundations import PlacedFoundation
 from alloop.potential.mace_api import mace_mp_urls
+from alloop.workers.executors import Execution
+from alloop.workers.parsl_kernel import InterchangeDied
 from tests.support.campaigns import attempts, left_behind, start, write_config
 from tests.support.histories import FOUNDATION, History
 from tests.support.models import pickled, small_foundation
 from tests.support.waiting import wait_for
+
+THREADS = {"executors": {"local": {"kind": "threads", "workers": 1}}}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
@@ -25,6 +32,44 @@ def test_a_stop_from_the_terminal_reaches_every_process_and_is_one_line(tmp_path
     assert "Traceback" not in output
     assert f"Stopped: {number.name}." in output
     assert left_behind(folder) == []
+
+
+@pytest.fixture
+def interrupted_on_closing(monkeypatch):
+    """Let Ctrl-C come while the workers of a driver of this process are closed."""
+    close = Execution.close
+
+    def closing(self):
+        close(self)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Execution, "close", closing)
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("interrupted_on_closing")
+def test_ctrl_c_while_a_driver_closes_to_start_again_in_place_stops_it(tmp_path, monkeypatch):
+    def died(*_):
+        raise InterchangeDied("the interchange of executor 'local' died")
+
+    monkeypatch.setattr(Campaign, "run", died)
+    console = Console(record=True, width=400, file=io.StringIO())
+    config = write_config(tmp_path / "config", execution=THREADS)
+    assert run_campaign(config, tmp_path / "campaign", console, plain=True) == 130
+    last = console.export_text().strip().splitlines()[-1]
+    assert last == "Stopped: SIGINT. Nothing is lost; run the same command again to continue."
+
+
+@pytest.mark.usefixtures("interrupted_on_closing")
+def test_ctrl_c_while_a_driver_closes_after_its_verdict_is_heard(tmp_path, monkeypatch):
+    monkeypatch.setattr(Campaign, "run", lambda *_: None)
+    config = write_config(tmp_path / "config", execution=THREADS)
+    with pytest.raises(Interrupted, match="the same command writes them"):
+        run_campaign(config, tmp_path / "campaign", Console(quiet=True), plain=True)
+    assert not (tmp_path / "campaign" / "report.html").exists()
 
 
 def test_heads_of_a_model_that_had_to_be_downloaded_are_listed_before_anything_runs(folder, tmp_path, monkeypatch):

@@ -260,6 +260,7 @@ def test_a_calibration_is_made_from_the_chosen_frames_with_their_probabilities_a
     assert [frame.selection for frame in request.frames] == [
         history.state.tasks[f"select/{number}"].key for number in (1, 2, 3)
     ]
+    assert [frame.walker for frame in request.frames] == [history.state.frames[name].walker for name in names]
     assert [frame.labels for frame in request.frames] == [None] * 3
     assert (request.labels, request.heldout, request.members) == (6, (), ())
 
@@ -273,6 +274,7 @@ def test_a_calibration_says_how_many_labels_the_committee_had_that_looked_and_wh
     request = task_requests.calibrate(history.state)
     assert ([frame.labels for frame in request.frames], request.labels) == ([6, 6], 8)
     assert request.heldout == tuple(frame.label for frame in history.state.labelled_frames("heldout"))
+    assert request.heldout_walkers == tuple(frame.walker for frame in history.state.labelled_frames("heldout"))
     assert request.members == tuple(history.state.generations[1].models[member] for member in (0, 1, 2))
 
 

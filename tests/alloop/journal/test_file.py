@@ -240,6 +240,18 @@ def test_a_driver_that_begins_while_a_journal_is_read_is_seen(tmp_path, monkeypa
     assert next(looks, "read twice") == "read twice"
 
 
+def test_a_journal_that_vanishes_while_it_is_read_is_one_line(tmp_path, monkeypatch):
+    with Journal(tmp_path) as journal:
+        journal.append([STARTED])
+
+    def vanish(folder):
+        (folder / JOURNAL_FILE).unlink(missing_ok=True)
+
+    monkeypatch.setattr(file, "living_driver", vanish)
+    with pytest.raises(JournalError, match="no campaign here"):
+        read_entries(tmp_path)
+
+
 def test_what_readers_of_a_killed_drivers_journal_copy_is_gone_afterwards(tmp_path, monkeypatch):
     with Journal(tmp_path / "running") as journal:
         journal.append([STARTED])

@@ -22,6 +22,8 @@ SHOWN_AS_SAVED = (
     "journal.sqlite: was removed or replaced while its driver ran, which stops; "
     "all it held is saved in …/journal.saved.sqlite: move that to …"
 )
+SHOWN_AS_OPENED = "journal.sqlite: was removed while it was opened; all it held is saved in …"
+SHOWN_AS_MOVED_AT_ONCE = "…: was moved or removed while its journal was opened; name its place with --folder"
 SHOWN_AS_CUT_OFF = (
     "…: was removed or replaced while its driver ran, which stops; "
     "what it held could not be saved (…); restore it from a copy, or move it away and run again: …"
@@ -114,6 +116,30 @@ def test_a_journal_that_is_cut_off_in_place_ends_the_driver_in_one_line(tmp_path
     else:
         with pytest.raises(JournalError, match="from a copy"):
             read_entries(tmp_path)
+
+
+def test_a_journal_that_vanishes_while_it_is_opened_is_saved_and_one_that_is_moved_is_left_alone(
+    tmp_path, how, monkeypatch
+):
+    old, new = tmp_path / "old", tmp_path / "new"
+    vanish = iter([lambda: (old / JOURNAL_FILE).unlink(), lambda: old.rename(new)])
+
+    class OpenFiles(journal_room.OpenFiles):
+        def __init__(self, folder):
+            next(vanish, lambda: None)()
+            super().__init__(folder)
+
+    play(old, upto=60)
+    monkeypatch.setattr(journal_room, "OpenFiles", OpenFiles)
+    for words, mend in ((SHOWN_AS_OPENED, moved_back), (SHOWN_AS_MOVED_AT_ONCE, lambda folder: None)):
+        with pytest.raises(JournalError) as caught:
+            Journal(old, **how)
+        assert "\n" not in str(caught.value)
+        assert is_shown_as(words, str(caught.value))
+        mend(old)
+    assert not old.exists()
+    with Journal(new, **how) as journal:
+        assert len(list(journal.entries())) == 60
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])

@@ -13,10 +13,9 @@ from alloop.tasks.contract.records import OffersData, Result
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import attempt, compute
 from alloop.tasks.workspace import Workspace
-from tests.support.raising import ANSWERS
+from tests.support.raising import ANSWERS, USUAL
 
 FRAME = bulk("LiCl", "rocksalt", a=5.14)
-GOOD = ("good", "good_list", "no_stress", "square_stress")
 WORDS = {
     "no_energy": ("dft", "the energy of the engine: expected numbers, found nothing"),
     "two_energies": ("dft", "the energy of the engine: expected the shape (), found (2,)"),
@@ -61,7 +60,7 @@ def labelled(workspace, label, machine=Machine()):  # noqa: B008
 
 
 def test_every_strange_answer_is_told_of():
-    assert {*GOOD, *WORDS} == set(ANSWERS)
+    assert {*USUAL, *WORDS} == set(ANSWERS)
 
 
 @pytest.mark.parametrize("what", WORDS)
@@ -72,7 +71,7 @@ def test_a_strange_answer_is_a_failed_label_that_says_what_is_strange(tmp_path, 
     assert result.detail.startswith(words)
 
 
-@pytest.mark.parametrize("what", GOOD)
+@pytest.mark.parametrize("what", USUAL)
 def test_an_answer_in_a_usual_form_is_a_label(tmp_path, what):
     result = labelled(Workspace(tmp_path), settings(what))
     assert result.status == "ok", result.detail

@@ -1,7 +1,7 @@
 """What is said of the foundation of a campaign."""
 
 from alloop.monitor.wandb_numbers import publication
-from alloop.outputs.models import provenance as exported
+from alloop.outputs.readme import provenance as exported
 from alloop.report.provenance import provenance_section
 from alloop.report.render import html_of
 from alloop.status.foundation import foundation_facts

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from alloop.transport.density import DensitySettings, paths_of, standard_lattice
-from alloop.transport.sites import DensityResult, Places, Site, analyse_density, visit
+from alloop.transport.hops import Hops, Places
+from alloop.transport.sites import DensityResult, Site, analyse_density, visit
 from tests.support.hoppers import CUBIC, LEANING, hopping
 
 SETTINGS = DensitySettings(resolution_A=0.3)
@@ -59,9 +60,36 @@ def test_every_jump_is_counted_once(hopped):
     for jump, chance in ((out, 0.01), (back, 0.05)):
         rate = chance / 0.020
         assert jump.rate_per_ps.value == pytest.approx(rate, abs=4 * jump.rate_per_ps.se)
-        assert jump.rate_per_ps.se == pytest.approx(jump.rate_per_ps.value / np.sqrt(jump.jumps))
+        counted = jump.rate_per_ps.value / np.sqrt(jump.jumps)
+        assert 0.999 * counted <= jump.rate_per_ps.se < 2.5 * counted
     truth = np.linalg.norm(np.array([0.125, 0, 0]) @ story.run.cell_A)
     assert out.distance_A == pytest.approx(truth, abs=0.3)
+
+
+def test_jumps_back_and_pairs_of_sites_are_counted():
+    """Two ions: one goes 0, 1, 0, 1 and one 0, 2, 3; between the second and the third it is on no site that counts."""
+    story = hopping(samples=30)
+    paths = paths_of([story.run], 0.0, story.start)
+    places = Places(story.hosts[:4], 4)
+    ions = np.array([[-1, 0, 1, 0, 1, 1], [0, 0, 2, 2, 3, 3]]).T
+    hops = Hops.of([ions], places, paths)
+    assert hops.undone().value == pytest.approx(2 / 3)
+    assert hops.undone().se == pytest.approx(np.sqrt(2 / 27))
+    pairs = {pair.sites: (pair.there, pair.back) for pair in hops.most_taken()}
+    assert pairs == {(0, 1): (2, 1), (0, 2): (1, 0), (2, 3): (1, 0)}
+    assert hops.between_kinds()[0].jumps == 5
+    assert hops.of_all().value == pytest.approx(5 / (9 * 0.020))
+
+
+def test_jumps_that_come_in_bursts_have_a_larger_error():
+    story = hopping(samples=30)
+    paths, places = paths_of([story.run], 0.0, story.start), Places(story.hosts[:2], 2)
+    spread, burst = np.zeros((2, 101, 1), int)
+    spread[:, 0] = np.arange(101) // 5 % 2
+    burst[:20, 0] = np.arange(20) % 2
+    even, uneven = (Hops.of([ions], places, paths).of_all() for ions in (spread, burst))
+    assert even.se == pytest.approx(even.value / np.sqrt(20))
+    assert uneven.se > 3 * even.se
 
 
 def test_replicas_add_up_without_jumps_at_the_seam():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,69 @@ def test_random_and_selected_frames_are_asked_about_apart():
 
 def test_random_frames_are_needed():
     assert doubt(*tried(np.random.default_rng(9), 40, probe=False)) == "0 random frames, 5 are needed"
+
+
+def of_walkers(points, count):
+    """The same points, their frames shared out among so many walkers in turn."""
+    return replace(points, walker=tuple(f"w{int(name[1:]) % count}" for name in points.frame))
+
+
+def walking(seed, walkers, frames_each, shared, spread=0.5):
+    """Frames whose errors are all larger or all smaller by walker, with expected errors and bounds."""
+    rng = np.random.default_rng(seed)
+    points, expected, bound = tried(rng, walkers * frames_each)
+    level = np.sqrt(shared) * rng.normal(size=walkers)
+    own = np.sqrt(1 - shared) * rng.normal(size=(frames_each, walkers))
+    factor = np.repeat(np.exp(spread * (level + own) - spread**2 / 2).ravel(), 6)
+    return replace(of_walkers(points, walkers), error_eV_per_A=factor * points.error_eV_per_A), expected, bound
+
+
+def test_frames_of_walkers_that_do_not_err_alike_count_each():
+    points, expected, bound = tried(np.random.default_rng(1), 48)
+    alone, shared = evidence(points, expected, bound), evidence(of_walkers(points, 12), expected, bound)
+    assert (alone.walkers, shared.walkers) == (48, 12)
+    assert shared.ratio == alone.ratio
+    assert alone.high - alone.low <= shared.high - shared.low < 1.3 * (alone.high - alone.low)
+
+
+def test_frames_that_all_err_like_their_walker_count_as_one():
+    """Four walkers of ten frames: a standard error from 4 numbers, with 3 degrees of freedom."""
+    points, expected, bound = tried(np.random.default_rng(2), 40)
+    levels = np.array([0.7, 0.9, 1.1, 1.3])
+    error = expected * levels[[int(name[1:]) % 4 for name in points.frame]]
+    found = evidence(replace(of_walkers(points, 4), error_eV_per_A=error), expected, bound)
+    assert found.ratio == pytest.approx(1.0)
+    # The textbook's interval of the mean of four numbers (Student's t at 95 %, 3 degrees: 2.353); Welch's are 3.5.
+    assert found.high - 1.0 == pytest.approx(2.353 * levels.std(ddof=1) / 2, rel=0.08)
+
+
+@pytest.mark.parametrize(("walkers", "frames_each"), [(4, 5), (12, 5)])
+def test_intervals_hold_the_truth_where_frames_of_a_walker_err_alike(walkers, frames_each):
+    held, alone = [], []
+    for seed in range(150):
+        points, *given = walking(seed, walkers, frames_each, shared=0.5)
+        for found, out in ((evidence(points, *given), held), (evidence(replace(points, walker=()), *given), alone)):
+            out.append(found.low <= 1.0 <= found.high)
+    assert np.mean(held) > 0.80
+    assert np.mean(alone) < np.mean(held) - 0.08
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+def test_twelve_walkers_have_the_power_to_see_a_factor(shared):
+    true = [doubt(*walking(seed, 12, 5, shared, spread=0.3)) for seed in range(60)]
+    off = []
+    for seed in range(60):
+        points, *given = walking(seed, 12, 5, shared, spread=0.3)
+        off.append(doubt(replace(points, error_eV_per_A=1.5 * points.error_eV_per_A), *given))
+    assert sum("surely" in why for why in true) <= 1
+    assert sum(why != "" for why in off) >= 57
+
+
+def test_frames_of_one_walker_say_nothing():
+    points, expected, bound = tried(np.random.default_rng(3), 40)
+    assert doubt(of_walkers(points, 1), expected, bound) == "labels are of 1 walker, 2 are needed"
+    found = evidence(of_walkers(points, 1), expected, bound)
+    assert (found.low, found.high) == (-np.inf, np.inf)
 
 
 def test_a_species_of_one_frame_has_no_interval():

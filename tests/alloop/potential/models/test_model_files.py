@@ -8,9 +8,19 @@ import torch
 
 from alloop.potential.committee import Committee
 from alloop.potential.fitting.finetuning import reduced_to
+from alloop.potential.graphs import batches_of, labelled_graphs
 from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import describe_model, dtype_of
-from alloop.potential.models.model_files import ModelFileError, export_mace_model, hot_model, read_model, write_model
+from alloop.potential.models.model_files import (
+    ModelFileError,
+    export_libtorch_model,
+    export_mace_model,
+    export_mliap_model,
+    hot_model,
+    read_model,
+    write_model,
+)
+from tests.support.lammps import LammpsData
 from tests.support.models import lithium_chloride, pickled, small_foundation, small_model
 
 SHAPES = [
@@ -110,3 +120,48 @@ def test_an_exported_model_gives_the_same_numbers_in_mace_itself(tmp_path, make)
     atoms.calc = MACECalculator(str(tmp_path / "a.model"), device="cpu", default_dtype="float32")
     assert atoms.get_potential_energy() == pytest.approx(ours.energy_eV, abs=1e-5)
     np.testing.assert_allclose(atoms.get_forces(), ours.forces_eV_per_A, atol=5e-6)
+
+
+EXACT = {"rtol": 0, "atol": 1e-9}
+
+
+@pytest.fixture(params=["float32", "float64"])
+def exported(request, tmp_path):
+    """A model exported in every format, with what MACE says in float64 of a frame."""
+    model, atoms = small_model(1, request.param), lithium_chloride(3)
+    export_mace_model(model, tmp_path / "a.model")
+    export_mliap_model(model, tmp_path / "mliap.pt")
+    export_libtorch_model(model, tmp_path / "libtorch.pt")
+    atoms.calc = MACECalculator(str(tmp_path / "a.model"), device="cpu", default_dtype="float64")
+    return model, atoms, tmp_path
+
+
+def test_the_mliap_file_gives_the_same_numbers_where_lammps_hands_it_ghosts(exported):
+    _, atoms, folder = exported
+    unified = torch.load(folder / "mliap.pt", weights_only=False)
+    assert (unified.element_types, unified.dtype) == (["Li", "Cl"], torch.float64)
+    data = LammpsData(atoms, unified.element_types, 2 * unified.rcutfac)
+    unified.compute_forces(data)
+    assert data.ntotal > data.nlocal
+    assert data.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+    np.testing.assert_allclose(data.forces, atoms.get_forces(), **EXACT)
+
+
+def test_the_libtorch_file_gives_the_same_numbers(exported):
+    model, atoms, folder = exported
+    compiled = torch.jit.load(folder / "libtorch.pt")
+    (graph,) = labelled_graphs([atoms], model.double())
+    (batch,) = batches_of([graph], 100)
+    found = compiled(batch.to_dict(), torch.ones(len(atoms), dtype=torch.float64))
+    assert found["total_energy_local"].item() == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+    np.testing.assert_allclose(found["forces"].detach(), atoms.get_forces(), **EXACT)
+
+
+def test_in_float64_mace_and_alloop_agree_to_the_last_digits_and_float32_differs_by_its_rounding(exported):
+    model, atoms, folder = exported
+    ours = Committee([model.double()], device="cpu", dtype="float64").forces(atoms)
+    assert atoms.get_potential_energy() == pytest.approx(ours.energy_eV, abs=1e-10)
+    np.testing.assert_allclose(atoms.get_forces(), ours.forces_eV_per_A, rtol=0, atol=1e-10)
+    atoms.calc = MACECalculator(str(folder / "a.model"), device="cpu", default_dtype="float32")
+    assert 1e-10 < abs(atoms.get_potential_energy() - ours.energy_eV) < 1e-5
+    assert 1e-10 < np.abs(atoms.get_forces() - ours.forces_eV_per_A).max() < 1e-5

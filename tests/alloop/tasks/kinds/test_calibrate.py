@@ -7,7 +7,7 @@ from alloop.tasks.contract.calibrate import CalibrateRequest, CalibrateSummary, 
 from alloop.tasks.contract.label import LabelData
 from alloop.tasks.contract.records import Result
 from alloop.tasks.contract.select import SELECT
-from alloop.tasks.kinds.calibrate import counted, labelled_frames
+from alloop.tasks.kinds.calibrate import counted, labelled_frames, points_of
 from alloop.tasks.models import load_committee
 from alloop.tasks.worker import compute, perform
 from alloop.tasks.workspace import Workspace
@@ -108,6 +108,16 @@ def test_the_present_committee_looks_at_held_out_frames(workspace):
     summary = summary_of(asked, workspace)
     assert (summary.frames, summary.probes, summary.heldout) == (24, 0, 20)
     assert summary.trusted, summary.doubts
+    one = asked.model_copy(update={"frames": (), "heldout_walkers": ("w",) * 20})
+    assert set(summary_of(one, workspace).doubts.values()) == {"labels are of 1 walker, 2 are needed"}
+
+
+def test_frames_are_told_apart_by_walker(workspace):
+    request = chosen_and_labelled(workspace, [lithium_chloride(seed) for seed in range(3)])
+    known = [frame.model_copy(update={"walker": "w"}) for frame in request.frames[:2]]
+    asked = request.model_copy(update={"frames": (*known, request.frames[2])})
+    labelled = labelled_frames(asked, workspace)
+    assert points_of(labelled).walker == ("w",) * 16 + (request.frames[2].id,) * 8
 
 
 def test_frames_of_a_committee_of_fewer_labels_count_less(workspace):
@@ -125,6 +135,10 @@ def test_a_request_that_asks_nothing_new_has_the_key_it_had():
     assert CalibrateRequest(frames=(frame,)).key() == key
     assert CalibrateRequest(frames=(frame,), labels=12).key() != key
     assert CalibrateRequest(frames=(frame,), heldout=("h",)).key() != key
+    assert CalibrateRequest(frames=(frame.model_copy(update={"walker": "w"}),)).key() != key
+    earlier_heldout = {"heldout": ["h"], "members": [], "dtype": "float32"}
+    asked = {"kind": "calibrate", "physics_version": 1, "request": {"frames": [earlier], **earlier_heldout}}
+    assert CalibrateRequest(frames=(frame,), heldout=("h",)).key() == content_key(asked)
 
 
 def test_frames_that_no_committee_looked_at_are_left_out(workspace):
