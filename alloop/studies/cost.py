@@ -78,7 +78,7 @@ def wants(state: CampaignState, charter: Charter, settings: CostConfig) -> Itera
             steps=settings.label_steps,
             **common,
         )
-        told = Told(system=system, source=engine.words(own), repeat=repeat, timestep_fs=explore.timestep_fs)
+        told = Told(system=system, source=engine.words(label), repeat=repeat, timestep_fs=explore.timestep_fs)
         yield Asked(f"labels/{_times(repeat)}", asked, told.model_dump(mode="json"))
 
 

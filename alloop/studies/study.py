@@ -92,7 +92,9 @@ class Table:
     def _line(self, row: Sequence[Cell], texts: Sequence[str]) -> str:
         cells = list(zip(row, texts, self.columns, strict=True))
         words = [text for cell, text, _ in cells if text and not isinstance(cell, Number)]
-        numbers = [f"{column.name} {text} {column.unit}" for cell, text, column in cells if isinstance(cell, Number)]
+        numbers = [
+            f"{column.name} {text} {column.unit}".rstrip() for cell, text, column in cells if isinstance(cell, Number)
+        ]
         return f"{', '.join(words)}: {', '.join(numbers) or 'nothing'}"
 
     def to_json(self) -> list[dict[str, Any]]:

@@ -90,3 +90,11 @@ def test_a_probe_that_failed_says_why():
     history.study(task, reason="unstable", detail="the dynamics broke off")
     assert rows(history)[0]["note"] == "unstable: the dynamics broke off"
     assert "cost" not in plots(history.state, None)
+
+
+def test_sizes_of_the_label_engine_are_one_source_whatever_their_k_points():
+    history = History(label={"engine": "gpaw", "kpts": {"spacing_per_A": 0.5}}).atoms()
+    tasks = wanted(history)
+    assert len({task.context["source"] for task in tasks}) == 1
+    one, other = (task.build().settings["kpts"] for task in tasks)
+    assert one != other
