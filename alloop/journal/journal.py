@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alloop.failures import blaming_place, first_line, one_line
+from alloop.failures import UNUSABLE, PlaceError, blaming_place, first_line, one_line
 from alloop.files.locks import WantedLocks, lock_kind
 from alloop.files.mounts import mount_of
 from alloop.journal.checksums import ChecksumError, add, end_of, verified
@@ -76,6 +76,8 @@ class Journal:
     ------
     JournalError
         If another driver holds the campaign, or the file is not a journal of this format.
+    PlaceError
+        If the folder of a campaign that is there cannot be written now.
     """
 
     def __init__(
@@ -93,8 +95,10 @@ class Journal:
             self.locks = lock_kind(self.folder, locks)
             self._lock = DriverLock(self.folder, self.locks, say)
         except OSError as error:
+            self._blame_place(error)
             raise JournalError(cannot_write(self.folder, error)) from error
         except DriverError as error:
+            self._blame_place(error.__cause__)
             raise JournalError(str(error)) from error
         self._snapshot: Snapshot | None = None
         self._astray: str | None = None
@@ -104,6 +108,11 @@ class Journal:
         except BaseException:
             self._lock.release()
             raise
+
+    def _blame_place(self, cause: BaseException | None) -> None:
+        """Raise the error of a place that has a campaign already: no other place will do."""
+        if isinstance(cause, OSError) and cause.errno in UNUSABLE and (self.folder / JOURNAL_FILE).exists():
+            raise PlaceError(cause.errno, cause.strerror, str(self.folder)) from cause
 
     def _open(self, say: Callable[[str], None]) -> None:
         local = self.locks == "flock" and not mount_of(self.folder).shared

@@ -10,9 +10,12 @@ import time
 
 import pytest
 
+from alloop.failures import PlaceError
+from alloop.journal.driver_lock import LOCK_FILE
 from alloop.journal.events import DriverStarted, DriverStopped, TaskFinished, TaskPlanned, Tick
 from alloop.journal.journal import JOURNAL_FILE, Journal, JournalError, living_driver, read_entries
 from tests.support.loops import config, loop
+from tests.support.unwritable import unwritable
 
 STARTED = DriverStarted(host="h", pid=1, version="0")
 
@@ -54,6 +57,18 @@ def test_a_file_system_without_locks_is_not_taken_for_another_driver(tmp_path, m
         assert journal.locks == "lease"
         with pytest.raises(JournalError, match=f"another driver.*pid {os.getpid()}"):
             Journal(tmp_path)
+
+
+def test_a_campaign_that_cannot_be_written_for_now_is_no_reason_to_name_another_folder(tmp_path):
+    new, campaign = tmp_path / "new", tmp_path / "campaign"
+    new.mkdir()
+    Journal(campaign).close()
+    (campaign / LOCK_FILE).unlink()
+    with unwritable(new), pytest.raises(JournalError, match=r"cannot be written .*; name another folder"):
+        Journal(new)
+    with unwritable(campaign), pytest.raises(PlaceError, match=f": {campaign}$"):
+        Journal(campaign)
+    Journal(campaign).close()
 
 
 @pytest.mark.parametrize("locks", ["flock", "lease"])
