@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from alloop.campaign.harvest import give_up_or_retry, harvest, out_of_time
 from alloop.campaign.repair import Repairer
-from alloop.campaign.trusted_requests import trusted_request
+from alloop.campaign.trusted_requests import NotAskedError, trusted_request
 from alloop.decisions.changed_code import answer, relabelling
 from alloop.decisions.charter import Charter
 from alloop.decisions.label_sanity import absurd_label
@@ -137,6 +137,7 @@ class Campaign:
         self._last_event_t = time.monotonic()
         self._waiting: list[tuple[float, TaskState]] = []
         self._waited: Counter[str] = Counter()
+        self._not_asked: set[str] = set()
         self._mender = Repairer(state, journal, workspace, charter, workers.submit)
 
     def run(self, started: DriverStarted) -> VerdictReached:
@@ -232,22 +233,32 @@ class Campaign:
         """Harvest the tasks that finished while no driver ran, and start the others again.
 
         While changed code of the labels is being checked, only probes are started. A request that an older alloop wrote
-        in another form has another key now: it is planned again under the key that its result will have.
+        in another form has another key now: it is planned again under the key that its result will have. A study's task
+        with settings that the study has no longer is left as it is.
         """
         for task in list(self.state.running.values()):
             may_start = self._is_own(task) if self.state.drift is None else task.task == "probe"
             if not self.harvest(task) and may_start:
-                request = trusted_request(task, self.charter)
-                if request.key() != task.key:
-                    self.record([self._planned(task.purpose, task.slot_kind, request, task.context)])
-                self.workers.submit(task.purpose, request)
+                self._start_again(task)
+
+    def _start_again(self, task: TaskState) -> None:
+        try:
+            request = trusted_request(task, self.charter)
+        except NotAskedError:
+            self._not_asked.add(task.purpose)
+            return
+        if request.key() != task.key:
+            self.record([self._planned(task.purpose, task.slot_kind, request, task.context)])
+        self.workers.submit(task.purpose, request)
 
     def _is_own(self, task: TaskState) -> bool:
         """Return whether a task is one that this driver works for: the campaign's, or those of a study."""
         return task.of_study == (self.study is not None)
 
     def _at_work(self) -> bool:
-        return any(self._is_own(task) for task in self.state.running.values())
+        return any(
+            self._is_own(task) and purpose not in self._not_asked for purpose, task in self.state.running.items()
+        )
 
     def hear(self, completions: Sequence[Completion]) -> None:
         """Record the ends of tasks, the passing of time and the wish to stop."""

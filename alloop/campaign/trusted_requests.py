@@ -7,13 +7,19 @@ from pydantic import ValidationError
 from alloop.config.label import LabelCommon, same_science
 from alloop.decisions.charter import Charter
 from alloop.journal.journal import JournalError
-from alloop.labelling.registry import label_settings, settings_of_systems
+from alloop.labelling.registry import engine_of, label_settings, settings_of_systems
 from alloop.labelling.teachers import teacher_label
 from alloop.state.records import TaskState
+from alloop.tasks.contract.aimd import AimdRequest
+from alloop.tasks.contract.cost import CostByLabelsRequest
 from alloop.tasks.contract.request import Request
 from alloop.tasks.contract.select import SelectRequest
 from alloop.tasks.contract.teach import TeachRequest
 from alloop.tasks.registry import KINDS, request_from_json
+
+
+class NotAskedError(JournalError):
+    """A task of a study asks for a label with settings that the config does not have, or does not have any more."""
 
 
 def trusted_request(task: TaskState, charter: Charter) -> Request:
@@ -24,19 +30,24 @@ def trusted_request(task: TaskState, charter: Charter) -> Request:
 
     Raises
     ------
+    NotAskedError
+        If it is a study's and asks for a label with other settings: those of the study may have changed.
     JournalError
         If it asks for anything else, or cannot be read.
     """
     try:
         request = request_from_json(task.task, task.request)
         label = _label_of(request, charter)
-        foreign = label is not None and not any(same_science(_section(request), one) for one in _forms(label, charter))
+        foreign = label is not None and not any(
+            same_science(_section(request), one) for one in _forms(request, label, charter)
+        )
     except (KeyError, ValidationError) as error:
         raise _refused(task, "cannot be read") from error
     if foreign and isinstance(request, TeachRequest):
         raise _refused(task, "asks for another teacher than the config's")
     if foreign:
-        raise _refused(task, "asks for a label with other settings than the config's")
+        kind = NotAskedError if task.of_study else JournalError
+        raise _refused(task, "asks for a label with other settings than the config's", kind)
     select = charter.config.select
     if isinstance(request, SelectRequest) and (request.policy, request.options) != (select.policy, select.options):
         raise _refused(task, "asks for another selection policy than the config's")
@@ -61,9 +72,13 @@ def _label_of(request: Request, charter: Charter) -> LabelCommon | None:
     return teacher_label(charter.config.teacher)
 
 
-def _forms(label: LabelCommon, charter: Charter) -> tuple[LabelCommon, ...]:
-    """Return the settings as the config has them, and as its systems have them."""
-    return label, *settings_of_systems(label, charter.systems.values())
+def _forms(request: Request, label: LabelCommon, charter: Charter) -> tuple[LabelCommon, ...]:
+    """Return the settings as the config has them, as its systems have them, and as a study's supercell has them."""
+    own = label, *settings_of_systems(label, charter.systems.values())
+    if not isinstance(request, AimdRequest | CostByLabelsRequest):
+        return own
+    assigned = (label, charter.config.studies.aimd.functional_of(label))
+    return *own, *(engine_of(one).for_system(one, request.structure) for one in assigned)
 
 
 def _section(request: Request) -> LabelCommon:
@@ -78,7 +93,5 @@ def _placed(request: Request, label: LabelCommon) -> Request:
     return request.model_copy(update={request.LABEL_SECTION: getattr(request, request.LABEL_SECTION) | now})
 
 
-def _refused(task: TaskState, what: str) -> JournalError:
-    return JournalError(
-        f"the journal's task {task.purpose[:80]!r} {what}, so it is not run; restore the journal from a copy"
-    )
+def _refused(task: TaskState, what: str, kind: type[JournalError] = JournalError) -> JournalError:
+    return kind(f"the journal's task {task.purpose[:80]!r} {what}, so it is not run; restore the journal from a copy")

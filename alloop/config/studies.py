@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from alloop.config.base import Count, Name, NonNegative, Positive, Section, Sublattice
+from alloop.config.label import LabelCommon
 
 
 class RelaxConfig(Section):
@@ -176,6 +177,11 @@ class AimdConfig(Section):
         description="CSV file of published points that are drawn beside the result, see docs/studies.md; a relative "
         "path starts at the config's folder.",
     )
+
+    def functional_of(self, label: LabelCommon) -> LabelCommon:
+        """Return the settings of the labels with the functional of the study, where the engine has one to change."""
+        has_one = self.xc is not None and hasattr(label, "xc")
+        return label.model_copy(update={"xc": self.xc}) if has_one else label
 
     @property
     def sample_steps(self) -> int:

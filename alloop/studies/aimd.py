@@ -10,7 +10,6 @@ from itertools import product
 from alloop.checks.literature import read_literature
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
-from alloop.config.label import LabelCommon
 from alloop.config.loading import LoadedConfig
 from alloop.config.measuring import MeasureConfig
 from alloop.config.studies import AimdConfig
@@ -87,13 +86,8 @@ def _measure(config: CampaignConfig) -> MeasureConfig:
     return config.measure
 
 
-def _label(charter: Charter, settings: AimdConfig) -> LabelCommon:
-    label = charter.config.label
-    return label if settings.xc is None else label.model_copy(update={"xc": settings.xc})
-
-
 def _run(given: Given, state: CampaignState, charter: Charter, settings: AimdConfig, told: Told) -> _Run:
-    measure, assigned = _measure(charter.config), _label(charter, settings)
+    measure, assigned = _measure(charter.config), settings.functional_of(charter.config.label)
     structure = repeated(charter.systems[told.system], settings.repeat)
     engine = engine_of(assigned)
     label = engine.for_system(assigned, structure)
@@ -195,16 +189,16 @@ def prepare(asked: Study, loaded: LoadedConfig, state: CampaignState) -> Study:
             raise loaded.error((*KEY, "systems", i), what)
     code = None
     if settings.xc is not None:
-        code = _code(loaded, created.elements, settings.xc)
+        code = _code(loaded, created.elements)
     literature: tuple[LiteraturePoint, ...] = ()
     if settings.literature is not None:
         literature = read_literature(loaded, (*KEY, "literature"), settings.literature)
     return replace(asked, wants=partial(wants, Given(code, literature)))
 
 
-def _code(loaded: LoadedConfig, elements: tuple[str, ...], xc: str) -> dict[str, str]:
+def _code(loaded: LoadedConfig, elements: tuple[str, ...]) -> dict[str, str]:
     """Return the code that decides a single point with another functional."""
-    label = loaded.config.label.model_copy(update={"xc": xc})
+    label = loaded.config.studies.aimd.functional_of(loaded.config.label)
     engine = engine_of(label)
     for line in engine.check(label, elements):
         raise loaded.error((*KEY, "xc"), line.partition(": ")[2] or line)

@@ -5,13 +5,22 @@ import pytest
 from alloop.campaign.trusted_requests import trusted_request
 from alloop.config.label import AseLabel
 from alloop.decisions import task_requests
+from alloop.decisions.next_tasks import plan
 from alloop.journal.events import TaskPlanned
 from alloop.journal.journal import JournalError
+from alloop.labelling.registry import settings_of_systems
+from alloop.studies.study import study
 from alloop.tasks.contract.evaluate import EvaluateRequest
 from alloop.tasks.contract.label import AtomRequest
 from alloop.tasks.contract.select import SelectRequest
 from tests.support.histories import History
 from tests.support.loops import STARTED, config, found, loop
+
+SPACING = {"engine": "gpaw", "kpts": {"spacing_per_A": 0.5}}
+STUDIES = {
+    "aimd": {"xc": "r2SCAN", "repeat": [2, 1, 1], "ps": 0.02, "segment_steps": 5},
+    "cost": {"label_repeats": [[2, 1, 1]]},
+}
 
 BOMB = {"engine": "ase", "calculator": "os:system", "arguments": {"command": "touch hit"}}
 FOREIGN = "foundation:" + "0" * 64
@@ -145,3 +154,35 @@ def test_a_label_has_the_grid_of_a_system_where_the_config_has_a_spacing(grid, t
         return
     with pytest.raises(JournalError, match="other settings"):
         trusted_request(history.state.tasks[f"label/{name}"], history.charter)
+
+
+@pytest.mark.parametrize("name", ["aimd", "cost"])
+def test_a_study_has_the_functional_and_the_grid_of_its_own_supercell(name):
+    history = History(label=SPACING, measure={"mobile": "Na", "temperatures_K": [600]}, studies=STUDIES).atoms()
+    (task,) = plan(history.state, history.charter, {"local": 1}, study(name).stage())
+    request = task.build()
+    history.begun_study(task)
+    (system,) = settings_of_systems(history.charter.config.label, history.charter.systems.values())
+    assert request.settings["kpts"] != list(system.kpts)
+    assert trusted_request(history.state.tasks[task.purpose], history.charter) == request
+
+
+def test_a_task_that_its_study_does_not_ask_for_any_more_is_left_and_keeps_no_study_from_its_end(tmp_path):
+    measure = {"mobile": "Na", "temperatures_K": [600]}
+    former = loop(tmp_path, config(measure=measure, studies=STUDIES))
+    former.run(STARTED)
+    (left,) = plan(former.state, former.charter, {"local": 1}, study("aimd").stage())
+    former.record([planned(left.build(), left.purpose, left.context)])
+    former.journal.close()
+    now = loop(tmp_path, config(measure=measure, studies={"aimd": {**STUDIES["aimd"], "xc": None}}))
+    now.study = study("aimd").stage()
+    now.measure(STARTED)
+    assert left.purpose in now.state.running
+    results = now.state.studies["aimd"]
+    assert left.purpose not in results
+    assert [result.kind for result in results.values()] == ["aimd"] * 2 + ["measureaimd"]
+    now.journal.close()
+    again = loop(tmp_path, config(measure=measure, studies=STUDIES))
+    again.study = study("aimd").stage()
+    again.measure(STARTED)
+    assert again.state.running == {}
