@@ -53,8 +53,8 @@ def calculate(job: dict[str, Any], log: Path) -> dict[str, Any]:
 class Series:
     """Calculations of frames of one system that follow each other closely, as those of molecular dynamics.
 
-    Each begins with the wavefunctions and the density of the one before. Where that does not converge, and for the
-    first, everything begins anew, with the attempts of the ladder.
+    Each begins with the wavefunctions and the density of the one before. Where that does not converge, where the frame
+    lacks a symmetry of the one before, and for the first, everything begins anew, with the attempts of the ladder.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Series:
         calculator, attempt, spent = self._calculator, 0, 0
         converged = False
         if calculator is not None:
-            converged, spent = _converge(calculator, atoms)
+            converged, spent = _converge_further(calculator, atoms)
         if not converged:
             self._calculator = None
             calculator, attempt, anew = climb(atoms, job["keywords"], job["ladder"], self._log)
@@ -154,6 +154,16 @@ def _converge(calculator: Any, atoms: Any) -> tuple[bool, int]:
     except ConvergenceError:
         return False, int(calculator.get_number_of_iterations())
     return True, int(calculator.get_number_of_iterations())
+
+
+def _converge_further(calculator: Any, atoms: Any) -> tuple[bool, int]:
+    """Return what `_converge` does, for a calculator of other positions, which fails if these were more symmetric."""
+    from gpaw.new.symmetry import SymmetryBrokenError
+
+    try:
+        return _converge(calculator, atoms)
+    except SymmetryBrokenError:
+        return False, 0
 
 
 def code_found(datasets: dict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from gpaw.new.symmetry import SymmetryBrokenError
 
 from alloop.labelling import gpaw_job
 from alloop.labelling.gpaw_job import NOT_CONVERGED, JobError, Series
@@ -36,15 +37,24 @@ def at(x):
 
 
 def series(monkeypatch, converges):
-    """Return a series, and the list of the calculators that it makes; `converges` says whether each SCF does."""
+    """Return a series, and the list of the calculators that it makes.
+
+    `converges` says whether each SCF does, or what GPAW raises.
+    """
     made, outcomes = [], iter(converges)
 
     def make(keywords, log):
         made.append(Calculator())
         return made[-1]
 
+    def converge(calculator, atoms):
+        outcome = next(outcomes)
+        if isinstance(outcome, bool):
+            return outcome, 5
+        raise outcome
+
     monkeypatch.setattr(gpaw_job, "_calculator", make)
-    monkeypatch.setattr(gpaw_job, "_converge", lambda calculator, atoms: (next(outcomes), 5))
+    monkeypatch.setattr(gpaw_job, "_converge", converge)
     return Series(io.StringIO()), made
 
 
@@ -64,6 +74,13 @@ def test_a_frame_that_does_not_converge_from_the_one_before_begins_anew(monkeypa
     assert (len(made), again["scf_attempt"], again["scf_iterations"]) == (3, 1, 15)
     frames.next(at(0.2))
     assert len(made) == 3
+
+
+def test_a_frame_that_lost_a_symmetry_begins_anew_and_the_next_goes_on_from_it(monkeypatch):
+    frames, made = series(monkeypatch, [True, SymmetryBrokenError(), True, True])
+    answers = [frames.next(at(x)) for x in (0.0, 0.1, 0.2)]
+    assert len(made) == 2
+    assert [answer["scf_iterations"] for answer in answers] == [5, 5, 5]
 
 
 def test_after_a_failure_the_next_frame_begins_anew(monkeypatch):
