@@ -17,6 +17,9 @@ from alloop.tasks.workspace import DamagedResultError
 DAMAGED = (DamagedResultError, FileNotFoundError, NotPlainError, PlaceError, ValidationError)
 
 
+RUN_AGAIN = "`alloop run` with its config makes or restores it"
+
+
 class UnreadableError(JournalError):
     """A file of a campaign is missing or damaged; the message is one line for the user."""
 
@@ -55,7 +58,7 @@ def absent(root: Path, what: str, asked: object, known: Iterable[object], unit: 
 
 
 @contextmanager
-def told(root: Path, what: str, *more: type[Exception]) -> Iterator[None]:
+def told(root: Path, what: str, *more: type[Exception], mend: str = RUN_AGAIN) -> Iterator[None]:
     """Say in one line that a file of a campaign cannot be read, and the mend.
 
     Parameters
@@ -66,6 +69,8 @@ def told(root: Path, what: str, *more: type[Exception]) -> Iterator[None]:
         What is read, in words.
     more : types of exceptions
         Raised by what is read here if the file is not what it should be, besides `DAMAGED`.
+    mend : str
+        What the user can do about it.
 
     Raises
     ------
@@ -78,5 +83,4 @@ def told(root: Path, what: str, *more: type[Exception]) -> Iterator[None]:
         if not isinstance(error, (*DAMAGED, *more)):
             raise
         why = "no such file" if isinstance(error, FileNotFoundError) else first_line(error)
-        mend = "`alloop run` with its config makes or restores it"
         raise UnreadableError(f"{root}: {what} is missing or damaged ({why}); {mend}") from error

@@ -14,7 +14,8 @@ from ase.io import write
 from alloop.dynamics.trajectory import concatenate
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
-from alloop.state.records import StudyResult
+from alloop.outputs.errors import told
+from alloop.state.records import STUDY, StudyResult
 from alloop.state.state import CampaignState
 from alloop.studies.aimd_findings import NAME, Told
 from alloop.studies.plot import Plot
@@ -22,6 +23,8 @@ from alloop.studies.study import plots, tables
 from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import Workspace
+
+RESTORE = "restore the campaign's folder from a copy"
 
 
 def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> list[Path]:
@@ -32,8 +35,8 @@ def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> l
 
     Raises
     ------
-    FileNotFoundError, DamagedResultError
-        If the result of a study is gone or damaged.
+    UnreadableError
+        If the result of a study is missing or damaged.
     """
     written, curves = [], plots(state, workspace)
     for name, table in tables(state).items():
@@ -59,14 +62,15 @@ def _runs(workspace: Workspace, state: CampaignState) -> Iterator[tuple[str, byt
     from alloop.tasks.kinds.produce import read_trajectory
 
     results = (result for result in state.studies.get(NAME, {}).values() if result.kind == MEASURE_AIMD.name)
-    newest = {told.system: told for told in (Told.model_validate(result.context) for result in results)}
-    for system, told in newest.items():
+    newest = {one.system: one for one in (Told.model_validate(result.context) for result in results)}
+    for system, whole in newest.items():
         replicas: Counter[float] = Counter()
-        for run in (run for run in told.runs if run.segments):
-            parts = [read_trajectory(workspace, key, run.walker, AIMD) for key in run.segments]
+        for run in (run for run in whole.runs if run.segments):
             kelvin, number = run.temperature_K, replicas[run.temperature_K]
             replicas[kelvin] += 1
-            yield f"aimd.{system}.{kelvin:g}K.{number}.npz", concatenate(parts).to_bytes()
+            with told(workspace.root, f"the AIMD of {system} at {kelvin:g} K", ValueError, mend=RESTORE):
+                joined = concatenate([read_trajectory(workspace, key, run.walker, AIMD) for key in run.segments])
+            yield f"aimd.{system}.{kelvin:g}K.{number}.npz", joined.to_bytes()
 
 
 def _points(curves: Iterable[Plot]) -> Iterator[dict[str, object]]:
@@ -90,10 +94,11 @@ def _structures(workspace: Workspace, result: StudyResult) -> Iterator[Atoms]:
     """Yield the structures of a result that holds some, with what the study said of them."""
     if result.summary is None:
         return
-    data = workspace.data(KINDS[result.kind], result.key)
+    with told(workspace.root, f"a result of the study {result.context[STUDY]}", ValueError, mend=RESTORE):
+        data = workspace.data(KINDS[result.kind], result.key)
     for one in [data, *getattr(data, "samples", ())]:
         if isinstance(structure := getattr(one, "structure", None), Structure):
             atoms = structure.to_atoms()
-            told = {**result.context, **({} if one is data else one.model_dump(exclude={"structure"}))}
-            atoms.info |= {name: value for name, value in told.items() if isinstance(value, str | int | float)}
+            facts = {**result.context, **({} if one is data else one.model_dump(exclude={"structure"}))}
+            atoms.info |= {name: value for name, value in facts.items() if isinstance(value, str | int | float)}
             yield atoms

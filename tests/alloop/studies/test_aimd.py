@@ -13,12 +13,14 @@ from alloop.config.errors import ConfigError
 from alloop.config.loading import config_from_text
 from alloop.config.studies import AimdConfig, StudiesConfig
 from alloop.decisions.next_tasks import plan
+from alloop.outputs.errors import UnreadableError
 from alloop.outputs.studies import write_studies
 from alloop.report.study_figures import curves_figure
 from alloop.studies.aimd import STUDY, Given, wants
 from alloop.studies.aimd_findings import COLUMNS
 from alloop.studies.study import plots, tables
 from alloop.tasks.contract.aimd import LiteraturePoint
+from alloop.tasks.contract.produce import trajectory_file
 from alloop.transport.conductivity import BOLTZMANN_EV_PER_K
 from tests.support.histories import History
 from tests.support.loops import STARTED, loop
@@ -254,3 +256,11 @@ def test_a_campaign_is_studied_by_the_loop_and_its_numbers_are_written(tmp_path)
     assert all(result.summary is not None for result in results.values())
     table = write_studies(campaign.workspace, campaign.state, tmp_path / "studies")[0]
     assert table.read_text().startswith("system,source,temperature (K),")
+    key = next(iter(results.values())).key
+    for path, what in (
+        (campaign.workspace.companion_path("aimd", trajectory_file(key, 0)), "the AIMD of A at 600 K is missing"),
+        (campaign.workspace.result_path("aimd", key), "a result of the study aimd is missing"),
+    ):
+        path.unlink()
+        with pytest.raises(UnreadableError, match=what):
+            write_studies(campaign.workspace, campaign.state, tmp_path / "studies")
