@@ -70,10 +70,15 @@ def task_finished(state: CampaignState, event: TaskFinished) -> None:
 
 
 def _study_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:
-    """Keep the end of a study's task: it counts against no budget and changes no decision."""
+    """Keep the end of a study's task: it counts against no budget and changes no decision.
+
+    Only the newest attempt counts of a task that was planned again.
+    """
     results = state.studies.setdefault(str(task.context[STUDY]), {})
     summary = KINDS[task.task].summary.model_validate(event.summary) if _is_ok(event) else None
-    results[event.purpose] = StudyResult(task.task, event.key, task.context, summary, event.reason, event.detail)
+    purpose = event.purpose.partition("/again")[0]
+    results.pop(purpose, None)
+    results[purpose] = StudyResult(task.task, event.key, task.context, summary, event.reason, event.detail)
 
 
 def _initial_finished(state: CampaignState, task: TaskState, event: TaskFinished) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,7 +20,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.stages import Stage, Wanted
 from alloop.journal.journal import JournalError
 from alloop.state.records import StudyResult
-from alloop.state.state import CampaignState
+from alloop.state.state import MACHINE_REASONS, CampaignState
 from alloop.studies.plot import Plot
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.records import Record
@@ -167,15 +168,31 @@ class Study:
         return getattr(config.studies, self.name).model_copy(update=dict(self.changed))
 
     def stage(self) -> Stage:
-        """Return the stage that asks for the tasks that were not asked for yet."""
+        """Return the stage that asks for the tasks that were not asked for yet, or that machines failed."""
         return Stage(self._wanted, self.kinds)
 
     def _wanted(self, state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
         for asked in self.wants(state, charter, self.settings(charter.config)):
-            purpose = f"study/{self.name}/{asked.name}/{asked.request.key()[:8]}"
-            if purpose not in state.tasks:
+            purpose = _next_purpose(state, f"study/{self.name}/{asked.name}/{asked.request.key()[:8]}")
+            if purpose is not None:
                 context = {**asked.context, "study": self.name}
                 yield Wanted(purpose, asked.request.slot_kind, lambda request=asked.request: request, context)  # type: ignore[misc]
+
+
+def _next_purpose(state: CampaignState, first: str) -> str | None:
+    """Return the purpose under which a task is to be planned; None if it runs or has ended.
+
+    A task that was given up for the sake of machines is planned once more by every later driver.
+    """
+    for number in count():
+        purpose = f"{first}/again{number}" if number else first
+        task = state.tasks.get(purpose)
+        if task is None:
+            return purpose
+        given_up = task.finished is not None and task.finished.reason in MACHINE_REASONS
+        if not given_up or state.driver_t is None or task.planned_t >= state.driver_t:
+            break
+    return None
 
 
 NAMES = tuple(StudiesConfig.model_fields)

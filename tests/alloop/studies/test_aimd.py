@@ -140,6 +140,26 @@ def test_a_segment_that_failed_is_in_the_table_with_its_reason():
     assert {row["note"] for row in rows(history)} == {"0 of 2 segments done, then scf: no self-consistency"}
 
 
+@pytest.mark.parametrize("reason", ["lost", "timeout"])
+def test_a_run_that_machines_broke_off_goes_on_in_the_next_driver(reason):
+    history = begun(step_s=1.0).say(STARTED)
+    task, steps = through(history, last={"reason": reason, "detail": "gone"})
+    assert [len(run.segments) for run in task.build().runs] == [0, 0]
+    history.study(task, summary={"transport": transport()})
+    assert wanted(history) == []
+    history.say(STARTED)
+    again = wanted(history)
+    assert [task.purpose.rpartition("/")[2] for task in again] == ["again1"] * 2
+    for one in again:
+        history.study(one, reason=reason, detail="gone")
+    assert wanted(history) == []
+    history.say(STARTED)
+    task, steps = through(history)
+    assert steps == [(600.0, 50), (900.0, 50)] * 2
+    assert [len(run.segments) for run in task.build().runs] == [2, 2]
+    assert {row["note"] for row in rows(history) if row["note"].startswith("0 of")} == set()
+
+
 def test_runs_under_way_are_counted():
     history = begun()
     history.study(wanted(history)[0], summary=segment())
