@@ -33,10 +33,11 @@ COLUMNS = (
 )
 HOW = (
     "One walker on the executors of the config; the first step is not counted. The label engine begins each step where "
-    "the one before ended. Time: mean over the steps, ± its standard error. Processor time: of the worker alone; where "
-    "it is less than the time of a step, the worker waited, for other programs of the machine or for an accelerator. "
-    "Core-hours: the time of a step, times the cores of the task. Exponent: slope of ln cost against ln atoms, ± its "
-    "standard error from the scatter about the line, of at least three sizes."
+    "the one before ended, or anew where a label runs as a program (ranks, a time limit, another Python). Time: mean "
+    "over the steps, ± its standard error. Processor time: of the worker alone; where it is less than the time of a "
+    "step, the worker waited, for other programs of the machine or for an accelerator. Core-hours: the time of a step, "
+    "times the cores of the task: true on a machine that does nothing else. Exponent: slope of ln cost against ln "
+    "atoms, ± its standard error from the scatter about the line, of at least three sizes."
 )
 LEAST_SIZES = 3
 
