@@ -192,6 +192,10 @@ def study(
     disorder: orderings by Monte Carlo, and their short-range order against temperature.
 
     hull: the energy above the hull of every composition.
+
+    aimd: molecular dynamics by the label engine, beside the models; no rung must be fitted.
+
+    cost: what a picosecond of molecular dynamics takes, over the size of the cell.
     """
     driven(campaign_driver(config, folder, plain, goal="study", study=name, dft=dft))
 

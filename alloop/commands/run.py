@@ -51,7 +51,7 @@ from alloop.status.messages import closing_lines, kept_text, lines, restored_tex
 from alloop.status.summary import summary
 from alloop.studies.study import Study
 from alloop.tasks.workspace import Workspace
-from alloop.workers.executors import Execution, ExecutionError
+from alloop.workers.executors import Execution, ExecutionError, Fault
 from alloop.workers.parsl_kernel import InterchangeDied, KernelStopped
 from alloop.workers.walltime import longest_s
 
@@ -220,13 +220,13 @@ def _work(
         wandb = _wandb(journal, state, charter.config, workspace)
         pace = {"redraw_s": charter.config.monitor.redraw_s, "summary_s": charter.config.monitor.summary_s}
         views = (ConsoleView(console, plain=plain, root=workspace.root, **pace), wandb)
-        stop, workers = _loop(journal, state, charter, workspace, views, stop_reason, study)
+        stop, fault = _loop(journal, state, charter, workspace, views, stop_reason, study)
         asked = stop_reason()  # looked at last: closing takes seconds, in which a signal may still come
         if asked is not None:
             be_deaf()  # on its way out: one more signal must not change the last words or the exit code
     if stop is None and asked is not None:
         raise Interrupted(OUTPUTS_STOPPED)
-    return None if stop is None else _stopped(stop, workers, asked=asked, state=state, console=console), wandb
+    return None if stop is None else _stopped(stop, fault, asked=asked, state=state, console=console), wandb
 
 
 def _loop(
@@ -237,8 +237,8 @@ def _loop(
     views: tuple[Listener, ...],
     stop_reason: Callable[[], str | None],
     study: Study | None,
-) -> tuple[Exception | None, Execution | None]:
-    """Run the loop to its goal, and close everything; return what stopped it before, or None, and its workers."""
+) -> tuple[Exception | None, Fault]:
+    """Run the loop to its goal, and close everything; return what stopped it before, or None, and the fault."""
     with ExitStack() as opened:
         for view in reversed(views):
             opened.callback(view.close)
@@ -255,8 +255,8 @@ def _loop(
             work = campaign.run if charter.goal == "verdict" else campaign.measure
             work(driver_started())
         except (StopRequested, KernelStopped, InterchangeDied) as stop:
-            return stop, workers
-    return None, workers
+            return stop, "curable" if workers is None else workers.fault()  # closed ones look like dead ones
+    return None, "elsewhere"
 
 
 def _send(
@@ -278,14 +278,14 @@ def _send(
 
 
 def _stopped(
-    stop: Exception, workers: Execution | None, *, asked: str | None, state: CampaignState, console: Console
+    stop: Exception, fault: Fault, *, asked: str | None, state: CampaignState, console: Console
 ) -> Callable[[], int]:
     """Return what to do once everything is closed; only the user can correct misconfigured workers."""
     if asked is not None:
         return partial(_interrupted, console, asked)
-    if workers is not None and workers.misconfigured():
+    if fault == "config":
         raise ExecutionError(str(stop)) from stop
-    return partial(_broken, console, stop, state, workers is None or workers.curable())
+    return partial(_broken, console, stop, state, fault == "curable")
 
 
 def _wandb(journal: Journal, state: CampaignState, config: CampaignConfig, workspace: Workspace) -> WandbView:

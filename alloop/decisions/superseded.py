@@ -72,8 +72,11 @@ def _newest_before(state: CampaignState, member: int) -> Iterator[str]:
 
 
 def _asked_now(state: CampaignState) -> set[str]:
-    """Return every text in the requests of tasks under way, and the keys of the models that some of them name."""
-    texts = {text for task in state.running.values() for text in _texts(task.request)}
+    """Return every text in the requests of tasks under way, and the keys of the models that some of them name.
+
+    Tasks that were given up because of a machine keep their requests too: other machines may take them up again.
+    """
+    texts = {text for task in state.tasks.values() for text in _texts(task.request)}
     return texts | {text.removeprefix("fit:") for text in texts}
 
 

@@ -11,6 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -31,6 +32,14 @@ Follow = Callable[[Atoms], SinglePoint]
 """Returns the single point of the next of frames that follow each other."""
 
 _BOX_RATIOS = (1.0, 1.05, 1.1)
+
+
+@dataclass(frozen=True)
+class PlaneWaves:
+    """Settings of labels in plane waves: the cutoff (eV), and the grid of k-points of one cell."""
+
+    cutoff_eV: float
+    kpts: tuple[int, int, int]
 
 
 class LabelEngine(ABC, Generic[S]):
@@ -139,6 +148,10 @@ class LabelEngine(ABC, Generic[S]):
     def per_cell(self, label: S, structure: Structure) -> str:
         """Return in words what of the settings depends on the cell of a system; empty if nothing does."""
         return ""
+
+    def plane_waves(self, label: S, structure: Structure) -> PlaneWaves | None:
+        """Return cutoff and k-points of a system's labels; None where the settings do not name them."""
+        return None
 
     def charge(self, label: S) -> float:
         """Return the charge of the cell, in elementary charges."""

@@ -14,7 +14,7 @@ from alloop.config.label import GpawLabel, KptSpacing
 from alloop.failures import OutOfTimeError, TaskFailure
 from alloop.labelling import gpaw_job as job_script
 from alloop.labelling.answers import from_answer
-from alloop.labelling.engine import Finding, Follow, LabelEngine, isolated_atom
+from alloop.labelling.engine import Finding, Follow, LabelEngine, PlaneWaves, isolated_atom
 from alloop.labelling.errors import FORESEEN, CodeMismatchError, NotConvergedError, RanksError, check_code
 from alloop.labelling.gpaw_checks import check_gpaw_settings
 from alloop.labelling.gpaw_datasets import WITHOUT_LIBXC, dataset_name, dataset_sha256, setup_name, setup_type
@@ -121,6 +121,12 @@ class GpawEngine(LabelEngine[GpawLabel]):
         if not isinstance(label.kpts, KptSpacing):
             return ""
         return f"k {_words(grid_for(structure, label.kpts.spacing_per_A))}"
+
+    def plane_waves(self, label: GpawLabel, structure: Structure) -> PlaneWaves:
+        """Return cutoff and k-points; a spacing of these is a grid in the system's cell."""
+        kpts = label.kpts
+        grid = grid_for(structure, kpts.spacing_per_A) if isinstance(kpts, KptSpacing) else kpts
+        return PlaneWaves(label.cutoff_eV, grid)
 
     def charge(self, label: GpawLabel) -> float:
         """Return the configured charge, in elementary charges."""

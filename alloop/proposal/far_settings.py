@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 
 from alloop.config.errors import KeyPath
-from alloop.config.label import GpawLabel, LabelConfig
-from alloop.labelling.gpaw_keywords import with_grid
+from alloop.config.label import LabelCommon
+from alloop.labelling.registry import engine_of
 from alloop.materials.structure import Structure
 from alloop.materials.supercell import face_distances
 from alloop.proposal.rules import KPOINT_LENGTH_A, Grid, cutoff, kpoints
@@ -20,27 +20,28 @@ on 7 Å it is. They are many if there are so many times the proposed ones."""
 Finding = tuple[KeyPath, str]
 
 
-def find_far(label: LabelConfig, systems: Mapping[str, Structure]) -> Iterator[Finding]:
-    """Yield the key and, with the reason, what is far from a first config; nothing for engines other than GPAW.
+def find_far(label: LabelCommon, systems: Mapping[str, Structure]) -> Iterator[Finding]:
+    """Yield the key and, with the reason, what is far from a first config; nothing for labels without plane waves.
 
     Parameters
     ----------
-    label : LabelConfig
+    label : LabelCommon
         Settings of the labels.
     systems : mapping of str to Structure
         The cells that are labelled, by their name.
     """
-    if not isinstance(label, GpawLabel):
+    engine = engine_of(label)
+    named = {name: engine.plane_waves(label, structure) for name, structure in systems.items()}
+    waves = {name: one for name, one in named.items() if one is not None}
+    if not waves:
         return
-    elements = {symbol for structure in systems.values() for symbol in structure.elements()}
-    proposed = cutoff(elements)
-    if label.cutoff_eV < LOW * proposed.value:
-        what = f"{label.cutoff_eV:g} eV is low; `alloop init` would take {proposed.value} ({proposed.why})"
+    lowest_eV = min(one.cutoff_eV for one in waves.values())
+    proposed = cutoff({symbol for structure in systems.values() for symbol in structure.elements()})
+    if lowest_eV < LOW * proposed.value:
+        what = f"{lowest_eV:g} eV is low; `alloop init` would take {proposed.value} ({proposed.why})"
         yield ("label", "cutoff_eV"), what
-    for name, structure in systems.items():
-        grid = with_grid(label, structure).kpts
-        assert isinstance(grid, tuple)
-        if what := _grid_words(grid, face_distances(structure)):
+    for name, one in waves.items():
+        if what := _grid_words(one.kpts, face_distances(systems[name])):
             yield ("label", "kpts"), f"{what} in {name}"
             return
 

@@ -35,7 +35,8 @@ def analyse_cells(runs: Sequence[ReadRun], settings: MeasureSettings, density_at
     groups = _by_size(runs)
     if len(groups) == 1:
         return Analyses((analyse(runs, settings, density_at_K),))
-    found = [analyse(own, settings, density_at_K) for own in groups]
+    nowhere = not _has(runs, density_at_K)
+    found = [analyse(own, settings, density_at_K if nowhere or _has(own, density_at_K) else None) for own in groups]
     cells = tuple(replace(one, system=f"{one.system}, {len(one.start)} atoms") for one in found)
     kelvins = [{at.temperature_K for at in cell.summary.temperatures} for cell in cells]
     shared = sorted(set.union(*kelvins))
@@ -48,6 +49,10 @@ def analyse_cells(runs: Sequence[ReadRun], settings: MeasureSettings, density_at
             if sum(kelvin in own for own in kelvins) > 1
         ),
     )
+
+
+def _has(runs: Sequence[ReadRun], temperature_K: float | None) -> bool:
+    return any(run.trajectory.temperature_K == temperature_K for run in runs)
 
 
 def _of(summary: TransportSummary, element: str) -> TransportSummary:

@@ -158,14 +158,15 @@ class Hops:
         from_start = [index for index in range(len(self.places.scaled)) if self.places.kind(index) == start]
         exposure_ps = self.at_ps[:, from_start].sum(axis=1)
         total = sum(map(len, own))
-        lengths = [self._apart(int(a), int(b)) for block in own for a, b in block]
+        taken = Counter((int(a), int(b)) for block in own for a, b in block)
+        length_A = sum(times * self._apart(a, b) for (a, b), times in taken.items())
         return JumpCount(
             start=start,
             end=end,
             jumps=total,
             rate_per_ps=_rate(np.array([len(block) for block in own]), exposure_ps) if total else None,
             below_per_ps=RULE_OF_THREE / exposure_ps.sum() if not total and exposure_ps.sum() > 0 else None,
-            distance_A=float(np.mean(lengths)) if total else None,
+            distance_A=length_A / total if total else None,
         )
 
     def _kinds(self, pair: Integers) -> tuple[Kind, Kind]:

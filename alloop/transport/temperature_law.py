@@ -24,6 +24,8 @@ FALSE_ALARMS, POWER_SIGMAS = 0.04, 0.8416
 """The share of straight lines that may be called bent; what a power of 80 % adds to the limit (standard deviations)."""
 _TELLING_BIC = 2.0
 """Difference of BIC from which evidence is positive (Kass and Raftery, J. Am. Stat. Assoc. 90, 773 (1995))."""
+_MOST_LN = 700.0
+"""Largest logarithm of a ratio that is told (a float holds no number beyond)."""
 _BLIND_SHARE = 0.5
 _DRAWS = 2000
 _PLACES_PER_INTERVAL, _CURVES, _NEAREST_T0 = 8, 40, 0.95
@@ -203,7 +205,7 @@ def caution_at(law: TemperatureLaw, temperature_K: float, ln_D: float) -> str:
         "curve": ("the curve", _along_curve),
     }
     told = [
-        f"{name} gives {math.exp(other(law, temperature_K) - ln_D):.2g} times as much"
+        f"{name} gives {math.exp(min(other(law, temperature_K) - ln_D, _MOST_LN)):.2g} times as much"
         for which, (name, other) in others.items()
         if law.law in (which, "bent")
     ]

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from parsl import python_app
 from parsl.config import Config
@@ -46,6 +46,7 @@ from alloop.workers.parsl_kernel import InterchangeDied, Kernel, KernelStopped
 from alloop.workers.walltime import drain_s
 
 NOTHING: Mapping[str, float] = {}
+Fault = Literal["config", "curable", "elsewhere"]
 SETTLE_S = 0.2
 """Time (s) within which the ends of all tasks of a lost group of workers arrive."""
 
@@ -162,14 +163,16 @@ class Execution:
         dead = self._kernel.dead_interchange()
         return None if dead is None else f"the interchange of executor {dead!r} died"
 
-    def curable(self) -> bool:
-        """Return whether something broke that would work again if it were started again."""
-        errors = self._errors().values()
-        return self.broken() is not None and all(isinstance(error, InterchangeDied) for error in errors)
+    def fault(self) -> Fault:
+        """Return where the fault is if no task can run: in the config, or in what works again when it is started anew.
 
-    def misconfigured(self) -> bool:
-        """Return whether workers broke that never worked."""
-        return any(isinstance(error, BlocksError) and not error.ever_up for error in self._errors().values())
+        Ask before `close`, after which the processes between driver and workers are gone.
+        """
+        errors = self._errors().values()
+        if any(isinstance(error, BlocksError) and not error.ever_up for error in errors):
+            return "config"
+        curable = self.broken() is not None and all(isinstance(error, InterchangeDied) for error in errors)
+        return "curable" if curable else "elsewhere"
 
     def _errors(self) -> dict[str, BaseException | None]:
         executors = self._kernel.executors.items()

@@ -8,29 +8,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alloop.report.figure_style import AXIS, Figure, axis, layout_of, text
+from alloop.report.figure_style import Figure, axis, layout_of, text
 from alloop.report.panels import panels, set_axes
-from alloop.report.transport.density_figure import EDGE, HOST, INTERSTITIAL, DensityView, folded_sites
+from alloop.report.transport.density_figure import EDGE, DensityView
+from alloop.report.transport.projection import DIRECTIONS, others_of, plane, projected, site_markers
 from alloop.transport.migration import MigrationPath
-from alloop.transport.sites import Site
 
 Floats = NDArray[np.float64]
 
 COLOURS = {"a": "#c8443c", "b": "#2f6db5", "c": "#8a63c7"}
-VIEWS = (("seen along a", 0, (1, 2)), ("seen along b", 1, (0, 2)))
-_PIXELS, _FAINTEST, _ARROW_EVERY = 80, -3.0, 6
+_FAINTEST, _ARROW_EVERY = -3.0, 6
 
 
 def projection_figure(view: DensityView) -> Figure:
     """Return the density as seen along a and along b, with sites and the likeliest paths, in one cell."""
     cell = np.array(view.result.density.cell_A)
-    layout, suffixes = panels([name for name, _, _ in VIEWS], 420, wide=2)
+    layout, suffixes = panels([f"seen along {name}" for name in DIRECTIONS], 420, wide=2)
     traces: list[Figure] = []
-    for (_, seen_along, others), suffix in zip(VIEWS, suffixes, strict=True):
-        plane = _plane(cell, seen_along, others)
-        own = [_heat(view.grid_per_A3, seen_along, plane[list(others)]), _outline(plane[list(others)])]
-        own += _sites(view, plane)
-        own += [_way(path, plane) for path in _found(view)]
+    for seen_along, suffix in enumerate(suffixes):
+        vectors, others = plane(cell, seen_along), others_of(seen_along)
+        own = [_heat(view.grid_per_A3, cell, seen_along), _outline(vectors[others])]
+        own += site_markers(view, seen_along)
+        own += [_way(path, vectors) for path in _found(view)]
         for trace in own:
             trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
             trace["showlegend"] = bool(trace.get("name")) and suffix == suffixes[0]
@@ -75,26 +74,9 @@ def _found(view: DensityView) -> list[MigrationPath]:
     return [path for path in migration.paths if path.scaled] if migration else []
 
 
-def _plane(cell: Floats, seen_along: int, others: tuple[int, int]) -> Floats:
-    """Return the lattice vectors as they are seen along one of them, shape (3, 2): the first other one lies level."""
-    normal = cell[seen_along] / np.linalg.norm(cell[seen_along])
-    level = cell[others[0]] - (cell[others[0]] @ normal) * normal
-    level /= np.linalg.norm(level)
-    upright = np.cross(normal, level)
-    upright *= math.copysign(1.0, cell[others[1]] @ upright)
-    return np.asarray(cell @ np.stack([level, upright], axis=1))
-
-
-def _heat(grid: Floats, seen_along: int, vectors: Floats) -> Figure:
-    from scipy.ndimage import map_coordinates
-
-    summed = grid.sum(axis=seen_along)
-    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ vectors
-    x, y = (np.linspace(corners[:, i].min(), corners[:, i].max(), _PIXELS) for i in (0, 1))
-    places = np.stack(np.meshgrid(x, y), axis=-1) @ np.linalg.inv(vectors)
-    seen = map_coordinates(summed, np.moveaxis(places * summed.shape, -1, 0), order=1, mode="grid-wrap")
-    shown = np.log10(np.maximum(seen / summed.max(), 10**_FAINTEST))
-    shown[((places < -1e-9) | (places > 1 + 1e-9)).any(axis=-1)] = np.nan
+def _heat(grid_per_A3: Floats, cell_A: Floats, seen_along: int) -> Figure:
+    x, y, seen = projected(grid_per_A3, cell_A, seen_along)
+    shown = np.log10(np.maximum(seen / np.nanmax(seen), 10**_FAINTEST))
     return {
         "type": "heatmap",
         "x": x.round(3).tolist(),
@@ -113,28 +95,12 @@ def _outline(vectors: Floats) -> Figure:
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"color": EDGE}, "hoverinfo": "skip"}
 
 
-def _sites(view: DensityView, plane: Floats) -> list[Figure]:
-    density, traces = view.result.density, []
-    for kind, colour in (("host", HOST), ("interstitial", INTERSTITIAL)):
-        own: list[Site] = [site for site in view.result.sites.sites if site.kind == kind]
-        if own:
-            places, held = folded_sites(own, np.asarray(density.repeat), np.array(density.cell_A))
-            x, y = (places @ plane).T.round(3).tolist()
-            words = [text(f"{kind} site, occupancy {value:.3g}") for value in held]
-            marker = {"size": 9, "color": colour, "line": {"color": AXIS, "width": 1.5}}
-            traces.append(
-                {"type": "scatter", "mode": "markers", "name": f"{kind} sites", "x": x, "y": y, "marker": marker}
-                | {"text": words, "hovertemplate": "%{text}<extra></extra>"}
-            )
-    return traces
-
-
-def _way(path: MigrationPath, plane: Floats) -> Figure:
+def _way(path: MigrationPath, vectors: Floats) -> Figure:
     """Return a path with arrows, cut where it leaves the cell and goes on at the other side."""
     colour = COLOURS[path.along]
     x, y, sizes = [], [], []
     for piece in _pieces(np.array(path.scaled)):
-        points = piece @ plane
+        points = piece @ vectors
         x += [*points[:, 0].round(3).tolist(), None]
         y += [*points[:, 1].round(3).tolist(), None]
         sizes += [*(10 if number % _ARROW_EVERY == _ARROW_EVERY - 1 else 0 for number in range(len(points))), 0]

@@ -5,7 +5,7 @@ import signal
 import pytest
 from rich.console import Console
 
-from alloop.campaign.loop import Campaign
+from alloop.campaign.loop import Campaign, StopRequested
 from alloop.commands.interruption import STOP_SIGNALS, Interrupted
 from alloop.commands.run import _same_foundation, run_campaign
 from alloop.config import ConfigError, load_config
@@ -70,6 +70,19 @@ def test_ctrl_c_while_a_driver_closes_after_its_verdict_is_heard(tmp_path, monke
     with pytest.raises(Interrupted, match="the same command writes them"):
         run_campaign(config, tmp_path / "campaign", Console(quiet=True), plain=True)
     assert not (tmp_path / "campaign" / "report.html").exists()
+
+
+def test_a_full_disk_starts_no_driver_anew_though_closed_workers_look_like_dead_ones(tmp_path, monkeypatch):
+    def full(*_):
+        raise StopRequested("the disk is full")
+
+    monkeypatch.setattr(Campaign, "run", full)
+    console = Console(record=True, width=400, file=io.StringIO())
+    config = write_config(tmp_path / "config")
+    assert run_campaign(config, tmp_path / "campaign", console, plain=True) == 75
+    shown = console.export_text()
+    assert "Stopped: the disk is full." in shown
+    assert "restarts" not in shown
 
 
 def test_heads_of_a_model_that_had_to_be_downloaded_are_listed_before_anything_runs(folder, tmp_path, monkeypatch):

@@ -92,6 +92,14 @@ def test_runs_that_may_be_taken_up_again_stay(make):
     assert named(make()) == {}
 
 
+def test_runs_stay_that_a_task_reads_which_was_given_up_for_its_machine_and_may_be_taken_up_again():
+    history = finished(measured_again().measured("r6", 0, 4.0, NOTHING))
+    former = history.state.tasks["produce/r6/f0/A/b0/0"]
+    lost = next(task for task in history.state.tasks.values() if task.task == "measure")
+    lost.request = {"runs": [{"segments": [former.key]}]}
+    assert named(history) == {}
+
+
 def test_a_new_ladder_of_random_subsets_replaces_the_one_before():
     history = History(measure={"mobile": "Na"}).atoms().labelled(6).fitted(rung=6)
     for number in (0, 1):

@@ -38,6 +38,14 @@ def test_cells_of_two_sizes_are_analysed_each_and_together(runs):
     assert series.note.startswith("D does not depend on the size of the cell beyond its error bars")
 
 
+def test_the_density_is_wanted_at_a_temperature_that_one_size_has(runs):
+    small, large = runs
+    hot = replace(large, trajectory=replace(large.trajectory, temperature_K=900.0))
+    assert all(cell.density is not None for cell in analyse_cells([small, hot], MeasureSettings("Li"), 900.0).cells)
+    with pytest.raises(TrajectoryError, match="no run has 500 K"):
+        analyse_cells([small, hot], MeasureSettings("Li"), 500.0)
+
+
 def test_other_compositions_are_refused(runs):
     small, large = runs
     numbers = large.trajectory.numbers.copy()

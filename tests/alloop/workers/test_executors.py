@@ -105,7 +105,7 @@ def test_a_suspended_interchange_is_told_and_does_not_hang(execution):
     assert execution.broken() is None
     assert wait_for(execution.broken, 30)
     assert execution.broken() == "the interchange of executor 'local' is suspended"
-    assert execution.curable()
+    assert execution.fault() == "curable"
 
 
 def test_closing_takes_seconds_even_while_a_task_hangs(tmp_path):
@@ -168,5 +168,5 @@ def test_errors_of_any_class_are_heard_as_words_and_a_deaf_driver_is_told(execut
         execution._kernel.executors["local"].tasks.clear()  # so that the thread breaks at the answer
     assert wait_for(execution.broken, 30)
     assert execution.broken().startswith("what hears the workers of executor 'local' died (")
-    assert execution.curable()
+    assert execution.fault() == "curable"
     assert "Traceback" not in capfd.readouterr().err

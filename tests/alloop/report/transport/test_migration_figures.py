@@ -3,7 +3,7 @@ import pytest
 
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.density_section import paths_table
-from alloop.report.transport.migration_figures import _pieces, _plane, profile_figure, projection_figure
+from alloop.report.transport.migration_figures import _pieces, profile_figure, projection_figure
 from alloop.transport.density import DensitySettings
 from alloop.transport.sites import analyse_density
 from tests.support.hoppers import LEANING, langevin
@@ -15,18 +15,6 @@ def view() -> DensityView:
     run = langevin(barriers_eV=(0.15, 0.15, 1.2), cell_A=LEANING / 2, samples=800)
     result, grid = analyse_density([run], DensitySettings(resolution_A=0.45))
     return DensityView("Li3InCl6", "acquired", 100, 0, result, grid)
-
-
-def test_the_cell_is_seen_without_its_part_along_the_line_of_sight():
-    cell = LEANING / 2
-    for seen_along, others in ((0, (1, 2)), (1, (0, 2))):
-        plane = _plane(cell, seen_along, others)
-        assert plane[seen_along] == pytest.approx([0, 0], abs=1e-12)
-        # What is seen is as large as the volume over the length of the vector that is looked along.
-        area = abs(np.linalg.det(plane[list(others)]))
-        assert area == pytest.approx(abs(np.linalg.det(cell)) / np.linalg.norm(cell[seen_along]))
-        assert plane[others[0], 1] == pytest.approx(0, abs=1e-12)
-        assert plane[others[1], 1] > 0
 
 
 def test_both_views_show_sites_and_the_paths_that_were_seen(view):
