@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -102,20 +101,6 @@ def test_a_dead_server_means_offline_and_the_driver_does_not_wait(campaign):
     told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
     assert told["slowest_s"] < WAITS_S
     assert "offline" in told["note"]
-    assert sum("heldout/frames" in row for row in published(folder)) == 3
-
-
-@pytest.mark.slow
-def test_a_silent_server_means_offline_and_the_driver_does_not_wait(campaign):
-    folder, length = campaign
-    with closing(socket.socket()) as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(8)
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        started = time.monotonic()
-        told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
-        assert time.monotonic() - started < 30
-    assert told["slowest_s"] < WAITS_S
     assert sum("heldout/frames" in row for row in published(folder)) == 3
 
 
