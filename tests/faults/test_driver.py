@@ -1,4 +1,4 @@
-"""The driver killed, interrupted and terminated at arbitrary moments: nothing lost, nothing twice, nothing left."""
+"""The driver terminated: it ends within seconds, says how to go on, and nothing is left."""
 
 import os
 import signal
