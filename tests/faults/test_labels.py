@@ -1,5 +1,7 @@
 """What a label engine can do to its worker: each fault caused for real, with its outcome and message."""
 
+import re
+
 import pytest
 
 from alloop.status.task_words import task_words
@@ -114,7 +116,8 @@ def test_more_failures_than_the_budget_allows_stop_the_campaign_with_the_reasons
     config = write_config(tmp_path / "config", execution=QUICK, **sections)
     code, output = run(config, tmp_path / "campaign")
     assert code == 3, output
-    assert "3 labels failed, budget.failed_labels is 2: 2 dft, 1 forces" in " ".join(output.split())
+    # Two workers: one more label may have failed before the driver looks.
+    assert re.search(r"[34] labels failed, budget\.failed_labels is 2: [23] dft, 1 forces", " ".join(output.split()))
     details = [event.detail for event in failures(tmp_path / "campaign") if event.reason == "dft"]
     begin = "twice the same error: OwnInit: no licence at node 7 (raising.py, line"
     assert [detail for detail in details if not detail.startswith(begin)] == []
