@@ -40,6 +40,42 @@ class OwnWords(Exception):
         return Words("own words")
 
 
+class _OwnName(type):
+    @property
+    def __name__(cls) -> str:
+        raise RuntimeError("no name")
+
+
+class Nameless(Exception, metaclass=_OwnName):
+    """Has a class that does not say its name."""
+
+
+class Silent(Exception):
+    """Answers no question, not even which class it is of."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"no {name}")
+
+
+class Numberless(OSError):
+    """Has a number that cannot be asked for, and is not made again from its parts."""
+
+    @property
+    def errno(self) -> int:  # type: ignore[override]
+        raise RuntimeError("no number")
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("no parts")
+
+
+class Pretending(Exception):
+    """Says that it is of another class."""
+
+    @property
+    def __class__(self) -> type:
+        return OSError
+
+
 class Below(BaseException):
     """Is not an exception that programs catch."""
 
@@ -61,6 +97,10 @@ def _raise(error: BaseException) -> NoReturn:
     raise error
 
 
+def _deep() -> NoReturn:
+    _deep()
+
+
 def _local() -> NoReturn:
     class Local(Exception):
         pass
@@ -72,6 +112,17 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
     "own_init": lambda: _raise(OwnInit("node 7", "no licence")),
     "mute": lambda: _raise(Mute()),
     "own_words": lambda: _raise(OwnWords()),
+    "nameless": lambda: _raise(Nameless("no licence")),
+    "silent": lambda: _raise(Silent("no licence")),
+    "numberless": lambda: _raise(Numberless(errno.ENOSPC, "No space left on device")),
+    "pretending": lambda: _raise(Pretending("no licence")),
+    "deep": _deep,
+    "group": lambda: _raise(ExceptionGroup("no licence", [TypeError("x"), OSError(errno.EIO, "Input/output error")])),
+    "base_group": lambda: _raise(BaseExceptionGroup("no licence", [KeyboardInterrupt()])),
+    "generator_exit": lambda: _raise(GeneratorExit()),
+    "stop": lambda: _raise(StopIteration(3)),
+    "bytes": lambda: _raise(TypeError(b"\xff\x00", object())),
+    "terminal": lambda: _raise(TypeError("\x1b]0;mine\x07\x1b[2J \u202e no licence")),
     "below": lambda: _raise(Below("as deep as can be")),
     "exit": lambda: _raise(SystemExit(3)),
     "interrupt": lambda: _raise(KeyboardInterrupt()),

@@ -18,7 +18,7 @@ from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure, first_line, 
 from alloop.files.redaction import redacted
 from alloop.files.room import has_room
 from alloop.labelling.answers import check_answer, check_atom
-from alloop.labelling.calculator_server import told
+from alloop.labelling.calculator_server import class_name, told
 from alloop.labelling.engine import LabelEngine
 from alloop.labelling.errors import CodeMismatchError, EngineError, NotConvergedError, RanksError
 from alloop.labelling.ranks import OUTPUT
@@ -167,7 +167,7 @@ def scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str)
     except RanksError as error:
         raise RanksError(message(error) + kept_log()) from error
     except engine.answers as error:
-        raise TaskFailure("dft", f"{type(error).__name__}: {_words(error)}{kept_log()}") from error
+        raise TaskFailure("dft", f"{class_name(error)}: {_words(error)}{kept_log()}") from error
     except CodeMismatchError:
         raise
     except Exception as error:
@@ -194,7 +194,7 @@ def _raised(error: Exception, folder: Path, log: str) -> EngineError:
 
 def _full_disk(error: Exception, folder: Path) -> str:
     """Return which of the places where an engine writes has no room, in brackets; empty if all have."""
-    named = getattr(error, "filename", None)
+    named = vars(OSError)["filename"].__get__(error)
     places = [folder, Path(tempfile.gettempdir()), *([Path(named).parent] if isinstance(named, str) else [])]
     full = next((place for place in places if not has_room(place)), None)
     return "" if full is None else f" (no room in {full})"
