@@ -84,7 +84,7 @@ def _refuse_claims(content: str) -> None:
     """Refuse a file with a line of whole numbers that say more atoms than it has characters."""
     for number, line in enumerate(content.split("\n"), start=1):
         words = line.split()
-        if words and all(word.isdigit() for word in words) and (many := max(map(_whole, words))) > len(content):
+        if words and all(word.isdecimal() for word in words) and (many := max(map(_whole, words))) > len(content):
             raise StructureFileError(f"says {many} in line {number}, and is too short to hold as many atoms")
 
 
@@ -148,7 +148,7 @@ def _shelx_share(content: str) -> str:
     """Return the first atom of a SHELX file whose occupancy is not 1; 11 means a fixed 1."""
     for line in content.split("\n"):
         words = line.split()
-        if len(words) >= 6 and words[0][:1].isalpha() and words[1].isdigit() and words[0].upper() != "CELL":
+        if len(words) >= 6 and words[0][:1].isalpha() and words[1].isdecimal() and words[0].upper() != "CELL":
             try:
                 share = float(words[5]) % 10
             except ValueError:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
@@ -137,6 +140,15 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
     "memory": lambda: _raise(MemoryError("Unable to allocate 8 GB")),
 }
 
+def _change_process() -> None:
+    warnings.simplefilter("error")
+    np.seterr(all="raise")
+    sys.setrecursionlimit(sys.getrecursionlimit() - 100)
+    os.umask(0o777)
+    os.chdir("/")
+    sys.stdout = None
+
+
 USUAL = ("good", "good_list", "no_stress", "square_stress")
 """The answers among `ANSWERS` that are a label."""
 
@@ -164,6 +176,7 @@ def answers(atoms: int, energy_eV: float) -> dict[str, dict[str, Any]]:
         "masked_forces": {"forces": np.ma.masked_greater(forces, 0.05)},
         "nan_forces": {"forces": np.full_like(forces, np.nan)},
         "huge_forces": {"forces": 1e5 * forces},
+        "one_way": {"forces": forces + 5.0},
         "truths": {"forces": np.zeros((atoms, 3), dtype=bool)},
         "no_stress": {"stress": None},
         "square_stress": {"stress": np.eye(3) * 0.01},
@@ -178,7 +191,9 @@ ANSWERS = tuple(answers(1, 0.0))
 
 
 class Strange(Calculator):
-    """Raises one of `ERRORS`, is ``loud``, or gives one of `ANSWERS`, for frames of two atoms; a lone atom is fine.
+    """Raises one of `ERRORS`, or gives one of `ANSWERS`, for frames of two atoms; a lone atom is fine.
+
+    It may be ``loud`` too, or ``unruly``: it changes what belongs to the whole process.
 
     Parameters
     ----------
@@ -196,6 +211,8 @@ class Strange(Calculator):
 
     def calculate(self, atoms: Any = None, *words: Any, **keywords: Any) -> None:
         super().calculate(atoms, *words, **keywords)
+        if self._what == "unruly":
+            _change_process()
         strange = len(self.atoms) >= self._fewest
         if strange and self._what == "loud":
             print("words\n" * 5_000_000, flush=True)

@@ -213,7 +213,7 @@ def _halls(name: str) -> list[int]:
 
 
 def _numbered(text: str) -> list[int]:
-    return [hall for hall in _HALL_NUMBERS if text.strip().isdigit() and _type(hall).number == int(text)]
+    return [hall for hall in _HALL_NUMBERS if text.strip().isdecimal() and _type(hall).number == int(text)]
 
 
 def _named(name: str) -> list[int]:
