@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alloop.config.campaign import CampaignConfig
 from alloop.materials.contacts import has_neighbours, is_finite, min_contact
-from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS
+from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS, all_elements
 
 FOUNDATION_CUTOFF_A = 4.5
 """Shorter than the cutoff of every foundation that is known."""
@@ -83,7 +83,7 @@ def is_called_isolated(atoms: Atoms) -> bool:
 
 def usable(atoms: Atoms) -> str | None:
     """Return why a frame is not a crystal of atoms that alloop can take; None if it is."""
-    if (atoms.numbers < 1).any():
+    if not all_elements(atoms):
         return "holds atoms without an element (`X`); name every element, or remove the frame"
     if len(atoms) > MOST_ATOMS:
         return f"holds {len(atoms)} atoms; alloop takes frames of up to {MOST_ATOMS}"

@@ -17,8 +17,11 @@ _HEADER = re.compile(
 )
 """A name and a value with a colon between: in a shell line the header of a request, elsewhere often a plain message."""
 _KINDS = {
-    **dict.fromkeys(("sshpass", "client", "account", "curl", "openssl", "piped", "here", "login"), "a password"),
+    **dict.fromkeys(("sshpass", "client", "account", "option", "pair", "curl", "openssl"), "a password"),
+    **dict.fromkeys(("piped", "here", "document", "netrc", "login"), "a password"),
     **dict.fromkeys(("url", "user"), "a password in an address"),
+    **dict.fromkeys(("webhook", "signed"), "an address that lets in whoever knows it"),
+    "call": "an API key",
     **dict.fromkeys(("bearer", "issued", "jwt"), "a token"),
     "block": "a private key",
     "header": "a header that says who asks",

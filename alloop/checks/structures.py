@@ -23,6 +23,7 @@ from alloop.materials.structure_files import (
     LONGEST_A,
     MOST_ATOMS,
     StructureFileError,
+    all_elements,
     partly_occupied,
     read_structures,
 )
@@ -30,6 +31,7 @@ from alloop.materials.structure_files import (
 _SMALLEST_VOLUME_A3 = 1.0
 _SUSPICIOUS_CONTACT = 0.7
 _FAR_A = 12.0
+_LONGEST_NAME = 200
 Finding = tuple[KeyPath, str]
 
 
@@ -209,6 +211,7 @@ def _ordered(loaded: LoadedConfig, i: int, known: Container[str]) -> dict[str, S
 
 def file_problem(path: Path, name: str) -> str | None:
     """Return what keeps a file named in a config from being read, or None."""
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
     if "://" in name:
         return f"`{name}` is an address; fetch what is there, and name the file"
     try:
@@ -273,7 +276,7 @@ def _problems(atoms: Atoms) -> Iterator[str]:
         yield "holds positions or cell vectors that are not finite numbers"
     if max(np.abs(atoms.cell.array).max(), np.abs(atoms.positions).max() / 1e3) > LONGEST_A:
         yield f"has a cell or positions of more than {LONGEST_A:g} Å; are the units Å?"
-    if (atoms.numbers < 1).any():
+    if not all_elements(atoms):
         yield "holds atoms without an element (`X`); name every element"
     if partly_occupied(atoms):
         yield "has partially occupied sites; order them first, so that every site holds one atom"

@@ -41,6 +41,14 @@ def test_digits_of_another_script_are_no_number_of_atoms(folder):
         read_systems(load_config(folder.config(BASE)))
 
 
+@pytest.mark.parametrize("number", [-5, 0, 119])
+def test_a_number_of_no_element_is_refused(folder, number):
+    header = 'Lattice="5 0 0 0 5 0 0 0 5" Properties=Z:I:1:pos:R:3 pbc="T T T"'
+    (folder.root / "structures/LiCl.extxyz").write_text(f"2\n{header}\n3 0 0 0\n{number} 2.5 2.5 2.5\n")
+    with pytest.raises(ConfigError, match="holds atoms without an element"):
+        read_systems(load_config(folder.config(BASE)))
+
+
 def test_one_atom_is_refused_with_its_mend_and_two_are_not(folder):
     folder.frames("structures/LiCl.extxyz", bulk("Cu", "fcc", a=3.6))
     assert [
