@@ -144,9 +144,10 @@ def forgotten(line: str, slips: Mapping[re.Pattern[str], str] = _SLIPS) -> str |
 
 def _look_alike(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem | None:
     """Return the problem of a character of web pages and word processors that only looks like one of YAML."""
-    marks = (error.context_mark, error.problem_mark)
-    for number in sorted({int(mark.line) for mark in marks if mark is not None}):
-        text = _COMMENT.sub("", lines[number]) if number < len(lines) else ""
+    found_in = {int(mark.line) for mark in (error.context_mark, error.problem_mark) if mark is not None}
+    before = (_line_before(number, lines) for number in found_in)
+    for number in sorted({*found_in, *before} & {*range(len(lines))}):
+        text = _COMMENT.sub("", lines[number])
         if found := next((c for c in text if _is_look_alike(c)), ""):
             name = f"U+{ord(found):04X} ({unicodedata.name(found, 'without a name').lower()})"
             what = f"not valid YAML: it holds {name}, which only looks like a character of YAML"
@@ -169,9 +170,14 @@ def _slip(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem | None:
     if error.context_mark is not None and "simple key" in str(error.context):
         suspects = [int(error.context_mark.line)]
     elif "mapping values" in str(error.problem):
-        suspects += [n for n in range(number - 1, -1, -1) if lines[n].strip()][:1]
-    told = ((n, forgotten(lines[n], _SLIPS | _NO_COLON)) for n in suspects if n < len(lines))
+        suspects.append(_line_before(number, lines))
+    told = ((n, forgotten(lines[n], _SLIPS | _NO_COLON)) for n in suspects if 0 <= n < len(lines))
     return next((Problem("", f"not valid YAML: {what}", n + 1) for n, what in told if what is not None), None)
+
+
+def _line_before(number: int, lines: list[str]) -> int:
+    """Return the last line before another one that holds anything, from 0; -1 if there is none."""
+    return next((n for n in range(number - 1, -1, -1) if lines[n].strip()), -1)
 
 
 def _malformed(error: yaml.MarkedYAMLError) -> Problem:
