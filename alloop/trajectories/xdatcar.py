@@ -52,7 +52,7 @@ class _Steps:
         self._last, self._gap = 0, 1
 
     def after(self, word: bytes) -> int:
-        step = int(word) if word.isdecimal() else self._last + self._gap
+        step = int(word) if word.isdigit() else self._last + self._gap
         self._gap, self._last = step - self._last, step
         return step
 
