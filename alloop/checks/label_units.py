@@ -124,7 +124,11 @@ def _pairs(frames: Sequence[LabelledFrame]) -> Iterator[tuple[LabelledFrame, Lab
     found = 0
     for group in groups.values():
         for first, second in pairwise(group):
-            if found < _PAIRS and _have_like_cells(first, second) and np.abs(_moves(first, second)).max() < _LARGEST_MOVE_A:
+            if (
+                found < _PAIRS
+                and _have_like_cells(first, second)
+                and np.abs(_moves(first, second)).max() < _LARGEST_MOVE_A
+            ):
                 found += 1
                 yield first, second
 

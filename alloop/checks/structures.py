@@ -16,7 +16,7 @@ from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import SystemConfig
-from alloop.materials.contacts import THINNEST_A, closest_contact, min_contact, thickness_A, widest_gap
+from alloop.materials.contacts import THINNEST_A, closest_contact, min_contact, thickness, widest_gap
 from alloop.materials.reading import Reading
 from alloop.materials.structure import Structure
 from alloop.materials.structure_files import (
@@ -284,8 +284,8 @@ def _problems(atoms: Atoms) -> Iterator[str]:
         yield 'has no unit cell; give a periodic structure (in extxyz: Lattice="…")'
     if atoms.cell.rank < 3 or abs(atoms.cell.volume) < _SMALLEST_VOLUME_A3:
         yield f"has a unit cell of {abs(atoms.cell.volume):.3g} Å³; give three independent cell vectors in Å"
-    if thickness_A(atoms) <= THINNEST_A:
-        yield f"has a unit cell {thickness_A(atoms):.2g} Å thick; give its shortest cell vectors, in Å"
+    if thickness(atoms) <= THINNEST_A:
+        yield f"has a unit cell {thickness(atoms):.2g} Å thick; give its shortest cell vectors, in Å"
     if not atoms.pbc.all():
         axes = ", ".join("abc"[i] for i in np.flatnonzero(~atoms.pbc))
         yield f"is not periodic along {axes}; alloop needs a crystal, periodic along a, b and c"

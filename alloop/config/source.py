@@ -17,6 +17,7 @@ import yaml
 
 from alloop.config.errors import KeyPath, Problem, dotted, shown
 from alloop.failures import plain_text
+from alloop.files.redaction import quotable
 
 MAX_VALUES = 100_000
 _CHARACTERS = 100
@@ -138,7 +139,8 @@ def forgotten(line: str, slips: Mapping[re.Pattern[str], str] = _SLIPS) -> str |
     for pattern, what in slips.items() if len(line) <= _LONGEST_LINE else ():
         if found := pattern.fullmatch(_COMMENT.sub("", line.strip())):
             value, dash = found["value"] or "", "- " if pattern is _DASH else ""
-            return f"{what}; write `{dash}{found['key']}:{' ' if value else ''}{value if len(value) <= 60 else '…'}`"
+            mend = f"{dash}{found['key']}:{' ' if value else ''}{value if len(value) <= 60 else '…'}"
+            return f"{what}; write `{quotable(mend)}`"
     return None
 
 

@@ -40,9 +40,11 @@ _ISSUED = (
 _WEBHOOK = r"(?:hooks\.slack\.com/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhooks|[\w.-]{1,100}webhook\.office\.com)"
 SECRET = re.compile(
     rf"""
-    (?P<variable>\b(?:{_SOME}{SECRET_WORD}{_SOME}|{_SOME}PASS|(?:{_SOME}_)?PWD?)(?:=["']?|["'\]]{{0,2}}\s*=\s*["'])){LONG_VALUE}
+    (?P<variable>\b(?:{_SOME}{SECRET_WORD}{_SOME}|{_SOME}PASS|(?:{_SOME}_)?PWD?)
+        (?:=["']?|["'\]]{{0,2}}\s*=\s*["'])){LONG_VALUE}
     | (?P<setenv>\b(?:setenv|set\s+-\w+|config(?:ure)?\s+set)\s+{_SOME}{SECRET_WORD}{_SOME}\s+["']?){LONG_VALUE}
-    | (?P<flag>(?<![\w-])--?(?:[\w-]{{0,60}}{SECRET_WORD}[\w-]{{0,60}}|(?:[\w-]{{0,60}}-)?(?:pass|pw))[=\s]["']?){LONG_VALUE}
+    | (?P<flag>(?<![\w-])--?(?:[\w-]{{0,60}}{SECRET_WORD}[\w-]{{0,60}}|(?:[\w-]{{0,60}}-)?(?:pass|pw))
+        [=\s]["']?){LONG_VALUE}
     | (?P<header>\b(?:Authorization|Cookie)["']?\s*:\s*["']?(?>(?:\w+\s+)?))(?!\$)[^\s"'$]{{4,}}
     | (?P<bearer>\bBearer\s+)(?=\S{{0,300}}\d){LONG_VALUE}
     | (?P<sshpass>\bsshpass\s+(?:-\w\s+)*-(?-i:p)\s*["']?)(?!\$)[^\s"']+
@@ -50,7 +52,8 @@ SECRET = re.compile(
     | (?P<account>\b{_LOGIN}\b[^|;&\n]{{0,300}}?\s-(?-i:p)\s?["']?)(?![$-])[^\s"'$]{{4,}}
     | (?P<option>\b{_OPTION}\s*["']?)(?![$-])[^\s"'$]{{4,}}
     | (?P<pair>\b{_PAIR}["']?)(?![$-])[^\s"'$@]{{4,}}
-    | (?P<curl>\b(?:curl|https?)\b{_WORDS}\s(?:-(?-i:[uUa])|--(?:proxy-)?user|--auth)[\s=]*["']?[^\s:"']+:)(?!\$)[^\s"']+
+    | (?P<curl>\b(?:curl|https?)\b{_WORDS}\s(?:-(?-i:[uUa])|--(?:proxy-)?user|--auth)
+        [\s=]*["']?[^\s:"']+:)(?!\$)[^\s"']+
     | (?P<openssl>\bpass:)(?!\$)[^\s"']{{4,}}
     | (?P<piped>\b(?:echo|printf)\s+(?:-\w+\s+)*["']?)(?!\$)[^\s"'|]{{4,300}}(?=["']?\s*\|\s*{_READER})
     | (?P<here>\b(?:{_READER}\b[^|;&\n<]{{0,300}}|{_SOME}{SECRET_WORD}{_SOME}\s*)<<<\s*["']?)(?!\$)[^\s"']{{4,}}
@@ -69,6 +72,11 @@ SECRET = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Secrets by their look. What stands before one, in the group that matched, may be shown."""
+NAMED = re.compile(
+    rf"""(?P<named>\b(?:[\w-]{{1,60}}[-_]{SECRET_WORD}|{SECRET_WORD})["']?\s*:\s*["']?){LONG_VALUE}""", re.IGNORECASE
+)
+"""A name and a value with a colon between: in a config a secret or the header of a request, elsewhere often a message."""
+KEY_OF_WANDB = re.compile(r"[0-9a-f]{40}|wandb_v\d_\w+", re.IGNORECASE)
 
 
 def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
@@ -100,6 +108,19 @@ def concealed(text: str) -> str:
     'cannot read https://me:[secret]@example.org/a.cif'
     """
     return SECRET.sub(lambda found: f"{found[str(found.lastgroup)]}{HIDDEN}", text)
+
+
+def quotable(text: str) -> str:
+    """Return a text of a config as a message may quote it.
+
+    Examples
+    --------
+    >>> quotable("API_KEY: hunter2hunter2"), quotable("2 fs")
+    ('API_KEY: [secret]', '2 fs')
+    """
+    if KEY_OF_WANDB.fullmatch(text.strip()):
+        return HIDDEN
+    return NAMED.sub(lambda found: f"{found['named']}{HIDDEN}", concealed(text))
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:

@@ -15,8 +15,8 @@ import numpy as np
 def process_as_before() -> Iterator[None]:
     """Undo what would fail or change the tasks that the worker computes later.
 
-    An engine may turn warnings or numerical errors into exceptions, lower the limit of recursion, close Python's output,
-    change the mask of new files, or work in another folder, which may be gone.
+    An engine may turn warnings or numerical errors into exceptions, lower the limit of recursion, close Python's
+    output, change the mask of new files, or work in another folder, which may be gone.
     """
     limit, streams, mask = sys.getrecursionlimit(), (sys.stdout, sys.stderr), os.umask(0o077)
     os.umask(mask)

@@ -26,15 +26,15 @@ def is_finite(atoms: Atoms) -> bool:
     A cell thinner than 0.1 Å has none: its images near an atom are too many to be counted.
     """
     finite = np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()
-    return bool(finite and thickness_A(atoms) > THINNEST_A)
+    return bool(finite and thickness(atoms) > THINNEST_A)
 
 
-def thickness_A(atoms: Atoms) -> float:
+def thickness(atoms: Atoms) -> float:
     """Return the shortest distance (Å) between opposite faces of a cell; 0 where it has no volume.
 
     Examples
     --------
-    >>> thickness_A(Atoms(cell=[3.0, 4.0, 5.0]))
+    >>> thickness(Atoms(cell=[3.0, 4.0, 5.0]))
     3.0
     """
     a, b, c = atoms.cell.array

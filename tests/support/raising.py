@@ -140,6 +140,7 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
     "memory": lambda: _raise(MemoryError("Unable to allocate 8 GB")),
 }
 
+
 def _change_process() -> None:
     warnings.simplefilter("error")
     np.seterr(all="raise")

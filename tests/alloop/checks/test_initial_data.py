@@ -117,7 +117,7 @@ def test_a_frame_that_must_not_be_trained_on_is_named(loaded, what, words):
 def test_a_truth_is_no_energy(loaded):
     frames = emt_frames(4)
     frames[2].info["REF_energy"] = True
-    with pytest.raises(ConfigError, match="frame 3 of `known.extxyz` has a `REF_energy` that is not a number"):
+    with pytest.raises(ConfigError, match=r"frame 3 of `known.extxyz` has a `REF_energy` that is not a number"):
         refusals(loaded(frames))
 
 

@@ -80,6 +80,22 @@ def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed: 7", f"WANDB_API_KEY:{KEY}\nseed: 7"),
+        ("seed: 7", f"seed: 7\nAPI_TOKEN = {KEY}"),
+        ("seed: 7", f"seed: {KEY}"),
+        ("seed: 7", f"overlap: {KEY}\nseed: 7"),
+        ("name: small", f'name: "API_KEY: {KEY}"'),
+    ],
+)
+def test_a_secret_in_a_line_that_is_no_setting_is_not_quoted(folder, old, new):
+    with pytest.raises(ConfigError) as caught:
+        load_config(folder.broken(old, new))
+    assert KEY not in "".join(caught.value.lines())
+
+
 def test_a_secret_in_a_text_that_a_command_reads_is_refused_too(folder):
     lines = f"        kinit me << END\n        {KEY}\n        END"
     message = told(folder, BASE.replace(LOCAL, f"local:\n      kind: local\n      worker_init: |\n{lines}"))

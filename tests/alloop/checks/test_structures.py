@@ -27,7 +27,9 @@ def test_a_cell_that_cannot_be_in_angstrom_is_refused_at_once(folder, length):
         read_systems(load_config(folder.config(BASE)))
 
 
-@pytest.mark.parametrize("cell", [[[100, 0, 0], [0, 100, 0], [100, 100, 1e-3]], [[5, 0, 0], [1900, 5, 0], [1900, 1900, 5]]])
+@pytest.mark.parametrize(
+    "cell", [[[100, 0, 0], [0, 100, 0], [100, 100, 1e-3]], [[5, 0, 0], [1900, 5, 0], [1900, 1900, 5]]]
+)
 def test_a_cell_with_too_many_images_to_look_at_is_refused_at_once(folder, cell):
     folder.frames("structures/LiCl.extxyz", Atoms("LiCl", [(0, 0, 0), (2.5, 2.5, 2.5)], cell=cell, pbc=True))
     with pytest.raises(ConfigError, match="Å thick; give its shortest cell vectors"):
