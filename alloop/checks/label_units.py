@@ -21,7 +21,7 @@ _CLEAR, _AGREES = 10.0, 1.4
 _SURE, _AGREES_ROUGHLY = 5.0, 8.0
 """How many standard errors a slope must have, and how far from 1 it may be, for forces and for stresses."""
 _LARGEST_MOVE_A, _LARGEST_STRAIN, _NEAR = 1.0, 0.06, 0.4
-_FEWEST_DOUBTED, _LEAST_WORK_EV, _UNRELATED = 8, 0.02, 0.4
+_FEWEST_DOUBTED, _LEAST_WORK_EV, _RELATED = 8, 0.02, 0.5
 _STRESS_EV_PER_A3 = 0.3
 EV_PER_A3_IN_GPA = 160.21766
 
@@ -66,12 +66,15 @@ def force_unit_fault(frames: Sequence[LabelledFrame]) -> str | None:
 
 
 def force_order_doubt(frames: Sequence[LabelledFrame]) -> str | None:
-    """Return that energies do not follow the forces of frames at all, as where these are of other atoms; or None."""
+    """Return that energies do not follow the forces of frames, as where these are of other atoms; None if they do.
+
+    The correlation of labels that belong together is above 0.9.
+    """
     work, change = _works_and_changes(list(_pairs_of_one_cell(frames)))
     if len(work) < _FEWEST_DOUBTED or not work.std() > _LEAST_WORK_EV or not change.std() > _LEAST_WORK_EV:
         return None
     correlation = float(np.corrcoef(work, change)[0, 1])
-    if abs(correlation) > _UNRELATED:
+    if correlation > _RELATED:
         return None
     what = f"the energies do not follow the work of the forces between frames (correlation {correlation:.2f})"
     return f"{what}: are the forces in the order of the atoms, and of the same frames?"

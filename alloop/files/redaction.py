@@ -75,7 +75,7 @@ SECRET = re.compile(
 NAMED = re.compile(
     rf"""(?P<named>\b(?:[\w-]{{1,60}}[-_]{SECRET_WORD}|{SECRET_WORD})["']?\s*:\s*["']?){LONG_VALUE}""", re.IGNORECASE
 )
-"""A name and a value with a colon between: in a config a secret or the header of a request, elsewhere often a message."""
+"""A name and a value with a colon between: in a config a secret or a header of a request, elsewhere often a message."""
 KEY_OF_WANDB = re.compile(r"[0-9a-f]{40}|wandb_v\d_\w+", re.IGNORECASE)
 
 
