@@ -12,6 +12,7 @@ from alloop.status.summary import summary
 from alloop.status.table import render
 from tests.support.histories import History
 from tests.support.journals import START_T, play
+from tests.support.judging import fitted
 from tests.support.stories import variant
 
 
@@ -108,6 +109,14 @@ def test_a_campaign_that_is_being_taught_says_how_many_frames_its_committee_lear
     status = summary(history.state, 0.0)
     assert status.taught_frames == 70
     assert progress_line(status).startswith("70 frames of the teacher | labels 0/")
+
+
+def test_while_a_study_runs_its_tasks_are_counted_and_not_labels():
+    history, context = fitted(6), {"study": "mine", "model": "m", "heldout": 4}
+    errors = {"energy_error_eV_per_atom": [0.1], "forces_squared_error": [0.2]}
+    history.do("evaluate/study/0", context, errors).begin("evaluate/study/1", context)
+    assert progress_line(summary(history.state, START_T)) == "study: 1 task done | running: 1 study task"
+    assert progress_line(summary(history.state, START_T), running=False).startswith("labels 6")
 
 
 def test_labels_of_broken_structures_are_those_whose_forces_are_far_beyond_the_usual():
