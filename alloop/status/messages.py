@@ -210,7 +210,7 @@ def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
     if number is not None:
         return [*_kept_nothing(task), *_fitted(state, number)]
     kind = KINDS[task.task]
-    words = kind.words(event.purpose, kind.summary.model_validate(event.summary))
+    words = kind.words(task_words(event.purpose), kind.summary.model_validate(event.summary))
     return [words] if words else []
 
 

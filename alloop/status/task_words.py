@@ -26,6 +26,8 @@ _NOUNS: Mapping[str, str] = {
     "teach": "teacher",
     "probe": "label made again",
 }
+_OF_STUDY = re.compile(r"study/(?P<study>[^/]+)/(?P<task>.+)/[0-9a-f]{8}(?P<again>/again\d+)?$")
+"""The last part is the beginning of the task's key."""
 
 
 def fit_words(purpose: str) -> str:
@@ -58,10 +60,12 @@ def task_words(purpose: str) -> str:
     ('label Li3InCl6.600K.0/4/3', 'selection 7', 'fit: rung 24, fit 1')
     >>> task_words("evaluate/r48/f0/h12"), task_words("produce/r24/f1/Li3InCl6/0/2")
     ('errors: rung 48, fit 1 (h12)', 'production MD: rung 24, fit 2 (Li3InCl6/0/2)')
-    >>> task_words("relax/any")
-    'relax/any'
+    >>> task_words("study/aimd/Li3InCl6/1000K/0/3/8c0002ae"), task_words("relax/any")
+    ('study aimd: Li3InCl6/1000K/0/3', 'relax/any')
     """
     kind, _, name = purpose.partition("/")
+    if found := _OF_STUDY.match(purpose):
+        return f"study {found['study']}: {found['task']}{found['again'] or ''}"
     if kind not in _NOUNS or not name:
         return purpose
     model, rest = _model(name)
