@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -21,8 +22,8 @@ def entries(tmp_path_factory):
     return play(tmp_path_factory.mktemp("campaign"))
 
 
-def shown(status) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def shown(status, width=120) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(render(status))
     return console.file.getvalue()
 
@@ -75,6 +76,16 @@ def test_json_has_everything_and_no_nan(tmp_path):
     assert content["rungs"][0]["se_forces_meV_per_A"] is None
     assert content["rungs"][0]["unmeasured"]
     assert content["core_seconds"] == {"DFT": 1.0}
+
+
+def test_what_is_known_of_a_rung_beside_its_errors_has_the_whole_width_of_a_narrow_terminal(entries):
+    why = "fit 1: the activation energy is not above zero by two standard errors: nothing is extrapolated"
+    status = summary(fold(entries), START_T)
+    transport = ({"system": "A", "activation_energy_eV": 0.3, "unmeasured": why},)
+    text = shown(replace(status, rungs=(replace(status.rungs[0], transport=transport),)), width=80)
+    note = text[text.index("rung 12") :].splitlines()
+    assert len(note) == 3
+    assert " ".join(line.strip() for line in note).endswith(f"(unmeasured: {why})")
 
 
 def test_rendered_rungs_have_units_and_error_bars(entries):
