@@ -235,7 +235,7 @@ def test_an_error_of_a_calculator_is_told_and_the_process_goes_on(packages, scra
     [
         ("dies", "ended by SIGSEGV: LicenceError: none left"),
         ("leaves", "ended with exit status 3"),
-        ("leaves_in_peace", "the process of `odd:Odd` ended twice without an answer, with exit status 0"),
+        ("leaves_in_peace", "the process of `only_there:Odd` ended twice without an answer, with exit status 0"),
     ],
 )
 def test_a_process_that_dies_is_a_fault_of_the_machine(packages, scratch, what, words):
