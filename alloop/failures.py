@@ -90,6 +90,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in " ".join(text.split()))
 
 
+def class_name(error: BaseException) -> str:
+    """Return the name of an error's class, whatever its metaclass does."""
+    return str(vars(type)["__name__"].__get__(type(error)))[:LONGEST_TOLD]
+
+
 def first_line(error: BaseException) -> str:
     r"""Return the first line of an error's message, or the name of its class if it has none.
 
@@ -101,7 +106,7 @@ def first_line(error: BaseException) -> str:
     'KeyError'
     """
     lines = message(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
+    return lines[0].strip() if lines else class_name(error)
 
 
 class ForeseenError(Exception):
@@ -122,7 +127,7 @@ def blaming(key: str, policy: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        what = one_line(f"{type(error).__name__}: {message(error)}")[:LONGEST_TOLD]
+        what = one_line(f"{class_name(error)}: {message(error)}")[:LONGEST_TOLD]
         mend = "mend it and go on: `alloop run CONFIG --accept-policy`"
         raise PolicyError(f"{key}: the policy {policy!r} failed ({what}); {mend}") from error
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from ase import Atoms
 
 from alloop.checks.isolated_atoms import isolated_atoms
-from alloop.checks.label_units import force_unit_fault, named_as_virial, stress_unit_fault
+from alloop.checks.label_units import force_order_doubt, force_unit_fault, named_as_virial, stress_unit_fault
 from alloop.checks.labelled_files import read_labels
 from alloop.checks.labelled_frames import (
     LabelledFrame,
     contradicting,
     fault_of,
+    forceless,
     frames_apart,
     limits_of,
     place_of,
@@ -158,6 +159,8 @@ def _find_in_labels(
     if pair := contradicting(labels):
         what = f"are one structure with two labels ({pair[0].energy_eV:.6g} and {pair[1].energy_eV:.6g} eV)"
         yield key, f"frames {pair[0].number} and {pair[1].number} of `{name}` {what}; keep the right one"
+    elif forceless(labels):
+        yield key, f"all forces of `{name}` are 0, though its energies differ; give the forces, or leave the file out"
     elif fault := force_unit_fault(labels):
         yield key, f"in `{name}` {fault}; energies are in eV per cell and forces in eV/Å"
     elif stresses and named_as_virial(data.stress_key):
@@ -183,12 +186,17 @@ def notes_on_data(loaded: LoadedConfig, brought: Brought = NOTHING) -> Iterator[
 def _notes_on(file: InitialFile, loaded: LoadedConfig) -> Iterator[str]:
     if file.left_out:
         yield file.left_out
+    if doubt := force_order_doubt(file.labels):
+        yield doubt
     places: dict[str, list[int]] = {}
     for label in file.labels:
         for note in unused(label.atoms):
             places.setdefault(note, []).append(label.number)
         if zeroed(label):
             note = "forces of exactly 0 that leave a net force: those of fixed atoms? They are learnt as they are"
+            places.setdefault(note, []).append(label.number)
+        if not label.forces_eV_per_A.any():
+            note = "forces of exactly 0, as a perfect crystal has: was it computed without forces?"
             places.setdefault(note, []).append(label.number)
         if label.stress_eV_per_A3 is None and loaded.config.fit.stress_weight > 0:
             note = f"no stress under `{loaded.config.data.stress_key}`, though fit.stress_weight is above 0"

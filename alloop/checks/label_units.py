@@ -21,6 +21,7 @@ _CLEAR, _AGREES = 10.0, 1.4
 _SURE, _AGREES_ROUGHLY = 5.0, 8.0
 """How many standard errors a slope must have, and how far from 1 it may be, for forces and for stresses."""
 _LARGEST_MOVE_A, _LARGEST_STRAIN, _NEAR = 1.0, 0.06, 0.4
+_FEWEST_DOUBTED, _LEAST_WORK_EV, _RELATED = 8, 0.02, 0.5
 _STRESS_EV_PER_A3 = 0.3
 EV_PER_A3_IN_GPA = 160.21766
 
@@ -54,19 +55,29 @@ def named_as_virial(key: str) -> bool:
 
 def force_unit_fault(frames: Sequence[LabelledFrame]) -> str | None:
     """Return what is wrong with the energies or forces of frames; None if they agree or do not tell."""
-    work, change, atoms = [], [], []
-    for first, second in _pairs(frames):
-        if np.abs(_strain(first, second)).max() > 1e-6:
-            continue
-        work.append(_work_of_forces(first, second))
-        change.append(second.energy_eV - first.energy_eV)
-        atoms.append(len(first.atoms))
-    slope = _slope(np.array(work), np.array(change), _CLEAR)
+    pairs = list(_pairs_of_one_cell(frames))
+    slope = _slope(*_works_and_changes(pairs), _CLEAR)
     if slope is None or 1 / _AGREES < slope < _AGREES:
         return None
-    per_atom = {"the energies are per atom": 1 / float(np.mean(atoms))} if len(set(atoms)) == 1 else {}
+    atoms = {len(first.atoms) for first, _ in pairs}
+    per_atom = {"the energies are per atom": 1 / atoms.pop()} if len(atoms) == 1 else {}
     meant = _nearest(slope, _RATIOS | per_atom)
     return f"energies change by {slope:.3g} times the work of the forces between them; {meant or 'check the units'}"
+
+
+def force_order_doubt(frames: Sequence[LabelledFrame]) -> str | None:
+    """Return that energies do not follow the forces of frames, as where these are of other atoms; None if they do.
+
+    The correlation of labels that belong together is above 0.9.
+    """
+    work, change = _works_and_changes(list(_pairs_of_one_cell(frames)))
+    if len(work) < _FEWEST_DOUBTED or not work.std() > _LEAST_WORK_EV or not change.std() > _LEAST_WORK_EV:
+        return None
+    correlation = float(np.corrcoef(work, change)[0, 1])
+    if correlation > _RELATED:
+        return None
+    what = f"the energies do not follow the work of the forces between frames (correlation {correlation:.2f})"
+    return f"{what}: are the forces in the order of the atoms, and of the same frames?"
 
 
 def stress_unit_fault(frames: Sequence[LabelledFrame], pressure_GPa: float = 0.0) -> str | None:
@@ -116,9 +127,33 @@ def _pairs(frames: Sequence[LabelledFrame]) -> Iterator[tuple[LabelledFrame, Lab
     found = 0
     for group in groups.values():
         for first, second in pairwise(group):
-            if found < _PAIRS and np.abs(_moves(first, second)).max() < _LARGEST_MOVE_A:
+            if (
+                found < _PAIRS
+                and _have_like_cells(first, second)
+                and np.abs(_moves(first, second)).max() < _LARGEST_MOVE_A
+            ):
                 found += 1
                 yield first, second
+
+
+def _pairs_of_one_cell(frames: Sequence[LabelledFrame]) -> Iterator[tuple[LabelledFrame, LabelledFrame]]:
+    """Yield those of the pairs whose cells are the same."""
+    yield from ((first, second) for first, second in _pairs(frames) if np.abs(_strain(first, second)).max() <= 1e-6)
+
+
+def _works_and_changes(
+    pairs: Sequence[tuple[LabelledFrame, LabelledFrame]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the work of the forces and the change of the energy (eV) between the frames of each pair."""
+    work = [_work_of_forces(first, second) for first, second in pairs]
+    return np.array(work), np.array([second.energy_eV - first.energy_eV for first, second in pairs])
+
+
+def _have_like_cells(first: LabelledFrame, second: LabelledFrame) -> bool:
+    """Return whether the mean of two cells is a cell; that of a right-handed and a left-handed one may be none."""
+    cells = [frame.atoms.cell.array for frame in (first, second)]
+    least = min(abs(float(np.linalg.det(cell))) for cell in cells)
+    return abs(float(np.linalg.det((cells[0] + cells[1]) / 2))) > least / 2
 
 
 def _moves(first: LabelledFrame, second: LabelledFrame) -> NDArray[np.float64]:

@@ -170,6 +170,8 @@ def _quantity(
     try:
         value = np.asarray(home[key], dtype=float)
     except (TypeError, ValueError):
+        value = None
+    if value is None or np.asarray(home[key]).dtype.kind == "b":
         yield blamed, f"has a `{key}` that is not a number"
         return
     if value.shape not in shapes:

@@ -12,13 +12,15 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alloop.config.campaign import CampaignConfig
+from alloop.labelling.answers import MOST_NET_EV_PER_A
 from alloop.materials.contacts import has_neighbours, is_finite, min_contact
-from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS
+from alloop.materials.structure_files import LONGEST_A, MOST_ATOMS, all_elements
 
 FOUNDATION_CUTOFF_A = 4.5
 """Shorter than the cutoff of every foundation that is known."""
 _ABSURD_EV_PER_ATOM = 1e6
-_SPREAD, _LEAST_EV_PER_ATOM, _GROUP = 30.0, 10.0, 4
+_SPREAD, _LEAST_EV_PER_ATOM, _LEAST_EV_PER_A3, _GROUP = 30.0, 10.0, 1.0, 4
+_SAME_EV_PER_ATOM = 1e-6
 _HELD, _NET_EV_PER_A = 1e-12, 0.02
 
 
@@ -83,7 +85,7 @@ def is_called_isolated(atoms: Atoms) -> bool:
 
 def usable(atoms: Atoms) -> str | None:
     """Return why a frame is not a crystal of atoms that alloop can take; None if it is."""
-    if (atoms.numbers < 1).any():
+    if not all_elements(atoms):
         return "holds atoms without an element (`X`); name every element, or remove the frame"
     if len(atoms) > MOST_ATOMS:
         return f"holds {len(atoms)} atoms; alloop takes frames of up to {MOST_ATOMS}"
@@ -103,6 +105,8 @@ def fault_of(frame: LabelledFrame, limits: Limits) -> str | None:
     if (largest := float(np.abs(frame.forces_eV_per_A).max())) > limits.max_force_eV_per_A:
         what = f"has a force component of {largest:.4g} eV/Å, and label.max_force_eV_per_A refuses above"
         return f"{what} {limits.max_force_eV_per_A:g}; is it in eV/Å? Otherwise remove the frame"
+    if (net := float(np.abs(frame.forces_eV_per_A.mean(axis=0)).max())) > MOST_NET_EV_PER_A and not zeroed(frame):
+        return f"has forces that add up to {net:.3g} eV/Å per atom, and those of a crystal cancel; remove the frame"
     if abs(frame.per_atom) > _ABSURD_EV_PER_ATOM:
         return f"has an energy of {frame.per_atom:.3g} eV per atom; remove the frame"
     return None
@@ -117,17 +121,27 @@ def why_left_out(frame: LabelledFrame, limits: Limits) -> str | None:
 
 
 def frames_apart(frames: Sequence[LabelledFrame]) -> Iterator[tuple[LabelledFrame, str]]:
-    """Yield frames whose energy per atom is far from that of the others of the same composition, and why."""
+    """Yield frames whose energy or stress is far from that of the others of the same composition, and why."""
     for group in _by_composition(frames).values():
-        energies = np.array([frame.per_atom for frame in group])
-        if len(group) < _GROUP:
-            continue
-        middle = float(np.median(energies))
-        spread = 1.4826 * float(np.median(np.abs(energies - middle)))
-        for frame, energy in zip(group, energies, strict=True):
-            if abs(energy - middle) > max(_LEAST_EV_PER_ATOM, _SPREAD * spread):
-                what = f"has an energy of {energy:.6g} eV per atom, and its like have {middle:.6g}"
-                yield frame, f"{what}; remove the frame, or correct its unit"
+        energies = [frame.per_atom for frame in group]
+        yield from _apart(group, energies, _LEAST_EV_PER_ATOM, "an energy", "eV per atom")
+        stressed = [(frame, frame.stress_eV_per_A3) for frame in group if frame.stress_eV_per_A3 is not None]
+        largest = [float(np.abs(stress).max()) for _, stress in stressed]
+        yield from _apart([frame for frame, _ in stressed], largest, _LEAST_EV_PER_A3, "a stress", "eV/Å³")
+
+
+def _apart(
+    frames: Sequence[LabelledFrame], values: Sequence[float], least: float, name: str, unit: str
+) -> Iterator[tuple[LabelledFrame, str]]:
+    """Yield frames whose value is far from the middle of all, and why; `least` is never far."""
+    if len(frames) < _GROUP:
+        return
+    middle = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(np.array(values) - middle)))
+    for frame, value in zip(frames, values, strict=True):
+        if abs(value - middle) > max(least, _SPREAD * spread):
+            what = f"has {name} of {value:.6g} {unit}, and its like have {middle:.6g}"
+            yield frame, f"{what}; remove the frame, or correct its unit"
 
 
 def contradicting(frames: Sequence[LabelledFrame]) -> tuple[LabelledFrame, LabelledFrame] | None:
@@ -145,6 +159,13 @@ def contradicting(frames: Sequence[LabelledFrame]) -> tuple[LabelledFrame, Label
 def place_of(atoms: Atoms) -> bytes:
     """Return the species, positions and cell of a frame, to the last bit."""
     return b"".join(np.ascontiguousarray(part).tobytes() for part in (atoms.numbers, atoms.positions, atoms.cell.array))
+
+
+def forceless(frames: Sequence[LabelledFrame]) -> bool:
+    """Return whether all forces of several frames are exactly 0, though their energies differ."""
+    energies = [frame.per_atom for frame in frames]
+    differ = bool(energies) and max(energies) - min(energies) > _SAME_EV_PER_ATOM
+    return differ and not any(frame.forces_eV_per_A.any() for frame in frames)
 
 
 def zeroed(frame: LabelledFrame) -> int:

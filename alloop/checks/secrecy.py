@@ -10,21 +10,19 @@ from alloop.config.base import Keywords
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.fields import every_section
-from alloop.files.redaction import LONG_VALUE, SECRET, SECRET_NAME, SECRET_WORD, SHORTEST_SECRET
+from alloop.files.redaction import KEY_OF_WANDB, NAMED, SECRET, SECRET_NAME, SHORTEST_SECRET
 
-_HEADER = re.compile(
-    rf"""(?P<named>\b(?:[\w-]{{1,60}}[-_]{SECRET_WORD}|{SECRET_WORD})["']?\s*:\s*["']?){LONG_VALUE}""", re.IGNORECASE
-)
-"""A name and a value with a colon between: in a shell line the header of a request, elsewhere often a plain message."""
 _KINDS = {
-    **dict.fromkeys(("sshpass", "client", "account", "curl", "openssl", "piped", "here", "login"), "a password"),
+    **dict.fromkeys(("sshpass", "client", "account", "option", "pair", "curl", "openssl"), "a password"),
+    **dict.fromkeys(("piped", "here", "document", "netrc", "login"), "a password"),
     **dict.fromkeys(("url", "user"), "a password in an address"),
+    **dict.fromkeys(("webhook", "signed"), "an address that lets in whoever knows it"),
+    "call": "an API key",
     **dict.fromkeys(("bearer", "issued", "jwt"), "a token"),
     "block": "a private key",
     "header": "a header that says who asks",
 }
 """What a secret is, by the group that matched; of any other the name is told."""
-_KEY_OF_WANDB = re.compile(r"[0-9a-f]{40}|wandb_v\d_\w+", re.IGNORECASE)
 _NAMES_OF_WANDB = (("monitor", "wandb", "project"), ("monitor", "wandb", "entity"))
 _FREE = frozenset(
     (*path, name)
@@ -38,10 +36,10 @@ _FREE = frozenset(
 def secrets_in(config: CampaignConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the key and the problem of everything that looks like a secret; the secret itself is not quoted."""
     for path, text in _texts(config.model_dump(mode="json"), ()):
-        found = SECRET.search(text) or _HEADER.search(text)
+        found = SECRET.search(text) or NAMED.search(text)
         if found is not None:
             yield path, _told(_words(found))
-        elif path in _NAMES_OF_WANDB and _KEY_OF_WANDB.fullmatch(text):
+        elif path in _NAMES_OF_WANDB and KEY_OF_WANDB.fullmatch(text):
             yield path, _told("an API key of W&B")
         elif any(path[: len(free)] == free for free in _FREE) and _is_secret_key(path, text):
             yield path, _told(f"`{path[-1]}…`")

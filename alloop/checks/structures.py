@@ -16,13 +16,14 @@ from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
 from alloop.config.science import SystemConfig
-from alloop.materials.contacts import closest_contact, min_contact, widest_gap
+from alloop.materials.contacts import THINNEST_A, closest_contact, min_contact, thickness, widest_gap
 from alloop.materials.reading import Reading
 from alloop.materials.structure import Structure
 from alloop.materials.structure_files import (
     LONGEST_A,
     MOST_ATOMS,
     StructureFileError,
+    all_elements,
     partly_occupied,
     read_structures,
 )
@@ -30,6 +31,7 @@ from alloop.materials.structure_files import (
 _SMALLEST_VOLUME_A3 = 1.0
 _SUSPICIOUS_CONTACT = 0.7
 _FAR_A = 12.0
+_LONGEST_NAME = 200
 Finding = tuple[KeyPath, str]
 
 
@@ -209,6 +211,7 @@ def _ordered(loaded: LoadedConfig, i: int, known: Container[str]) -> dict[str, S
 
 def file_problem(path: Path, name: str) -> str | None:
     """Return what keeps a file named in a config from being read, or None."""
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
     if "://" in name:
         return f"`{name}` is an address; fetch what is there, and name the file"
     try:
@@ -273,7 +276,7 @@ def _problems(atoms: Atoms) -> Iterator[str]:
         yield "holds positions or cell vectors that are not finite numbers"
     if max(np.abs(atoms.cell.array).max(), np.abs(atoms.positions).max() / 1e3) > LONGEST_A:
         yield f"has a cell or positions of more than {LONGEST_A:g} Å; are the units Å?"
-    if (atoms.numbers < 1).any():
+    if not all_elements(atoms):
         yield "holds atoms without an element (`X`); name every element"
     if partly_occupied(atoms):
         yield "has partially occupied sites; order them first, so that every site holds one atom"
@@ -281,6 +284,8 @@ def _problems(atoms: Atoms) -> Iterator[str]:
         yield 'has no unit cell; give a periodic structure (in extxyz: Lattice="…")'
     if atoms.cell.rank < 3 or abs(atoms.cell.volume) < _SMALLEST_VOLUME_A3:
         yield f"has a unit cell of {abs(atoms.cell.volume):.3g} Å³; give three independent cell vectors in Å"
+    if thickness(atoms) <= THINNEST_A:
+        yield f"has a unit cell {thickness(atoms):.2g} Å thick; give its shortest cell vectors, in Å"
     if not atoms.pbc.all():
         axes = ", ".join("abc"[i] for i in np.flatnonzero(~atoms.pbc))
         yield f"is not periodic along {axes}; alloop needs a crystal, periodic along a, b and c"

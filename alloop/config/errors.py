@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failures import ForeseenError, one_line
-from alloop.files.redaction import concealed
+from alloop.files.redaction import concealed, quotable
 
 KeyPath = tuple[str | int, ...]
 
@@ -92,7 +92,7 @@ def shown(value: Any, limit: int = 60) -> str:
         return str(value).lower()
     if isinstance(value, dict | list | tuple):
         return "a section" if isinstance(value, dict) else "a list"
-    text = str(value)
+    text = quotable(str(value))
     text = text if len(text) <= limit else f"{text[:limit]}…"
     return f"the text `{text}`" if isinstance(value, str) else text
 

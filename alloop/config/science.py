@@ -103,13 +103,13 @@ def head_wanted(foundation: str | FoundationFile | FoundationHead | None) -> str
 class ArchitectureConfig(Section):
     """Shape of a MACE model trained from scratch."""
 
-    channels: Count = Field(32, description="Feature channels.")
+    channels: Count = Field(32, le=4096, description="Feature channels.")
     max_L: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Order of the messages; 0 is invariant.")
     max_ell: Annotated[int, Field(ge=1, le=4)] = Field(2, description="Order of the spherical harmonics.")
     correlation: Annotated[int, Field(ge=1, le=3)] = Field(2, description="Neighbours combined in one product.")
     layers: Annotated[int, Field(ge=1, le=3)] = Field(2, description="Message-passing layers.")
     cutoff_A: Positive = Field(5.0, description="Radius of an atom's neighbourhood.")
-    radial_functions: Count = Field(8, description="Bessel functions of the distance.")
+    radial_functions: Count = Field(8, le=1024, description="Bessel functions of the distance.")
 
 
 class PotentialConfig(Section):

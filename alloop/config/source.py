@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,15 @@ from typing import Any
 import yaml
 
 from alloop.config.errors import KeyPath, Problem, dotted, shown
+from alloop.failures import plain_text
+from alloop.files.redaction import quotable
 
 MAX_VALUES = 100_000
+_CHARACTERS = 100
+"""A text counts as another value for so many characters."""
 _MAX_DEPTH = 60
+_LEAST = 1e-30
+"""Size of the smallest number that is a setting of anything."""
 _PREFIX = "tag:yaml.org,2002:"
 _SCALARS = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -33,7 +40,9 @@ _SCALARS = {
 _LONGEST_LINE = 1000
 _COMMENT = re.compile(r"\s+#.*$")
 _KEY = r"(?:- +)*(?P<key>[A-Za-z_]\w*)"
+_DASH = re.compile(r"-(?P<key>[A-Za-z_]\w*):(?:\s+(?P<value>.*))?")
 _SLIPS = {
+    _DASH: "a space is missing after the dash",
     re.compile(rf"{_KEY}:(?P<value>(?!//)[^\s:].*)"): "a space is missing after the colon",
     re.compile(rf"{_KEY}\s*=\s*(?P<value>[^\s=].*)"): "`=` stands where a colon belongs",
 }
@@ -106,7 +115,8 @@ def _compose(text: str) -> yaml.Node | None:
         loader = _Loader(text)
         node: yaml.Node | None = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise SourceError(_slip(error, text.splitlines()) or _malformed(error)) from error
+        lines = text.splitlines()
+        raise SourceError(_look_alike(error, lines) or _slip(error, lines) or _malformed(error)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = "holds a character that YAML does not allow; is it a text file?"
@@ -128,9 +138,29 @@ def forgotten(line: str, slips: Mapping[re.Pattern[str], str] = _SLIPS) -> str |
     """
     for pattern, what in slips.items() if len(line) <= _LONGEST_LINE else ():
         if found := pattern.fullmatch(_COMMENT.sub("", line.strip())):
-            value = found["value"] or ""
-            return f"{what}; write `{found['key']}:{' ' if value else ''}{value if len(value) <= 60 else '…'}`"
+            value, dash = found["value"] or "", "- " if pattern is _DASH else ""
+            mend = f"{dash}{found['key']}:{' ' if value else ''}{value if len(value) <= 60 else '…'}"
+            return f"{what}; write `{quotable(mend)}`"
     return None
+
+
+def _look_alike(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem | None:
+    """Return the problem of a character of web pages and word processors that only looks like one of YAML."""
+    found_in = {int(mark.line) for mark in (error.context_mark, error.problem_mark) if mark is not None}
+    before = (_line_before(number, lines) for number in found_in)
+    for number in sorted({*found_in, *before} & {*range(len(lines))}):
+        text = _COMMENT.sub("", lines[number])
+        if found := next((c for c in text if _is_look_alike(c)), ""):
+            name = f"U+{ord(found):04X} ({unicodedata.name(found, 'without a name').lower()})"
+            what = f"not valid YAML: it holds {name}, which only looks like a character of YAML"
+            return Problem("", what, number + 1)
+    return None
+
+
+def _is_look_alike(character: str) -> bool:
+    """Return whether a character is a space, dash, quote or fullwidth sign beyond those of a keyboard."""
+    wide = unicodedata.east_asian_width(character) == "F" and not character.isalnum()
+    return not character.isascii() and (wide or unicodedata.category(character) in ("Zs", "Cf", "Pd", "Pi", "Pf"))
 
 
 def _slip(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem | None:
@@ -142,16 +172,21 @@ def _slip(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem | None:
     if error.context_mark is not None and "simple key" in str(error.context):
         suspects = [int(error.context_mark.line)]
     elif "mapping values" in str(error.problem):
-        suspects += [n for n in range(number - 1, -1, -1) if lines[n].strip()][:1]
-    told = ((n, forgotten(lines[n], _SLIPS | _NO_COLON)) for n in suspects if n < len(lines))
+        suspects.append(_line_before(number, lines))
+    told = ((n, forgotten(lines[n], _SLIPS | _NO_COLON)) for n in suspects if 0 <= n < len(lines))
     return next((Problem("", f"not valid YAML: {what}", n + 1) for n, what in told if what is not None), None)
+
+
+def _line_before(number: int, lines: list[str]) -> int:
+    """Return the last line before another one that holds anything, from 0; -1 if there is none."""
+    return next((n for n in range(number - 1, -1, -1) if lines[n].strip()), -1)
 
 
 def _malformed(error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     what = error.problem or error.context or "cannot be read"
     if "'\\t'" in what:
-        what = "a tab cannot indent; use spaces"
+        what = "a tab stands where YAML takes spaces only; use spaces"
     elif "mapping values are not allowed" in what:
         what = f"{what}; look for a missing quote, a missing line break or wrong indentation"
     elif "found another document" in what:
@@ -172,7 +207,7 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: KeyPath, depth: int) -> Any:
         self.lines.setdefault(path, _line(node))
-        self._values += 1
+        self._values += 1 + (len(node.value) // _CHARACTERS if isinstance(node, yaml.ScalarNode) else 0)
         if self._values > MAX_VALUES or depth > _MAX_DEPTH:
             what = "holds too many or too deeply nested values; are aliases (`*name`) at fault?"
             raise self._error(node, path[:1], what)
@@ -206,6 +241,8 @@ class _Builder:
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         kind, text = node.tag.removeprefix(_PREFIX), str(node.value)
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise self._error(node, path, f"{shown(plain_text(text))} holds half a character; write it whole")
         try:
             value = _SCALAR_VALUES[kind](text)
         except KeyError:
@@ -214,6 +251,8 @@ class _Builder:
             raise self._error(node, path, f"{shown(text)} is not a value of type {kind}") from None
         if isinstance(value, float) and not math.isfinite(value):
             raise self._error(node, path, f"must be a finite number (it is {text})")
+        if isinstance(value, float) and value and not _LEAST <= abs(value) <= 1.0 / _LEAST:
+            raise self._error(node, path, f"must be 0 or from {_LEAST:g} to {1 / _LEAST:g} in size (it is {text})")
         return value
 
     def _expect_tag(self, node: yaml.Node, path: KeyPath, kind: str) -> None:

@@ -19,23 +19,49 @@ LONG_VALUE = rf"(?![/~.$-])(?!\[secret)[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
 _SOME = r"\w{0,60}"
 """Bounds like this one keep the search short, whatever the text."""
 _CLIENT = r"(?:mysql\w*|mariadb(?:-\w+)*)"
-_LOGIN = r"(?:docker|podman|az|oc)\s+login"
+_LOGIN = r"(?:(?:docker|podman|az|oc|registry)\s+login|mongo\w*)"
+_WORDS = r"[^|;&\n]{0,300}?"
+_OPTION = (
+    rf"(?:ldap\w+\b{_WORDS}\s-(?-i:w)|redis-cli\b{_WORDS}\s-(?-i:a)|ssh-keygen\b{_WORDS}\s-(?-i:N)"
+    rf"|openssl\b{_WORDS}\s-(?-i:k)|unzip\b{_WORDS}\s-(?-i:P)|7z\w*\b{_WORDS}\s-(?-i:p))"
+)
+"""Programs, with the option of theirs that takes a password."""
+_PAIR = (
+    rf"(?:(?:smb\w+|rpcclient)\b{_WORDS}\s(?:-(?-i:U)|--user)[\s=]*[\"']?[^\s%\"']{{1,100}}%"
+    rf"|lftp\b{_WORDS}\s-(?-i:u)\s*[^\s,]{{1,100}},|sqlplus\s+(?:-\w+\s+)*[^\s/]{{1,100}}/"
+    r"|htpasswd\s+-\w*b\w*\s+\S{1,300}\s+\S{1,100}\s+)"
+)
+"""Programs that take a user and a password in one word or one after the other."""
 _READER = r"(?:sudo\s+(?:-\w+\s+)*-\w*S|wandb\s+login|docker\s+login|gh\s+auth|kinit|ch?passwd|gpg|ssh-add)"
-_ISSUED = r"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk-|xox[a-z]-|npm_|pypi-|AIza|ya29\.|dop_v1_|wandb_v\d_|AKIA|ASIA)"
+_ISSUED = (
+    r"(?:gh[pousr]_|github_pat_|gl(?:pat|rt|dt)-|hf_|sk-|[sr]k_(?:live|test)_|xox[a-z]-|xapp-|npm_|pypi-|AIza|ya29\."
+    r"|dop_v1_|wandb_v\d_|AKIA|ASIA|dckr_pat_|lin_api_|nvapi-|gsk_|tskey-|hv[sb]\.|(?-i:ATATT|SG\.)|AGE-SECRET-KEY-)"
+)
+_WEBHOOK = r"(?:hooks\.slack\.com/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhooks|[\w.-]{1,100}webhook\.office\.com)"
 SECRET = re.compile(
     rf"""
-    (?P<variable>\b(?:{_SOME}{SECRET_WORD}{_SOME}|{_SOME}PASS|{_SOME}_PWD)=["']?){LONG_VALUE}
-    | (?P<setenv>\bsetenv\s+{_SOME}{SECRET_WORD}{_SOME}\s+["']?){LONG_VALUE}
-    | (?P<flag>(?<![\w-])--?[\w-]{{0,60}}{SECRET_WORD}[\w-]{{0,60}}[=\s]["']?){LONG_VALUE}
-    | (?P<header>\bAuthorization["']?\s*:\s*["']?(?>(?:\w+\s+)?))(?!\$)[^\s"'$]{{4,}}
+    (?P<variable>\b(?:{_SOME}{SECRET_WORD}{_SOME}|{_SOME}PASS|(?:{_SOME}_)?PWD?)
+        (?:=["']?|["'\]]{{0,2}}\s*=\s*["'])){LONG_VALUE}
+    | (?P<setenv>\b(?:setenv|set\s+-\w+|config(?:ure)?\s+set)\s+{_SOME}{SECRET_WORD}{_SOME}\s+["']?){LONG_VALUE}
+    | (?P<flag>(?<![\w-])--?(?:[\w-]{{0,60}}{SECRET_WORD}[\w-]{{0,60}}|(?:[\w-]{{0,60}}-)?(?:pass|pw))
+        [=\s]["']?){LONG_VALUE}
+    | (?P<header>\b(?:Authorization|Cookie)["']?\s*:\s*["']?(?>(?:\w+\s+)?))(?!\$)[^\s"'$]{{4,}}
     | (?P<bearer>\bBearer\s+)(?=\S{{0,300}}\d){LONG_VALUE}
     | (?P<sshpass>\bsshpass\s+(?:-\w\s+)*-(?-i:p)\s*["']?)(?!\$)[^\s"']+
     | (?P<client>\b{_CLIENT}\b[^|;&\n]{{0,300}}?\s-(?-i:p)["']?)(?![$-])[^\s"'$]{{4,}}
     | (?P<account>\b{_LOGIN}\b[^|;&\n]{{0,300}}?\s-(?-i:p)\s?["']?)(?![$-])[^\s"'$]{{4,}}
-    | (?P<curl>\bcurl\b[^|;&\n]{{0,300}}?\s(?:-(?-i:u)|--user)[\s=]*["']?[^\s:"']+:)(?!\$)[^\s"']+
+    | (?P<option>\b{_OPTION}\s*["']?)(?![$-])[^\s"'$]{{4,}}
+    | (?P<pair>\b{_PAIR}["']?)(?![$-])[^\s"'$@]{{4,}}
+    | (?P<curl>\b(?:curl|https?)\b{_WORDS}\s(?:-(?-i:[uUa])|--(?:proxy-)?user|--auth)
+        [\s=]*["']?[^\s:"']+:)(?!\$)[^\s"']+
     | (?P<openssl>\bpass:)(?!\$)[^\s"']{{4,}}
     | (?P<piped>\b(?:echo|printf)\s+(?:-\w+\s+)*["']?)(?!\$)[^\s"'|]{{4,300}}(?=["']?\s*\|\s*{_READER})
-    | (?P<here>\b{_READER}\b[^|;&\n<]{{0,300}}<<<\s*["']?)(?!\$)[^\s"']{{4,}}
+    | (?P<here>\b(?:{_READER}\b[^|;&\n<]{{0,300}}|{_SOME}{SECRET_WORD}{_SOME}\s*)<<<\s*["']?)(?!\$)[^\s"']{{4,}}
+    | (?P<document>\b{_READER}\b[^|;&\n<]{{0,300}}<<-?\s*["']?\w{{1,60}}["']?\s*\n\s*)(?!\$)[^\s"']{{4,}}
+    | (?P<netrc>\blogin\s+\S{{1,100}}\s+password\s+["']?)(?!\$)[^\s"']{{4,}}
+    | (?P<webhook>://{_WEBHOOK}/)\S{{8,}}
+    | (?P<signed>[?&](?:sig|(?:[\w]{{1,20}}-){{0,3}}signature)=)[\w%+/=-]{{8,}}
+    | (?P<call>\bMPRester\s*\(\s*["'])\w{{16,}}
     | (?P<login>wandb\s+login\s+(?:--\S+\s+)*["']?)\w{{32,}}
     | (?P<url>:/{{1,2}}[^\s/:@]*:)[^\s/@$]+(?=@)
     | (?P<user>://)(?=\S{{0,300}}\d)[\w-]{{20,}}(?=@)
@@ -46,6 +72,11 @@ SECRET = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Secrets by their look. What stands before one, in the group that matched, may be shown."""
+NAMED = re.compile(
+    rf"""(?P<named>\b(?:[\w-]{{1,60}}[-_]{SECRET_WORD}|{SECRET_WORD})["']?\s*:\s*["']?){LONG_VALUE}""", re.IGNORECASE
+)
+"""A name and a value with a colon between: in a config a secret or a header of a request, elsewhere often a message."""
+KEY_OF_WANDB = re.compile(r"[0-9a-f]{40}|wandb_v\d_\w+", re.IGNORECASE)
 
 
 def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
@@ -77,6 +108,19 @@ def concealed(text: str) -> str:
     'cannot read https://me:[secret]@example.org/a.cif'
     """
     return SECRET.sub(lambda found: f"{found[str(found.lastgroup)]}{HIDDEN}", text)
+
+
+def quotable(text: str) -> str:
+    """Return a text of a config as a message may quote it.
+
+    Examples
+    --------
+    >>> quotable("API_KEY: hunter2hunter2"), quotable("2 fs")
+    ('API_KEY: [secret]', '2 fs')
+    """
+    if KEY_OF_WANDB.fullmatch(text.strip()):
+        return HIDDEN
+    return NAMED.sub(lambda found: f"{found['named']}{HIDDEN}", concealed(text))
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:

@@ -17,6 +17,8 @@ MOST_ENERGY_EV_PER_ATOM = 1e7
 """Beyond the energy (eV) of any atom with all its electrons."""
 MOST_VIRIAL_EV_PER_ATOM = 1e3
 """Beyond the product of stress and volume (eV) of any frame whose forces can be trained on."""
+MOST_NET_EV_PER_A = 1.0
+"""Beyond the sum of forces (eV/Å), divided by the number of atoms, that is left by the grids of a calculation."""
 _LONGEST_WORDS = 100
 
 
@@ -69,6 +71,8 @@ def check_answer(point: SinglePoint, atoms: Atoms, settings: LabelCommon) -> Sin
         raise TaskFailure(
             "forces", f"a force component is {largest:.1f} eV/Å, limit {settings.max_force_eV_per_A:g} eV/Å"
         )
+    if (net := float(np.abs(sound.forces_eV_per_A.mean(axis=0)).max())) > MOST_NET_EV_PER_A:
+        raise TaskFailure("forces", f"the forces add up to {net:.1f} eV/Å per atom, and those of a crystal cancel")
     stress = sound.stress_eV_per_A3
     if not np.isfinite(sound.energy_eV) or (stress is not None and not np.isfinite(stress).all()):
         raise TaskFailure("dft", "the energy or stress is not a finite number")

@@ -146,7 +146,7 @@ class CalculatorProcess:
                 self.end()
                 raise
             if answer is None:
-                raise RanksError(f"`{self._label.python}` ended without an answer; is it a Python?")
+                raise RanksError(self._silent(question))
         self.cpu_s += answer.pop("cpu_s")
         return _checked(answer)
 
@@ -164,6 +164,12 @@ class CalculatorProcess:
             return None
         why = f"{_how(status)}{last_words(self.printed())}"
         raise RanksError(f"the process of `{self._label.calculator}` ended {why}")
+
+    def _silent(self, question: dict[str, Any]) -> str:
+        """Return why there is no answer where the process ended twice without an error."""
+        if question["do"] == "describe":
+            return f"`{self._label.python}` ended without an answer; is it a Python?"
+        return f"the process of `{self._label.calculator}` ended twice without an answer, with exit status 0"
 
     def _start(self) -> None:
         self.end()

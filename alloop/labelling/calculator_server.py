@@ -42,6 +42,9 @@ SCIENTIFIC_ERRORS = (ArithmeticError, AssertionError, LookupError, RuntimeError,
 """What a calculator raises on a frame that it cannot label; any other error is a fault of the machine."""
 
 _KINDS = {MemoryError: "memory", OSError: "system", ImportError: "import", CalledProcessError: "machine"}
+_NAME, _TRACEBACK = vars(type)["__name__"], vars(BaseException)["__traceback__"]
+_ERRNO = vars(OSError)["errno"]
+"""Python's own answers, where the class of an error gives others, or raises."""
 _LAST_OWN_STATUS = 125
 """A shell uses larger exit statuses for a program that is missing or that a signal ended."""
 
@@ -66,6 +69,11 @@ class CalculatorError(Exception):
         return self.detail
 
 
+def class_name(error: BaseException) -> str:
+    """Return the name of an error's class, of limited length, whatever its metaclass does."""
+    return str(_NAME.__get__(type(error)))[:LONGEST_TEXT]
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, of limited length, or the name of its class if it has none."""
     try:
@@ -73,18 +81,19 @@ def first_line(error: BaseException) -> str:
     except BaseException:
         return "it cannot say what"
     lines = said.strip().splitlines()
-    return lines[0].strip()[:LONGEST_TEXT] if lines else type(error).__name__
+    return lines[0].strip()[:LONGEST_TEXT] if lines else class_name(error)
 
 
 def told(error: BaseException) -> dict[str, Any]:
     """Return an error that is no answer about a frame as plain data, see `alloop.labelling.errors.EngineError`."""
-    number = error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None
-    raised = traceback.extract_tb(error.__traceback__, -1)
+    of = type(error)
+    number = _ERRNO.__get__(error) if issubclass(of, OSError) else None
+    raised = traceback.extract_tb(_TRACEBACK.__get__(error), -1)
     where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in raised)
     return {
-        "kind": next((kind for of, kind in _KINDS.items() if isinstance(error, of)), "raised"),
-        "detail": f"{type(error).__name__[:LONGEST_TEXT]}: {first_line(error)}{where}",
-        "number": number,
+        "kind": next((kind for known, kind in _KINDS.items() if issubclass(of, known)), "raised"),
+        "detail": f"{class_name(error)}: {first_line(error)}{where}",
+        "number": number if isinstance(number, int) else None,
     }
 
 
@@ -310,7 +319,7 @@ class Server:
         except CalculatorError as error:
             return self._failed(error.kind, first_line(error))
         except SCIENTIFIC_ERRORS as error:
-            return self._failed(FAILED, f"{type(error).__name__}: {first_line(error)}")
+            return self._failed(FAILED, f"{class_name(error)}: {first_line(error)}")
         except BaseException as error:
             return self._failed("", first_line(error)) | {"raised": told(error)}
         return answer

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alloop.failures import TaskFailure, first_line
-from alloop.labelling.calculator_server import FAILED, plain, told
+from alloop.labelling.calculator_server import FAILED, class_name, plain, told
 from alloop.labelling.engine import PythonEngine
 from alloop.labelling.errors import FORESEEN
 from alloop.labelling.gpaw_job import ANSWER, JOB
@@ -30,9 +30,9 @@ def main(folder: Path) -> None:
     except TaskFailure as failure:
         answer = {"error": FAILED, "detail": failure.detail, "reason": failure.reason}
     except (*FORESEEN.values(), *engine.answers) as error:
-        answer = {"error": type(error).__name__, "detail": first_line(error)}
+        answer = {"error": class_name(error), "detail": first_line(error)}
     except BaseException as error:
-        answer = {"error": type(error).__name__, "detail": first_line(error), "raised": told(error)}
+        answer = {"error": class_name(error), "detail": first_line(error), "raised": told(error)}
     draft = folder / f"{ANSWER}.new"
     draft.write_text(json.dumps(answer), encoding="utf-8")
     draft.replace(folder / ANSWER)

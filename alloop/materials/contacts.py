@@ -11,6 +11,8 @@ from ase.data import chemical_symbols, covalent_radii
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
+THINNEST_A = 0.1
+"""Thickness of the thinnest cell that is looked at."""
 _FIRST_REACH = 1.2
 _PAIR_REACH_A = 6.0
 
@@ -19,10 +21,25 @@ Pair = tuple[int, int]
 
 
 def is_finite(atoms: Atoms) -> bool:
-    """Return whether every position and cell vector is a finite number and the cell has a volume."""
-    return bool(
-        np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all() and abs(atoms.cell.volume) > 0.0
-    )
+    """Return whether every position and cell vector is a finite number and the cell has a volume.
+
+    A cell thinner than 0.1 Å has none: its images near an atom are too many to be counted.
+    """
+    finite = np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()
+    return bool(finite and thickness(atoms) > THINNEST_A)
+
+
+def thickness(atoms: Atoms) -> float:
+    """Return the shortest distance (Å) between opposite faces of a cell; 0 where it has no volume.
+
+    Examples
+    --------
+    >>> thickness(Atoms(cell=[3.0, 4.0, 5.0]))
+    3.0
+    """
+    a, b, c = atoms.cell.array
+    widest_A2 = max(float(np.linalg.norm(np.cross(*pair))) for pair in ((a, b), (b, c), (c, a)))
+    return abs(float(atoms.cell.volume)) / widest_A2 if widest_A2 else 0.0
 
 
 def min_contact(atoms: Atoms) -> float:

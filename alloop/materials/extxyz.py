@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -12,12 +13,13 @@ class FrameError(ValueError):
 def extxyz_frames(lines: Sequence[str]) -> list[int]:
     """Return the line, from 1, at which each frame begins.
 
-    ASE's reader stops at an empty line without a word, and counts on whatever number of atoms a frame claims.
+    ASE's reader stops at an empty line without a word, and counts on whatever number of atoms and of columns a frame
+    claims.
 
     Raises
     ------
     FrameError
-        If a frame has too few lines, no number of atoms, or stands after an empty line.
+        If a frame has too few lines or columns, no number of atoms, or stands after an empty line.
     """
     begins, place, last = [], 0, len(lines)
     while last and not lines[last - 1].strip():
@@ -28,19 +30,33 @@ def extxyz_frames(lines: Sequence[str]) -> list[int]:
         words = lines[place].split()
         if not words:
             raise FrameError(f"has an empty line {place + 1}, after which no frame is read; delete it")
-        if len(words) != 1 or not words[0].isdigit():
+        if len(words) != 1 or not words[0].isdecimal():
             begin = lines[place].strip()[:40]
             raise FrameError(f"cannot be read as extxyz: {which} begins with `{begin}`, not with a number of atoms")
-        atoms = int(words[0]) if len(words[0]) < 20 else 10**20
+        atoms = _whole(words[0])
         if place + 2 + atoms > last:
             there = max(0, last - place - 2)
             raise FrameError(
                 f"cannot be read as extxyz: {which} says {atoms} atoms, and the file holds {there} of them"
             )
+        if atoms and (columns := _columns(lines[place + 1])) > (there := len(lines[place + 2].split())):
+            raise FrameError(
+                f"cannot be read as extxyz: {which} says {columns} columns (Properties), and its first row has {there}"
+            )
         place += 2 + atoms
         while place < last and lines[place].lstrip().startswith("VEC"):
             place += 1
     return begins
+
+
+def _columns(comment: str) -> int:
+    """Return how many columns a comment claims; 0 where it does not say."""
+    found = re.search(r"Properties['\"]?\s*=\s*['\"{]?([^\s'\"}]+)", comment)
+    return sum(_whole(width) for width in found.group(1).split(":")[2::3] if width.isdecimal()) if found else 0
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) < 20 else 10**20
 
 
 def check_rows(lines: Sequence[str], begin: int) -> str:

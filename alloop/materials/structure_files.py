@@ -84,7 +84,7 @@ def _refuse_claims(content: str) -> None:
     """Refuse a file with a line of whole numbers that say more atoms than it has characters."""
     for number, line in enumerate(content.split("\n"), start=1):
         words = line.split()
-        if words and all(word.isdigit() for word in words) and (many := max(map(_whole, words))) > len(content):
+        if words and all(word.isdecimal() for word in words) and (many := max(map(_whole, words))) > len(content):
             raise StructureFileError(f"says {many} in line {number}, and is too short to hold as many atoms")
 
 
@@ -114,7 +114,7 @@ def _by_ase(path: Path, content: str | None, form: str | None) -> Sequence[Atoms
 def no_element(error: Exception) -> str:
     """Return which name is not that of an element, if that is why ASE cannot read a file; empty if it is not."""
     symbol = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
-    if not re.fullmatch(r"[A-Za-z]{1,4}\d*", symbol) or symbol in atomic_numbers:
+    if not re.fullmatch(r"[\w+-]{1,8}", symbol) or symbol in atomic_numbers:
         return ""
     if symbol in ("D", "T"):
         return f"names the isotope `{symbol}`; write H (alloop moves it with the mass of H)"
@@ -148,7 +148,7 @@ def _shelx_share(content: str) -> str:
     """Return the first atom of a SHELX file whose occupancy is not 1; 11 means a fixed 1."""
     for line in content.split("\n"):
         words = line.split()
-        if len(words) >= 6 and words[0][:1].isalpha() and words[1].isdigit() and words[0].upper() != "CELL":
+        if len(words) >= 6 and words[0][:1].isalpha() and words[1].isdecimal() and words[0].upper() != "CELL":
             try:
                 share = float(words[5]) % 10
             except ValueError:
@@ -161,6 +161,11 @@ def _shelx_share(content: str) -> str:
 def _pdb_group(content: str) -> str:
     line = next((line for line in content.split("\n") if line.startswith("CRYST1")), "")
     return " ".join(line[55:66].split())
+
+
+def all_elements(atoms: Atoms) -> bool:
+    """Return whether every atom has the number of an element: dummies have 0, and damaged files any other."""
+    return bool(((atoms.numbers > 0) & (atoms.numbers < len(atomic_masses))).all())
 
 
 def partly_occupied(atoms: Atoms) -> bool:

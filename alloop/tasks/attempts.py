@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from alloop.failures import OutOfTimeError, PlaceError, PolicyError, message, one_line
+from alloop.failures import OutOfTimeError, PlaceError, PolicyError, class_name, message, one_line
 from alloop.files.plain_files import NotPlainError
 from alloop.files.redaction import redacted
 from alloop.labelling.calculator_server import told
@@ -58,6 +58,13 @@ class BrokenAttempt(Record):
 
 def broken_by(error: BaseException) -> BrokenAttempt:
     """Return what an error of any code says, as plain text without secrets."""
+    try:
+        return _broken_by(error)
+    except BaseException:  # an error may answer whatever it is asked with another one
+        return BrokenAttempt(kind="raised", text=_line(f"{class_name(error)}: {message(error)}"))
+
+
+def _broken_by(error: BaseException) -> BrokenAttempt:
     if isinstance(error, PolicyError):
         return BrokenAttempt(kind="policy", text=_line(message(error), LONGEST_POLICY_TEXT))
     if isinstance(error, OutOfTimeError):
@@ -69,7 +76,7 @@ def broken_by(error: BaseException) -> BrokenAttempt:
         fields = {"kind": error.kind, "text": _line(error.detail), "number": error.number, "of_engine": True}
         return BrokenAttempt.model_validate(fields)
     if isinstance(error, OF_THE_MACHINE):
-        return BrokenAttempt(kind="machine", text=_line(f"{type(error).__name__}: {message(error)}"))
+        return BrokenAttempt(kind="machine", text=_line(f"{class_name(error)}: {message(error)}"))
     what = told(error)
     return BrokenAttempt(kind=what["kind"], text=_line(what["detail"]), number=what["number"])
 

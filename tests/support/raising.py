@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
@@ -40,6 +43,42 @@ class OwnWords(Exception):
         return Words("own words")
 
 
+class _OwnName(type):
+    @property
+    def __name__(cls) -> str:
+        raise RuntimeError("no name")
+
+
+class Nameless(Exception, metaclass=_OwnName):
+    """Has a class that does not say its name."""
+
+
+class Silent(Exception):
+    """Answers no question, not even which class it is of."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"no {name}")
+
+
+class Numberless(OSError):
+    """Has a number that cannot be asked for, and is not made again from its parts."""
+
+    @property
+    def errno(self) -> int:  # type: ignore[override]
+        raise RuntimeError("no number")
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("no parts")
+
+
+class Pretending(Exception):
+    """Says that it is of another class."""
+
+    @property
+    def __class__(self) -> type:
+        return OSError
+
+
 class Below(BaseException):
     """Is not an exception that programs catch."""
 
@@ -61,6 +100,10 @@ def _raise(error: BaseException) -> NoReturn:
     raise error
 
 
+def _deep() -> NoReturn:
+    _deep()
+
+
 def _local() -> NoReturn:
     class Local(Exception):
         pass
@@ -72,6 +115,17 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
     "own_init": lambda: _raise(OwnInit("node 7", "no licence")),
     "mute": lambda: _raise(Mute()),
     "own_words": lambda: _raise(OwnWords()),
+    "nameless": lambda: _raise(Nameless("no licence")),
+    "silent": lambda: _raise(Silent("no licence")),
+    "numberless": lambda: _raise(Numberless(errno.ENOSPC, "No space left on device")),
+    "pretending": lambda: _raise(Pretending("no licence")),
+    "deep": _deep,
+    "group": lambda: _raise(ExceptionGroup("no licence", [TypeError("x"), OSError(errno.EIO, "Input/output error")])),
+    "base_group": lambda: _raise(BaseExceptionGroup("no licence", [KeyboardInterrupt()])),
+    "generator_exit": lambda: _raise(GeneratorExit()),
+    "stop": lambda: _raise(StopIteration(3)),
+    "bytes": lambda: _raise(TypeError(b"\xff\x00", object())),
+    "terminal": lambda: _raise(TypeError("\x1b]0;mine\x07\x1b[2J \u202e no licence")),
     "below": lambda: _raise(Below("as deep as can be")),
     "exit": lambda: _raise(SystemExit(3)),
     "interrupt": lambda: _raise(KeyboardInterrupt()),
@@ -85,6 +139,16 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
     "full": lambda: _raise(OSError(errno.ENOSPC, "No space left on device")),
     "memory": lambda: _raise(MemoryError("Unable to allocate 8 GB")),
 }
+
+
+def _change_process() -> None:
+    warnings.simplefilter("error")
+    np.seterr(all="raise")
+    sys.setrecursionlimit(sys.getrecursionlimit() - 100)
+    os.umask(0o777)
+    os.chdir("/")
+    sys.stdout = None
+
 
 USUAL = ("good", "good_list", "no_stress", "square_stress")
 """The answers among `ANSWERS` that are a label."""
@@ -113,6 +177,7 @@ def answers(atoms: int, energy_eV: float) -> dict[str, dict[str, Any]]:
         "masked_forces": {"forces": np.ma.masked_greater(forces, 0.05)},
         "nan_forces": {"forces": np.full_like(forces, np.nan)},
         "huge_forces": {"forces": 1e5 * forces},
+        "one_way": {"forces": forces + 5.0},
         "truths": {"forces": np.zeros((atoms, 3), dtype=bool)},
         "no_stress": {"stress": None},
         "square_stress": {"stress": np.eye(3) * 0.01},
@@ -127,7 +192,9 @@ ANSWERS = tuple(answers(1, 0.0))
 
 
 class Strange(Calculator):
-    """Raises one of `ERRORS`, is ``loud``, or gives one of `ANSWERS`, for frames of two atoms; a lone atom is fine.
+    """Raises one of `ERRORS`, or gives one of `ANSWERS`, for frames of two atoms; a lone atom is fine.
+
+    It may be ``loud`` too, or ``unruly``: it changes what belongs to the whole process.
 
     Parameters
     ----------
@@ -145,6 +212,8 @@ class Strange(Calculator):
 
     def calculate(self, atoms: Any = None, *words: Any, **keywords: Any) -> None:
         super().calculate(atoms, *words, **keywords)
+        if self._what == "unruly":
+            _change_process()
         strange = len(self.atoms) >= self._fewest
         if strange and self._what == "loud":
             print("words\n" * 5_000_000, flush=True)

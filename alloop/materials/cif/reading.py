@@ -60,6 +60,8 @@ def _crystal(block: Block, most_atoms: int) -> Reading:
         return Reading(crystals[0].atoms, (*doubts, *told[0]), (*sites.notes, *notes))
     if len(fitting) > 1 and not _alike(fitting):
         doubts += (_ambiguous(block, fitting),)
+    if tag := block.has("_atom_site_moment"):
+        notes += (f"its magnetic moments (`{block.written(tag)}`) are not used: `label.magmoms` sets them, by element",)
     notes += tuple(f"`{word}` belongs to no tag and is passed over" for word in block.stray[:1])
     return Reading(fitting[0].atoms, _unless_decided(doubts, block), (*sites.notes, *notes))
 

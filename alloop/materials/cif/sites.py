@@ -19,6 +19,8 @@ FRACTIONAL = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 CARTESIAN = ("_atom_site_cartn_x", "_atom_site_cartn_y", "_atom_site_cartn_z")
 HYDROGEN, FLAG = "_atom_site_attached_hydrogens", "_atom_site_calc_flag"
 LABEL, TYPE, OCCUPANCY = "_atom_site_label", "_atom_site_type_symbol", "_atom_site_occupancy"
+_FLAT = 1e-6
+"""Share of the volume of a right-angled cell below which a cell has none."""
 _REFUSED = {
     "_space_group_symop_magn": "gives a magnetic space group (`{tag}`); list the operations of the crystal alone",
     "_cell_modulation": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
@@ -107,7 +109,7 @@ def _cell(block: Block) -> Cell:
         raise CifError(f"gives `{ANGLES[0]}` as {values[3]:g}; angles are in degrees")
     with np.errstate(all="ignore"):
         cell = Cell.new(values)
-    if not np.isfinite(cell.array).all() or min(values[:3]) <= 0:
+    if not np.isfinite(cell.array).all() or min(values[:3]) <= 0 or not cell.volume > _FLAT * np.prod(values[:3]):
         raise CifError(f"gives lengths and angles that make no cell ({', '.join(f'{value:g}' for value in values)})")
     return cell
 
@@ -121,7 +123,7 @@ def _elements(block: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
     symbols = []
     for i, label in enumerate(names):
         typed = types[i].strip() if types is not None and i < len(types) else "?"
-        symbol = element_of(typed) if typed not in UNKNOWN else element_of_label(label, present)
+        symbol = element_of(typed, present) if typed not in UNKNOWN else element_of_label(label, present)
         if symbol is None:
             raise CifError(_nameless(label, typed))
         symbols.append(symbol)

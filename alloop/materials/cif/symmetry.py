@@ -26,6 +26,7 @@ _ORIGIN = {"S": "1", "Z": "2", "O1": "1", "O2": "2"}
 """How databases write the two choices of origin after a name."""
 _RENAMED = {"aem2": "abm2", "aea2": "aba2", "cmce": "cmca", "cmme": "cmma", "ccce": "ccca"}
 _STRAIN = 0.02
+_MOST_LISTED = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,10 @@ def listed_operations(block: Block) -> Operations | None:
     words = _triples([word.strip().strip("'\"") for word in block.column(tag) or [] if word.strip() not in ("?", ".")])
     if not words:
         return None
+    if len(words) > _MOST_LISTED:
+        raise CifError(f"lists {len(words)} symmetry operations under `{block.written(tag)}`; a crystal has up to 192")
+    if strange := next((word for word in words if re.search(r"[^-+xyz\d./,;]", word)), ""):
+        raise CifError(f"lists a symmetry operation under `{block.written(tag)}` that cannot be read (`{strange}`)")
     try:
         rotations, translations = parse_sitesym(words)
     except Exception as error:  # ASE raises what it meets
@@ -208,7 +213,7 @@ def _halls(name: str) -> list[int]:
 
 
 def _numbered(text: str) -> list[int]:
-    return [hall for hall in _HALL_NUMBERS if text.strip().isdigit() and _type(hall).number == int(text)]
+    return [hall for hall in _HALL_NUMBERS if text.strip().isdecimal() and _type(hall).number == int(text)]
 
 
 def _named(name: str) -> list[int]:

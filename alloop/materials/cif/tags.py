@@ -15,6 +15,8 @@ Value = str | list[str]
 UNKNOWN = ("?", ".", "")
 """How a CIF writes "unknown" and "not given"."""
 ISOTOPES = ("D", "T")
+_HEAVIEST = 103
+"""Atomic number of the heaviest element of which there are crystals, or nearly."""
 _SPELLED = {
     "_cell_formula_units_z": "_cell_formula_units_Z",
     "_space_group_name_h-m_alt": "_space_group_name_H-M_alt",
@@ -87,7 +89,7 @@ def blocks_of(text: str) -> Iterator[Block]:
     """
     from pymatgen.io.cif import CifBlock
 
-    parts = re.split(r"^\s*data_", f"\n{text}", flags=re.MULTILINE | re.IGNORECASE)[1:]
+    parts = _parts(text)
     if not parts:
         raise CifError("holds no line that begins with `data_`, as every CIF does")
     for part in parts:
@@ -102,6 +104,20 @@ def blocks_of(text: str) -> Iterator[Block]:
         tags = {tag: found.data[name] for tag, name in spelled.items()}
         stray = tuple(str(warning.message).rpartition(": ")[2] for warning in told)
         yield Block(part.split("\n", 1)[0].strip(), tags, spelled, stray)
+
+
+def _parts(text: str) -> list[str]:
+    """Return what follows each ``data_`` that begins a block; within a text field that word begins none."""
+    parts: list[list[str]] = []
+    inside = False
+    for line in text.split("\n"):
+        inside ^= line.startswith(";")
+        begin = None if inside else re.match(r"\s*data_", line, flags=re.IGNORECASE)
+        if begin:
+            parts.append([line[begin.end() :]])
+        elif parts:
+            parts[-1].append(line)
+    return ["\n".join(lines) for lines in parts]
 
 
 def number(text: str, what: str) -> float:
@@ -125,19 +141,33 @@ def number(text: str, what: str) -> float:
     return float(found.group(1))
 
 
-def element_of(symbol: str) -> str | None:
+def element_of(symbol: str, present: Sequence[str] = ()) -> str | None:
     """Return the element, or the isotope `D` or `T`, of a type symbol such as ``Li1+``; None if it is none.
+
+    ``NH4`` and ``CO3`` are groups of atoms, and ``CO2+`` is cobalt in capitals.
+
+    Parameters
+    ----------
+    symbol : str
+        What the file writes.
+    present : sequence of str
+        The elements of the formula, if the file gives one: `Co` among them, ``CO3`` is cobalt too.
 
     Examples
     --------
-    >>> [element_of(symbol) for symbol in ("Li1+", "CL", "D", "2H", "Wat")]
-    ['Li', 'Cl', 'D', 'D', None]
+    >>> [element_of(symbol) for symbol in ("Li1+", "CL", "D", "2H", "Wat", "NH4")]
+    ['Li', 'Cl', 'D', 'D', None, None]
     """
-    found = re.fullmatch(r"(\d*)([A-Za-z]+)[\d.]*[+-]?[\d.]*", symbol.strip())
+    found = re.fullmatch(r"(\d*)([A-Za-z]+)([\d.]*[+-]?[\d.]*)", symbol.strip())
     if not found:
         return None
-    isotope = {"2H": "D", "3H": "T"}.get(found.group(1) + found.group(2))
-    return isotope or (_known(found.group(2)) if not found.group(1) else None)
+    mass, letters, rest = found.groups()
+    isotope = {"2H": "D", "3H": "T"}.get(mass + letters)
+    known = _known(letters) if not mass else None
+    counted = rest[:1].isdigit() and ("+" not in rest or atomic_numbers.get(str(known), 0) > _HEAVIEST)
+    if counted and known not in present and _may_be_two(letters):
+        return None
+    return isotope or known
 
 
 def element_of_label(label: str, present: Sequence[str]) -> str | None:
@@ -170,6 +200,11 @@ def element_of_label(label: str, present: Sequence[str]) -> str | None:
         return whole
     begin = re.match(r"[A-Z][a-z]?(?![a-z])", letters)
     return _known(begin.group()) if begin else None
+
+
+def _may_be_two(letters: str) -> bool:
+    """Return whether two capitals may be an element each, as in ``CO``."""
+    return len(letters) == 2 and letters.isupper() and all(map(_known, letters))
 
 
 def _known(letters: str) -> str | None:

@@ -18,9 +18,10 @@ from alloop.failures import DISK_FULL, OutOfTimeError, TaskFailure, first_line, 
 from alloop.files.redaction import redacted
 from alloop.files.room import has_room
 from alloop.labelling.answers import check_answer, check_atom
-from alloop.labelling.calculator_server import told
+from alloop.labelling.calculator_server import class_name, told
 from alloop.labelling.engine import LabelEngine
 from alloop.labelling.errors import CodeMismatchError, EngineError, NotConvergedError, RanksError
+from alloop.labelling.process_state import process_as_before
 from alloop.labelling.ranks import OUTPUT
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.labelling.singlepoint import SinglePoint
@@ -154,7 +155,7 @@ def scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str)
         return _keep_log([folder / name for name in (*engine.logs, OUTPUT)], workspace, kind, key)
 
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(1), process_as_before():
             yield folder
     except NotConvergedError as error:
         raise TaskFailure("scf", _words(error) + kept_log()) from error
@@ -167,10 +168,10 @@ def scratch(engine: LabelEngine[Any], workspace: Workspace, kind: str, key: str)
     except RanksError as error:
         raise RanksError(message(error) + kept_log()) from error
     except engine.answers as error:
-        raise TaskFailure("dft", f"{type(error).__name__}: {_words(error)}{kept_log()}") from error
-    except CodeMismatchError:
+        raise TaskFailure("dft", f"{class_name(error)}: {_words(error)}{kept_log()}") from error
+    except (CodeMismatchError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise _raised(error, folder, kept_log()) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -181,7 +182,7 @@ def _words(error: Exception) -> str:
     return redacted(first_line(error))[:LONGEST_WORDS]
 
 
-def _raised(error: Exception, folder: Path, log: str) -> EngineError:
+def _raised(error: BaseException, folder: Path, log: str) -> EngineError:
     """Return an error that the code of an engine raised, for the driver to judge.
 
     A disk that an engine calls full is the campaign's or the machine's only if it is found full.
@@ -192,9 +193,9 @@ def _raised(error: Exception, folder: Path, log: str) -> EngineError:
     return EngineError(kind, redacted(what["detail"]) + full + log, what["number"])
 
 
-def _full_disk(error: Exception, folder: Path) -> str:
+def _full_disk(error: BaseException, folder: Path) -> str:
     """Return which of the places where an engine writes has no room, in brackets; empty if all have."""
-    named = getattr(error, "filename", None)
+    named = vars(OSError)["filename"].__get__(error)
     places = [folder, Path(tempfile.gettempdir()), *([Path(named).parent] if isinstance(named, str) else [])]
     full = next((place for place in places if not has_room(place)), None)
     return "" if full is None else f" (no room in {full})"

@@ -76,6 +76,14 @@ def spoilt(what):
         frames[9].info["REF_energy"] += 100.0
     elif what == "absurd energy":
         frames[9].info["REF_energy"] = 1e300
+    elif what == "net force":
+        frames[9].arrays["REF_forces"] += 2.0
+    elif what == "stress of kbar":
+        frames[9].info["REF_stress"] = 1602.2 * frames[9].info["REF_stress"]
+    elif what == "no forces":
+        frames = scaled(frames, forces=0.0)
+    elif what == "thin cell":
+        frames[9].cell = [[100, 0, 0], [0, 100, 0], [100, 100, 1e-3]]
     elif what == "cell":
         frames[9].cell[0, 0] = 1e300
     elif what == "two labels":
@@ -92,6 +100,10 @@ def spoilt(what):
         ("force", "frame 10 of `known.extxyz` has a force component of 1e+04 eV/Å, and label.max_force_eV_per_A"),
         ("energy", "frame 10 of `known.extxyz` has an energy of 25."),
         ("absurd energy", "frame 10 of `known.extxyz` has an energy of 2.5e+299 eV per atom"),
+        ("net force", "frame 10 of `known.extxyz` has forces that add up to 2 eV/Å per atom"),
+        ("stress of kbar", "frame 10 of `known.extxyz` has a stress of "),
+        ("no forces", "all forces of `known.extxyz` are 0, though its energies differ"),
+        ("thin cell", "frame 10 of `known.extxyz` has positions or a cell that are not finite, no volume"),
         ("cell", "frame 10 of `known.extxyz` has positions or a cell that are not finite"),
         ("two labels", "frames 1 and 13 of `known.extxyz` are one structure with two labels"),
     ],
@@ -100,6 +112,25 @@ def test_a_frame_that_must_not_be_trained_on_is_named(loaded, what, words):
     for reference in ("same", "other"):
         (found,) = refusals(loaded(spoilt(what), reference))
         assert words in found
+
+
+def test_a_truth_is_no_energy(loaded):
+    frames = emt_frames(4)
+    frames[2].info["REF_energy"] = True
+    with pytest.raises(ConfigError, match=r"frame 3 of `known.extxyz` has a `REF_energy` that is not a number"):
+        refusals(loaded(frames))
+
+
+def test_forces_that_may_be_of_other_atoms_or_of_none_are_noted(loaded):
+    frames = emt_frames(12)
+    for atoms in frames:
+        atoms.arrays["REF_forces"] = atoms.arrays["REF_forces"][[1, 2, 3, 0]]
+    frames[4].arrays["REF_forces"] *= 0.0
+    config = loaded(frames)
+    assert refusals(config) == []
+    order, none = notes_on_data(config)
+    assert "are the forces in the order of the atoms" in order
+    assert "frame 5: forces of exactly 0, as a perfect crystal has" in none
 
 
 def test_a_virial_under_any_name_is_no_stress(loaded):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alloop.checks.label_units import force_unit_fault, named_as_virial, stress_unit_fault
+from alloop.checks.label_units import force_order_doubt, force_unit_fault, named_as_virial, stress_unit_fault
 from alloop.checks.labelled_frames import LabelledFrame
 from tests.support.labelled_frames import emt_frames, scaled
 
@@ -18,7 +18,7 @@ def labels(frames):
 @pytest.mark.parametrize("strain", [0.0, 0.02, 0.05])
 def test_labels_of_one_potential_belong_together(strain):
     frames = labels(emt_frames(16, strain))
-    assert (force_unit_fault(frames), stress_unit_fault(frames)) == (None, None)
+    assert (force_unit_fault(frames), stress_unit_fault(frames), force_order_doubt(frames)) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,12 @@ def test_another_unit_or_sign_of_energies_or_forces_shows(energy, forces, words)
 )
 def test_another_unit_or_sign_of_the_stress_shows(strain, stress, words):
     assert words in stress_unit_fault(labels(scaled(emt_frames(16, strain, rattle_A=0.02), stress=stress)))
+
+
+def test_cells_whose_mean_is_none_tell_nothing():
+    frames = emt_frames(6)
+    frames[3].set_cell(-frames[3].cell.array, scale_atoms=True)
+    assert force_unit_fault(labels(frames)) is None
 
 
 def test_stress_under_the_pressure_that_is_asked_for_is_plausible():

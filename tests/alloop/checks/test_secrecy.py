@@ -43,6 +43,31 @@ def told(folder, text):
         f"git clone https://ghp_{KEY[:36]}@git.example/me/x",
         f"export X=hf_{KEY}",
         f"-----BEGIN OPENSSH PRIVATE KEY-----  {KEY}",
+        f"curl -H 'Cookie: session={KEY}' https://api.example",
+        f"curl --proxy-user me:{KEY} https://api.example",
+        f"http -a me:{KEY} https://api.example",
+        f"smbclient //h/s -U me%{KEY}",
+        f"ldapsearch -x -D cn=me -w {KEY}",
+        f"redis-cli -h h -a {KEY}",
+        f"mongosh -u me -p {KEY}",
+        f"sqlplus me/{KEY}@jobs",
+        f"htpasswd -b users me {KEY}",
+        f"lftp -u me,{KEY} h",
+        f"unzip -P {KEY} a.zip",
+        f"ssh-keygen -N {KEY}",
+        f"rclone --sftp-pass {KEY}",
+        f"aws configure set aws_secret_access_key {KEY}",
+        f"set -gx WANDB_API_KEY {KEY}",
+        f"os.environ['API_KEY'] = '{KEY}'",
+        f"read -r PASSWORD <<< {KEY}",
+        f"printf 'machine api.wandb.ai login me password {KEY}' > x",
+        f"curl https://hooks.slack.com/services/T00000000/B00000000/{KEY}",
+        f"curl 'https://x.blob.core.example/c/f?sv=2020&sig={KEY}'",
+        f"export X=sk_live_{KEY}",
+        f"export X=dckr_pat_{KEY}",
+        f"export X=hvs.{KEY}",
+        f"python -c 'MPRester(\"{KEY}\")'",
+        f"export MY_PW={KEY}",
     ],
 )
 def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
@@ -53,6 +78,29 @@ def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
     assert KEY not in message
     assert "AKIAIOSFODNN7EXAMPLE" not in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed: 7", f"WANDB_API_KEY:{KEY}\nseed: 7"),
+        ("seed: 7", f"seed: 7\nAPI_TOKEN = {KEY}"),
+        ("seed: 7", f"seed: {KEY}"),
+        ("seed: 7", f"overlap: {KEY}\nseed: 7"),
+        ("name: small", f'name: "API_KEY: {KEY}"'),
+    ],
+)
+def test_a_secret_in_a_line_that_is_no_setting_is_not_quoted(folder, old, new):
+    with pytest.raises(ConfigError) as caught:
+        load_config(folder.broken(old, new))
+    assert KEY not in "".join(caught.value.lines())
+
+
+def test_a_secret_in_a_text_that_a_command_reads_is_refused_too(folder):
+    lines = f"        kinit me << END\n        {KEY}\n        END"
+    message = told(folder, BASE.replace(LOCAL, f"local:\n      kind: local\n      worker_init: |\n{lines}"))
+    assert "holds what looks like a secret (a password)" in message
+    assert KEY not in message
 
 
 @pytest.mark.parametrize(
@@ -74,6 +122,12 @@ def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
         'echo "$WANDB_KEY" | wandb login',
         "rsync -a me@node:/data/x /scratch/x",
         "export PGPASSFILE=~/.pgpass",
+        "set -euo pipefail",
+        "ssh-keygen -t ed25519 -f job -N ''",
+        "sqlplus / as sysdba",
+        "export GPAW_SETUP_PATH=/opt/gpaw OLDPWD=work-12345678",
+        "srun --mpi=pmix -n 4 gpaw python x.py",
+        "export POTPAW=potentials-12345678",
     ],
 )
 def test_ordinary_lines_are_no_secrets(folder, line):

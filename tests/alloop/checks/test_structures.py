@@ -27,6 +27,30 @@ def test_a_cell_that_cannot_be_in_angstrom_is_refused_at_once(folder, length):
         read_systems(load_config(folder.config(BASE)))
 
 
+@pytest.mark.parametrize(
+    "cell", [[[100, 0, 0], [0, 100, 0], [100, 100, 1e-3]], [[5, 0, 0], [1900, 5, 0], [1900, 1900, 5]]]
+)
+def test_a_cell_with_too_many_images_to_look_at_is_refused_at_once(folder, cell):
+    folder.frames("structures/LiCl.extxyz", Atoms("LiCl", [(0, 0, 0), (2.5, 2.5, 2.5)], cell=cell, pbc=True))
+    with pytest.raises(ConfigError, match="Å thick; give its shortest cell vectors"):
+        read_systems(load_config(folder.config(BASE)))
+
+
+def test_digits_of_another_script_are_no_number_of_atoms(folder):
+    path = folder.frames("structures/LiCl.extxyz", bulk("LiCl", "rocksalt", a=5.14))
+    path.write_text(path.read_text().replace("2", "\u00b2", 1))
+    with pytest.raises(ConfigError, match="begins with `²`, not with a number of atoms"):
+        read_systems(load_config(folder.config(BASE)))
+
+
+@pytest.mark.parametrize("number", [-5, 0, 119])
+def test_a_number_of_no_element_is_refused(folder, number):
+    header = 'Lattice="5 0 0 0 5 0 0 0 5" Properties=Z:I:1:pos:R:3 pbc="T T T"'
+    (folder.root / "structures/LiCl.extxyz").write_text(f"2\n{header}\n3 0 0 0\n{number} 2.5 2.5 2.5\n")
+    with pytest.raises(ConfigError, match="holds atoms without an element"):
+        read_systems(load_config(folder.config(BASE)))
+
+
 def test_one_atom_is_refused_with_its_mend_and_two_are_not(folder):
     folder.frames("structures/LiCl.extxyz", bulk("Cu", "fcc", a=3.6))
     assert [

@@ -42,7 +42,11 @@ def test_scalars_are_those_of_yaml_1_2(text, wanted):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_finite_number_survives(number):
+def test_every_finite_number_survives_or_is_of_a_size_that_no_setting_has(number):
+    if number and not 1e-30 <= abs(number) <= 1e30:
+        with pytest.raises(SourceError, match="must be 0 or from 1e-30 to"):
+            value(repr(number))
+        return
     assert math.isclose(float(value(repr(number))), number, rel_tol=0, abs_tol=0)
 
 

@@ -1,5 +1,7 @@
 import math
+import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ WORDS = {
     "masked_forces": ("forces", "a force is not a finite number"),
     "nan_forces": ("forces", "a force is not a finite number"),
     "huge_forces": ("forces", "a force component is 10000.0 eV/Å, limit 30 eV/Å"),
+    "one_way": ("forces", "the forces add up to 5.0 eV/Å per atom, and those of a crystal cancel"),
     "truths": ("forces", "the forces of the engine: expected numbers, found bool of shape (2, 3)"),
     "short_stress": ("dft", "the stress of the engine: expected the shape (6,), found (2,)"),
     "infinite_stress": ("dft", "the energy or stress is not a finite number"),
@@ -109,6 +112,19 @@ def test_errors_of_a_program_and_of_another_python_reach_the_driver_as_words_too
     assert "(raising.py, line " in told["text"]
 
 
+def process_state():
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return [*warnings.filters], np.geterr(), sys.getrecursionlimit(), mask, os.getcwd(), sys.stdout  # noqa: PTH109
+
+
+def test_what_an_engine_does_to_its_process_ends_with_its_label(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = process_state()
+    assert labelled(Workspace(tmp_path), settings("unruly")).status == "ok"
+    assert process_state() == before
+
+
 def attempted(folder, label, machine=Machine()):  # noqa: B008
     """Return what a worker says of its attempt to compute an isolated atom."""
     request = AtomRequest(element="Li", settings=label.model_dump(mode="json"), code=code_identity(label, {"Li"}))
@@ -129,6 +145,11 @@ def test_a_strange_energy_of_an_isolated_atom_is_a_failure_too(tmp_path, what):
         ("own_init", "raised", "OwnInit: no licence at node 7 (raising.py"),
         ("mute", "raised", "Mute: it cannot say what"),
         ("exit", "raised", "SystemExit: 3"),
+        ("base_group", "raised", "BaseExceptionGroup: no licence"),
+        ("generator_exit", "raised", "GeneratorExit: GeneratorExit"),
+        ("nameless", "raised", "Nameless: no licence (raising.py"),
+        ("silent", "raised", "Silent: no licence (raising.py"),
+        ("pretending", "raised", "Pretending: no licence (raising.py"),
         ("system", "system", "PermissionError: [Errno 13] Permission denied: '/opt/code'"),
         ("memory", "memory", "MemoryError: Unable to allocate 8 GB"),
         ("full", "raised", "OSError: [Errno 28] No space left on device"),
@@ -136,7 +157,7 @@ def test_a_strange_energy_of_an_isolated_atom_is_a_failure_too(tmp_path, what):
 )
 def test_an_error_of_an_engine_reaches_the_driver_as_words(tmp_path, what, kind, words):
     told = attempted(tmp_path, settings(what, also_atoms=True))
-    assert told["kind"] == kind
+    assert (told["kind"], told["of_engine"]) == (kind, True)
     assert told["text"].startswith(words)
     assert math.isfinite(told["number"] or 0)
 

@@ -82,6 +82,9 @@ class Odd(EMT):
     def leaves(self):
         os._exit(3)
 
+    def leaves_in_peace(self):
+        os._exit(0)
+
     def hangs(self):
         time.sleep(300)
 
@@ -228,7 +231,12 @@ def test_an_error_of_a_calculator_is_told_and_the_process_goes_on(packages, scra
 
 
 @pytest.mark.parametrize(
-    ("what", "words"), [("dies", "ended by SIGSEGV: LicenceError: none left"), ("leaves", "ended with exit status 3")]
+    ("what", "words"),
+    [
+        ("dies", "ended by SIGSEGV: LicenceError: none left"),
+        ("leaves", "ended with exit status 3"),
+        ("leaves_in_peace", "the process of `only_there:Odd` ended twice without an answer, with exit status 0"),
+    ],
 )
 def test_a_process_that_dies_is_a_fault_of_the_machine(packages, scratch, what, words):
     with pytest.raises(RanksError, match=words):

@@ -18,6 +18,10 @@ def test_frames_begin_where_they_begin():
         ([*FRAME, *FRAME[:-1]], r"frame 2 \(line 5\) says 2 atoms, and the file holds 1"),
         (["Li 0 0 0", *FRAME], r"frame 1 \(line 1\) begins with `Li 0 0 0`"),
         (["9" * 40, *FRAME], "says 1"),
+        (
+            ["2", "Properties=species:S:1:pos:R:999999999", *FRAME[2:]],
+            r"says 1000000000 columns .* its first row has 4",
+        ),
     ],
 )
 def test_a_frame_that_is_not_whole_is_named(lines, words):

@@ -36,6 +36,9 @@ def test_what_any_error_says_is_plain_text_of_one_short_line(what):
         ("own_init", "OwnInit: no licence at node 7 (raising.py, line "),
         ("mute", "Mute: it cannot say what (raising.py, line "),
         ("own_words", "OwnWords: own words"),
+        ("nameless", "Nameless: no licence (raising.py, line "),
+        ("pretending", "Pretending: no licence (raising.py, line "),
+        ("group", "ExceptionGroup: no licence (2 sub-exceptions) (raising.py, line "),
         ("below", "Below: as deep as can be"),
         ("exit", "SystemExit: 3"),
         ("interrupt", "KeyboardInterrupt: KeyboardInterrupt"),
@@ -46,6 +49,11 @@ def test_what_any_error_says_is_plain_text_of_one_short_line(what):
 def test_an_error_is_named_with_its_words_and_the_line_that_raised_it(what, words):
     assert raised(what).text.startswith(words)
     assert raised(what).kind == "raised"
+
+
+def test_an_error_that_answers_no_question_is_told_by_its_class():
+    assert raised("silent").text.startswith("Silent: ")
+    assert raised("numberless").number == errno.ENOSPC
 
 
 @pytest.mark.parametrize(
