@@ -143,7 +143,9 @@ def test_members_share_a_graph_and_keep_apart():
     atoms = Atoms("LiCl", positions=[[0, 0, 0], [2.4, 0.2, 0]], cell=[4.1, 4.3, 4.5], pbc=True)
     species = torch.eye(2)[torch.as_tensor((atoms.numbers == 17).astype(int))]
     models = [ready(small_model(seed), "cpu", "float32") for seed in range(3)]
-    edges = Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(atoms.positions[None], [0])
+    edges = Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(
+        torch.tensor(atoms.positions[None]), [0]
+    )
     together = surfaces(models, edges)
     for model, surface in zip(models, together, strict=True):
         (alone,) = surfaces([model], edges)
