@@ -102,7 +102,7 @@ class BatchedModel:
         if self._listed is None:
             return None
         some = self._pace.steps(steps)
-        if some == 0:
+        if some < steps:
             self._listed.only([])
             some = self._pace.begin(steps)
         return Ahead(some, self._listed, self._pace, self._splitter, self._told, self._begin)

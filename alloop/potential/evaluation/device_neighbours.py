@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alloop.potential.evaluation.neighbours import SKIN_A, TOUCHING, Edges, Layout
 
-PAIRS_AT_ONCE = 1 << 24
+PAIRS_AT_ONCE = 1 << 22
 """Pairs of atoms whose distances are worked out at once."""
 
 

@@ -42,7 +42,7 @@ class Pace:
         self._used, self._age, self._per_step = 0.0, 0, 0.0
 
     def steps(self, wanted: int) -> int:
-        """Return for how many of the steps wanted the present lists will do; 0 if they are to be made anew."""
+        """Return for how many of the steps wanted the present lists are expected to do."""
         return self._until(self._used, wanted)
 
     def begin(self, wanted: int) -> int:
@@ -51,8 +51,11 @@ class Pace:
         return max(self._until(0.0, wanted), 1)
 
     def landed(self, steps: int, used: float) -> None:
-        """Take note of which part of the skin has been used up after some more steps."""
-        self._used, self._age = used, self._age + steps
+        """Take note of which part of the skin has been used up after some more steps.
+
+        Less than before means that lists were made anew in between.
+        """
+        self._used, self._age = used, steps if used < self._used else self._age + steps
         self._per_step = used / self._age
 
     def _until(self, used: float, wanted: int) -> int:
