@@ -107,7 +107,8 @@ def test_random_structures_have_the_energies_forces_and_stresses_of_mace(shape, 
     assume(all(rms(forces) > HARDLY_A_FORCE_EV_PER_A for _, forces, _ in expected))
     for dtype, tolerance in TOLERANCE.items():
         (model,) = committees[dtype]._members
-        together = BatchedModel(model, atoms, device="cpu", dtype=dtype)(positions, range(len(positions)))
+        field = BatchedModel(model, atoms, device="cpu", dtype=dtype)
+        together = field(torch.tensor(positions), range(len(positions)))
         for one, walker, (energy, forces, stress) in zip(positions, range(len(positions)), expected, strict=True):
             alone = committees[dtype].look(_at(atoms, one), stress=True).leader
             allowed = tolerance * rms(forces)
