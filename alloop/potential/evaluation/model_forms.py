@@ -16,7 +16,6 @@ from alloop.potential.evaluation.neighbours import Edges
 from alloop.potential.evaluation.radial import SHORTEST_A, places
 from alloop.potential.evaluation.scalar_mace import ScalarMace, Surroundings, UnsupportedError
 from alloop.potential.evaluation.surface import Surface
-from alloop.potential.models.architecture import cutoff_of
 
 _forms: WeakKeyDictionary[torch.nn.Module, tuple[object, Form]] = WeakKeyDictionary()
 
@@ -29,12 +28,12 @@ class Geometry:
         self.is_in_tables = edges.lengths_A.numel() > 0 and _is_in_tables(edges)
         self._around: dict[int, _Around] = {}
 
-    def around(self, model: Any) -> _Around:
-        """Return the geometry as a scalar model needs it."""
+    def around(self, model: Any, cutoff_A: float) -> _Around:
+        """Return the geometry as a scalar model of a cutoff needs it."""
         harmonics = model.spherical_harmonics
         order = harmonics.irreps_out.lmax
         if order not in self._around:
-            self._around[order] = _Around(self.edges, harmonics, cutoff_of(model))
+            self._around[order] = _Around(self.edges, harmonics, cutoff_A)
         return self._around[order]
 
 
@@ -63,7 +62,7 @@ class Form:
     def surface(self, model: torch.nn.Module, geometry: Geometry) -> Surface:
         """Evaluate the model, which is the one that this is a form of."""
         if self.scalar is not None and geometry.is_in_tables:
-            return geometry.around(model).surface(self.scalar)
+            return geometry.around(model, self.scalar.cutoff_A).surface(self.scalar)
         return by_mace(model if self.mace is None else self.mace, geometry.edges, self.vectors)
 
 

@@ -35,15 +35,15 @@ def batch_of(field, temperature_K=300.0, contact=0.1, limit_K=1e6):
     return WalkerBatch(phase, field, Limits(np.full(2, limit_K), contact))
 
 
-def model(device="cpu", **settings):
-    return BatchedModel(small_model(), ATOMS, device=device, dtype="float64", **settings)
+def model(leaps):
+    return BatchedModel(small_model(), ATOMS, device="cpu", dtype="float64", leaps=leaps)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_leaps_lead_where_steps_do(name):
     ends = []
     for leaps in (False, True):
-        batch = batch_of(model(leaps=leaps))
+        batch = batch_of(model(leaps))
         batch.run(METHODS[name], 2.0, 25)
         ends.append(batch)
     one, other = ends
@@ -57,7 +57,7 @@ def test_leaps_lead_where_steps_do(name):
 def test_a_walker_stops_at_the_same_step_for_the_same_reason(why, limits):
     found = []
     for leaps in (False, True):
-        batch = batch_of(model(leaps=leaps), temperature_K=400.0, **limits)
+        batch = batch_of(model(leaps), temperature_K=400.0, **limits)
         batch.run(METHODS["langevin"], 2.0, 60)
         found.append((batch.stopped, {walker: point.step for walker, point in batch.last.items()}))
     assert found[0] == found[1]
@@ -103,10 +103,12 @@ def test_between_two_looks_one_flag_comes_back_from_the_device(ensemble):
         assert len(copies) > 1
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_leap_of_every_integrator_brings_back_one_flag(name):
+@pytest.mark.parametrize(
+    ("name", "shape"), [("bussi", {}), ("nose_hoover", {}), ("nve", {"max_L": 1})], ids=["bussi", "chain", "vectors"]
+)
+def test_a_leap_brings_back_one_flag(name, shape):
     with pretended_gpu():
-        batch = batch_of(model("cuda"))
+        batch = batch_of(BatchedModel(small_model(**shape), ATOMS, device="cuda", dtype="float32"))
         batch.run(METHODS[name], 2.0, 2)
         with counted_copies() as copies:
             batch.run(METHODS[name], 2.0, 7)
