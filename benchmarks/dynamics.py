@@ -20,11 +20,12 @@ from ase import Atoms, units
 from ase.io import read
 from ase.md.verlet import VelocityVerlet as VelocityVerletOfAse
 
-from alloop.dynamics.batch import Limits, WalkerBatch
+from alloop.dynamics.batch import WalkerBatch
 from alloop.dynamics.integrators import VelocityVerlet
+from alloop.dynamics.limits import Limits
 from alloop.dynamics.noise import generator
-from alloop.dynamics.phase import CHAIN, Phase, Point
-from alloop.dynamics.state import fresh_state
+from alloop.dynamics.phase import Phase
+from alloop.dynamics.state import CHAIN, Point, fresh_state
 from alloop.potential.committee import Committee, LeaderCalculator
 from alloop.potential.evaluation.batched import BatchedModel
 from alloop.potential.mace_api import MACECalculator

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from ase import units
 
 from alloop.dynamics.integrators import Langevin
-from alloop.dynamics.noise import generator
-from alloop.dynamics.phase import Floats, Phase
+from alloop.dynamics.noise import Draws
+from alloop.dynamics.phase import Phase
+from alloop.dynamics.state import Floats
 
 CELL_TIME_FS = 1000.0
 BULK_MODULUS_GPA = 30.0
@@ -85,13 +87,19 @@ class LangevinNPT(Langevin):
         self._pressure_eV_per_A3 = pressure_GPa * float(units.GPa)
         self._pace = timestep_fs / CELL_TIME_FS / (BULK_MODULUS_GPA * float(units.GPa))
 
+        self._sizes = Draws("volume", lambda random, phase: random.standard_normal())
+
+    def prepare(self, phase: Phase, steps: int) -> int:
+        """Draw for some steps."""
+        self._sizes.prepare(phase, steps)
+        return super().prepare(phase, steps)
+
     def _move_cells(self, phase: Phase) -> None:
         volumes_A3 = phase.volumes()
         thermal = phase.kT_eV / volumes_A3
         inner = len(phase.masses_amu) * thermal - phase.virials_eV / (3.0 * volumes_A3)
-        draws = np.array([generator(int(seed), "volume", phase.step).standard_normal() for seed in phase.seeds])
         drift = -0.5 * self._pace * (self._pressure_eV_per_A3 - inner - 0.5 * thermal)
-        moved = np.maximum(1.0 + drift + np.sqrt(0.5 * self._pace * thermal) * draws, 0.0)
-        factor = np.clip(moved ** (2.0 / 3.0), 1.0 - MAX_STRAIN_PER_STEP, 1.0 + MAX_STRAIN_PER_STEP)
+        moved = (1.0 + drift + torch.sqrt(0.5 * self._pace * thermal) * self._sizes.now(phase)).clamp(min=0.0)
+        factor = (moved ** (2.0 / 3.0)).clamp(1.0 - MAX_STRAIN_PER_STEP, 1.0 + MAX_STRAIN_PER_STEP)
         phase.stretches = phase.stretches * factor
-        phase.positions_A *= factor[:, None, None]
+        phase.positions_A = phase.positions_A * factor[:, None, None]

@@ -11,12 +11,13 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from alloop.dynamics.batch import Stop, WalkerBatch
+from alloop.dynamics.batch import WalkerBatch
+from alloop.dynamics.checks import Stop
 from alloop.dynamics.integrators import Langevin
 from alloop.dynamics.limits import Limits
 from alloop.dynamics.noise import generator
-from alloop.dynamics.phase import CHAIN, ForceField, Integers, Phase, Point
-from alloop.dynamics.state import fresh_state
+from alloop.dynamics.phase import ForceField, Integers, Phase
+from alloop.dynamics.state import CHAIN, Point, fresh_state
 from alloop.dynamics.swaps import Swap, Swapping, Swaps, SwapSettings
 from alloop.materials.orderings.neighbours import expected_share, near_pairs, unlike_share
 
@@ -197,8 +198,8 @@ def _take(
             sites = occupants[swap.walker]
             one, other = (int(np.flatnonzero(sites == atom)[0]) for atom in swap.atoms)
             sites[[one, other]] = sites[[other, one]]
-    for row, walker in enumerate(batch.phase.walkers.tolist()):
-        sums[walker].add(float(batch.phase.energies_eV[row]), meter.of(occupants[walker]))
+    for walker, energy_eV in zip(batch.phase.walkers.tolist(), batch.phase.energies_eV.tolist(), strict=True):
+        sums[walker].add(energy_eV, meter.of(occupants[walker]))
 
 
 class _Sums:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from ase.data import atomic_masses
+from torch import Tensor
 
 from alloop.dynamics.barostat import Barostat, LangevinNPT
-from alloop.dynamics.batch import Stop, WalkerBatch
+from alloop.dynamics.batch import LEAP_STEPS, WalkerBatch
+from alloop.dynamics.checks import Stop
 from alloop.dynamics.integrators import Integrator, Langevin
 from alloop.dynamics.limits import Limits
-from alloop.dynamics.phase import CHAIN, Floats, ForceField, Phase, Point
-from alloop.dynamics.state import MDState
+from alloop.dynamics.phase import ForceField, Phase, on_host
+from alloop.dynamics.state import CHAIN, Floats, MDState, Point
 from alloop.dynamics.swaps import Swapping, Swaps, SwapSettings
 
 
@@ -23,7 +26,7 @@ class CommitteeField(ForceField, Protocol):
     """The leader of a committee as a force field, and the disagreement of all members."""
 
     def disagreement(
-        self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None
+        self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None
     ) -> Floats | None:
         """Return the disagreement per atom (eV/Å), shape (walkers, atoms); None for a committee of one.
 
@@ -48,6 +51,31 @@ class Sight:
     state: MDState
     contact: float
     fault: Stop | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """Where walkers were after a step, on their device."""
+
+    step: int
+    walkers: tuple[int, ...]
+    numbers: Tensor
+    positions_A: Tensor
+    momenta: Tensor
+    stretches: Tensor
+    temperatures_K: Tensor
+
+    @classmethod
+    def of(cls, phase: Phase) -> _Moment:
+        """Keep the present tensors, into which nothing is written any more."""
+        now = (phase.numbers, phase.positions_A, phase.momenta, phase.stretches, phase.temperatures())
+        return cls(phase.step, tuple(phase.walkers.tolist()), *now)
+
+    def point(self, walker: int) -> Point:
+        """Return where one of them was."""
+        row, zeros = self.walkers.index(walker), np.zeros(CHAIN)
+        place = on_host(self.positions_A[row]), on_host(self.momenta[row])
+        return Point(self.step, *place, zeros, zeros, 0.0, float(self.stretches[row]))
 
 
 class ExplorerBatch:
@@ -105,23 +133,21 @@ class ExplorerBatch:
         method = _method(timestep_fs, 1.0 / friction_per_fs, barostat)
         self._swapping = None if swaps is None else Swapping(method, Swaps(self._numbers, swaps, stop_contact))
         self._method: Integrator = self._swapping or method
-        with np.errstate(all="ignore"):
-            phase = Phase.of(
-                [self._point(start) for start in starts],
-                range(len(starts)),
-                atomic_masses[self._numbers],
-                temperatures_K,
-                seeds,
-                field,
-                None if barostat is None else barostat.volume(),
-            )
-            phase.rest()
+        phase = Phase.of(
+            [self._point(start) for start in starts],
+            range(len(starts)),
+            atomic_masses[self._numbers],
+            temperatures_K,
+            seeds,
+            field,
+            None if barostat is None else barostat.volume(),
+        )
+        phase.rest()
         self._batch = WalkerBatch(phase, field, Limits(np.array(limits_K, dtype=float), stop_contact), timestep_fs)
         self._told: set[int] = set()
-        self._past: deque[tuple[int, dict[int, Point]]] = deque(maxlen=memory)
-        self._temperature_sums_K: dict[int, float] = defaultdict(float)
-        self._counts: dict[int, int] = defaultdict(int)
-        self._remember()
+        self._past: deque[_Moment] = deque([_Moment.of(phase)], maxlen=memory)
+        self._temperature_sums_K = torch.zeros(len(starts), dtype=torch.float64).to(phase.device)
+        self._counts = [0] * len(starts)
 
     @property
     def step(self) -> int:
@@ -135,12 +161,13 @@ class ExplorerBatch:
 
     def run(self, steps: int) -> dict[int, Sight]:
         """Make steps, but none after one that stopped a walker; return who stopped, and where."""
-        for _ in range(steps):
-            if self._told != self._batch.stopped.keys() or not self.walkers:
-                break
-            self._batch.run(self._method, self._timestep_fs, 1)
-            self._remember()
-            self._count()
+        end = self.step + steps
+        while self.step < end and self.walkers and self._told == self._batch.stopped.keys():
+            # What is remembered of steps that turn out to be too many is no more than a leap.
+            some = min(end - self.step, LEAP_STEPS)
+            for moment in self._batch.advance(self._method, self._timestep_fs, some, _Moment.of):
+                self._past.append(moment)
+                self._count(moment)
         news = self._batch.stopped.keys() - self._told
         self._told |= news
         return {walker: self._last_sight(walker) for walker in sorted(news)}
@@ -154,23 +181,30 @@ class ExplorerBatch:
         """Return the disagreement per atom (eV/Å) about moving walkers; empty for a committee of one."""
         moving = self.walkers
         rows = [moving.index(walker) for walker in walkers]
+        if not rows:
+            return {}
         phase = self._batch.phase
-        found = self._looked_at(phase.positions_A[rows], walkers, phase.stretches[rows]) if rows else None
+        which = torch.tensor(rows).to(phase.device)
+        asked = (phase.positions_A.index_select(0, which), walkers, phase.stretches.index_select(0, which))
+        found = self._looked_at(*asked)
         return {} if found is None else dict(zip(walkers, found, strict=True))
 
     def disagreement_at(self, state: MDState) -> Floats | None:
         """Return the disagreement per atom (eV/Å) about any state; None for a committee of one."""
-        found = self._looked_at(state.positions_A[None], (ELSEWHERE,), np.array([self._stretch(state)]))
+        sent = (torch.tensor(state.positions_A[None]), torch.tensor([self._stretch(state)], dtype=torch.float64))
+        positions_A, stretches = (one.to(self._batch.phase.device) for one in sent)
+        found = self._looked_at(positions_A, (ELSEWHERE,), stretches)
         return None if found is None else found[0]
 
     def recent(self, walker: int) -> list[tuple[int, MDState]]:
         """Return the last states without a fault of a walker that moves or stopped at this step, newest first."""
-        return [(step, self._state(points[walker])) for step, points in reversed(self._past) if walker in points]
+        past = [moment for moment in reversed(self._past) if walker in moment.walkers]
+        return [(moment.step, self._state(moment.point(walker))) for moment in past]
 
     def mean_temperature(self, walker: int) -> float | None:
         """Return the mean kinetic temperature (K) of the steps without fault, or None where there were none."""
         count = self._counts[walker]
-        return self._temperature_sums_K[walker] / count if count else None
+        return float(self._temperature_sums_K[walker]) / count if count else None
 
     def swaps(self, walker: int) -> dict[str, tuple[int, int]]:
         """Return the attempted and the accepted swaps of a walker by sublattice."""
@@ -180,13 +214,9 @@ class ExplorerBatch:
         """Let a walker leave."""
         self._batch.take_out(walker)
 
-    def _remember(self) -> None:
-        phase = self._batch.phase
-        self._past.append((phase.step, {walker: phase.point(row) for row, walker in enumerate(self.walkers)}))
-
-    def _count(self) -> None:
-        for walker, temperature_K in zip(self.walkers, self._batch.phase.temperatures().tolist(), strict=True):
-            self._temperature_sums_K[walker] += temperature_K
+    def _count(self, moment: _Moment) -> None:
+        self._temperature_sums_K.index_add_(0, moment.numbers, moment.temperatures_K)
+        for walker in moment.walkers:
             self._counts[walker] += 1
 
     def _last_sight(self, walker: int) -> Sight:
@@ -195,7 +225,7 @@ class ExplorerBatch:
         contact = self._batch.contacts[walker] if state.is_finite() else 0.0
         return Sight(point.step, state, contact, self._batch.stopped[walker])
 
-    def _looked_at(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats) -> Floats | None:
+    def _looked_at(self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor) -> Floats | None:
         return self._field.disagreement(positions_A, walkers, None if self._barostat is None else stretches)
 
     def _stretch(self, state: MDState) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from alloop.dynamics.phase import Floats
-from alloop.dynamics.state import degrees_of_freedom
+from alloop.dynamics.state import Floats, degrees_of_freedom
 
 FALSE_ALARM = 1e-8
 VOLUME_RANGE = (0.5, 2.0)

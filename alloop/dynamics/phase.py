@@ -1,4 +1,4 @@
-"""Positions, momenta and thermostats of many walkers, as the rows of arrays."""
+"""Positions, momenta and thermostats of many walkers, as the rows of tensors on the device of the potential."""
 
 from __future__ import annotations
 
@@ -7,104 +7,79 @@ from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
+import torch
 from ase import units
 from numpy.typing import NDArray
+from torch import Tensor
 
-from alloop.dynamics.state import degrees_of_freedom
+from alloop.dynamics.state import Floats, Point, degrees_of_freedom
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int_]
-
-CHAIN = 3
-"""Thermostats in a Nosé-Hoover chain."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Energies, forces and contacts of some walkers.
+    """Energies, forces and contacts of some walkers, in float64.
 
     Attributes
     ----------
-    energies_eV : ndarray, shape (walkers,)
+    energies_eV : torch.Tensor, shape (walkers,)
         Potential energies.
-    forces_eV_per_A : ndarray, shape (walkers, atoms, 3)
+    forces_eV_per_A : torch.Tensor, shape (walkers, atoms, 3)
         Forces.
-    contacts : ndarray, shape (walkers,)
+    contacts : torch.Tensor, shape (walkers,)
         Shortest contact in sums of covalent radii; infinite where it is beyond the reach of the potential.
-    virials_eV : ndarray, shape (walkers,), or None
+    virials_eV : torch.Tensor, shape (walkers,), or None
         Derivative of the energy by the logarithm of the linear size of the cell, the trace of the virial; None where no
         cell moves.
     """
 
-    energies_eV: Floats
-    forces_eV_per_A: Floats
-    contacts: Floats
-    virials_eV: Floats | None = None
+    energies_eV: Tensor
+    forces_eV_per_A: Tensor
+    contacts: Tensor
+    virials_eV: Tensor | None = None
 
 
 class ForceField(Protocol):
     """A potential for many walkers.
 
-    It must be a pure function of the positions. Caches are allowed if they do not change the result.
+    It must be a pure function of the positions. Caches are allowed if they do not change the result. One that computes
+    elsewhere than on the CPU says so in an attribute `device`.
     """
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+    def __call__(self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None) -> Evaluation:
         """Return energies and forces, and virials where cells may move.
 
         Parameters
         ----------
-        positions_A : ndarray, shape (walkers, atoms, 3)
+        positions_A : torch.Tensor of float64, shape (walkers, atoms, 3)
             Unwrapped Cartesian positions.
         walkers : sequence of int
             Which walkers these are: the same number means the same walker in every call.
-        stretches : ndarray, shape (walkers,), or None
+        stretches : torch.Tensor of float64, shape (walkers,), or None
             Linear size of each walker's cell over that of the potential's own; None where no cell moves.
         """
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """The state of one walker: a run that continues from it gives the same numbers to the last bit.
-
-    Attributes
-    ----------
-    step : int
-        Steps of production made.
-    positions_A, momenta : ndarray, shape (atoms, 3)
-        Unwrapped positions, and momenta in sqrt(eV·amu).
-    chain, chain_rate : ndarray, shape (CHAIN,)
-        Positions (no unit) and velocities (in ASE's inverse unit of time) of a Nosé-Hoover chain.
-    heat_eV : float
-        Energy that a stochastic thermostat has put in.
-    stretch : float
-        Linear size of the cell over that of the potential's own.
-    """
-
-    step: int
-    positions_A: Floats
-    momenta: Floats
-    chain: Floats
-    chain_rate: Floats
-    heat_eV: float
-    stretch: float = 1.0
 
 
 @dataclass(eq=False)
 class Phase:
     """The states of several walkers of the same atoms, one row each, with their energies and forces.
 
+    Tensors are in float64 on the device of the potential, and nothing is written into them: a step puts new ones into
+    their place, so what was kept of an earlier step stays what it was.
+
     Attributes
     ----------
-    walkers : ndarray of int, shape (rows,)
-        Which walkers these are.
-    masses_amu : ndarray, shape (atoms,)
+    walkers, seeds : ndarray of int, shape (rows,)
+        Which walkers these are, and what decides the noise of each.
+    numbers : torch.Tensor of int, shape (rows,)
+        The walkers, on the device.
+    masses_amu : torch.Tensor, shape (atoms,)
         Atomic masses.
-    kT_eV : ndarray, shape (rows,)
+    kT_eV : torch.Tensor, shape (rows,)
         Boltzmann's constant times the target temperature.
-    seeds : ndarray of int, shape (rows,)
-        Decide the noise of each walker.
-    stretches, virials_eV : ndarray, shape (rows,)
+    stretches, virials_eV : torch.Tensor, shape (rows,)
         Linear size of each walker's cell over that of the potential's own, and see `Evaluation`.
     volume_A3 : float or None
         Volume of the potential's own cell; None where no cell moves.
@@ -112,19 +87,20 @@ class Phase:
 
     step: int
     walkers: Integers
-    masses_amu: Floats
-    kT_eV: Floats
     seeds: Integers
-    positions_A: Floats
-    momenta: Floats
-    chain: Floats
-    chain_rate: Floats
-    heat_eV: Floats
-    energies_eV: Floats
-    forces_eV_per_A: Floats
-    contacts: Floats
-    stretches: Floats
-    virials_eV: Floats
+    numbers: Tensor
+    masses_amu: Tensor
+    kT_eV: Tensor
+    positions_A: Tensor
+    momenta: Tensor
+    chain: Tensor
+    chain_rate: Tensor
+    heat_eV: Tensor
+    energies_eV: Tensor
+    forces_eV_per_A: Tensor
+    contacts: Tensor
+    stretches: Tensor
+    virials_eV: Tensor
     volume_A3: float | None = None
 
     @classmethod
@@ -148,27 +124,38 @@ class Phase:
         steps = {point.step for point in points}
         if len(steps) != 1:
             raise ValueError("walkers of one batch must have made the same number of steps")
-        rows = len(points)
+        device = torch.device(getattr(field, "device", "cpu"))
+
+        def sent(values: Sequence[float] | Sequence[Floats] | Floats) -> Tensor:
+            return torch.as_tensor(np.array(values, dtype=float)).to(device)
+
+        rows = sent([0.0] * len(points))
         phase = cls(
             step=steps.pop(),
             walkers=np.array(walkers, dtype=int),
-            masses_amu=np.asarray(masses_amu, dtype=float),
-            kT_eV=float(units.kB) * np.array(temperatures_K, dtype=float),
             seeds=np.array(seeds, dtype=int),
-            positions_A=np.array([point.positions_A for point in points], dtype=float),
-            momenta=np.array([point.momenta for point in points], dtype=float),
-            chain=np.array([point.chain for point in points], dtype=float),
-            chain_rate=np.array([point.chain_rate for point in points], dtype=float),
-            heat_eV=np.array([point.heat_eV for point in points], dtype=float),
-            energies_eV=np.empty(rows),
-            forces_eV_per_A=np.empty(0),
-            contacts=np.empty(rows),
-            stretches=np.array([point.stretch for point in points], dtype=float),
-            virials_eV=np.zeros(rows),
+            numbers=torch.as_tensor(np.array(walkers, dtype=int)).to(device),
+            masses_amu=sent(masses_amu),
+            kT_eV=float(units.kB) * sent(temperatures_K),
+            positions_A=sent([point.positions_A for point in points]),
+            momenta=sent([point.momenta for point in points]),
+            chain=sent([point.chain for point in points]),
+            chain_rate=sent([point.chain_rate for point in points]),
+            heat_eV=sent([point.heat_eV for point in points]),
+            energies_eV=rows,
+            forces_eV_per_A=rows,
+            contacts=rows,
+            stretches=sent([point.stretch for point in points]),
+            virials_eV=rows,
             volume_A3=volume_A3,
         )
         phase.evaluate(field)
         return phase
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.positions_A.device
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -185,48 +172,70 @@ class Phase:
         found = field(self.positions_A, self.walkers.tolist(), sizes)
         if found.virials_eV is not None:
             self.virials_eV = found.virials_eV
-        share = self.masses_amu / self.masses_amu.sum()
-        total = found.forces_eV_per_A.sum(axis=1, keepdims=True)
         self.energies_eV, self.contacts = found.energies_eV, found.contacts
-        self.forces_eV_per_A = found.forces_eV_per_A - share[:, None] * total
+        self.forces_eV_per_A = self._without_total(found.forces_eV_per_A)
 
-    def kinetic_energies(self) -> Floats:
+    def kinetic_energies(self) -> Tensor:
         """Return the kinetic energy (eV) of every walker."""
-        energies: Floats = 0.5 * np.einsum("wai,wai,a->w", self.momenta, self.momenta, 1.0 / self.masses_amu)
-        return energies
+        return kinetic_energies(self.momenta, self.masses_amu)
 
-    def temperatures(self) -> Floats:
+    def temperatures(self) -> Tensor:
         """Return the kinetic temperature (K) of every walker."""
         return 2.0 * self.kinetic_energies() / (self.degrees_of_freedom * float(units.kB))
 
-    def volumes(self) -> Floats:
+    def volumes(self) -> Tensor:
         """Return the volume of the cell (Å³) of every walker; cells must be free to move."""
         assert self.volume_A3 is not None
-        volumes: Floats = self.volume_A3 * self.stretches**3
-        return volumes
+        return self.volume_A3 * self.stretches**3
 
     def rest(self) -> None:
         """Take out the momentum of the centre of mass."""
-        share = self.masses_amu / self.masses_amu.sum()
-        self.momenta -= share[:, None] * self.momenta.sum(axis=1, keepdims=True)
+        self.momenta = self._without_total(self.momenta)
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Drop the walkers whose row is False."""
+        self.walkers, self.seeds = self.walkers[rows], self.seeds[rows]
+        kept = torch.as_tensor(np.flatnonzero(rows)).to(self.device)
         for name in _PER_ROW:
-            setattr(self, name, getattr(self, name)[rows])
+            setattr(self, name, getattr(self, name).index_select(0, kept))
+
+    def saved(self) -> dict[str, Tensor | int]:
+        """Return what a step changes, for `restore`."""
+        return {name: getattr(self, name) for name in ("step", *_PER_ROW)}
+
+    def restore(self, saved: dict[str, Tensor | int]) -> None:
+        """Go back to where the same walkers were."""
+        for name, value in saved.items():
+            setattr(self, name, value)
 
     def point(self, row: int) -> Point:
         """Return a copy of one walker."""
         return Point(
             step=self.step,
-            positions_A=self.positions_A[row].copy(),
-            momenta=self.momenta[row].copy(),
-            chain=self.chain[row].copy(),
-            chain_rate=self.chain_rate[row].copy(),
+            positions_A=on_host(self.positions_A[row]),
+            momenta=on_host(self.momenta[row]),
+            chain=on_host(self.chain[row]),
+            chain_rate=on_host(self.chain_rate[row]),
             heat_eV=float(self.heat_eV[row]),
             stretch=float(self.stretches[row]),
         )
 
+    def _without_total(self, vectors: Tensor) -> Tensor:
+        """Return vectors of atoms without their sum, of which every atom bears a share by its mass."""
+        share = self.masses_amu / self.masses_amu.sum()
+        return vectors - share[:, None] * vectors.sum(dim=1, keepdim=True)
 
-_SHARED = ("step", "masses_amu", "volume_A3")
-_PER_ROW = tuple(field.name for field in fields(Phase) if field.name not in _SHARED)
+
+_ON_HOST = ("step", "walkers", "seeds", "volume_A3")
+_PER_ROW = tuple(field.name for field in fields(Phase) if field.name not in (*_ON_HOST, "masses_amu"))
+
+
+def kinetic_energies(momenta: Tensor, masses_amu: Tensor) -> Tensor:
+    """Return the kinetic energies (eV), shape (rows,), of momenta of shape (rows, atoms, 3)."""
+    return 0.5 * (momenta.square() / masses_amu[:, None]).sum(dim=(1, 2))
+
+
+def on_host(values: Tensor) -> Floats:
+    """Return a copy as an array."""
+    array: Floats = values.cpu().numpy().copy()
+    return array

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+CHAIN = 3
+"""Thermostats in a Nosé-Hoover chain."""
+
 
 @dataclass(frozen=True, eq=False)
 class MDState:
@@ -54,6 +57,33 @@ class MDState:
     def volume(self) -> float:
         """Return the volume of the cell (Å³)."""
         return float(abs(np.linalg.det(self.cell_A)))
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """The state of one walker: a run that continues from it gives the same numbers to the last bit.
+
+    Attributes
+    ----------
+    step : int
+        Steps of production made.
+    positions_A, momenta : ndarray, shape (atoms, 3)
+        Unwrapped positions, and momenta in sqrt(eV·amu).
+    chain, chain_rate : ndarray, shape (CHAIN,)
+        Positions (no unit) and velocities (in ASE's inverse unit of time) of a Nosé-Hoover chain.
+    heat_eV : float
+        Energy that a stochastic thermostat has put in.
+    stretch : float
+        Linear size of the cell over that of the potential's own.
+    """
+
+    step: int
+    positions_A: Floats
+    momenta: Floats
+    chain: Floats
+    chain_rate: Floats
+    heat_eV: float
+    stretch: float = 1.0
 
 
 def degrees_of_freedom(atoms: int) -> int:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from ase import units
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
+from torch import Tensor
 
 from alloop.dynamics.integrators import Integrator
 from alloop.dynamics.noise import generator
-from alloop.dynamics.phase import Floats, ForceField, Integers, Phase
+from alloop.dynamics.phase import ForceField, Integers, Phase
 from alloop.materials.metropolis import accepts
 
 _EVALUATED = ("positions_A", "energies_eV", "forces_eV_per_A", "contacts", "virials_eV")
@@ -99,12 +101,9 @@ class Swaps:
 
         What a walker draws depends on its seed and its step alone.
         """
-        proposals = [self._proposal(generator(int(seed), "swap", phase.step)) for seed in phase.seeds]
+        proposals = [self._proposal(generator(seed, "swap", phase.step)) for seed in phase.seeds.tolist()]
         before = {name: getattr(phase, name) for name in _EVALUATED}
-        phase.positions_A = before["positions_A"].copy()
-        for row, proposal in enumerate(proposals):
-            one, other = proposal.atoms
-            phase.positions_A[row, [one, other]] = before["positions_A"][row, [other, one]]
+        phase.positions_A = _swapped(phase.positions_A, [proposal.atoms for proposal in proposals])
         phase.evaluate(field)
         taken = self._taken(phase, before, proposals)
         _put_back(phase, before, ~taken)
@@ -113,20 +112,19 @@ class Swaps:
             for walker, proposal, accepted in zip(phase.walkers, proposals, taken, strict=True)
         ]
 
-    def _taken(self, phase: Phase, before: dict[str, Floats], proposals: Sequence[_Proposal]) -> NDArray[np.bool_]:
+    def _taken(self, phase: Phase, before: dict[str, Tensor], proposals: Sequence[_Proposal]) -> NDArray[np.bool_]:
+        costs_eV = phase.energies_eV - before["energies_eV"]
         allowed = self._is_allowed(before["energies_eV"], before["contacts"])
-        allowed &= self._is_allowed(phase.energies_eV, phase.contacts)
-        with np.errstate(invalid="ignore"):
-            costs_eV = phase.energies_eV - before["energies_eV"]
-        taken = np.zeros(len(allowed), dtype=bool)
-        for row in np.flatnonzero(allowed).tolist():
-            kT_eV = float(phase.kT_eV[row]) if self._kT_eV is None else self._kT_eV
-            taken[row] = accepts(float(costs_eV[row]), kT_eV, proposals[row].random.random)
+        allowed = allowed & self._is_allowed(phase.energies_eV, phase.contacts)
+        told = torch.stack([allowed.double(), costs_eV, phase.kT_eV]).tolist()
+        taken = np.zeros(len(proposals), dtype=bool)
+        for row, (may, cost_eV, own_kT_eV) in enumerate(zip(*told, strict=True)):
+            kT_eV = own_kT_eV if self._kT_eV is None else self._kT_eV
+            taken[row] = bool(may) and accepts(cost_eV, kT_eV, proposals[row].random.random)
         return taken
 
-    def _is_allowed(self, energies_eV: Floats, contacts: Floats) -> NDArray[np.bool_]:
-        allowed: NDArray[np.bool_] = np.isfinite(energies_eV) & (contacts >= self._stop_contact)
-        return allowed
+    def _is_allowed(self, energies_eV: Tensor, contacts: Tensor) -> Tensor:
+        return torch.isfinite(energies_eV) & (contacts >= self._stop_contact)
 
     def _proposal(self, random: np.random.Generator) -> _Proposal:
         name, ions = self._members[int(random.integers(len(self._members)))]
@@ -166,6 +164,12 @@ class Swapping:
         self._attempted: Counter[tuple[int, str]] = Counter()
         self._accepted: Counter[tuple[int, str]] = Counter()
 
+    def prepare(self, phase: Phase, steps: int) -> int:
+        """Draw for some steps. The host makes the step that a swap follows."""
+        free = min(steps, self._swaps.every_steps - phase.step % self._swaps.every_steps - 1)
+        self._integrator.prepare(phase, max(free, 1))
+        return free
+
     def step(self, phase: Phase, field: ForceField) -> None:
         """Make one step, and attempt a swap where one is due."""
         self._integrator.step(phase, field)
@@ -174,7 +178,7 @@ class Swapping:
             self._attempted[swap.walker, swap.sublattice] += 1
             self._accepted[swap.walker, swap.sublattice] += swap.accepted
 
-    def conserved(self, phase: Phase) -> Floats:
+    def conserved(self, phase: Phase) -> Tensor:
         """Return what the integrator conserves between swaps (eV)."""
         return self._integrator.conserved(phase)
 
@@ -184,8 +188,19 @@ class Swapping:
         return {name: (self._attempted[walker, name], self._accepted[walker, name]) for name in own}
 
 
-def _put_back(phase: Phase, before: dict[str, Floats], rows: NDArray[np.bool_]) -> None:
+def _swapped(positions_A: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """Return positions (rows, atoms, 3) after two atoms of every row have exchanged theirs."""
+    rows, atoms = positions_A.shape[:2]
+    order = np.tile(np.arange(atoms), (rows, 1))
+    for row, (one, other) in enumerate(pairs):
+        order[row, [one, other]] = other, one
+    flat = torch.as_tensor((order + atoms * np.arange(rows)[:, None]).ravel()).to(positions_A.device)
+    return positions_A.flatten(0, 1).index_select(0, flat).view_as(positions_A)
+
+
+def _put_back(phase: Phase, before: dict[str, Tensor], rows: NDArray[np.bool_]) -> None:
     """Give some walkers back what they had before a swap."""
+    back = torch.as_tensor(rows).to(phase.device)
     for name, old in before.items():
         new = getattr(phase, name)
-        setattr(phase, name, np.where(rows.reshape(-1, *[1] * (new.ndim - 1)), old, new))
+        setattr(phase, name, torch.where(back.view(-1, *[1] * (new.dim() - 1)), old, new))

@@ -156,7 +156,7 @@ class Committee:
             skin_A = 0.0 if self._same[0] == same[0] else SKIN_A
             self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, self._species, self._cutoff_A, skin_A)
             self._same = same
-        return self._near.edges(atoms.positions[None], (0,))
+        return self._near.edges(torch.tensor(atoms.positions[None]).to(self._device), (0,))
 
 
 class LeaderCalculator(Calculator):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloop.decisions.charter import stable_integer
-from alloop.dynamics.production import empty_trajectory
+from alloop.dynamics.recorder import empty_trajectory
 from alloop.files.durable import write_durably
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.aimd import AimdRequest

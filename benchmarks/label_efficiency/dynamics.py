@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.io import read
 
-from alloop.dynamics.production import Ended, ProductionSettings, begin, empty_trajectory, produce
+from alloop.dynamics.production import Ended, begin, produce
+from alloop.dynamics.recorder import ProductionSettings, empty_trajectory
 from alloop.dynamics.trajectory import Trajectory
 from alloop.potential.evaluation.batched import BatchedModel
 from alloop.transport.measure import measure

@@ -84,8 +84,8 @@ def forces_of(model: torch.nn.Module, frames: Sequence[Atoms], dtype: str = "flo
 def evaluated(model: torch.nn.Module, frames: Sequence[Atoms], dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
     """Return energies (eV), shape (frames,), and forces (eV/Å), shape (frames, atoms, 3)."""
     field = BatchedModel(model, frames[0], device="cpu", dtype=dtype)
-    found = field(np.stack([frame.positions for frame in frames]), range(len(frames)))
-    return found.energies_eV, found.forces_eV_per_A
+    found = field(torch.tensor(np.stack([frame.positions for frame in frames])), range(len(frames)))
+    return found.energies_eV.numpy(), found.forces_eV_per_A.numpy()
 
 
 def labels_of(frames: Sequence[Atoms]) -> np.ndarray:

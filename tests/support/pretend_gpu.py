@@ -16,6 +16,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 GPU = torch.device("cuda:0")
 MAY_MEET = ("copy_", "index.Tensor")
 """Operations that torch lets mix devices."""
+TELLING = ("_local_scalar_dense", "nonzero", "masked_select", "bincount", "unique", "_unique2", "equal")
+"""Operations whose result, or its shape, the host has to wait for."""
+
+_copies: list[list[str]] = []
 
 
 class Far(torch.Tensor):
@@ -48,6 +52,11 @@ class Far(torch.Tensor):
         near = [tensor for tensor in tensors if not isinstance(tensor, Far) and tensor.dim() > 0]
         if near and not func.__name__.startswith(MAY_MEET):
             raise RuntimeError(f"Expected all tensors to be on the same device: {func.__name__}")
+        name = func.__name__.partition(".")[0]
+        if name in TELLING or (name == "index" and any(one.dtype == torch.bool for one in tensors[1:])):
+            _copied_down(name)
+        if name == "repeat_interleave" and kwargs.get("output_size") is None:
+            _copied_down(name)
         found = func(*tree_map(_here, args), **tree_map(_here, kwargs))
         changed = func._schema.is_mutable and isinstance(found, torch.Tensor)
         return args[0] if changed else tree_map(_far, found)
@@ -65,6 +74,7 @@ class _Pretending(TorchFunctionMode):
             if name == "numpy":
                 raise TypeError("can't convert cuda:0 device type tensor to numpy")
             if name == "tolist":
+                _copied_down(name)
                 return first.here.tolist()
             if name == "new_tensor" and "device" not in kwargs:
                 return Far(first.here.new_tensor(*args[1:], **kwargs))
@@ -89,6 +99,22 @@ def pretended_gpu() -> Iterator[None]:
             yield
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(before)
+
+
+@contextmanager
+def counted_copies() -> Iterator[list[str]]:
+    """Collect the names of the operations by which something comes back from the pretended GPU."""
+    copies: list[str] = []
+    _copies.append(copies)
+    try:
+        yield copies
+    finally:
+        _copies.remove(copies)
+
+
+def _copied_down(name: str) -> None:
+    for copies in _copies:
+        copies.append(name)
 
 
 def _here(value: Any) -> Any:
@@ -119,6 +145,7 @@ def _moved(
     if device is None or _is_gpu(device) == isinstance(tensor, Far):
         return tensor
     if isinstance(tensor, Far):
+        _copied_down("cpu")
         return _Down.apply(tensor) if tensor.requires_grad else tensor.here
     return Far(tensor.detach(), tensor.requires_grad) if tensor.is_leaf else _Up.apply(tensor)
 

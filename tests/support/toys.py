@@ -8,7 +8,6 @@ import numpy as np
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alloop.dynamics.phase import Evaluation
 from alloop.files.canonical_json import canonical_json
 from alloop.materials.contacts import min_contact
 from alloop.materials.structure import Structure
@@ -16,6 +15,7 @@ from alloop.potential.committee import Look, Prediction
 from alloop.tasks.contract.explore import ExploreRequest, ExploreWalker
 from alloop.tasks.contract.records import Snapshot
 from alloop.tasks.kinds.explore import Exploration
+from tests.support.potentials import Answer, OfArrays
 
 COPPER = Structure.from_atoms(bulk("Cu", cubic=True))
 ALL_ENDS = {"length", "disagreement", "contact", "temperature", "volume", "nan"}
@@ -50,7 +50,7 @@ class Toy:
         return ToyField(self, atoms)
 
 
-class ToyField:
+class ToyField(OfArrays):
     """The same for many walkers."""
 
     def __init__(self, toy, atoms):
@@ -64,17 +64,18 @@ class ToyField:
                 atoms.set_cell(atoms.cell * stretches[row])
             yield atoms
 
-    def __call__(self, positions_A, walkers, stretches=None):
+    def answer(self, positions_A, walkers, stretches=None):
         found = [self.toy.forces(atoms, stress=stretches is not None) for atoms in self._all(positions_A, stretches)]
         contacts = [min_contact(atoms) for atoms in self._all(positions_A, stretches)]
         forces, virials = np.array([one.forces_eV_per_A for one in found]), None
         if stretches is not None:
             volumes = self.atoms.get_volume() * stretches**3
             virials = volumes * np.array([one.stress_eV_per_A3[:3].sum() for one in found])
-        return Evaluation(np.zeros(len(forces)), forces, np.array(contacts), virials)
+        return Answer(np.zeros(len(forces)), forces, np.array(contacts), virials)
 
     def disagreement(self, positions_A, walkers, stretches=None):
-        found = [self.toy.look(atoms).disagreement_eV_per_A for atoms in self._all(positions_A, stretches)]
+        sizes = None if stretches is None else stretches.numpy()
+        found = [self.toy.look(atoms).disagreement_eV_per_A for atoms in self._all(positions_A.numpy(), sizes)]
         return None if self.toy.members == 1 else np.array(found)
 
 

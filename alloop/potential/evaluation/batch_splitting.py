@@ -8,7 +8,14 @@ from typing import TypeVar
 import torch
 
 _T = TypeVar("_T")
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+_OUT_OF_MEMORY = (
+    ("out of memory",),
+    ("can't allocate memory",),
+    ("Failed to allocate", "bytes on device"),
+    ("run_func_(", "model_container_runner.cpp"),
+)
+"""Words that a message has all of: those of torch for a GPU and the machine, of Warp (torch-sim, pull request 589), and
+of code compiled ahead of time, which says no more of what went wrong (torch-sim, pull request 337)."""
 
 
 class BatchSplitter:
@@ -49,10 +56,12 @@ class BatchSplitter:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, of a GPU or of the machine."""
-    known = (torch.cuda.OutOfMemoryError, MemoryError)
-    return isinstance(error, known) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
-    )
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    said = str(error) if isinstance(error, RuntimeError) else ""
+    if any(all(word in said for word in words) for words in _OUT_OF_MEMORY):
+        return True
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
 def _unless_out_of_memory(evaluate: Callable[[Sequence[int]], _T], rows: Sequence[int]) -> tuple[_T] | None:

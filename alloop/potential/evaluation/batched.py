@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from ase import Atoms
+from torch import Tensor
 
-from alloop.dynamics.phase import Evaluation, Floats
+from alloop.dynamics.phase import Evaluation
+from alloop.dynamics.state import Floats
 from alloop.potential.disagreement import disagreement
 from alloop.potential.evaluation.batch_limits import walkers_at_once
 from alloop.potential.evaluation.batch_splitting import BatchSplitter
+from alloop.potential.evaluation.device_neighbours import DeviceNeighbourhoods
 from alloop.potential.evaluation.evaluate import ready, surfaces
+from alloop.potential.evaluation.leaps import Ahead, Pace
 from alloop.potential.evaluation.neighbours import SKIN_A, Edges, Neighbourhoods
 from alloop.potential.graphs import one_hot
 from alloop.potential.models.architecture import cutoff_of, numbers_of
@@ -39,6 +43,9 @@ class BatchedModel:
         Precision of the model: ``float32`` or ``float64``.
     skin_A : float
         How far beyond the cutoff pairs are kept (Å); changes the speed only.
+    leaps : bool or None
+        Whether pairs are listed on the device, so that several steps need nothing of the host; None for all devices but
+        the CPU, where the host's lists are the faster ones.
 
     Raises
     ------
@@ -47,50 +54,82 @@ class BatchedModel:
     """
 
     def __init__(
-        self, model: torch.nn.Module, atoms: Atoms, *, device: str, dtype: str, skin_A: float = SKIN_A
+        self,
+        model: torch.nn.Module,
+        atoms: Atoms,
+        *,
+        device: str,
+        dtype: str,
+        skin_A: float = SKIN_A,
+        leaps: bool | None = None,
     ) -> None:
         self._model = ready(model, device, dtype)
-        species = torch.as_tensor(one_hot(atoms.numbers, numbers_of(model)), dtype=DTYPES[dtype], device=device)
-        self._near = Neighbourhoods(atoms.numbers, atoms.cell.array, species, cutoff_of(model), skin_A)
+        self.device = torch.device(device)
+        rows = torch.as_tensor(one_hot(atoms.numbers, numbers_of(model)), dtype=DTYPES[dtype], device=device)
+        place = (atoms.numbers, atoms.cell.array, rows, cutoff_of(model), skin_A)
+        self._listed = DeviceNeighbourhoods(*place) if leaps or (leaps is None and device != "cpu") else None
+        self._near: Neighbourhoods | DeviceNeighbourhoods = self._listed or Neighbourhoods(*place)
+        self._pace = Pace()
         self._splitter = BatchSplitter(walkers_at_once(device, len(atoms)) * len(atoms))
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+    def __call__(self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None) -> Evaluation:
         """Return energies, forces and shortest contacts, and virials where stretches are given.
 
         All are NaN for a walker whose positions or stretch is not finite.
         """
         rows, atoms = positions_A.shape[:2]
-        energies_eV, contacts, virials_eV = np.full((3, rows), np.nan)
-        forces_eV_per_A = np.full((rows, atoms, 3), np.nan)
+        nothing = torch.full_like(positions_A[:, 0, 0], torch.nan)
+        energies_eV, contacts, virials_eV = nothing, nothing.clone(), nothing.clone()
+        forces_eV_per_A = torch.full_like(positions_A, torch.nan)
+        finite = _finite(positions_A, stretches)
+        everyone = len(finite) == rows
 
         def evaluate(some: Sequence[int]) -> tuple[int, ...]:
+            which = slice(some[0], some[-1] + 1) if everyone else torch.tensor(some).to(self.device)
             part = tuple(walkers[row] for row in some)
-            told = self._evaluate(positions_A[list(some)], part, None if stretches is None else stretches[list(some)])
-            energies_eV[some], forces_eV_per_A[some] = told.energies_eV, told.forces_eV_per_A
-            contacts[some] = told.contacts
+            told = self._evaluate(positions_A[which], part, None if stretches is None else stretches[which])
+            energies_eV[which], forces_eV_per_A[which] = told.energies_eV, told.forces_eV_per_A
+            contacts[which] = told.contacts
             if told.virials_eV is not None:
-                virials_eV[some] = told.virials_eV
+                virials_eV[which] = told.virials_eV
             return part
 
-        finite = _finite(positions_A, stretches)
         self._near.only(self._splitter.in_parts(finite, atoms, evaluate))
         return Evaluation(energies_eV, forces_eV_per_A, contacts, None if stretches is None else virials_eV)
 
-    def _evaluate(self, positions_A: Floats, walkers: tuple[int, ...], stretches: Floats | None) -> Evaluation:
+    def leap(self, steps: int) -> Ahead | None:
+        """Return this potential for the next steps, or None where every step needs the host."""
+        if self._listed is None:
+            return None
+        some = self._pace.steps(steps)
+        if some < steps:
+            self._listed.only([])
+            some = self._pace.begin(steps)
+        return Ahead(some, self._listed, self._pace, self._splitter, self._told, self._begin)
+
+    def _evaluate(self, positions_A: Tensor, walkers: tuple[int, ...], stretches: Tensor | None) -> Evaluation:
+        return self._told(positions_A, walkers, stretches, self._near.edges(positions_A, walkers, stretches))
+
+    def _told(
+        self, positions_A: Tensor, walkers: tuple[int, ...], stretches: Tensor | None, edges: Edges
+    ) -> Evaluation:
+        """Return what the model says on edges that are there."""
         rows, atoms = positions_A.shape[:2]
-        edges = self._near.edges(positions_A, walkers, stretches)
         (surface,) = surfaces([self._model], edges)
         energies = surface.node_energies_eV.view(rows, atoms).sum(dim=1)
-        contacts = torch.full((rows,), torch.inf, dtype=torch.float64, device=energies.device)
+        contacts = torch.full_like(energies, torch.inf)
         owners = torch.div(edges.receivers, atoms, rounding_mode="floor")
         contacts.scatter_reduce_(0, owners, edges.contacts, "amin")
-        forces = surface.forces(edges).view(rows, atoms, 3).cpu().numpy()
+        forces = surface.forces(edges).view(rows, atoms, 3)
         self._evaluated(_Part(positions_A, stretches, walkers, edges, forces))
-        virials: Floats | None = None
+        virials: Tensor | None = None
         if stretches is not None:
             works = (edges.vectors_A * surface.slopes_eV_per_A).sum(dim=1)
-            virials = torch.zeros_like(contacts).index_add_(0, owners, works).cpu().numpy()
-        return Evaluation(energies.cpu().numpy(), forces, contacts.cpu().numpy(), virials)
+            virials = torch.zeros_like(contacts).index_add_(0, owners, works)
+        return Evaluation(energies, forces, contacts, virials)
+
+    def _begin(self) -> None:
+        """Forget what was said of the positions before."""
 
     def _evaluated(self, part: _Part) -> None:
         """Take note of what the model said of some walkers."""
@@ -100,11 +139,11 @@ class BatchedModel:
 class _Part:
     """The leader's answer about some walkers at once."""
 
-    positions_A: Floats
-    stretches: Floats | None
+    positions_A: Tensor
+    stretches: Tensor | None
     walkers: tuple[int, ...]
     edges: Edges
-    forces_eV_per_A: Floats
+    forces_eV_per_A: Tensor
 
 
 class BatchedCommittee(BatchedModel):
@@ -114,7 +153,7 @@ class BatchedCommittee(BatchedModel):
     ----------
     models : sequence of torch.nn.Module
         Models of the same elements and cutoff, the leader first.
-    atoms, device, dtype, skin_A
+    atoms, device, dtype, skin_A, leaps
         As for `BatchedModel`.
 
     Raises
@@ -131,18 +170,19 @@ class BatchedCommittee(BatchedModel):
         device: str,
         dtype: str,
         skin_A: float = SKIN_A,
+        leaps: bool | None = None,
     ) -> None:
-        super().__init__(models[0], atoms, device=device, dtype=dtype, skin_A=skin_A)
+        super().__init__(models[0], atoms, device=device, dtype=dtype, skin_A=skin_A, leaps=leaps)
         self._others = [ready(model, device, dtype) for model in models[1:]]
         self._parts: list[_Part] = []
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+    def __call__(self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None) -> Evaluation:
         """Return what the leader says of walkers, as `BatchedModel` does."""
-        self._parts = []
+        self._begin()
         return super().__call__(positions_A, walkers, stretches)
 
     def disagreement(
-        self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None
+        self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None
     ) -> Floats | None:
         """Return the disagreement per atom (eV/Å), shape (walkers, atoms); None for a committee of one.
 
@@ -150,59 +190,69 @@ class BatchedCommittee(BatchedModel):
 
         Parameters
         ----------
-        positions_A : ndarray, shape (walkers, atoms, 3)
+        positions_A : torch.Tensor of float64, shape (walkers, atoms, 3)
             Unwrapped Cartesian positions.
         walkers : sequence of int
             Which walkers these are.
-        stretches : ndarray, shape (walkers,), or None
+        stretches : torch.Tensor of float64, shape (walkers,), or None
             Linear sizes of their cells over that of the common one.
         """
         if not self._others:
             return None
         atoms = positions_A.shape[1]
-        found = np.full(positions_A.shape[:2], np.nan)
+        found = np.full(tuple(positions_A.shape[:2]), np.nan)
         left = _finite(positions_A, stretches)
-        sizes = np.ones(len(walkers)) if stretches is None else stretches
         for part in self._parts:
-            rows = [row for row in left if _is_in(part, int(walkers[row]), positions_A[row], float(sizes[row]))]
+            rows = [row for row in self._in(part, positions_A, walkers, stretches) if row in left]
             left = [row for row in left if row not in rows]
 
             def look(some: Sequence[int], part: _Part = part) -> None:
-                places = [part.walkers.index(int(walkers[row])) for row in some]
-                found[some] = self._spread(part.edges.of(places, atoms), part.forces_eV_per_A[places])
+                places = [part.walkers.index(walkers[row]) for row in some]
+                which = torch.tensor(places).to(self.device)
+                leader = part.forces_eV_per_A.index_select(0, which)
+                found[some] = self._spread(part.edges.of(places, atoms), leader)
 
             self._splitter.in_parts(rows, atoms, look)
         for row in left:
-            alone = None if stretches is None else stretches[[row]]
-            edges = self._near.edges(positions_A[row][None], (_NOBODY,), alone)
+            own = slice(row, row + 1)
+            edges = self._near.edges(positions_A[own], (_NOBODY,), None if stretches is None else stretches[own])
             (surface,) = surfaces([self._model], edges)
-            found[row] = self._spread(edges, surface.forces(edges).cpu().numpy()[None])[0]
+            found[row] = self._spread(edges, surface.forces(edges)[None])[0]
         return found
+
+    def _begin(self) -> None:
+        self._parts = []
 
     def _evaluated(self, part: _Part) -> None:
         self._parts.append(part)
 
-    def _spread(self, edges: Edges, leader_eV_per_A: Floats) -> Floats:
+    def _in(self, part: _Part, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None) -> list[int]:
+        """Return the rows of walkers that are where they were when the leader answered."""
+        rows = [row for row, walker in enumerate(walkers) if walker in part.walkers]
+        if not rows:
+            return []
+        own, places = (
+            torch.tensor(which).to(self.device) for which in (rows, [part.walkers.index(walkers[row]) for row in rows])
+        )
+        same = (part.positions_A.index_select(0, places) == positions_A.index_select(0, own)).all(dim=(1, 2))
+        if stretches is not None and part.stretches is not None:
+            same = same & (part.stretches.index_select(0, places) == stretches.index_select(0, own))
+        return [row for row, is_same in zip(rows, same.tolist(), strict=True) if is_same]
+
+    def _spread(self, edges: Edges, leader_eV_per_A: Tensor) -> Floats:
         rows, atoms = leader_eV_per_A.shape[:2]
-        forces = [surface.forces(edges).cpu().numpy() for surface in surfaces(self._others, edges)]
-        return disagreement(np.stack([leader_eV_per_A.reshape(-1, 3), *forces])).reshape(rows, atoms)
+        others = [surface.forces(edges) for surface in surfaces(self._others, edges)]
+        forces = torch.stack([leader_eV_per_A.reshape(-1, 3), *others])
+        return disagreement(forces.cpu().numpy()).reshape(rows, atoms)
 
 
 _NOBODY = -1
 """Keeps lists of pairs of states that are no walker's present one apart from the walkers' own."""
 
 
-def _is_in(part: _Part, walker: int, positions_A: Floats, stretch: float) -> bool:
-    if walker not in part.walkers:
-        return False
-    row = part.walkers.index(walker)
-    same_cell = (1.0 if part.stretches is None else part.stretches[row]) == stretch
-    return bool(same_cell) and np.array_equal(part.positions_A[row], positions_A)
-
-
-def _finite(positions_A: Floats, stretches: Floats | None) -> list[int]:
+def _finite(positions_A: Tensor, stretches: Tensor | None) -> list[int]:
     """Return the rows of walkers whose positions and cells are finite."""
-    finite = np.isfinite(positions_A).all(axis=(1, 2))
+    finite = torch.isfinite(positions_A).all(dim=2).all(dim=1)
     if stretches is not None:
-        finite &= np.isfinite(stretches)
-    return [int(row) for row in np.flatnonzero(finite)]
+        finite = finite & torch.isfinite(stretches)
+    return [row for row, is_finite in enumerate(finite.tolist()) if is_finite]

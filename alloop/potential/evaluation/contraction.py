@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-12}
 """Largest deviation from MACE's own contraction, relative to its largest value, that rounding explains."""
 _PROBES = 8
+_GROUPS_KEPT = 3
+"""Numbers of walkers in one evaluation that occur by turns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class FrozenContraction(torch.nn.Module):
         self._original: Any = original
         self._coefficients: dict[int, list[torch.Tensor]] = {}
         self._agrees = True
-        self._seen: _Groups | None = None
+        self._seen: deque[_Groups] = deque(maxlen=_GROUPS_KEPT)
 
     def forward(self, features: torch.Tensor, species: torch.Tensor) -> torch.Tensor:
         """Return the contraction of features (atoms, channels, components) of one-hot species (atoms, elements)."""
@@ -67,11 +70,12 @@ class FrozenContraction(torch.nn.Module):
         return torch.cat(parts).index_select(0, groups.back)
 
     def _groups(self, species: torch.Tensor) -> _Groups:
-        """Return the atoms by element; molecular dynamics asks with the same tensor at every step."""
-        seen = self._seen
-        if seen is None or seen.species is not species or seen.version != species._version:
-            seen = self._seen = _grouped(species)
-        return seen
+        """Return the atoms by element; molecular dynamics asks with the same few tensors at every step."""
+        for seen in self._seen:
+            if seen.species is species and seen.version == species._version:
+                return seen
+        self._seen.append(_grouped(species))
+        return self._seen[-1]
 
     def _knows(self, element: int, like: torch.Tensor, elements: int) -> bool:
         """Return whether the coefficients of an element are at hand and right."""

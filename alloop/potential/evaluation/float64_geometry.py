@@ -66,7 +66,7 @@ def by_mace(model: Any, edges: Edges, vectors: torch.dtype = torch.float64) -> S
                 "shifts": vectors_A,
                 "cell": vectors_A.new_zeros(3, 3),
                 "batch": torch.zeros(atoms, dtype=torch.long, device=device),
-                "ptr": torch.tensor([0, atoms], dtype=torch.long, device=device),
+                "ptr": atoms * torch.arange(2, device=device),
                 "head": torch.full((1,), head_of(model), dtype=torch.long, device=device),
             },
             compute_force=False,

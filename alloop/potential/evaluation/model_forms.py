@@ -16,10 +16,6 @@ from alloop.potential.evaluation.neighbours import Edges
 from alloop.potential.evaluation.radial import SHORTEST_A, places
 from alloop.potential.evaluation.scalar_mace import ScalarMace, Surroundings, UnsupportedError
 from alloop.potential.evaluation.surface import Surface
-from alloop.potential.models.architecture import cutoff_of
-
-TOUCHING = 1.001
-"""In sums of covalent radii: nothing beyond feels screened nuclear repulsion."""
 
 _forms: WeakKeyDictionary[torch.nn.Module, tuple[object, Form]] = WeakKeyDictionary()
 
@@ -29,16 +25,20 @@ class Geometry:
 
     def __init__(self, edges: Edges) -> None:
         self.edges = edges
-        self.is_in_tables = edges.lengths_A.numel() > 0 and bool(edges.lengths_A.min() > SHORTEST_A)
+        self.is_in_tables = edges.lengths_A.numel() > 0 and _is_in_tables(edges)
         self._around: dict[int, _Around] = {}
 
-    def around(self, model: Any) -> _Around:
-        """Return the geometry as a scalar model needs it."""
+    def around(self, model: Any, cutoff_A: float) -> _Around:
+        """Return the geometry as a scalar model of a cutoff needs it."""
         harmonics = model.spherical_harmonics
         order = harmonics.irreps_out.lmax
         if order not in self._around:
-            self._around[order] = _Around(self.edges, harmonics, cutoff_of(model))
+            self._around[order] = _Around(self.edges, harmonics, cutoff_A)
         return self._around[order]
+
+
+def _is_in_tables(edges: Edges) -> bool:
+    return bool(edges.lengths_A.min() > SHORTEST_A) if edges.in_tables is None else edges.in_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Form:
     def surface(self, model: torch.nn.Module, geometry: Geometry) -> Surface:
         """Evaluate the model, which is the one that this is a form of."""
         if self.scalar is not None and geometry.is_in_tables:
-            return geometry.around(model).surface(self.scalar)
+            return geometry.around(model, self.scalar.cutoff_A).surface(self.scalar)
         return by_mace(model if self.mace is None else self.mace, geometry.edges, self.vectors)
 
 
@@ -110,24 +110,20 @@ class _Around:
 
     def __init__(self, edges: Edges, harmonics: torch.nn.Module, cutoff_A: float) -> None:
         real, device, atoms = edges.species.dtype, edges.senders.device, len(edges.species)
-        degrees = torch.bincount(edges.receivers, minlength=atoms)
-        width = int(degrees.max())
-        first = degrees.cumsum(0) - degrees
-        count = torch.arange(len(edges.receivers), device=device)
-        self._slots = edges.receivers * width + count - first.index_select(0, edges.receivers)
-        # An empty place is a neighbour at the cutoff, where radial weights are zero.
+        layout = edges.layout()
+        width, self._slots, self._touching = layout.width, layout.slots, layout.touching
+        # An empty place is a neighbour at the cutoff, where radial weights are zero; so is one beyond it.
         directions = torch.zeros(atoms * width, 3, dtype=real, device=device)
         directions[:, 2] = 1.0
         self._units = edges.vectors_A / edges.lengths_A.unsqueeze(1)
         directions.index_copy_(0, self._slots, self._units.to(real))
         lengths_A = torch.full((atoms * width,), cutoff_A, dtype=torch.float64, device=device)
-        lengths_A.index_copy_(0, self._slots, edges.lengths_A)
+        lengths_A.index_copy_(0, self._slots, edges.lengths_A.clamp(max=cutoff_A))
         senders = torch.zeros(atoms * width, dtype=torch.long, device=device)
         senders.index_copy_(0, self._slots, edges.senders)
         with torch.enable_grad():
             self._directions = directions.requires_grad_()
             self._harmonics = harmonics(self._directions)
-        self._touching = (edges.contacts < TOUCHING).nonzero().squeeze(1)
         self._lengths_A = edges.lengths_A
         self._shared = Surroundings(
             species=edges.species,

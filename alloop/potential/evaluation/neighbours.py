@@ -12,11 +12,41 @@ from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 SKIN_A = 0.6
+TOUCHING = 1.001
+"""In sums of covalent radii: nothing beyond feels screened nuclear repulsion."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Edges as places of their receivers, of which every atom has the same number.
+
+    Attributes
+    ----------
+    width : int
+        Places of every atom.
+    slots : torch.Tensor of int, shape (edges,)
+        The place of each edge.
+    touching : torch.Tensor of int
+        Edges that may be short enough to feel screened nuclear repulsion.
+    """
+
+    width: int
+    slots: torch.Tensor
+    touching: torch.Tensor
+
+    @classmethod
+    def of(cls, receivers: torch.Tensor, atoms: int, touching: torch.Tensor) -> Layout:
+        """Number the places; receivers ascend."""
+        degrees = torch.bincount(receivers, minlength=atoms)
+        width = int(degrees.max())
+        first = degrees.cumsum(0) - degrees
+        count = torch.arange(len(receivers), device=receivers.device)
+        return cls(width, receivers * width + count - first.index_select(0, receivers), touching)
 
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Pairs of atoms within the cutoff, those of one receiver next to each other.
+    """Pairs of atoms within the cutoff, or somewhat beyond, those of one receiver next to each other.
 
     Attributes
     ----------
@@ -25,9 +55,13 @@ class Edges:
     vectors_A : torch.Tensor of float64, shape (edges, 3)
         From sender to receiver.
     lengths_A, contacts : torch.Tensor of float64, shape (edges,)
-        Distances, in Å and in sums of covalent radii.
+        Distances, in Å and in sums of covalent radii; the latter are infinite beyond the cutoff.
     species : torch.Tensor, shape (atoms, elements)
         One-hot rows, in the models' precision.
+    listed : Layout or None
+        Found when the pairs were listed; None where it has to be found.
+    in_tables : bool or None
+        Whether all distances are in the tables of radial weights; None where it has to be found.
     """
 
     senders: torch.Tensor
@@ -36,6 +70,14 @@ class Edges:
     lengths_A: torch.Tensor
     contacts: torch.Tensor
     species: torch.Tensor
+    listed: Layout | None = None
+    in_tables: bool | None = None
+
+    def layout(self) -> Layout:
+        """Return the edges as places of their receivers."""
+        if self.listed is not None:
+            return self.listed
+        return Layout.of(self.receivers, len(self.species), (self.contacts < TOUCHING).nonzero().squeeze(1))
 
     def of(self, rows: Sequence[int], atoms: int) -> Edges:
         """Return the edges of some of the walkers whose graphs are joined here, in this order.
@@ -157,9 +199,9 @@ class Neighbourhoods:
 
     def edges(
         self,
-        positions_A: NDArray[np.float64],
+        positions_A: torch.Tensor,
         walkers: Sequence[int],
-        stretches: NDArray[np.float64] | None = None,
+        stretches: torch.Tensor | None = None,
     ) -> Edges:
         """Return the edges of walkers at finite positions (walkers, atoms, 3); the same number is the same walker.
 
@@ -168,9 +210,8 @@ class Neighbourhoods:
         joined = self._join(positions_A, tuple(walkers), stretches)
         shifts_A = joined.shifts_A
         if stretches is not None:
-            sizes = torch.as_tensor(stretches, dtype=torch.float64, device=self._device)
-            shifts_A = shifts_A * sizes.index_select(0, joined.rows).unsqueeze(1)
-        positions = torch.as_tensor(positions_A.reshape(-1, 3), dtype=torch.float64, device=self._device)
+            shifts_A = shifts_A * stretches.index_select(0, joined.rows).unsqueeze(1)
+        positions = positions_A.reshape(-1, 3)
         senders, receivers = joined.edges
         vectors = positions.index_select(0, receivers) - positions.index_select(0, senders) + shifts_A
         lengths = torch.linalg.vector_norm(vectors, dim=1)
@@ -189,15 +230,15 @@ class Neighbourhoods:
         """Forget the graphs of all but these sets of walkers."""
         self._joined = {walkers: self._joined[walkers] for walkers in parts if walkers in self._joined}
 
-    def _join(
-        self, positions_A: NDArray[np.float64], walkers: tuple[int, ...], stretches: NDArray[np.float64] | None
-    ) -> _Joined:
+    def _join(self, positions_A: torch.Tensor, walkers: tuple[int, ...], stretches: torch.Tensor | None) -> _Joined:
         """Return the pairs of these walkers, joined anew if any of their lists had to be made anew."""
         changed = walkers not in self._joined
+        places_A = positions_A.cpu().numpy()
+        sizes = [1.0] * len(walkers) if stretches is None else stretches.tolist()
         for row, walker in enumerate(walkers):
             if walker not in self._pairs:
                 self._pairs[walker] = Pairs(self._numbers, self._cell_A, self._cutoff_A, self._skin_A, self._device)
-            changed |= self._pairs[walker].update(positions_A[row], 1.0 if stretches is None else float(stretches[row]))
+            changed |= self._pairs[walker].update(places_A[row], sizes[row])
         if changed:
             pairs = [self._pairs[walker] for walker in walkers]
             known = self._joined.get(walkers)

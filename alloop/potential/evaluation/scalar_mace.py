@@ -91,6 +91,11 @@ class ScalarMace:
     model : torch.nn.Module
         On its device, in its precision; its weights must not change any more.
 
+    Attributes
+    ----------
+    cutoff_A : float
+        Cutoff; to ask the model for it is to wait for its device.
+
     Raises
     ------
     UnsupportedError
@@ -100,7 +105,7 @@ class ScalarMace:
     def __init__(self, model: torch.nn.Module) -> None:
         check_kind(model)
         whole: Any = model
-        self._head = head_of(model)
+        self._head, self.cutoff_A = head_of(model), cutoff_of(model)
         with torch.no_grad():
             eye = torch.eye(len(whole.atomic_numbers), dtype=whole.r_max.dtype, device=whole.r_max.device)
             eye = eye.to(next(model.parameters()).dtype)

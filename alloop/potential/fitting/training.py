@@ -164,6 +164,7 @@ class Fitting:
         self.objective: Objective = objective_of(model, graphs, watched, stress=recipe.stress_weight > 0)
         self.optimizer = _optimizer(model, recipe)
         self.average = _Average(self.parameters, recipe.ema_decay)
+        self._losses = _Losses(self.parameters[0].device)
 
     def step(self, frames: Sequence[int], step: int, halvings: int) -> None:
         """Take one optimiser step on some frames."""
@@ -172,23 +173,30 @@ class Fitting:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.fitted(frames).loss(self.weights, self.widths)
-        if not torch.isfinite(loss):
-            raise DivergedError(f"the loss is {loss.item()} after {step + 1} steps")
+        self._losses.saw(loss.detach(), step + 1)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.parameters, max_norm=_LARGEST_GRADIENT, foreach=True)
         self.optimizer.step()
         self.average.update()
 
     def check(self, step: int) -> Check:
-        """Return errors of the present weights on the watched frames."""
-        loss = energy = forces = 0.0
+        """Return errors of the present weights on the watched frames.
+
+        Raises
+        ------
+        DivergedError
+            If they are no numbers, or the loss of a step before was none.
+        """
+        self._losses.raise_if_diverged()
+        totals = []
         frames = components = 0
         for found in self.objective.watched():
             count = len(found.energy_eV_per_atom)
-            loss += float(found.watched_loss(self.weights, self.widths)) * count
-            energy += float((found.energy_eV_per_atom**2).sum())
-            forces += float((found.forces_eV_per_A**2).sum())
+            loss = found.watched_loss(self.weights, self.widths).double() * count
+            squares = ((found.energy_eV_per_atom**2).sum().double(), (found.forces_eV_per_A**2).sum().double())
+            totals.append(torch.stack([loss, *squares]))
             frames, components = frames + count, components + found.forces_eV_per_A.numel()
+        loss, energy, forces = torch.stack(totals).sum(dim=0).tolist()
         if not math.isfinite(loss + energy + forces):
             raise DivergedError(f"the watched loss is not a number after {step} steps")
         return Check(
@@ -198,6 +206,33 @@ class Fitting:
             rmse_forces_eV_per_A=math.sqrt(forces / components),
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
         )
+
+
+class _Losses:
+    """Watches the loss of every step. A device is asked only now and then, a CPU after every step.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the losses are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._asks_later = device.type != "cpu"
+        self._wrong = torch.zeros(2, dtype=torch.float64).to(device)
+
+    def saw(self, loss: torch.Tensor, steps: int) -> None:
+        """Take note of the loss after some steps: of the first that is no finite number."""
+        told = torch.stack([loss.double(), torch.full_like(loss, steps).double()])
+        self._wrong = torch.where((self._wrong[1] == 0) & ~torch.isfinite(loss), told, self._wrong)
+        if not self._asks_later:
+            self.raise_if_diverged()
+
+    def raise_if_diverged(self) -> None:
+        """Raise a DivergedError if a loss was infinite or NaN."""
+        loss, steps = self._wrong.tolist()
+        if steps:
+            raise DivergedError(f"the loss is {loss} after {steps:.0f} steps")
 
 
 class _Average:

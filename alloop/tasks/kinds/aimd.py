@@ -6,10 +6,13 @@ import statistics
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from ase import Atoms
+from torch import Tensor
 
 from alloop.config.label import LabelCommon
-from alloop.dynamics.phase import Evaluation, Floats
+from alloop.dynamics.phase import Evaluation, on_host
+from alloop.dynamics.state import Floats
 from alloop.labelling.answers import check_answer
 from alloop.labelling.engine import Follow
 from alloop.labelling.registry import engine_of, label_settings
@@ -48,13 +51,13 @@ class EngineField:
 
     def __init__(self, atoms: Atoms, follow: Follow, settings: LabelCommon, stop_contact: float) -> None:
         self._atoms, self._follow, self._settings, self._stop_contact = atoms, follow, settings, stop_contact
-        self._last: tuple[Floats, Evaluation] | None = None
+        self._last: tuple[Tensor, Evaluation] | None = None
         self.iterations: list[int | None] = []
 
-    def __call__(self, positions_A: Floats, walkers: Sequence[int], stretches: Floats | None = None) -> Evaluation:
+    def __call__(self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None) -> Evaluation:
         """Return energy, forces and contact of the one walker; see `ForceField`. The same frame is not asked twice."""
-        if self._last is None or not np.array_equal(self._last[0], positions_A):
-            self._last = (positions_A.copy(), self._evaluated(positions_A[0]))
+        if self._last is None or not torch.equal(self._last[0], positions_A):
+            self._last = (positions_A, self._evaluated(on_host(positions_A[0])))
         return self._last[1]
 
     def _evaluated(self, positions_A: Floats) -> Evaluation:
@@ -66,7 +69,8 @@ class EngineField:
             point = check_answer(self._follow(atoms), atoms, self._settings)
             energy_eV, forces = point.energy_eV, point.forces_eV_per_A
             self.iterations.append(point.scf_iterations)
-        return Evaluation(np.array([energy_eV]), forces[None], np.array([contact]))
+        told = ([energy_eV], forces[None], [contact])
+        return Evaluation(*(torch.as_tensor(one, dtype=torch.float64) for one in told))
 
 
 def aimd(request: AimdRequest, workspace: Workspace, machine: Machine) -> Answer:

@@ -14,7 +14,8 @@ from pathlib import Path
 from alloop.dynamics.batch import WalkerBatch
 from alloop.dynamics.integrators import integrator
 from alloop.dynamics.phase import ForceField, Phase
-from alloop.dynamics.production import ProductionSettings, begin, limits_of
+from alloop.dynamics.production import begin, limits_of
+from alloop.dynamics.recorder import ProductionSettings
 from alloop.failures import TaskFailure
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.tasks.contract.cost import CostByLabelsRequest, CostProbe, CostRequest, CostSummary

@@ -8,7 +8,7 @@ import numpy as np
 
 from alloop.dynamics.disorder import Block, Chain, DisorderSettings, Place, begin, sample
 from alloop.dynamics.limits import temperature_limit
-from alloop.dynamics.phase import CHAIN, Point
+from alloop.dynamics.state import CHAIN, Point
 from alloop.dynamics.swaps import SwapSettings
 from alloop.materials.structure import Structure
 from alloop.tasks.contract.disorder import (

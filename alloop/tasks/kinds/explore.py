@@ -12,8 +12,7 @@ from ase.data import chemical_symbols
 from alloop.dynamics.barostat import Barostat
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
-from alloop.dynamics.phase import Floats
-from alloop.dynamics.state import MDState
+from alloop.dynamics.state import Floats, MDState
 from alloop.dynamics.swaps import SwapSettings
 from alloop.materials.contacts import Pair, closest_pairs
 from alloop.materials.structure import Structure

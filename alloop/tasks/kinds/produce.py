@@ -10,16 +10,15 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from alloop.dynamics.phase import ForceField, Point
+from alloop.dynamics.phase import ForceField
 from alloop.dynamics.production import (
     Ended,
-    ProductionSettings,
     Run,
     begin,
-    empty_trajectory,
-    energy_drift,
 )
 from alloop.dynamics.production import produce as run_segment
+from alloop.dynamics.recorder import ProductionSettings, empty_trajectory, energy_drift
+from alloop.dynamics.state import Point
 from alloop.dynamics.trajectory import Trajectory
 from alloop.failures import TaskFailure
 from alloop.tasks.contract.produce import (

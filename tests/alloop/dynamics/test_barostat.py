@@ -76,7 +76,7 @@ class OneByOne(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        found = self.field(atoms.positions[None], [0], np.array([atoms.cell[0, 0] / self.field.length_A]))
+        found = self.field.answer(atoms.positions[None], [0], np.array([atoms.cell[0, 0] / self.field.length_A]))
         stress = [found.virials_eV[0] / (3 * atoms.get_volume())] * 3 + [0.0] * 3
         self.results = {"energy": found.energies_eV[0], "forces": found.forces_eV_per_A[0], "stress": np.array(stress)}
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from alloop.dynamics.phase import Evaluation, Phase, Point
-from alloop.dynamics.production import ProductionSettings, begin, empty_trajectory, energy_drift, produce
+from alloop.dynamics.phase import Phase
+from alloop.dynamics.production import begin, produce
+from alloop.dynamics.recorder import ProductionSettings, empty_trajectory, energy_drift
+from alloop.dynamics.state import Point
 from alloop.dynamics.trajectory import concatenate
-from tests.support.potentials import Einstein, LennardJones, argon
+from tests.support.potentials import Answer, Einstein, LennardJones, OfArrays, argon
 
 ATOMS = argon()
 MOBILE = np.arange(0, 32, 4)
@@ -39,7 +41,7 @@ def run(field, temperatures_K=TEMPERATURES_K, seeds=SEEDS, **changes):
 
 
 @dataclass
-class Spoiled:
+class Spoiled(OfArrays):
     """A potential that spoils the answer about one walker from one evaluation on."""
 
     walker: int
@@ -47,8 +49,8 @@ class Spoiled:
     what: str
     evaluations: int = 0
 
-    def __call__(self, positions_A, walkers, stretches=None):
-        found = FIELD(positions_A, walkers)
+    def answer(self, positions_A, walkers, stretches=None):
+        found = FIELD.answer(positions_A, walkers)
         self.evaluations += 1
         if self.evaluations < self.evaluation or self.walker not in walkers:
             return found
@@ -62,7 +64,7 @@ class Spoiled:
             contacts[row] = 0.4
         elif self.what == "temperature":
             forces[row, 0] = 1e6
-        return Evaluation(energies, forces, contacts)
+        return Answer(energies, forces, contacts)
 
 
 @pytest.mark.parametrize("ensemble", ["nve", "bussi", "nose_hoover"])

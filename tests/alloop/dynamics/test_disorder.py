@@ -2,6 +2,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.emt import EMT
@@ -12,7 +13,7 @@ from alloop.dynamics.swaps import SwapSettings
 from alloop.materials.orderings.crystal import Crystal
 from alloop.materials.orderings.lattice import lattice_of
 from alloop.materials.orderings.neighbours import correlations
-from tests.support.potentials import FromAse
+from tests.support.potentials import Answer, FromAse, OfArrays
 
 T_K = 800.0
 
@@ -47,7 +48,7 @@ def test_segments_joined_are_one_long_run_to_the_last_bit():
     assert sum(accepted for chain in whole.values() for block in chain.blocks for _, accepted in block.swaps.values())
 
 
-class Ordered:
+class Ordered(OfArrays):
     """No forces; the energy of a cell of cold atoms is that of the sites where its gold is."""
 
     def __init__(self, atoms, energies_eV):
@@ -57,9 +58,9 @@ class Ordered:
         away = np.linalg.norm(positions_A[self.gold][:, None] - self.sites_A[None], axis=2)
         return tuple(sorted(away.argmin(axis=1).tolist()))
 
-    def __call__(self, positions_A, walkers, stretches=None):
+    def answer(self, positions_A, walkers, stretches=None):
         energies = np.array([self.energies_eV[self.sites(one)] for one in positions_A])
-        return Evaluation(energies, np.zeros_like(positions_A), np.ones(len(positions_A)))
+        return Answer(energies, np.zeros_like(positions_A), np.ones(len(positions_A)))
 
 
 def chain_of_six():
@@ -111,7 +112,8 @@ def test_a_walker_that_breaks_off_keeps_its_whole_blocks_and_goes_nowhere():
     def field(positions_A, walkers, stretches=None):
         calls.append(1)
         contact = 0.1 if len(calls) > 15 else 1.0
-        return Evaluation(np.zeros(1), np.zeros_like(positions_A), np.full(1, contact))
+        told = (torch.zeros(1), torch.zeros_like(positions_A), torch.full((1,), contact))
+        return Evaluation(*(one.double() for one in told))
 
     (chain,) = run(atoms, field, 3, temperatures_K=(1.0,), stop_contact=0.5).values()
     assert (chain.ended, len(chain.blocks), chain.last) == ("contact", 1, None)

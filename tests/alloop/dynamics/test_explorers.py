@@ -11,12 +11,11 @@ from ase.md.langevinbaoab import LangevinBAOAB
 from alloop.dynamics import MDState, fresh_state, temperature_limit
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.noise import generator
-from alloop.dynamics.phase import Evaluation
-from tests.support.potentials import Einstein, FromAse
+from tests.support.potentials import Answer, Einstein, FromAse, OfArrays
 
 
 @dataclass
-class Watched:
+class Watched(OfArrays):
     """A force field whose committee doubts what is far from the sites; it can be spoiled for one walker."""
 
     inner: object
@@ -26,16 +25,16 @@ class Watched:
     value: float = np.nan
     calls: int = field(default=0, init=False)
 
-    def __call__(self, positions_A, walkers, stretches=None):
-        found = self.inner(positions_A, walkers)
+    def answer(self, positions_A, walkers, stretches=None):
+        found = self.inner.answer(positions_A, walkers)
         self.calls += 1
         forces = found.forces_eV_per_A.copy()
         if self.calls > self.after and self.spoilt in walkers:
             forces[list(walkers).index(self.spoilt), 0] = self.value
-        return Evaluation(found.energies_eV, forces, found.contacts)
+        return Answer(found.energies_eV, forces, found.contacts)
 
     def disagreement(self, positions_A, walkers, stretches=None):
-        return np.linalg.norm(positions_A - self.sites_A, axis=2)
+        return np.linalg.norm(positions_A.numpy() - self.sites_A, axis=2)
 
 
 def electrolyte():

@@ -15,10 +15,11 @@ from alloop.dynamics import fresh_state
 from alloop.dynamics.batch import WalkerBatch
 from alloop.dynamics.integrators import Langevin
 from alloop.dynamics.limits import Limits
-from alloop.dynamics.phase import CHAIN, Evaluation, Phase, Point
+from alloop.dynamics.phase import Phase
+from alloop.dynamics.state import CHAIN, Point
 from alloop.dynamics.swaps import Swapping, Swaps, SwapSettings
 from alloop.materials.metropolis import accepts
-from tests.support.potentials import FromAse
+from tests.support.potentials import Answer, FromAse, OfArrays
 
 T_K = 900.0
 NUMBERS = np.array([3, 35, 35, 17, 17])
@@ -27,20 +28,20 @@ ANIONS = SwapSettings((("Br", "Cl"),), 1)
 
 
 @dataclass
-class Orderings:
+class Orderings(OfArrays):
     """The energy is that of the sites which bromine has; contacts and energies can be spoilt."""
 
     energies_eV: dict
     spoilt: frozenset = frozenset()
     how: str = "contact"
 
-    def __call__(self, positions_A, walkers, stretches=None):
+    def answer(self, positions_A, walkers, stretches=None):
         which = [ordering(one) for one in positions_A]
         bad = np.array([one in self.spoilt for one in which])
         energies = np.array([self.energies_eV[one] for one in which])
         contacts = np.where(bad & (self.how == "contact"), 0.1, 1.0)
         energies[bad & (self.how == "nan")] = np.nan
-        return Evaluation(energies, np.zeros_like(positions_A), contacts)
+        return Answer(energies, np.zeros_like(positions_A), contacts)
 
 
 def ordering(positions_A):
@@ -82,7 +83,7 @@ def test_swaps_sample_the_boltzmann_distribution_of_a_cell_that_can_be_enumerate
     for _ in range(14):
         swaps.attempt(phase, field)
         phase.step += 1
-    found = Counter(ordering(one) for one in phase.positions_A)
+    found = Counter(ordering(one) for one in phase.positions_A.numpy())
     expected = 1000 * weights(energies)
     assert sum((found[one] - e) ** 2 / e for one, e in zip(ALL, expected, strict=True)) < chi2.ppf(0.999, len(ALL) - 1)
 
@@ -94,10 +95,10 @@ def test_as_many_swaps_lead_from_one_ordering_to_another_as_back():
     phase = at_rest(field, 1000, [placed(ALL[one]) for one in start])
     flows = Counter()
     for _ in range(6):
-        before = [ordering(one) for one in phase.positions_A]
+        before = [ordering(one) for one in phase.positions_A.numpy()]
         swaps.attempt(phase, field)
         phase.step += 1
-        flows.update(zip(before, (ordering(one) for one in phase.positions_A), strict=True))
+        flows.update(zip(before, (ordering(one) for one in phase.positions_A.numpy()), strict=True))
     pairs = [(flows[a, b], flows[b, a]) for a in ALL for b in ALL if a < b and flows[a, b] + flows[b, a]]
     assert len(pairs) == 12
     assert sum((there - back) ** 2 / (there + back) for there, back in pairs) < chi2.ppf(0.999, len(pairs))
@@ -130,14 +131,14 @@ def test_ions_take_their_momenta_along_and_a_refused_swap_changes_nothing():
     field, swaps = Orderings(dict.fromkeys(ALL, 0.0) | {(1, 2): -9.0}), Swaps(NUMBERS, ANIONS, 0.5)
     low, free = SITES_A, placed((2, 3))
     phase = at_rest(field, 2, [low, free])
-    momenta = phase.momenta.copy()
+    momenta = phase.momenta
     told = swaps.attempt(phase, field)
     assert [swap.accepted for swap in told] == [False, True]
     one, other = told[1].atoms
     np.testing.assert_array_equal(phase.positions_A[0], low)
     np.testing.assert_array_equal(phase.positions_A[1][[one, other]], free[[other, one]])
     np.testing.assert_array_equal(phase.momenta, momenta)
-    assert phase.energies_eV.tolist() == [-9.0, 0.0 if ordering(phase.positions_A[1]) != (1, 2) else -9.0]
+    assert phase.energies_eV.tolist() == [-9.0, 0.0 if ordering(phase.positions_A[1].numpy()) != (1, 2) else -9.0]
 
 
 @pytest.mark.parametrize("how", ["contact", "nan"])
@@ -147,7 +148,7 @@ def test_no_swap_leads_to_or_from_what_is_no_crystal(how):
     for _ in range(5):
         swaps.attempt(phase, field)
         phase.step += 1
-    assert {ordering(one) for one in phase.positions_A} == set(ALL) - {(3, 4)}
+    assert {ordering(one) for one in phase.positions_A.numpy()} == set(ALL) - {(3, 4)}
     lost = at_rest(field, 20, [placed((3, 4))] * 20)
     assert not any(swap.accepted for swap in swaps.attempt(lost, field))
 

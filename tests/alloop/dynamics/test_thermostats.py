@@ -7,8 +7,9 @@ import pytest
 
 from alloop.dynamics.batch import WalkerBatch
 from alloop.dynamics.integrators import Langevin
-from alloop.dynamics.phase import Phase
-from alloop.dynamics.production import ProductionSettings, begin, energy_drift, limits_of, produce
+from alloop.dynamics.phase import Phase, on_host
+from alloop.dynamics.production import begin, limits_of, produce
+from alloop.dynamics.recorder import ProductionSettings, energy_drift
 from tests.support.potentials import LennardJones, argon
 
 REPLICAS, TEMPERATURE_K = 10, 180.0
@@ -90,7 +91,7 @@ def test_langevin_friction_is_seen_in_diffusion_so_that_the_test_above_can_fail(
     batch, path = WalkerBatch(phase, FIELD, limits_of(ATOMS, TEMPERATURES_K, settings("nve"))), []
     for _ in range(100):
         batch.run(Langevin(12.0, 300.0), 12.0, 12)
-        path.append(phase.positions_A.copy())
+        path.append(on_host(phase.positions_A))
     slow = diffusivities(np.swapaxes(path, 0, 1), 0.144)
     free, error = diffusivity("nve")
     assert slow.mean() + 3 * np.hypot(error, slow.std(ddof=1) / np.sqrt(REPLICAS)) < free

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from alloop.dynamics.phase import Point
-from alloop.dynamics.production import ProductionSettings, Recorder
+from alloop.dynamics.recorder import ProductionSettings, Recorder
+from alloop.dynamics.state import Point
 from alloop.trajectories.collecting import Collector, collect
 from alloop.trajectories.frames import Frame
 from alloop.trajectories.reading import ReadSettings, read_run

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alloop.potential.evaluation.batch_splitting import BatchSplitter
+from alloop.potential.evaluation.batch_splitting import BatchSplitter, is_out_of_memory
 
 
 def crowded(limit_rows, error):
@@ -21,6 +21,11 @@ OUT = [
     torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     RuntimeError("CUDA error: out of memory"),
     RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    RuntimeError("Failed to allocate 2540 bytes on device 'cuda:0'"),
+    RuntimeError(
+        "run_func_( container_handle_, input_handles.data(), proxy_executor_handle_) API call failed at "
+        "/pytorch/torch/csrc/inductor/aoti_runner/model_container_runner.cpp, line 145"
+    ),
     MemoryError(),
 ]
 
@@ -56,8 +61,15 @@ def test_a_row_that_never_fits_is_an_error():
         BatchSplitter(96).in_parts(range(4), 10, evaluate)
 
 
-def test_other_errors_are_not_retried():
-    evaluate, asked = crowded(1, RuntimeError("expected scalar type Double"))
-    with pytest.raises(RuntimeError, match="Double"):
+def test_an_error_that_memory_caused_counts_as_one():
+    error = RuntimeError("an operator failed")
+    error.__cause__ = torch.cuda.OutOfMemoryError("CUDA out of memory.")
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("said", ["expected scalar type Double", "create_func_ API call failed at model.cpp, line 1"])
+def test_other_errors_are_not_retried(said):
+    evaluate, asked = crowded(1, RuntimeError(said))
+    with pytest.raises(RuntimeError, match=said):
         BatchSplitter(96).in_parts(range(4), 10, evaluate)
     assert asked == [4]

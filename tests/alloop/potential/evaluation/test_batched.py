@@ -1,5 +1,9 @@
+from dataclasses import dataclass
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from alloop.materials.contacts import min_contact
 from alloop.potential.committee import Committee
@@ -18,6 +22,30 @@ def crowd(walkers=3, atoms=None):
     positions = atoms.positions + rng.normal(scale=0.12, size=(walkers, len(atoms), 3))
     positions[-1, ::3] += np.array([3, -2, 40]) @ atoms.cell.array
     return atoms, positions
+
+
+@dataclass
+class OnArrays:
+    """A force field that is asked in arrays and answers in them."""
+
+    field: BatchedModel
+
+    def __call__(self, positions_A, walkers, stretches=None):
+        found = self.field(torch.tensor(positions_A), walkers, None if stretches is None else torch.tensor(stretches))
+        values = {name: getattr(found, name) for name in ("energies_eV", "forces_eV_per_A", "contacts", "virials_eV")}
+        return SimpleNamespace(**{name: one if one is None else one.numpy() for name, one in values.items()})
+
+    def disagreement(self, positions_A, walkers, stretches=None):
+        sizes = None if stretches is None else torch.tensor(stretches)
+        return self.field.disagreement(torch.tensor(positions_A), walkers, sizes)
+
+
+def batched_model(*arguments, **settings):
+    return OnArrays(BatchedModel(*arguments, **settings))
+
+
+def batched_committee(*arguments, **settings):
+    return OnArrays(BatchedCommittee(*arguments, **settings))
 
 
 def truth(model, atoms, positions_A, dtype="float64"):
@@ -42,7 +70,7 @@ def rms(forces):
 def test_a_batch_has_the_forces_of_mace(make, dtype, tolerance):
     atoms, positions = crowd()
     energies, forces = truth(make().double(), atoms, positions)
-    found = BatchedModel(make(), atoms, device="cpu", dtype=dtype)(positions, [0, 1, 2])
+    found = batched_model(make(), atoms, device="cpu", dtype=dtype)(positions, [0, 1, 2])
     assert rms(found.forces_eV_per_A - forces) < tolerance * rms(forces)
     np.testing.assert_allclose(found.energies_eV, energies, atol=tolerance * len(atoms))
     contacts = [min_contact(_at(atoms, one)) for one in positions]
@@ -53,7 +81,7 @@ def test_a_batch_has_the_forces_of_mace(make, dtype, tolerance):
 def test_walkers_in_cells_of_their_own_have_the_forces_and_stresses_of_mace(dtype, tolerance):
     atoms, positions = crowd()
     stretches = np.array([0.93, 1.0, 1.08])
-    field = BatchedModel(small_model(), atoms, device="cpu", dtype=dtype, skin_A=1.0)
+    field = batched_model(small_model(), atoms, device="cpu", dtype=dtype, skin_A=1.0)
     field(
         positions, [0, 1, 2], np.array([1.0, 1.05, 1.0])
     )  # lists of other cells must not be used where they lack pairs
@@ -77,13 +105,13 @@ def test_a_cell_that_moves_slowly_keeps_its_list_and_loses_no_pair(monkeypatch):
     monkeypatch.setattr(neighbours, "neighbour_list", lambda *a, **k: made.append(1) or real(*a, **k))
     atoms, positions = crowd(1)
     model = small_model()
-    old = BatchedModel(model, atoms, device="cpu", dtype="float64")
+    old = batched_model(model, atoms, device="cpu", dtype="float64")
     rng, stretch = np.random.default_rng(2), 1.0
     for _ in range(20):
         factor = 0.994 + rng.normal(scale=0.004)
         stretch, positions = stretch * factor, factor * positions + rng.normal(scale=0.02, size=positions.shape)
         found = old(positions, [0], np.array([stretch]))
-        kept, fresh = len(made), BatchedModel(model, atoms, device="cpu", dtype="float64", skin_A=0.0)
+        kept, fresh = len(made), batched_model(model, atoms, device="cpu", dtype="float64", skin_A=0.0)
         np.testing.assert_allclose(
             found.forces_eV_per_A, fresh(positions, [0], np.array([stretch])).forces_eV_per_A, rtol=0, atol=1e-12
         )
@@ -94,7 +122,7 @@ def test_a_cell_that_moves_slowly_keeps_its_list_and_loses_no_pair(monkeypatch):
 def test_no_list_outlives_a_compression_that_brings_atoms_within_the_cutoff():
     atoms = lithium_chloride(rattle_A=0.0)[:1]
     atoms.set_cell(np.eye(3))
-    field = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    field = batched_model(small_model(), atoms, device="cpu", dtype="float64")
     seen = []
     for length_A in np.linspace(5.2, 3.0, 40):
         found = field(np.zeros((1, 1, 3)), [0], np.array([length_A]))
@@ -105,7 +133,7 @@ def test_no_list_outlives_a_compression_that_brings_atoms_within_the_cutoff():
 
 def test_a_cell_that_is_not_finite_spoils_no_other():
     atoms, positions = crowd()
-    field = BatchedCommittee([small_model(seed) for seed in range(2)], atoms, device="cpu", dtype="float64")
+    field = batched_committee([small_model(seed) for seed in range(2)], atoms, device="cpu", dtype="float64")
     clean, spoiled = (field(positions, [0, 1, 2], np.array([1.0, size, 1.0])) for size in (1.0, np.inf))
     for name in ("energies_eV", "forces_eV_per_A", "virials_eV"):
         assert np.isnan(getattr(spoiled, name)[1]).all()
@@ -118,7 +146,7 @@ def test_members_look_at_walkers_in_their_own_cells():
     stretches = np.array([0.95, 1.04])
     positions = positions * stretches[:, None, None]
     models = [small_model(seed) for seed in range(3)]
-    field = Committee(models, device="cpu", dtype="float64").field(atoms)
+    field = OnArrays(Committee(models, device="cpu", dtype="float64").field(atoms))
     field(positions, [0, 1], stretches)
     found = field.disagreement(positions, [0, 1], stretches)
     elsewhere = field.disagreement(positions, [-1, -1], stretches)
@@ -138,12 +166,12 @@ def _at(atoms, positions_A):
 
 def test_how_a_list_of_pairs_came_about_changes_nothing():
     atoms, positions = crowd(1)
-    old = BatchedModel(small_model(), atoms, device="cpu", dtype="float32", skin_A=1.5)
+    old = batched_model(small_model(), atoms, device="cpu", dtype="float32", skin_A=1.5)
     rng, there = np.random.default_rng(1), positions.copy()
     for _ in range(30):
         there = there + rng.normal(scale=0.03, size=there.shape)
         found = old(there, [0])
-    fresh = BatchedModel(small_model(), atoms, device="cpu", dtype="float32", skin_A=0.0)(there, [0])
+    fresh = batched_model(small_model(), atoms, device="cpu", dtype="float32", skin_A=0.0)(there, [0])
     np.testing.assert_array_equal(found.forces_eV_per_A, fresh.forces_eV_per_A)
     np.testing.assert_array_equal(found.energies_eV, fresh.energies_eV)
 
@@ -155,7 +183,7 @@ def test_walkers_may_leave_and_only_those_that_moved_far_get_a_new_list(monkeypa
     real = neighbours.neighbour_list
     monkeypatch.setattr(neighbours, "neighbour_list", lambda *a, **k: made.append(1) or real(*a, **k))
     atoms, positions = crowd()
-    field = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    field = batched_model(small_model(), atoms, device="cpu", dtype="float64")
     all_of_them = field(positions, [0, 1, 2])
     assert len(made) == 3
     some = field(positions[[0, 2]], [0, 2])
@@ -171,7 +199,7 @@ def test_walkers_may_leave_and_only_those_that_moved_far_get_a_new_list(monkeypa
 
 def test_a_walker_that_is_not_finite_spoils_no_other():
     atoms, positions = crowd()
-    field = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    field = batched_model(small_model(), atoms, device="cpu", dtype="float64")
     clean = field(positions, [0, 1, 2])
     positions[1, 0, 0] = np.nan
     spoiled = field(positions, [0, 1, 2])
@@ -183,7 +211,7 @@ def test_a_walker_that_is_not_finite_spoils_no_other():
 def test_atoms_out_of_reach_of_each_other_have_an_infinite_contact():
     atoms = lithium_chloride()[:1]
     atoms.set_cell([30.0, 30.0, 30.0])
-    found = BatchedModel(small_model(), atoms, device="cpu", dtype="float32")(atoms.positions[None], [0])
+    found = batched_model(small_model(), atoms, device="cpu", dtype="float32")(atoms.positions[None], [0])
     assert np.isinf(found.contacts).all()
     np.testing.assert_allclose(found.forces_eV_per_A, 0.0, atol=1e-7)
 
@@ -192,17 +220,17 @@ def test_an_unknown_element_is_an_error():
     atoms = lithium_chloride()
     atoms.symbols[0] = "Na"
     with pytest.raises(UnknownElementError, match="Na"):
-        BatchedModel(small_model(), atoms, device="cpu", dtype="float32")
+        batched_model(small_model(), atoms, device="cpu", dtype="float32")
 
 
 def test_a_crowd_is_evaluated_in_parts_of_bearable_size(monkeypatch):
     atoms, positions = crowd(5)
-    at_once = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
+    at_once = batched_model(small_model(), atoms, device="cpu", dtype="float64")
     monkeypatch.setitem(ATOMS_AT_ONCE, "cpu", 2 * len(atoms) + 1)
-    in_parts = BatchedModel(small_model(), atoms, device="cpu", dtype="float64")
-    sizes = []
+    in_parts = batched_model(small_model(), atoms, device="cpu", dtype="float64")
+    sizes, own = [], in_parts.field
     monkeypatch.setattr(
-        in_parts, "_evaluate", lambda p, *more: sizes.append(len(p)) or type(in_parts)._evaluate(in_parts, p, *more)
+        in_parts.field, "_evaluate", lambda p, *more: sizes.append(len(p)) or BatchedModel._evaluate(own, p, *more)
     )
     one, other = at_once(positions, range(5)), in_parts(positions, range(5))
     assert sizes == [2, 2, 1]
@@ -215,7 +243,7 @@ def committee(members=3):
     models = [small_model(seed=seed) for seed in range(members)]
     looks = Committee([small_model(seed=seed) for seed in range(members)], device="cpu", dtype="float64")
     expected = [looks.look(_at(atoms, one)).disagreement_eV_per_A for one in positions]
-    return BatchedCommittee(models, atoms, device="cpu", dtype="float64"), positions, expected
+    return batched_committee(models, atoms, device="cpu", dtype="float64"), positions, expected
 
 
 @pytest.mark.parametrize("at_once", [96, 40])

@@ -107,7 +107,8 @@ def test_random_structures_have_the_energies_forces_and_stresses_of_mace(shape, 
     assume(all(rms(forces) > HARDLY_A_FORCE_EV_PER_A for _, forces, _ in expected))
     for dtype, tolerance in TOLERANCE.items():
         (model,) = committees[dtype]._members
-        together = BatchedModel(model, atoms, device="cpu", dtype=dtype)(positions, range(len(positions)))
+        field = BatchedModel(model, atoms, device="cpu", dtype=dtype)
+        together = field(torch.tensor(positions), range(len(positions)))
         for one, walker, (energy, forces, stress) in zip(positions, range(len(positions)), expected, strict=True):
             alone = committees[dtype].look(_at(atoms, one), stress=True).leader
             allowed = tolerance * rms(forces)
@@ -143,7 +144,9 @@ def test_members_share_a_graph_and_keep_apart():
     atoms = Atoms("LiCl", positions=[[0, 0, 0], [2.4, 0.2, 0]], cell=[4.1, 4.3, 4.5], pbc=True)
     species = torch.eye(2)[torch.as_tensor((atoms.numbers == 17).astype(int))]
     models = [ready(small_model(seed), "cpu", "float32") for seed in range(3)]
-    edges = Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(atoms.positions[None], [0])
+    edges = Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(
+        torch.tensor(atoms.positions[None]), [0]
+    )
     together = surfaces(models, edges)
     for model, surface in zip(models, together, strict=True):
         (alone,) = surfaces([model], edges)

@@ -31,7 +31,9 @@ def members(count=3, dtype="float32", **architecture):
 def geometry(dtype="float32", numbers=(3, 17)):
     atoms = lithium_chloride(4)
     species = torch.as_tensor(atoms.numbers[:, None] == list(numbers)).to(getattr(torch, dtype))
-    return Geometry(Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(atoms.positions[None], [0]))
+    return Geometry(
+        Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(torch.tensor(atoms.positions[None]), [0])
+    )
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
@@ -139,7 +141,13 @@ def test_graphs_of_another_size_are_measured_anew():
     atoms = lithium_chloride(4).repeat((2, 2, 1))
     species = torch.as_tensor(atoms.numbers[:, None] == [3, 17]).float()
     by_size(small)
-    by_size(Geometry(Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(atoms.positions[None], [0])))
+    by_size(
+        Geometry(
+            Neighbourhoods(atoms.numbers, atoms.cell.array, species, 4.0).edges(
+                torch.tensor(atoms.positions[None]), [0]
+            )
+        )
+    )
     assert len(by_size.chosen) == 2
 
 

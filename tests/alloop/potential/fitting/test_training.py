@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alloop.potential.committee import Committee
-from alloop.potential.fitting.training import DivergedError, Recipe, learning_rate, order_of_frames, train
+from alloop.potential.fitting.training import DivergedError, Fitting, Recipe, learning_rate, order_of_frames, train
 from alloop.potential.graphs import labelled_graphs
 from tests.support.models import frames, lithium_chloride, small_model
+from tests.support.pretend_gpu import counted_copies, pretended_gpu
 
 RECIPE = Recipe(
     max_steps=60,
@@ -133,6 +134,21 @@ def test_a_loss_that_is_no_number_is_reported_at_once():
     graphs[1].energy = torch.tensor(float("nan"))
     with pytest.raises(DivergedError, match="nan"):
         train(model, graphs, graphs[:1], RECIPE)
+
+
+def test_a_step_brings_nothing_back_from_the_device_and_a_check_tells_of_the_first_bad_loss():
+    with pretended_gpu():
+        model = small_model().to("cuda")
+        graphs = labelled_graphs(frames(3), small_model())
+        graphs[2].energy = torch.tensor(float("nan"))
+        fitting = Fitting(model.train(), graphs, graphs[:1], RECIPE)
+        fitting.step([0, 1], 0, 0)
+        with counted_copies() as copies:
+            fitting.step([1, 2], 1, 0)
+            fitting.step([0, 1], 2, 0)
+        assert copies == []
+        with pytest.raises(DivergedError, match="the loss is nan after 2 steps"):
+            fitting.check(3)
 
 
 def test_checks_are_handed_out_as_they_come():
