@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ DESIGNERS = {"own_engine.md", "elsewhere.md"}
 def maker():
     spec = importlib.util.spec_from_file_location("make_python_reference", DOCS / "make_python_reference.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
