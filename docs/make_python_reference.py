@@ -15,9 +15,9 @@ REFERENCE = Path(__file__).with_name("python.md")
 HEAD = """\
 # Python reference
 
-Written by `docs/make_python_reference.py` from the docstrings; do not edit. It lists what is made to be imported: a change of
-these objects is announced in the [changelog](../CHANGELOG.md). Everything else in the package may change at any time. Units are
-in the names (`_eV`, `_A` for Å, `_K`, `_fs`, `_ps`).
+Written by `docs/make_python_reference.py` from the docstrings; do not edit. It lists what is made to be imported: a
+change of these objects is announced in the [changelog](../CHANGELOG.md). Everything else in the package may change at
+any time. Units are in the names (`_eV`, `_A` for Å, `_K`, `_fs`, `_ps`).
 
 Two notebooks use it: [a campaign in a notebook](reading.ipynb) and [figures of your own from an export](export.ipynb).
 """
@@ -60,7 +60,7 @@ GROUPS = (
     ),
     Group(
         "Trajectories",
-        "Read molecular dynamics of any program ([formats](analyse.md#what-is-read)) and measure it as production runs are.",
+        "Read molecular dynamics of other programs ([formats](analyse.md#what-is-read)) and measure their transport.",
         (
             "alloop.trajectories.reading:read_run",
             "alloop.trajectories.timing:Said",
@@ -169,16 +169,13 @@ def _member(name: str, value: object) -> Iterator[str]:
 def _signature(name: str, found: Any, *, flat: bool = False) -> str:
     signature = inspect.signature(found)
     plain = [_written(one) for one in signature.parameters.values() if one.name not in ("self", "cls")]
-    returned = signature.return_annotation
-    if inspect.isclass(found) or returned is signature.empty:
-        returned = signature.empty
-    else:
-        returned = _Text(returned)
+    silent = inspect.isclass(found) or signature.return_annotation is signature.empty
+    returned = signature.empty if silent else _Text(signature.return_annotation)
     text = f"{name}{signature.replace(parameters=plain, return_annotation=returned)}"
     if flat or len(text) <= _WIDE:
         return text
     inside = "".join(f"    {one},\n" for one in plain)
-    return f"{name}(\n{inside})" + ("" if returned is signature.empty else f" -> {returned!r}")
+    return f"{name}(\n{inside})" + ("" if silent else f" -> {returned!r}")
 
 
 def _written(one: inspect.Parameter) -> inspect.Parameter:

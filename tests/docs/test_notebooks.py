@@ -34,7 +34,7 @@ def walk(temperature_K: float, seed: int) -> Trajectory:
     columns = np.array([[3.0 * i, 3.0 * j, 0.0] for i in range(4) for j in range(4)])
     ions = np.repeat(columns[None], samples, axis=0)
     ions[:, :, 2] += rng.normal(0, step_A, (samples, 16)).cumsum(axis=0)
-    still = np.repeat((columns + [1.5, 1.5, 6.0])[None], samples, axis=0)
+    still = np.repeat((columns + np.array([1.5, 1.5, 6.0]))[None], samples, axis=0)
     everything = np.concatenate([ions, still], axis=1) + rng.normal(0, 0.05, (samples, 32, 3))
     return Trajectory(
         numbers=np.array([3] * 16 + [17] * 16),
