@@ -63,7 +63,7 @@ def init(
     structure: Annotated[
         Path | None, typer.Option(help="A crystal of your own: its config is written, with the reason of each setting.")
     ] = None,
-    mobile: Annotated[str | None, typer.Option(help="Its mobile ion, such as Li; default: found, or asked for.")] = None,
+    mobile: Annotated[str | None, typer.Option(help="Its mobile ion, as in Li; default: found, or asked for.")] = None,
     engine: Annotated[Literal["gpaw", "ase"], typer.Option(help="The label engine.")] = "gpaw",
     calculator: Annotated[str | None, typer.Option(help="Calculator of --engine ase, as module:Class.")] = None,
     on: Annotated[Literal["laptop", "slurm"], typer.Option(help="Where it runs.")] = "laptop",

@@ -42,7 +42,7 @@ RANDOM_CAPTION = (
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
     "by the selection policy, or by a gate before they were offered (short contacts, for instance). Failed frames were "
-    "sent to the engine and have no label: a calculation that did not converge gives no label. Labels of imported frames "
+    "sent to the engine and have no label: an unconverged calculation gives no label. Labels of imported frames "
     "count as chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those "
     "beyond that number are turned down though nothing is wrong with them."
 )
