@@ -90,7 +90,7 @@ def _timed_labels(loaded: LoadedConfig, console: Console | None) -> dict[str, fl
     for name, structure in read_systems(loaded).items():
         with quiet.status(f"Labelling one frame of {escape(name)} to time it …"):
             try:
-                seconds[name] = time_label(structure, loaded.config)
+                seconds[name] = time_label(structure, loaded.config).seconds
             except LabelTimingError as error:
                 what = f"a label of `{name}` failed ({error}); see `label`"
                 raise loaded.error(("systems", place_of_system(loaded, name)), what) from error

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from ase.data import chemical_symbols
@@ -16,7 +17,7 @@ from alloop.config.campaign import CampaignConfig
 from alloop.failures import first_line
 from alloop.labelling.identity import code_identity
 from alloop.labelling.registry import engine_of
-from alloop.materials.structure import Structure
+from alloop.materials.structure import Structure, Vector
 from alloop.tasks.contract.initial import InitialRequest
 from alloop.tasks.contract.label import LabelRequest
 from alloop.tasks.contract.records import Result
@@ -30,27 +31,41 @@ class LabelTimingError(Exception):
     """The label to time failed; the message is one line."""
 
 
-def time_label(structure: Structure, config: CampaignConfig) -> float:
-    """Return how long one label of a rattled copy takes on one core (s), as a worker would compute it.
+@dataclass(frozen=True)
+class TimedLabel:
+    """One label: how long it took on one core (s), and its forces (eV/Å, shape (atoms, 3))."""
+
+    seconds: float
+    forces_eV_per_A: tuple[Vector, ...]
+
+
+def time_label(structure: Structure, config: CampaignConfig, *, rattle: bool = True) -> TimedLabel:
+    """Return one label as a worker would compute it, with its time.
 
     Parameters
     ----------
     structure : Structure
-        The system.
+        The system, or a frame of it.
     config : CampaignConfig
         Its label settings and the size of its first displacements are used.
+    rattle : bool
+        Whether a rattled copy is labelled, or the structure as it is.
 
     Raises
     ------
     LabelTimingError
         If there is no label.
     """
-    question = {"structure": structure.model_dump(mode="json"), "config": config.model_dump(mode="json")}
+    question = {
+        "structure": structure.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
+        "rattle": rattle,
+    }
     try:
         answer = answer_of("alloop.commands.label_timing", question)
     except NoAnswerError as error:
         raise LabelTimingError(str(error)) from None
-    return float(answer["label_s"])
+    return TimedLabel(float(answer["label_s"]), tuple(tuple(row) for row in answer["forces_eV_per_A"]))
 
 
 def main() -> None:
@@ -59,18 +74,19 @@ def main() -> None:
     structure = Structure.model_validate(question["structure"])
     config = CampaignConfig.model_validate(question["config"])
     with tempfile.TemporaryDirectory(prefix="alloop-label-") as folder:
-        answer = _answer(structure, config, Path(folder))
+        answer = _answer(structure, config, question["rattle"], Path(folder))
     sys.stdout.write(f"\n{json.dumps(answer)}\n")
 
 
-def _answer(structure: Structure, config: CampaignConfig, folder: Path) -> dict[str, object]:
+def _answer(structure: Structure, config: CampaignConfig, rattle: bool, folder: Path) -> dict[str, object]:
     try:
-        result = _label(structure, config, Workspace(folder))
+        result = _label(structure, config, rattle, Workspace(folder))
     except Exception as error:  # the engine and its programs may raise anything
         return {"failed": _with_kept_logs(f"{type(error).__name__}: {first_line(error)}", folder)}
     if result.status == "failed" or result.timing is None:
         return {"failed": _with_kept_logs(f"{result.reason}: {result.detail}".strip(": "), folder)}
-    return {"label_s": result.timing.finished_t - result.timing.started_t}
+    seconds = result.timing.finished_t - result.timing.started_t
+    return {"label_s": seconds, "forces_eV_per_A": result.data["forces_eV_per_A"]}
 
 
 def _with_kept_logs(told: str, folder: Path) -> str:
@@ -85,12 +101,12 @@ def _with_kept_logs(told: str, folder: Path) -> str:
     return told
 
 
-def _label(structure: Structure, config: CampaignConfig, workspace: Workspace) -> Result:
+def _label(structure: Structure, config: CampaignConfig, rattle: bool, workspace: Workspace) -> Result:
     copy = InitialRequest(
         structure=structure,
         frames=1,
-        rattle_A=config.initial.rattle_A,
-        strain=config.initial.strain,
+        rattle_A=config.initial.rattle_A if rattle else 0.0,
+        strain=config.initial.strain if rattle else 0.0,
         min_contact=config.label.min_contact,
         seed=config.seed,
     )

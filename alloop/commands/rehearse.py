@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from alloop.campaign.folders import campaign_folder
 from alloop.campaign.rehearsal import ITSELF, NOBODY, meaning, rehearsal_name, rehearsed
 from alloop.checks.changed_config import differences, is_science_of
-from alloop.checks.structures import compositions_of, read_systems
+from alloop.checks.structures import read_systems
 from alloop.checks.teachers import find_in_teacher
 from alloop.commands import exit_codes
 from alloop.commands.interruption import interruptible
-from alloop.commands.label_timing import LabelTimingError, time_label
+from alloop.commands.rehearsal_labels import probed_labels
 from alloop.commands.run import run_loaded
+from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.loading import LoadedConfig, load_config
 from alloop.config.teacher import TeacherConfig
 from alloop.journal.journal import JOURNAL_FILE, read_entries
 from alloop.labelling.teachers import TEACHERS
-from alloop.outputs.rehearsal import FORECAST_FILE, write_forecast
+from alloop.outputs.rehearsal import write_forecast
 from alloop.state.fold import fold
+from alloop.state.state import CampaignState
 from alloop.status.forecast import Forecast, cost_of, read_rehearsal
 from alloop.status.forecast_text import forecast_lines
 
@@ -137,46 +137,20 @@ def _refuse_stranger(one: LoadedConfig, root: Path) -> None:
 def _conclude(loaded: LoadedConfig, told: str, roots: Iterable[Path], label_s: float | None, console: Console) -> None:
     """Print the forecast, and write it into the folder of the first rehearsal."""
     folders = list(roots)
-    runs = tuple(read_rehearsal(fold(read_entries(root))) for root in folders)
-    seconds, unknown = _label_s(loaded, label_s, folders[0], console)
-    costs = tuple(cost_of(one, loaded.config, seconds) for one in runs) if seconds else ()
-    forecast = Forecast(loaded.config.name, told, runs, seconds, costs, unknown, given=label_s is not None)
+    states = [fold(read_entries(root)) for root in folders]
+    runs = tuple(read_rehearsal(state) for state in states)
+    probed = probed_labels(loaded, _other_teacher(loaded, states[0]), label_s, folders[0], console)
+    costs = tuple(cost_of(one, loaded.config, probed.seconds) for one in runs) if probed.seconds else ()
+    forecast = Forecast(
+        loaded.config.name, told, runs, probed.seconds, costs, probed.unknown, given=label_s is not None, gap=probed.gap
+    )
     for line in ("", *forecast_lines(forecast)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for file in write_forecast(loaded, forecast, folders[0]):
         console.print(f"  {file}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _label_s(
-    loaded: LoadedConfig, given: float | None, root: Path, console: Console
-) -> tuple[dict[str, float] | None, str]:
-    """Return the time of one label of every system (s), or None and why it is not known.
-
-    One label is timed for each composition: its orderings have the same atoms in the same cell.
-    """
-    systems, compositions = read_systems(loaded), compositions_of(loaded)
-    if given is not None:
-        return dict.fromkeys(systems, given), ""
-    if known := _timed_before(loaded, root, set(systems)):
-        return known, ""
-    seconds: dict[str, float] = {}
-    for name, structure in systems.items():
-        if (composition := compositions[name]) in seconds:
-            continue
-        try:
-            with console.status(f"Labelling one frame of {escape(name)} to time it …"):
-                seconds[composition] = time_label(structure, loaded.config)
-        except LabelTimingError as error:
-            return None, f"a label of {name} failed ({error}); give its time with --label-s"
-    return {name: seconds[compositions[name]] for name in systems}, ""
-
-
-def _timed_before(loaded: LoadedConfig, root: Path, systems: set[str]) -> dict[str, float] | None:
-    """Return the times that an earlier forecast in this folder holds for the same labels."""
-    try:
-        told = json.loads((root / FORECAST_FILE).read_bytes())
-        seconds = {str(name): float(s) for name, s in told["label_s"].items()}
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return None
-    alike = told.get("label") == loaded.config.label.model_dump(mode="json") and set(seconds) == systems
-    return seconds if alike and not told.get("given") and all(s > 0 for s in seconds.values()) else None
+def _other_teacher(loaded: LoadedConfig, rehearsal: CampaignState) -> TeacherConfig | None:
+    """Return who taught a rehearsal, if it is not the teacher that answered."""
+    taught_by = CampaignConfig.model_validate(rehearsal.config).teacher
+    return taught_by if taught_by is not None and taught_by.model != _teacher(loaded).model else None

@@ -29,7 +29,7 @@ def fit_line(purpose: str, found: FitProgress) -> str:
     --------
     >>> told = FitProgress(step=400, steps=1500, loss=0.0123, rmse_forces_meV_per_A=45.21, watched="train")
     >>> fit_line("fit/r24/f0", told)
-    'rung 24, fit 1: step 400 of 1500, loss 0.0123, 45.2 meV/Å on training frames'
+    'rung 24, fit 0: step 400 of 1500, loss 0.0123, 45.2 meV/Å on training frames'
     """
     frames = {"train": "training frames", "valid": "frames to validate on"}[found.watched]
     errors = f"loss {found.loss:.3g}, {found.rmse_forces_meV_per_A:.3g} meV/Å"

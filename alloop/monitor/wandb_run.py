@@ -87,6 +87,22 @@ def imported() -> Any:
     return wandb
 
 
+def keep_exit_quiet() -> None:
+    """Log what wandb's own hook at exit raises: it writes to its process, which Ctrl-C or `end_core` may have ended."""
+    usual = sys.unraisablehook
+    if getattr(usual, "of_wandb", False):
+        return
+
+    def hook(found: sys.UnraisableHookArgs) -> None:
+        if str(getattr(found.object, "__module__", "")).partition(".")[0] == "wandb":
+            log.info("wandb left badly: %s", found.exc_type.__name__)
+        else:
+            usual(found)
+
+    vars(hook)["of_wandb"] = True
+    sys.unraisablehook = hook
+
+
 def open_run(
     config: WandbConfig,
     run_id: str,
@@ -103,6 +119,7 @@ def open_run(
     """
     quieten()
     wandb = imported()
+    keep_exit_quiet()
     folder.mkdir(parents=True, exist_ok=True)
     wandb.setup(settings=wandb.Settings(silent=True, console="off"))
     run = wandb.init(

@@ -12,7 +12,7 @@ from alloop.report.figure_style import Figure
 WIDTH_PX = 300
 """Width (px) of a figure on a telephone."""
 NAME_LETTERS = 20
-PANEL_PX, GAP_PX, TITLE_PX = 210, 64, 26
+PANEL_PX, GAP_PX, TITLE_PX = 210, 76, 26
 
 
 def narrow(figure: Figure) -> Figure:

@@ -7,6 +7,8 @@ from typing import Any
 
 from alloop.report.figure_style import Figure, layout_of, text
 
+BELOW_PX = 62
+"""Room (px) below a panel: numbers and title of its axis, and the title of the panel below."""
 MOST_PANELS_WIDE = 3
 
 
@@ -58,7 +60,7 @@ def panels(names: Sequence[str], height: int, wide: int = MOST_PANELS_WIDE) -> t
         top, tall = 1 - row / rows, 1 / rows
         suffix = "" if number == 0 else str(number + 1)
         x = [left + (0.075 if column else 0.0), left + width - 0.015]
-        y = [top - tall + (0.16 / rows if row < rows - 1 else 0.0), top - 0.04 * tall]
+        y = [top - tall + (BELOW_PX / drawn if row < rows - 1 else 0.0), top - 0.04 * tall]
         place_axes(layout, suffix, {}, {}, across=x, up=y)
         layout["annotations"].append(
             {"text": f"<b>{text(name)}</b>", "x": x[0], "y": y[1], "xref": "paper", "yref": "paper"}

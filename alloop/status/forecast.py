@@ -111,6 +111,30 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """How far those who teach are from those who label, on the same frames: root mean square of forces (meV/Å).
+
+    Attributes
+    ----------
+    campaign_meV_per_A : float
+        Between the campaign's teacher and its labels.
+    rehearsal_meV_per_A : float
+        Between the teacher of the rehearsal and the one that answered its labels.
+    frames : int
+        How many frames were compared.
+    """
+
+    campaign_meV_per_A: float
+    rehearsal_meV_per_A: float
+    frames: int
+
+    @property
+    def ratio(self) -> float:
+        """The campaign's gap over the rehearsal's: what a force error of the rehearsal is multiplied with."""
+        return self.campaign_meV_per_A / self.rehearsal_meV_per_A
+
+
+@dataclass(frozen=True)
 class Forecast:
     """Rehearsals of one campaign, and what they would cost as DFT.
 
@@ -122,6 +146,8 @@ class Forecast:
         Time of one label of each system on one core (s); None if it is not known, for the reason `unknown`.
     given : bool
         Whether the user gave these times; otherwise a label of each composition was timed.
+    gap : Gap or None
+        None if it is not known, or if the rehearsal was taught by nobody or by the teacher that answered.
     """
 
     campaign: str
@@ -131,6 +157,7 @@ class Forecast:
     costs: tuple[Cost, ...] = ()
     unknown: str = ""
     given: bool = False
+    gap: Gap | None = None
 
     @property
     def converged(self) -> bool:

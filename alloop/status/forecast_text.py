@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
-from alloop.status.forecast import Forecast, Rehearsal, spread
+from alloop.status.forecast import Forecast, Gap, Rehearsal, spread
 from alloop.status.numbers import many
 from alloop.status.summary import RungRow
 from alloop.status.transport import rung_name, transport_text
@@ -34,6 +35,8 @@ def forecast_lines(forecast: Forecast) -> Iterator[str]:
         yield from _told(rung_name(size), f"force RMSE {_forces(found)}, energy RMSE {_energies(found)}")
         for system in found[0].transport if len(found) == 1 else ():
             yield from _told("", transport_text(system))
+    if forecast.gap is not None:
+        yield from _told("campaign", _in_the_campaign(forecast.gap, _rungs(runs)))
     for name, texts in (("production", _production(runs)), ("walkers", _walkers(runs)), ("cost", _cost(forecast))):
         for place, text in enumerate(texts):
             yield from _told("" if place else name, text)
@@ -77,6 +80,16 @@ def _energies(found: Sequence[RungRow]) -> str:
     if len(found) == 1 or not values:
         return found[0].energy()
     return f"{spread(values, lambda value: f'{value:.1f}')} meV/atom"
+
+
+def _in_the_campaign(gap: Gap, rungs: Sequence[tuple[int, Sequence[RungRow]]]) -> str:
+    """Return the force errors that the campaign should have: those of the rehearsal, times the ratio of the gaps."""
+    errors = ((size, [row.rmse_forces_meV_per_A for row in rows if row.rmse_forces_meV_per_A]) for size, rows in rungs)
+    scaled = (f"{gap.ratio * fmean(found):.0f} meV/Å at rung {size}" for size, found in errors if found)
+    return (
+        f"force RMSE about {', '.join(scaled)}: on {many(gap.frames, 'frame')} its teacher is "
+        f"{gap.campaign_meV_per_A:.0f} meV/Å from its labels, and that of the rehearsal {gap.rehearsal_meV_per_A:.0f}"
+    )
 
 
 def _production(runs: Sequence[Rehearsal]) -> Iterator[str]:

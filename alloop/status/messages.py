@@ -58,6 +58,9 @@ def stamped(text: str, wall_s: float) -> str:
 
 def progress_line(status: Status, running: bool = True) -> str:
     """Return the progress of the campaign in one line; with what runs if a driver runs it."""
+    if running and status.running.get("study"):
+        told = (f"study: {many(status.study_tasks, 'task')} done", f"running: {running_words(status.running)}")
+        return clipped(" | ".join(told), WIDTH)
     labels = status.labels
     goal = f"/{status.next_rung}" if status.next_rung else ""
     parts = [
@@ -207,7 +210,7 @@ def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
     if number is not None:
         return [*_kept_nothing(task), *_fitted(state, number)]
     kind = KINDS[task.task]
-    words = kind.words(event.purpose, kind.summary.model_validate(event.summary))
+    words = kind.words(task_words(event.purpose), kind.summary.model_validate(event.summary))
     return [words] if words else []
 
 

@@ -40,8 +40,14 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-_SLOTS: Mapping[str, str] = {"explore": "MD segment", "label": "label", "fit": "fit", "measure": "evaluation"}
-"""What the tasks of a kind of slot are called."""
+_SLOTS: Mapping[str, str] = {
+    "explore": "MD segment",
+    "label": "label",
+    "fit": "fit",
+    "measure": "evaluation",
+    "study": "study task",
+}
+"""What the tasks of a kind of slot are called, and those of a study."""
 
 
 def running_words(running: Mapping[str, int]) -> str:

@@ -144,8 +144,10 @@ class Status:
         Frames that the teacher labelled for the committee to learn from.
     segments_produced : int
         Finished segments of production runs.
+    study_tasks : int
+        Finished tasks that studies asked for.
     running : dict
-        Running tasks by kind of slot.
+        Running tasks by kind of slot; those of a study are counted under ``study``.
     longest_running_s : float or None
         Age of the oldest running task.
     subsets : tuple of RungRow
@@ -198,6 +200,7 @@ class Status:
     engine: str = "DFT"
     advice: tuple[Advice, ...] = ()
     heldout_errors: tuple[GroupErrors, ...] = ()
+    study_tasks: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as one JSON object; numbers that are not known are None."""
@@ -235,7 +238,7 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
         candidates=len(state.pool),
         taught_frames=sum(one.frames for one in state.taught),
         segments_produced=state.segments_produced,
-        running=dict(sorted(Counter(task.slot_kind for task in state.running.values()).items())),
+        running=_running(state),
         longest_running_s=None if oldest is None else max(0.0, now - oldest),
         rungs=rung_rows(state),
         judgements=state.judged[-1].judgements if state.judged else (),
@@ -252,7 +255,13 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
         engine=engine_name(state.config.get("label", {})),
         advice=advice(state),
         heldout_errors=heldout_errors(state),
+        study_tasks=sum(task.of_study and task.finished is not None for task in state.tasks.values()),
     )
+
+
+def _running(state: CampaignState) -> dict[str, int]:
+    kinds = Counter("study" if task.of_study else task.slot_kind for task in state.running.values())
+    return dict(sorted(kinds.items()))
 
 
 def rung_rows(state: CampaignState) -> tuple[RungRow, ...]:

@@ -14,7 +14,7 @@ from alloop.status.numbers import clipped, duration, many
 from alloop.status.reasons import counted_words, running_words
 from alloop.status.summary import Generation, RungRow, Status
 from alloop.status.swaps import swaps_text
-from alloop.status.transport import transport_text
+from alloop.status.transport import rung_name, transport_text
 
 MOST_OF_A_VERDICT = 4000
 """Characters of a verdict that are shown: its reasons are what a user acts on."""
@@ -37,24 +37,28 @@ def render(status: Status) -> RenderableType:
     return Group(*parts)
 
 
-def rung_table(rungs: tuple[RungRow, ...], of: str = "") -> Table:
+def rung_table(rungs: tuple[RungRow, ...], of: str = "") -> RenderableType:
     """Return the table of rungs, with one standard error: errors on held-out frames, and transport where measured."""
     title = "By number of training labels (± one standard error)"
     table = Table(title=f"{title}, {of}" if of else title, title_justify="left")
-    notes = [_notes(row) for row in rungs]
-    for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames", *([""] if any(notes) else [])):
-        table.add_column(name, justify="left" if name == "" else "right")
-    for row, note in zip(rungs, notes, strict=True):
+    for name in ("rung", "force RMSE", "energy RMSE", "fits", "held-out frames"):
+        table.add_column(name, justify="right")
+    for row in rungs:
         name = str(row.size) if row.size else "foundation"
-        cells = (name, row.forces(), row.energy(), str(row.fits), str(row.frames))
-        table.add_row(*cells, *([Text(note)] if any(notes) else []))
-    return table
+        table.add_row(name, row.forces(), row.energy(), str(row.fits), str(row.frames))
+    notes = Table.grid(padding=(0, 2))
+    notes.add_column(no_wrap=True)
+    notes.add_column(overflow="fold")
+    for row in rungs:
+        for note in _notes(row):
+            notes.add_row(rung_name(row.size), Text(note))
+    return Group(table, notes) if notes.row_count else table
 
 
-def _notes(row: RungRow) -> str:
-    """Return what else is known of a rung, a line each."""
+def _notes(row: RungRow) -> list[str]:
+    """Return what else is known of a rung."""
     unmeasured = [f"unmeasured: {row.unmeasured}"] if row.unmeasured and row.size else []
-    return "\n".join([*unmeasured, *(transport_text(system) for system in row.transport)])
+    return [*unmeasured, *(transport_text(system) for system in row.transport)]
 
 
 def errors_table(errors: tuple[GroupErrors, ...]) -> Table:

@@ -12,7 +12,7 @@ def test_fits_that_become_no_number_are_tried_from_other_seeds_and_end_the_campa
     code, output = run(write_config(tmp_path / "config", execution=QUICK, fit=fit), tmp_path / "campaign")
     assert code == 3, output
     told = " ".join(output.split())
-    assert "fit: rung 4, fit 1 failed (the fit diverged): the watched loss is not a number" in told
+    assert "fit: rung 4, fit 0 failed (the fit diverged): the watched loss is not a number" in told
     assert "Verdict: stopped: nothing is left that could be done (9 diverged; last: fit/" in told
     assert "lower fit.learning_rate" in told
     assert "Traceback" not in output

@@ -103,3 +103,5 @@ def _as_files_three_and_four(asks: int, answers: int) -> None:
     """Give the pipe the numbers at which Chromium looks for it."""
     os.dup2(asks, 3)
     os.dup2(answers, 4)
+    for place in (3, 4):  # a pipe that has its number already is not copied, and would be closed
+        os.set_inheritable(place, True)

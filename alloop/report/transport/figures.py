@@ -20,10 +20,12 @@ LOG = {"type": "log", "dtick": "D2", "exponentformat": "power"}
 
 
 def colours_of(rungs: Iterable[RungTransport | CombinedRung]) -> dict[tuple[str, int], str]:
-    """Return a colour per rung, the same in all figures; random subsets follow acquired rungs."""
+    """Return a colour per rung, the same in all figures, as far from each other as the colours allow."""
     keys = sorted({(rung.kind, rung.size) for rung in rungs})
     sizes = sorted({size for _, size in keys if size})
-    return {key: COLOURS[0] if not key[1] else COLOURS[1 + sizes.index(key[1]) % (len(COLOURS) - 1)] for key in keys}
+    step = max(1, (len(COLOURS) - 2) // max(1, len(sizes) - 1))
+    colour = {size: COLOURS[1 + step * place % (len(COLOURS) - 1)] for place, size in enumerate(sizes)}
+    return {key: colour.get(key[1], COLOURS[0]) for key in keys}
 
 
 # -- Arrhenius ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from alloop.campaign.reuse import checked
-from alloop.commands import exit_codes, rehearse
+from alloop.commands import exit_codes, rehearsal_labels, rehearse
 from alloop.commands.interruption import STOP_SIGNALS, Interrupted
 from alloop.commands.label_timing import LabelTimingError
 from alloop.commands.rehearse import run_rehearsal
@@ -149,11 +149,11 @@ class TestRehearsed:
         assert not (home / "runs/tiny").exists()
 
     def test_done_again_nothing_is_computed_or_timed_twice(self, done, config, monkeypatch):
-        def refuse(*arguments):
+        def refuse(*arguments, **options):
             raise LabelTimingError("timed again")
 
         monkeypatch.chdir(config.parent)
-        monkeypatch.setattr(rehearse, "time_label", refuse)
+        monkeypatch.setattr(rehearsal_labels, "time_label", refuse)
         before = folded(config.parent / "runs/tiny.rehearsal").seq
         code, output = called(config, taught_by="same")
         assert code == 0

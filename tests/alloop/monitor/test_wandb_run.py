@@ -21,9 +21,25 @@ for _ in range(2):
         print(type(error).__name__)
 """
 
+DIES_BEFORE_EXIT = """
+import sys
+from pathlib import Path
+from alloop.config.machine import WandbConfig
+from alloop.monitor.wandb_run import end_core, open_run
+
+open_run(WandbConfig(), "a", "a", Path(sys.argv[1]), "offline", init_timeout_s=60.0, finish_timeout_s=1.0)
+end_core()
+"""
+
+
+def python(program, *arguments):
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=True)
+
 
 def test_an_import_of_wandb_that_fails_halfway_does_not_spoil_the_next_one():
-    done = subprocess.run(
-        [sys.executable, "-c", FAILS_ONCE], capture_output=True, text=True, cwd=ROOT, timeout=300, check=True
-    )
-    assert done.stdout.split() == ["OSError", "init"]
+    assert python(FAILS_ONCE).stdout.split() == ["OSError", "init"]
+
+
+def test_wandbs_own_process_that_died_before_the_exit_leaves_no_traceback(tmp_path):
+    assert python(DIES_BEFORE_EXIT, tmp_path).stderr == ""

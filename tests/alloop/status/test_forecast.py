@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.status.forecast import Forecast, cost_of, read_rehearsal
+from alloop.status.forecast import Forecast, Gap, cost_of, read_rehearsal
 from alloop.status.forecast_text import forecast_lines
 from tests.support.histories import ROCK_SALT
 from tests.support.judging import MEASURE, OWN, fitted, transport
@@ -78,6 +78,20 @@ def test_the_forecast_is_told_with_its_assumptions(rehearsal):
     assert "DFT core-hours" in text
     assert "isolated atoms are not counted" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_force_errors_are_scaled_by_the_gaps_of_the_teachers(rehearsal):
+    row = replace(rehearsal.rungs[-1], rmse_forces_meV_per_A=30.0)
+    one, other = (
+        replace(rehearsal, rungs=(replace(row, rmse_forces_meV_per_A=value),), seed=int(value))
+        for value in (30.0, 42.0)
+    )
+    text = told(one, label_s=None, gap=Gap(54.0, 120.0, 2))
+    assert (
+        "campaign    force RMSE about 14 meV/Å at rung 24: on 2 frames its teacher is 54 meV/Å from its labels" in text
+    )
+    assert "about 16 meV/Å at rung 24" in told(one, other, label_s=None, gap=Gap(54.0, 120.0, 1))
+    assert "  campaign  " not in told(one, label_s=None)
 
 
 def test_an_unknown_cost_is_told_with_the_reason(rehearsal):

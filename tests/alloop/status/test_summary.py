@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -12,6 +13,7 @@ from alloop.status.summary import summary
 from alloop.status.table import render
 from tests.support.histories import History
 from tests.support.journals import START_T, play
+from tests.support.judging import fitted
 from tests.support.stories import variant
 
 
@@ -20,8 +22,8 @@ def entries(tmp_path_factory):
     return play(tmp_path_factory.mktemp("campaign"))
 
 
-def shown(status) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def shown(status, width=120) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(render(status))
     return console.file.getvalue()
 
@@ -76,6 +78,16 @@ def test_json_has_everything_and_no_nan(tmp_path):
     assert content["core_seconds"] == {"DFT": 1.0}
 
 
+def test_what_is_known_of_a_rung_beside_its_errors_has_the_whole_width_of_a_narrow_terminal(entries):
+    why = "fit 1: the activation energy is not above zero by two standard errors: nothing is extrapolated"
+    status = summary(fold(entries), START_T)
+    transport = ({"system": "A", "activation_energy_eV": 0.3, "unmeasured": why},)
+    text = shown(replace(status, rungs=(replace(status.rungs[0], transport=transport),)), width=80)
+    note = text[text.index("rung 12") :].splitlines()
+    assert len(note) == 3
+    assert " ".join(line.strip() for line in note).endswith(f"(unmeasured: {why})")
+
+
 def test_rendered_rungs_have_units_and_error_bars(entries):
     text = shown(summary(fold(entries), START_T))
     assert "115.8 ± 1.2 meV/Å" in text
@@ -108,6 +120,14 @@ def test_a_campaign_that_is_being_taught_says_how_many_frames_its_committee_lear
     status = summary(history.state, 0.0)
     assert status.taught_frames == 70
     assert progress_line(status).startswith("70 frames of the teacher | labels 0/")
+
+
+def test_while_a_study_runs_its_tasks_are_counted_and_not_labels():
+    history, context = fitted(6), {"study": "mine", "model": "m", "heldout": 4}
+    errors = {"energy_error_eV_per_atom": [0.1], "forces_squared_error": [0.2]}
+    history.do("evaluate/study/0", context, errors).begin("evaluate/study/1", context)
+    assert progress_line(summary(history.state, START_T)) == "study: 1 task done | running: 1 study task"
+    assert progress_line(summary(history.state, START_T), running=False).startswith("labels 6")
 
 
 def test_labels_of_broken_structures_are_those_whose_forces_are_far_beyond_the_usual():

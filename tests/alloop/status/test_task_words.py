@@ -15,6 +15,6 @@ def test_no_task_of_a_campaign_is_told_by_its_identifier(tmp_path):
     assert len(told) == len(purposes)
     assert not told & purposes
     assert {fit_words("fit/s24.1/f0"), fit_words("fit/pretrain/m1")} == {
-        "random subset of 24, fit 1",
+        "random subset of 24, fit 0",
         "before the first label, member 1",
     }
