@@ -78,7 +78,7 @@ def test_the_tour_of_the_config_makes_a_config():
         CampaignConfig.model_validate({**whole, **section})
 
 
-@pytest.mark.parametrize("page", [name for name in PAGES if name != "config.md"])
+@pytest.mark.parametrize("page", [name for name in PAGES if name not in ("config.md", "python.md")])
 def test_config_keys_named_in_text_exist(page):
     named = {tuple(k.split(".")) for k in re.findall(r"`([a-z]+\.[a-zA-Z_.]+)(?:: [^`]*)?`", PAGES[page])}
     meant = {key for key in named if key[0] in CampaignConfig.model_fields and key[-1] not in ("py", "md", "json")}

@@ -62,4 +62,4 @@ def test_an_import_that_is_not_on_the_page_is_found(maker):
 def test_every_object_says_what_it_is(maker):
     for section in re.split(r"^### ", maker.reference(), flags=re.MULTILINE)[1:]:
         words = re.sub(r"^```.*?^```$", "", section.partition("\n")[2], flags=re.MULTILINE | re.DOTALL)
-        assert re.match(r"\s*[A-Z]", words), section[:40]
+        assert re.match(r"\s*\w", words), section[:40]
