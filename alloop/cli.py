@@ -64,7 +64,7 @@ def init(
         Path | None, typer.Option(help="A crystal of your own: its config is written, with the reason of each setting.")
     ] = None,
     mobile: Annotated[str | None, typer.Option(help="Its mobile ion, as in Li; default: found, or asked for.")] = None,
-    engine: Annotated[Literal["gpaw", "ase"], typer.Option(help="What labels it.")] = "gpaw",
+    engine: Annotated[Literal["gpaw", "ase"], typer.Option(help="The label engine.")] = "gpaw",
     calculator: Annotated[str | None, typer.Option(help="Calculator of --engine ase, as module:Class.")] = None,
     on: Annotated[Literal["laptop", "slurm"], typer.Option(help="Where it runs.")] = "laptop",
     example: Annotated[
@@ -262,7 +262,7 @@ def prune(
     where: Where,
     delete: Annotated[bool, typer.Option("--delete", help="Delete them; without it they are only counted.")] = False,
 ) -> None:
-    """Delete models and trajectories that nothing reads any more; never a label, never what a verdict rests on."""
+    """Count or delete models and trajectories that nothing reads any more; labels and judged numbers stay."""
     from alloop.commands.prune import run_prune
 
     with interruptible("Stopped while files were deleted; run the same command again."):

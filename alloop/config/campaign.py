@@ -33,7 +33,7 @@ class CampaignConfig(Section):
 
     name: Annotated[str, Field(pattern=NAME, max_length=80)] = Field(description="Name of the campaign and its folder.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Every random choice follows from it.")
-    overlap: bool = Field(True, description="False: label, fit and explore one after another; slower, repeatable.")
+    overlap: bool = Field(True, description="false: label, fit and explore one after another; slower, repeatable.")
     systems: tuple[SystemConfig, ...] = Field(min_length=1, description="Compositions to explore.")
     data: DataConfig = DataConfig()
     initial: InitialFramesConfig = InitialFramesConfig()
@@ -41,7 +41,7 @@ class CampaignConfig(Section):
     teacher: Teacher = Field(
         None,
         description="Universal potential that teaches the committee before the first label, by its name or as a "
-        "section; None: a cold start.",
+        "section; null: a cold start.",
     )
     label: LabelConfig = Field(description="How a frame is labelled.")
     fit: FitConfig = FitConfig()
@@ -50,7 +50,7 @@ class CampaignConfig(Section):
     heldout: HeldoutConfig = HeldoutConfig()
     ladder: LadderConfig = LadderConfig()
     measure: MeasureConfig | None = Field(
-        None, description="Production MD and transport of every rung; None: the ladder judges held-out errors only."
+        None, description="Production MD and transport of every rung; null: the ladder judges held-out errors only."
     )
     studies: StudiesConfig = StudiesConfig()
     budget: BudgetConfig = BudgetConfig()

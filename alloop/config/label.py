@@ -53,7 +53,7 @@ class GpawLabel(LabelCommon):
     maxiter: Count = Field(80, description="SCF iterations before a label is tried again with safer SCF settings.")
     point_group_symmetry: bool = Field(False, description="Off keeps every label on the same k-points.")
     charge: float = Field(0.0, description="Charge of the cell, in elementary charges.")
-    spin: bool | None = Field(None, description="None: unpolarised, and a frame with an odd electron count is refused.")
+    spin: bool | None = Field(None, description="null: unpolarised, and a frame with an odd electron count is refused.")
     magmoms: dict[str, float] = Field(default_factory=dict, description="Initial magnetic moment by element, in μB.")
     dispersion: Literal["none", "d3"] = Field("none", description="d3: Grimme's D3 is added to every label.")
     gpaw: Keywords = Field(default_factory=dict, description="Further GPAW keywords, passed through after a check.")
@@ -67,7 +67,7 @@ class AseLabel(LabelCommon):
     arguments: Keywords = Field(default_factory=dict, description="Keyword arguments of the calculator.")
     python: str | None = Field(
         None,
-        description="A Python, or a folder of packages, in which the calculator lives; None: this one. A relative path "
+        description="A Python, or a folder of packages, in which the calculator lives; null: this one. A relative path "
         "starts at the config's folder.",
     )
 

@@ -169,14 +169,14 @@ class ExecutionConfig(Section):
 class WandbConfig(Section):
     """Weights & Biases."""
 
-    enabled: bool = Field(True, description="False: no run is written at all.")
+    enabled: bool = Field(True, description="false: no run is written at all.")
     mode: Literal["auto", "online", "offline"] = Field("auto", description="auto: online if there is an account.")
     project: str = Field("alloop", description="Project of the run.")
     entity: str | None = Field(None, description="Team or user that owns the project.")
     group: str | None = Field(None, description="Group of the run; null: the campaign's name, a rehearsal's too.")
     tags: tuple[Tag, ...] = Field((), description="Tags of the run, before those of elements, engine and policy.")
     notes: str | None = Field(None, description="Notes of the run.")
-    artifacts: bool = Field(False, description="True: upload dataset, model, report and config too.")
+    artifacts: bool = Field(False, description="true: upload dataset, model, report and config too.")
     artifact_limit_MB: Positive = Field(200.0, description="A larger artifact is named and not uploaded (MB).")
 
 

@@ -46,7 +46,7 @@ class MeasureConfig(Section):
         (300.0, 573.15), description="Temperatures at which the conductivity is wanted."
     )
     repeat: tuple[Count, Count, Count] | None = Field(
-        None, description="Supercell along each lattice vector; None: the smallest of at least `min_width_A`."
+        None, description="Supercell along each lattice vector; null: the smallest of at least `min_width_A`."
     )
     min_width_A: Positive = Field(
         12.0, description="Distance between periodic faces below which results are flagged as limited by size."
@@ -77,7 +77,7 @@ class MeasureConfig(Section):
         4.0, description="A run hotter than this multiple of its temperature has exploded."
     )
     density_at_K: Positive | None = Field(
-        None, description="Temperature of the density and the sites; None: the middle one of those simulated."
+        None, description="Temperature of the density and the sites; null: the middle one of those simulated."
     )
     density_resolution_A: Positive = Field(0.3, description="Edge of a voxel of the density.")
 

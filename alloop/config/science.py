@@ -28,8 +28,8 @@ class SystemConfig(Section):
     oxidation_states: dict[str, float] = Field(
         default_factory=dict, description="Charges of ions by element; those that are not given are guessed."
     )
-    cell: CellConfig | None = Field(None, description="Cell in which ions are ordered; None: that of the file.")
-    orderings: OrderingsConfig | None = Field(None, description="Which orderings are taken; None: the ground state.")
+    cell: CellConfig | None = Field(None, description="Cell in which ions are ordered; null: that of the file.")
+    orderings: OrderingsConfig | None = Field(None, description="Which orderings are taken; null: the ground state.")
 
     @model_serializer(mode="wrap")
     def _without_what_orders_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class PotentialConfig(Section):
 
     foundation: Foundation | None = Field(
         None,
-        description="None (from scratch), `alloop-electrolytes-0`, the name of a MACE foundation model, "
+        description="null (from scratch), `alloop-electrolytes-0`, the name of a MACE foundation model, "
         "{path, sha256, head} of a file, or {name, head}. A model of several heads needs the head.",
     )
     architecture: ArchitectureConfig = ArchitectureConfig()
@@ -162,11 +162,11 @@ class FitConfig(Section):
     tuned_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None,
         description="Learning rate of a fit that starts from a taught model or a foundation, as a fraction of "
-        "`learning_rate`; None: 0.25.",
+        "`learning_rate`; null: 0.25.",
     )
     tuned_rung_steps: Count | None = Field(
         None,
-        description="Steps of a rung's fit that starts from a taught model or a foundation, which need fewer; None: "
+        description="Steps of a rung's fit that starts from a taught model or a foundation, which need fewer; null: "
         "`rung_steps`.",
     )
     method: Literal["naive", "multihead", "frozen", "lora"] = Field(
@@ -199,7 +199,7 @@ class SwapsConfig(Section):
     )
     every_fs: Positive = Field(100.0, description="MD from one attempt of a walker to its next.")
     temperature_K: Positive | None = Field(
-        None, description="Temperature that accepts swaps; None: that of the walker."
+        None, description="Temperature that accepts swaps; null: that of the walker."
     )
 
 
@@ -226,7 +226,7 @@ class ExploreConfig(Section):
     stop_temperature_factor: Annotated[float, Field(gt=1)] = Field(
         4.0, description="A walker hotter than this multiple of its temperature has exploded."
     )
-    swaps: SwapsConfig | None = Field(None, description="Swaps of ions between steps; None: none.")
+    swaps: SwapsConfig | None = Field(None, description="Swaps of ions between steps; null: none.")
     policy: str = Field("least_explored", description="Built-in name or module:Class.")
     options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")
 
@@ -301,7 +301,7 @@ class LadderConfig(Section):
     conductivity_at_K: Positive = Field(573.15, description="Temperature of the conductivity that is judged.")
     measure_on: tuple[Name, ...] | None = Field(
         None,
-        description="Systems and compositions whose transport is measured and judged; None: all, if there is a "
+        description="Systems and compositions whose transport is measured and judged; null: all, if there is a "
         "`measure` section.",
     )
     options: Keywords = Field(default_factory=dict, description="Keyword arguments of the policy.")

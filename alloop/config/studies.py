@@ -21,7 +21,7 @@ class RelaxConfig(Section):
 
     cell: bool | None = Field(
         None,
-        description="True: the cell relaxes too, which takes a fitted stress; false: ions in a fixed cell; None: the "
+        description="true: the cell relaxes too, which takes a fitted stress; false: ions in a fixed cell; null: the "
         "cell relaxes where the stress is fitted.",
     )
     pressure_GPa: Annotated[float, Field(allow_inf_nan=False)] = Field(
@@ -39,7 +39,7 @@ class ScratchConfig(Section):
 
     fits: Count = Field(3, description="Fits from either start, different only in their seed.")
     temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
-        None, description="Temperatures of the MD under every fit; None: the hottest of `explore`."
+        None, description="Temperatures of the MD under every fit; null: the hottest of `explore`."
     )
     ps: Positive = Field(20.0, description="Length of the MD of a fit that survives.")
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
@@ -141,10 +141,10 @@ class DisorderConfig(Section):
     """Canonical Monte Carlo of orderings, by every fit of the largest rung."""
 
     sublattices: Annotated[tuple[Sublattice, ...], Field(min_length=1)] | None = Field(
-        None, description="Elements whose ions exchange places, as in `[[In, Y], [Br, Cl]]`; None: `explore.swaps`."
+        None, description="Elements whose ions exchange places, as in `[[In, Y], [Br, Cl]]`; null: `explore.swaps`."
     )
     temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
-        None, description="Temperatures, one walker each; None: those of `explore`."
+        None, description="Temperatures, one walker each; null: those of `explore`."
     )
     sweeps: Count = Field(
         250, description="Length of a run: attempts per ion that can swap. The first fifth equilibrates."
@@ -157,11 +157,11 @@ class AimdConfig(Section):
     """Molecular dynamics driven by the label engine; what is measured of it, `measure` says."""
 
     systems: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
-        None, description="Systems or compositions that are simulated; None: all."
+        None, description="Systems or compositions that are simulated; null: all."
     )
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
     temperatures_K: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
-        None, description="Temperatures simulated; None: those of `measure`."
+        None, description="Temperatures simulated; null: those of `measure`."
     )
     replicas: Count = Field(1, description="Independent runs per temperature.")
     ps: Positive = Field(10.0, description="Length of a run.")
@@ -171,7 +171,7 @@ class AimdConfig(Section):
     skip_ps: NonNegative = Field(0.0, description="Beginning of every run that is not measured: it equilibrates.")
     ensemble: Literal["bussi", "nose_hoover", "nve"] = Field("bussi", description="Ensemble.")
     thermostat_fs: Positive = Field(100.0, description="Time constant of the thermostat.")
-    xc: str | None = Field(None, description="Functional in place of the labels', GPAW only; None: that of the labels.")
+    xc: str | None = Field(None, description="Functional in place of the labels', GPAW only; null: that of the labels.")
     literature: str | None = Field(
         None,
         description="CSV file of published points that are drawn beside the result, see docs/studies.md; a relative "

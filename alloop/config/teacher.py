@@ -22,7 +22,7 @@ class TeacherCalculator(Section):
     calculator: ImportPath = Field(description="Calculator class, as module:Class.")
     arguments: Keywords = Field(default_factory=dict, description="Keyword arguments of the calculator.")
     python: str | None = Field(
-        None, description="A Python, or a folder of packages, in which the calculator lives; None: this one."
+        None, description="A Python, or a folder of packages, in which the calculator lives; null: this one."
     )
 
 
@@ -58,7 +58,7 @@ class TeacherConfig(Section):
     )
     frames: Annotated[int, Field(ge=8)] = Field(144, description="Frames per system and round.")
     temperatures_K: Annotated[tuple[Positive, ...] | None, BeforeValidator(_as_tuple)] = Field(
-        None, description="Temperatures of the student's MD; None: those of `explore`, and 1.3 times the hottest."
+        None, description="Temperatures of the student's MD; null: those of `explore`, and 1.3 times the hottest."
     )
     steps: Count = Field(1500, description="Optimiser steps of the fit after each round.")
     learning_rate: Positive = Field(0.02, description="Learning rate of these fits.")

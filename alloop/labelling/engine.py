@@ -2,7 +2,7 @@
 
 A new engine takes two files: a model of its settings in ``alloop/config/label.py``, and a file
 ``alloop/labelling/NAME_engine.py`` with a subclass of `LabelEngine` or `PythonEngine` and its one instance, `ENGINE`.
-``docs/engines.md`` shows one.
+``docs/own_engine.md`` shows one.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from alloop.tasks.contract.fit import EpochMetrics, FitSummary
 HOW_FITS = (
     "Root mean square errors at the checks during each fit, on the frames that it watches: those left out of it, or "
     "its own training frames where none is left out, as in the fits of rungs. They are not the held-out errors above, "
-    "and say only whether a fit had come to rest. Averaged weights are checked, so the curves are smooth."
+    "and say only whether a fit had converged. Averaged weights are checked, so the curves are smooth."
 )
 COLOURS = ("#8c99a6", "#46327e", "#277f8e", "#1fa187", "#d9822b", "#c8443c")
 _NUMBERS = (("rmse_forces_meV_per_A", "force RMSE (meV/Å)"), ("rmse_energy_meV_per_atom", "energy RMSE (meV/atom)"))
@@ -35,7 +35,7 @@ def fits_section(state: CampaignState) -> tuple[Section, ...]:
     figure = fits_figure(list(fit_curves(state)))
     caption = "Errors of every fit of every rung during the fit, on the frames it watches; a colour per rung."
     drawn = plot("fits", figure, caption)
-    return (Section("fits-section", "Did the fits come to rest?", drawn, HOW_FITS),) if drawn else ()
+    return (Section("fits-section", "Did the fits converge?", drawn, HOW_FITS),) if drawn else ()
 
 
 def fit_curves(state: CampaignState) -> Iterator[FitCurve]:

@@ -189,4 +189,4 @@ def _citations(state: CampaignState) -> Iterator[str]:
             licence = f" ({facts['licence']})" if facts.get("licence") else ""
             yield f"{what} {facts['name']}{licence}{cite}"
     sources = {frame.imported_from for frame in state.frames.values() if frame.imported_from}
-    yield from (f"Labels brought along from {source}" for source in sorted(sources))
+    yield from (f"Labels imported from {source}" for source in sorted(sources))

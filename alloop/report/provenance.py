@@ -42,7 +42,7 @@ def _blocks(state: CampaignState, entries: Sequence[Entry]) -> tuple[Block, ...]
         ("Versions", _pairs(created.versions)),
         ("Foundation", _pairs(foundation_facts(created) or {})),
         ("Teacher", _teacher(state)),
-        ("Labels brought along", _listed(_brought(entries))),
+        ("Imported labels", _listed(_brought(entries))),
         ("Isolated-atom energies E0 (eV)", _pairs(energies)),
         ("Seed", str(state.config.get("seed", ""))),
         ("Fingerprint of the scientific settings (SHA-256)", created.science_sha256),

@@ -22,7 +22,7 @@ from policies.stopping.significance import EARLY_LEVEL, LADDER_LEVEL, LEVEL
 
 HOW_ERRORS = (
     "Held-out frames are drawn at random, without regard to disagreement, from walkers that no training frame comes "
-    "from; no fit and no early stopping sees them, and beside judging they only tell what disagreements mean. A rung "
+    "from; no fit and no early stopping sees them. Besides judging, they only show what disagreements mean. A rung "
     "is several fits on exactly that many training labels, in the order of their selection, different only in their "
     "seed. RMSE: root of the mean squared error over all fits, held-out frames and force components (or frames, for "
     "the energy per atom). Error bars are one standard error, from the spread between fits, between held-out walkers "
@@ -42,7 +42,7 @@ RANDOM_CAPTION = (
 HOW_FRAMES = (
     "Chosen and held-out frames have a label or wait for one. Rejected frames were offered by a walker and turned down "
     "by the selection policy, or by a gate before they were offered (short contacts, for instance). Failed frames were "
-    "sent to the engine and have no label: an unconverged calculation is never a number. Labels of imported frames "
+    "sent to the engine and have no label: an unconverged calculation gives no label. Labels of imported frames "
     "count as chosen. Every MD run may give a few frames to each selection, so that frames are not all alike: those "
     "beyond that number are turned down though nothing is wrong with them."
 )

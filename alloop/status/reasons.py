@@ -14,7 +14,7 @@ _WORDS: Mapping[str, str] = {
     "random": "drawn at random",
     "fill": "to fill a selection up",
     "last_good": "last frame before an MD run failed",
-    "imported": "brought along",
+    "imported": "imported",
     "heldout": "held out",
     "retired": "held out at first, then trained on",
     "known": "expected error below the window",

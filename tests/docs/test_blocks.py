@@ -30,7 +30,7 @@ MAPPINGS = ("magmoms", "substitute", "oxidation_states", "volumes")
 FREE = {(*path, name) for path, section in every_section(CampaignConfig) for name in section.model_fields
         if "Any" in str(section.model_fields[name].annotation) or name in MAPPINGS}  # fmt: skip
 QUICKSTART = yaml.safe_load((ROOT / "configs" / "quickstart.yaml").read_text(encoding="utf-8"))
-EXECUTED_BY = {"elsewhere.md": "tests/docs/test_elsewhere.py", "engines.md": "tests/docs/test_engines.py"}
+EXECUTED_BY = {"elsewhere.md": "tests/docs/test_elsewhere.py", "own_engine.md": "tests/docs/test_engines.py"}
 """Pages whose Python has a test of its own."""
 FENCE = re.compile(
     r"(?P<reason>^[ ]*<!-- not tested: \S.* -->\n(?:[ ]*\n)?)?"

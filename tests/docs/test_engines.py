@@ -1,4 +1,4 @@
-"""The configs of docs/engines.md: the inputs that a label writes with them, and labels where the programs are."""
+"""The configs of docs/engines.md: the inputs that a label writes, and labels; and the engine of docs/own_engine.md."""
 
 import os
 import re
@@ -20,13 +20,14 @@ from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import label_settings
 from tests.support.programs import write_programs
 
-PAGE = (Path(__file__).parents[2] / "docs" / "engines.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, OWN = ((DOCS / name).read_text(encoding="utf-8") for name in ("engines.md", "own_engine.md"))
 EXPECTED = Path(__file__).parent / "engines"
 PROGRAMS = {"vasp": "vasp_std", "espresso": "pw.x", "cp2k": "cp2k.psmp"}
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+def blocks(language, page=PAGE):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
 
 
 def settings_of(module):
@@ -92,7 +93,7 @@ def test_no_path_or_command_is_in_a_config_of_the_page():
 
 
 def test_the_engine_of_the_page_labels(tmp_path, monkeypatch):
-    section, engine = (block for block in blocks("python") if "Lj" in block)
+    section, engine = blocks("python", OWN)
     module = types.ModuleType("lj_engine")
     names = dict(vars(label_models))
     monkeypatch.setitem(sys.modules, "alloop.config.label", types.ModuleType("label"))

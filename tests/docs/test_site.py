@@ -88,6 +88,7 @@ def test_every_page_is_in_the_contents(site):
         "Reference",
         "Explanation",
         "Benchmarks",
+        "Develop",
     ]
 
 

@@ -69,7 +69,7 @@ def error_by_force(bins: Sequence[ForceBin]) -> Figure | None:
     if not bins:
         return None
     span = [min(one.force_eV_per_A for one in bins), max(one.force_eV_per_A for one in bins)]
-    none = _same(span) | {"name": "a model that predicts no force", "hoverinfo": "skip", "showlegend": True}
+    none = _same(span) | {"name": "a model that predicts no forces", "hoverinfo": "skip", "showlegend": True}
     traces = [none | {"y": [1000 * value / 3**0.5 for value in span]}]
     for place, system in enumerate(systems):
         traces.append(_against(system, [one for one in bins if one.system == system], COLOURS[place % len(COLOURS)]))

@@ -12,7 +12,7 @@ from alloop.status.numbers import plus_minus
 
 HOW = (
     "The first fit of the largest rung, which is the model that is exported, on the held-out frames: no fit has seen "
-    "them. A panel per system; points on the dashed line are predicted as the labels have them. Energies count from "
+    "them. A panel per system; on the dashed line, prediction and label are equal. Energies count from "
     "the mean of the labels of the system. Temperatures are those of the thermostats of the MD runs that the frames "
     "come from. "
     "Force scale: the root mean square of the forces themselves, which is the error of a model that predicts none. "
@@ -22,7 +22,7 @@ HOW = (
 
 FORCE_CAPTION = (
     "Error of a force component against the size of the labelled force on the atom, in bins of equally many atoms; "
-    "bars are one standard error over frames. On the dashed line is a model that predicts no force at all."
+    "bars are one standard error over frames. The dashed line is a model that predicts no forces."
 )
 
 

@@ -15,9 +15,9 @@ from alloop.transport.results import Measured
 
 HOW_DENSITY = (
     "The number density n of the mobile ions: its integral over the cell shown is the number of ions in it. P = n / "
-    "N is the probability density, with integral 1. Both are in Å⁻³; an isosurface level in Å⁻¹, as it is given in "
-    "the literature, can be neither, and read as P it is the default here. Positions are relative to the framework "
-    "at rest, counted on a grid and smeared with the Gaussian that is stated. Host sites (green) are where the "
+    "N is the probability density, with integral 1. Both are in Å⁻³; isosurface levels of the literature in "
+    "Å⁻¹ have the unit of neither; the default is such a level, read as P. Positions are relative to the framework at "
+    "rest, counted on a grid and smeared with the Gaussian that is stated. Host sites (green) are where the "
     "starting structure has mobile ions; interstitial sites (white) are maxima of the density that are not host "
     "sites. Occupancy: ions within the radius of a site, averaged over time and over the sites of a kind. A jump "
     "ends at another site than the last one; rates are per ps that an ion belongs to a site of the first kind, with "

@@ -51,7 +51,7 @@ HOW_RUNGS = (
     "their mean squared displacement, with the drift of the framework removed. Filled symbols enter the weighted "
     "fit of ln D against 1/T that gives the activation energy; open ones do not, and say why. Error bars are one "
     "standard error: in the figure of the dynamics of that one fit, in the table of the mean over the fits, from "
-    "the spread between them and the error of their dynamics. σ is Nernst–Einstein's: it takes ions to move "
+    "the spread between them and the error of their dynamics. σ is Nernst–Einstein's: it assumes ions that move "
     "independently. Simulated: dynamics at that very temperature; interpolated or extrapolated: from the fit, with "
     "the volume of the simulated cell that is named. ×/÷ gives the factor of one standard error of ln σ where that "
     "is more than 0.3. Acquired rungs are the first labels of the campaign in the order of their selection, so the "
@@ -60,7 +60,7 @@ HOW_RUNGS = (
 )
 HOW_DIFFUSION = (
     "Largest rung of each system. Mean squared displacement of the ions (bars: one standard error) and of the "
-    "framework (dotted) against the lag; where diffusion rules it rises with slope 1, and a framework that rises has "
+    "framework (dotted) against the lag; diffusion gives a slope of 1, and a framework that rises has "
     "melted. Haven ratio: D over the diffusivity of the summed displacement; collective σ is computed from the latter, "
     "so it includes ions that move together, with a wider error bar. Within a plane: displacements are projected on "
     "the crystallographic plane, D = MSD/(4t); ab is the plane of the lattice vectors a and b. Temperatures whose runs "

@@ -19,8 +19,8 @@ from alloop.transport.temperature_law import words_of
 HOW_LINE = (
     "D is the tracer diffusivity of the mobile ions from their mean squared displacement, with the drift of the "
     "framework removed. Filled symbols enter the weighted fit of ln D against 1/T that gives the activation energy; "
-    "open ones do not, and say why. Error bars are one standard error. σ is Nernst–Einstein's: it takes ions to move "
-    "independently. ×/÷ gives the factor of one standard error of ln σ where that is more than 0.3."
+    "open ones do not, and say why. Error bars are one standard error. σ is Nernst–Einstein's: it assumes ions that "
+    "move independently. ×/÷ gives the factor of one standard error of ln σ where that is more than 0.3."
 )
 HOW_READ = (
     "Positions are followed from frame to frame by the shortest step along each lattice vector, unless the file says "
