@@ -6,7 +6,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-settings.register_profile("alloop", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("alloop", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("alloop")
 
 
