@@ -1,4 +1,4 @@
-"""What holds for every test: the deadline and the draws of property tests, the signals of processes, the order."""
+"""What holds for every test: the draws of property tests, the disk, the signals of processes, the order."""
 
 import os
 import signal
@@ -6,8 +6,20 @@ import signal
 import pytest
 from hypothesis import settings
 
-settings.register_profile("alloop", deadline=None, derandomize=bool(os.environ.get("CI")))
+from alloop.journal import file
+
+settings.register_profile("alloop", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("alloop")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk():
+    """Let what this process writes reach the disk later: no test cuts the power. Processes that tests start do wait."""
+    opened = file._opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(file, "_opened", lambda path, options, how: opened(path, options, (*how, "synchronous=OFF")))
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,8 +23,7 @@ def test_a_row_of_walkers_says_what_frames_and_what_walkers_would_have_shown():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("debris", [False, True])
-@pytest.mark.parametrize("ratio", [0.5, 2.0])
+@pytest.mark.parametrize(("ratio", "debris"), [(0.5, True), (2.0, False)])
 def test_what_is_off_by_more_than_the_factor_is_trusted_in_at_most_a_twentieth(ratio, debris):
     made = outcomes(Case(labels=48, heldout=12, ratio=ratio, debris=debris), repeats=40)
     assert share(made, lambda one: one.trusted and one.off) <= 0.05

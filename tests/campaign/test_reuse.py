@@ -18,7 +18,8 @@ from alloop.journal.events import CodeChanged, LabelsImported, TaskPlanned
 from alloop.journal.journal import Journal, read_entries
 from alloop.materials.structure import Structure
 from alloop.tasks.workspace import Workspace
-from tests.support.campaigns import TINY, attempts, folded, run, write_config
+from tests.support.campaigns import THREADS, TINY, attempts, folded, run, write_config
+from tests.support.shared import tiny_campaign, tiny_config
 
 pytestmark = pytest.mark.slow
 
@@ -26,19 +27,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """A finished campaign: its folder."""
-    home = tmp_path_factory.mktemp("first")
-    code, output = run(first_config(home / "config"), home / "campaign")
-    assert code == 0, output
-    return home / "campaign"
-
-
-def first_config(folder, **changes):
-    return write_config(folder, **{"ladder": {"rungs": [6], "fits": 2}, **changes})
+    return tiny_campaign(tmp_path_factory) / "runs" / "tiny"
 
 
 def second_config(folder, first, **changes):
     explore = {**TINY["explore"], "temperatures_K": [300, 500]}
-    wanted = {"name": "second", "explore": explore, "ladder": {"rungs": [8, 11], "fits": 2}, **changes}
+    wanted = {"name": "second", "explore": explore, "ladder": {"rungs": [12, 13], "fits": 2}, **changes}
     return write_config(folder, data={"campaigns": [str(first)]}, **wanted)
 
 
@@ -65,7 +59,7 @@ def planned(folder, start):
 def second(first, tmp_path_factory):
     """A campaign that took the labels of the first and came to its own verdict: config, folder and output."""
     home = tmp_path_factory.mktemp("second")
-    config = second_config(home / "config", first)
+    config = second_config(home / "config", first, execution=THREADS)
     code, output = run(config, home / "campaign")
     assert code == 0, output
     return config, home / "campaign", output
@@ -206,7 +200,7 @@ def test_a_refused_change_says_what_a_new_campaign_would_keep(first, tmp_path):
         ({"seed": 2}, rf"seed: 1 -> 2; undo it, or .*campaigns: \[{first}\].*, which takes its {count} labels"),
         ({"label": label}, rf"its {count} labels are pre-training only \(label\.min_contact: 0\.6 -> 0\.65\)"),
     ):
-        config = first_config(tmp_path / "config", **changes)
+        config = tiny_config(tmp_path / "config", **changes)
         with Journal(first) as journal, pytest.raises(ConfigError, match=fate):
             resume(load_config(config), journal, Workspace(first))
 
@@ -215,7 +209,7 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
     monkeypatch.chdir(tmp_path)
     count = len(keys_of(folded(first)))
     heldout = 4
-    enough = {"labels": 11 - count + heldout}
+    enough = {"labels": 13 - count + heldout}
     config = second_config(tmp_path / "config", first, budget=enough)
     run_check(config)
     shown = " ".join(capsys.readouterr().out.split())
@@ -223,22 +217,22 @@ def test_check_counts_the_labels_and_the_budget_needs_no_more_than_the_rest(firs
     assert f"{count} labels imported from {first}, used as labels" in shown
     assert brought(checked(load_config(config), tmp_path / "new")).labels == count
     label = {**TINY["label"], "min_contact": 0.65}
-    with pytest.raises(ConfigError, match="takes 15 labels"):
+    with pytest.raises(ConfigError, match="takes 17 labels"):
         checked(load_config(second_config(tmp_path / "config", first, budget=enough, label=label)), tmp_path / "new")
 
 
 def test_check_says_what_a_resume_would_do(first, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(first, tmp_path / "runs" / "tiny")
-    run_check(first_config(tmp_path / "config", budget={"labels": 60}))
-    told = "would continue it with 9 labels. config changed: budget.labels: not set -> 60"
+    run_check(tiny_config(tmp_path / "config", budget={"labels": 60}))
+    told = "would continue it with 11 labels. config changed: budget.labels: not set -> 60"
     assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_check_ends_with_the_words_of_run_where_run_would_refuse(first, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(first, tmp_path / "runs" / "tiny")
-    config = first_config(tmp_path / "config", seed=2)
+    config = tiny_config(tmp_path / "config", seed=2)
     with Journal(tmp_path / "runs" / "tiny") as journal, pytest.raises(ConfigError) as refused:
         resume(load_config(config), journal, Workspace(tmp_path / "runs" / "tiny"))
     for as_json in (False, True):

@@ -1,11 +1,11 @@
-"""The study of fits from scratch of a campaign with a teacher, by the command line, with real workers and models."""
+"""The study of fits from scratch of a campaign with a teacher, by the command line, with real models."""
 
 import json
 
 import pytest
 
 import alloop
-from tests.support.campaigns import attempts, command_line, run, write_config
+from tests.support.campaigns import THREADS, attempts, command_line, in_process, run, write_config
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +13,13 @@ TEACHER = {"model": {"calculator": "ase.calculators.emt:EMT"}, "rounds": 2, "fra
 
 
 def test_one_command_compares_the_fits_and_shows_it_everywhere(tmp_path):
-    config = write_config(tmp_path, teacher=TEACHER, studies={"scratch": {"fits": 2, "ps": 0.2}})
+    config = write_config(
+        tmp_path,
+        teacher=TEACHER,
+        studies={"scratch": {"fits": 2, "ps": 0.2}},
+        ladder={"rungs": [8], "fits": 2},
+        execution=THREADS,
+    )
     folder = tmp_path / "run"
     assert run(config, folder)[0] == 0
     rungs = alloop.read(folder).state.rungs
@@ -29,11 +35,11 @@ def test_one_command_compares_the_fits_and_shows_it_everywhere(tmp_path):
     assert len(campaign.studies["scratch"].rows) == 4
     assert "study-scratch" in (folder / "report.html").read_text()
 
-    status = json.loads(command_line("status", folder, "--json")[1])
+    status = json.loads(in_process("status", folder, "--json"))
     (row,) = (r for r in status["studies"]["scratch"] if r["start"] == "from scratch" and r["on"] == "CuAl")
     assert 0 < row["survived (ps)"] <= 0.2
     assert row["shortest distance (Å)"] > 0.5
-    assert command_line("export", folder)[0] == 0
+    in_process("export", folder)
     curves = (folder / "export" / "studies" / "scratch.curves.csv").read_text().splitlines()
     assert curves[0] == "panel,line,r (Å),g(r)"
     assert {"Al-Cu", "Cu-Cu"} <= {pair for line in curves[1:] for pair in line.split(", ")}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.campaigns import attempts, folded, run, write_config
-from tests.support.driving import QUICK, driving
+from tests.support.campaigns import THREADS, attempts, folded, run, write_config
+from tests.support.driving import driving
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +14,7 @@ def harvested_labels(folder):
 
 
 def test_a_campaign_whose_files_are_all_cut_off_goes_on_to_its_verdict(tmp_path):
-    config, folder = write_config(tmp_path / "config", execution=QUICK, overlap=False), tmp_path / "campaign"
+    config, folder = write_config(tmp_path / "config", execution=THREADS, overlap=False), tmp_path / "campaign"
     with driving(config, folder) as driver:
         driver.until(lambda state: state.created and state.pending("train") and state.labelled("train") >= 4)
         driver.until(lambda state: state.labelled("train") > 4)

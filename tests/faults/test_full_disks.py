@@ -7,7 +7,7 @@ import pytest
 
 from alloop.journal.events import DriverStopped
 from alloop.journal.journal import read_entries
-from tests.support.campaigns import attempts, folded, write_config
+from tests.support.campaigns import THREADS, attempts, folded, write_config
 from tests.support.driving import QUICK, driving, labelled, many_first_labels
 from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
 from tests.support.waiting import wait_for
@@ -16,9 +16,8 @@ LABELS = 8
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 0.4}}
 
 
-@pytest.fixture
-def config(tmp_path):
-    return write_config(tmp_path / "config", execution=QUICK, label=SLOW, **many_first_labels(LABELS))
+def config_in(tmp_path, execution):
+    return write_config(tmp_path / "config", execution=execution, label=SLOW, **many_first_labels(LABELS))
 
 
 @pytest.fixture
@@ -31,8 +30,8 @@ def disk(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(config, disk):
-    folder = disk / "campaign"
+def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(tmp_path, disk):
+    config, folder = config_in(tmp_path, QUICK), disk / "campaign"
     with driving(config, folder) as driver:
         driver.until(labelled(2))
         fill(disk)
@@ -52,8 +51,8 @@ def test_a_full_disk_stops_the_driver_in_one_line_and_nothing_is_lost(config, di
     assert not folded(folder).failures
 
 
-def test_a_full_disk_behind_the_output_stops_nothing(config, tmp_path):
-    folder = tmp_path / "campaign"
+def test_a_full_disk_behind_the_output_stops_nothing(tmp_path):
+    config, folder = config_in(tmp_path, THREADS), tmp_path / "campaign"
     with Path("/dev/full").open("w") as full, driving(config, folder, stdout=full, stderr=full) as driver:
         driver.until(labelled(2))
     assert driver.code == 130
@@ -61,8 +60,8 @@ def test_a_full_disk_behind_the_output_stops_nothing(config, tmp_path):
     assert [event.reason for event in stopped] == ["SIGTERM"]
 
 
-def test_a_reader_who_leaves_stops_nothing(config, tmp_path):
-    folder = tmp_path / "campaign"
+def test_a_reader_who_leaves_stops_nothing(tmp_path):
+    config, folder = config_in(tmp_path, THREADS), tmp_path / "campaign"
     with driving(config, folder, stderr=subprocess.DEVNULL) as driver:
         assert wait_for(lambda: attempts(folder, "atom"), 60)
         driver.process.stdout.close()

@@ -8,19 +8,16 @@ import pytest
 
 from alloop.journal.journal import SNAPSHOT_FILE, living_driver
 from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
+from tests.support.driving import QUICK
 from tests.support.waiting import wait_for
 
-ONE_EXECUTOR = {
-    "executors": {"local": {"kind": "local", "workers": 2}},
-    "heartbeat_s": 1,
-    "heartbeat_limit_s": 4,
-    "locks": "lease",
-}
+LEASES = {**QUICK, "locks": "lease"}
+ONE_RUNG = {"rungs": [4], "fits": 2}
 
 
 @pytest.mark.slow
 def test_kill_9_of_the_driver_on_leases_loses_no_label_and_repeats_none(tmp_path):
-    config, folder = write_config(tmp_path / "config", execution=ONE_EXECUTOR), tmp_path / "campaign"
+    config, folder = write_config(tmp_path / "config", execution=LEASES, ladder=ONE_RUNG), tmp_path / "campaign"
     driver = start(config, folder)
     assert wait_for(lambda: attempts(folder, "label") or driver.poll() is not None, 90)
     assert living_driver(folder) == f"pid {driver.pid} on {os.uname().nodename}"

@@ -2,14 +2,13 @@
 
 import pytest
 
-from tests.support.campaigns import TINY, run, write_config
-from tests.support.driving import QUICK
+from tests.support.campaigns import THREADS, TINY, run, write_config
 
 
 @pytest.mark.slow
 def test_fits_that_become_no_number_are_tried_from_other_seeds_and_end_the_campaign_with_their_count(tmp_path):
     fit = {**TINY["fit"], "forces_weight": 1e300}
-    code, output = run(write_config(tmp_path / "config", execution=QUICK, fit=fit), tmp_path / "campaign")
+    code, output = run(write_config(tmp_path / "config", execution=THREADS, fit=fit), tmp_path / "campaign")
     assert code == 3, output
     told = " ".join(output.split())
     assert "fit: rung 4, fit 0 failed (the fit diverged): the watched loss is not a number" in told

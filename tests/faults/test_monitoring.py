@@ -7,14 +7,16 @@ import pytest
 from alloop.journal.journal import read_entries
 from alloop.monitor.wandb_segments import segments
 from alloop.monitor.wandb_upload import catch_up
-from tests.support.campaigns import folded, write_config
-from tests.support.driving import QUICK, driving
+from tests.support.campaigns import THREADS, folded, write_config
+from tests.support.driving import driving
 from tests.support.small_disk import NoSmallDisk, fill, small_disk
 from tests.support.wandb_server import serving
 
 pytestmark = pytest.mark.slow
 
 ENABLED = {"wandb": {"enabled": True}}
+SMALL = {"ladder": {"rungs": [4], "fits": 2}, "execution": THREADS}
+"""Sections of a campaign as short as can be, without processes of workers."""
 
 
 def account(server):
@@ -32,7 +34,7 @@ def server():
 
 
 def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path, server):
-    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    config, folder = write_config(tmp_path / "config", monitor=ENABLED, **SMALL), tmp_path / "campaign"
     with driving(config, folder, environ=account(server)) as driver:
         driver.end()
     assert driver.code == 0, driver.output
@@ -46,7 +48,7 @@ def test_a_server_that_does_not_answer_changes_nothing_and_is_told_once(tmp_path
 
 def test_a_campaign_ends_with_its_outputs_at_the_server(tmp_path):
     monitor = {"wandb": {"enabled": True, "artifacts": True}}
-    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=monitor), tmp_path / "campaign"
+    config, folder = write_config(tmp_path / "config", monitor=monitor, **SMALL), tmp_path / "campaign"
     with serving() as server:
         with driving(config, folder, environ=account(server.url)) as driver:
             driver.end()
@@ -63,7 +65,7 @@ def test_a_campaign_ends_with_its_outputs_at_the_server(tmp_path):
 
 
 def test_a_server_that_falls_silent_costs_a_campaign_a_few_seconds_and_one_line(tmp_path):
-    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    config, folder = write_config(tmp_path / "config", monitor=ENABLED, **SMALL), tmp_path / "campaign"
     with serving() as server:
         with driving(config, folder, environ=account(server.url)) as driver:
             driver.until(lambda state: state.labelled("train") >= 4)
@@ -77,7 +79,7 @@ def test_a_server_that_falls_silent_costs_a_campaign_a_few_seconds_and_one_line(
 
 
 def test_a_full_disk_under_the_run_changes_nothing(tmp_path):
-    config, folder = write_config(tmp_path / "config", execution=QUICK, monitor=ENABLED), tmp_path / "campaign"
+    config, folder = write_config(tmp_path / "config", monitor=ENABLED, **SMALL), tmp_path / "campaign"
     with driving(config, folder) as driver:
         driver.until(lambda state: state.labelled("train") >= 4)
     assert driver.code == 130, driver.output

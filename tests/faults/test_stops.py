@@ -9,22 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.campaigns import attempts, folded, left_behind, run, start, write_config
-from tests.support.driving import QUICK, driving
+from tests.support.campaigns import THREADS, attempts, folded, left_behind, run, start, write_config
+from tests.support.driving import ONE_WORKER, driving
 from tests.support.victims import living
 from tests.support.waiting import wait_for
 
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 600.0}}
 """Labels so long that a driver which waits for one is told from a slow machine."""
-THREADS = {"executors": {"local": {"kind": "threads", "workers": 1}}}
 ROOT = Path(__file__).parents[2]
-WARNINGS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
-@pytest.mark.parametrize("number", WARNINGS)
-def test_a_warning_while_the_workers_start_stops_them_and_leaves_nothing(tmp_path, number):
-    folder = tmp_path / "campaign"
-    driver = start(write_config(tmp_path / "config", execution=QUICK), folder)
+def test_a_warning_while_the_workers_start_stops_them_and_leaves_nothing(tmp_path):
+    folder, number = tmp_path / "campaign", signal.SIGUSR2
+    driver = start(write_config(tmp_path / "config", execution=ONE_WORKER), folder)
     assert wait_for(lambda: living(folder, "interchange"), 60)
     driver.send_signal(number)
     output, _ = driver.communicate(timeout=60)
@@ -36,7 +33,7 @@ def test_a_warning_while_the_workers_start_stops_them_and_leaves_nothing(tmp_pat
 
 def test_ctrl_c_before_anything_was_started_is_one_line(tmp_path):
     folder = tmp_path / "campaign"
-    driver = start(write_config(tmp_path / "config", execution=QUICK), folder)
+    driver = start(write_config(tmp_path / "config", execution=ONE_WORKER), folder)
     assert wait_for(lambda: "pydantic_core" in Path(f"/proc/{driver.pid}/maps").read_text(), 30)
     for _ in range(3):
         driver.send_signal(signal.SIGINT)
@@ -48,7 +45,7 @@ def test_ctrl_c_before_anything_was_started_is_one_line(tmp_path):
 
 def test_any_number_of_ctrl_c_hurries_nothing_into_a_traceback(tmp_path):
     folder = tmp_path / "campaign"
-    with driving(write_config(tmp_path / "config", execution=QUICK, label=SLOW), folder) as driver:
+    with driving(write_config(tmp_path / "config", execution=ONE_WORKER, label=SLOW), folder) as driver:
         driver.until(lambda state: attempts(folder, "label"))
 
         def one_more() -> bool:
@@ -67,7 +64,7 @@ def test_any_number_of_ctrl_c_hurries_nothing_into_a_traceback(tmp_path):
 
 def test_a_driver_under_nohup_outlives_its_terminal(tmp_path):
     folder = tmp_path / "campaign"
-    config = write_config(tmp_path / "config", execution=QUICK)
+    config = write_config(tmp_path / "config", execution=THREADS)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with driving(config, folder) as driver:

@@ -17,7 +17,7 @@ from alloop.journal.journal import JOURNAL_FILE, JournalError
 from alloop.journal.open_files import SAVED_FILE
 from alloop.tasks import worker
 from alloop.workers import machine_faults
-from tests.support.campaigns import attempts, folded, write_config
+from tests.support.campaigns import THREADS, attempts, folded, write_config
 from tests.support.driving import losses, many_first_labels
 from tests.support.faults import is_documented, is_shown_as
 from tests.support.small_disk import NoSmallDisk, fill, make_room, small_disk
@@ -26,14 +26,14 @@ from tests.support.waiting import wait_for
 
 LABELS = 6
 SLOW = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": {"pause_s": 0.4}}
-THREADS = {"executors": {"local": {"kind": "threads", "workers": 2}}}
+TWO_THREADS = {"executors": {"local": {"kind": "threads", "workers": 2}}}
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "WAIT_FOR_PLACE_S", (0.2,))
     monkeypatch.setattr(machine_faults, "PAUSES_S", (0.2,))
-    return write_config(tmp_path / "config", execution=THREADS, label=SLOW, **many_first_labels(LABELS))
+    return write_config(tmp_path / "config", execution=TWO_THREADS, label=SLOW, **many_first_labels(LABELS))
 
 
 def stop():
@@ -95,8 +95,7 @@ def test_results_that_cannot_be_written_stop_the_driver_and_no_label_is_computed
 
 @pytest.mark.slow
 def test_a_full_disk_of_the_results_alone_lets_no_label_begin_that_could_not_be_written(config, tmp_path):
-    one_worker = {"executors": {"local": {"kind": "threads", "workers": 1}}}
-    config = write_config(tmp_path / "config", execution=one_worker, label=SLOW, **many_first_labels(LABELS))
+    config = write_config(tmp_path / "config", execution=THREADS, label=SLOW, **many_first_labels(LABELS))
     folder, results = tmp_path / "campaign", tmp_path / "campaign" / "results" / "label"
     try:
         # What one label gives back of the room that was held for it is less than the next one needs.

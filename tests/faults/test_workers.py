@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alloop.status.task_words import task_words
-from tests.support.campaigns import attempts, folded, left_behind, run, write_config
+from tests.support.campaigns import THREADS, attempts, folded, left_behind, run, write_config
 from tests.support.driving import QUICK, driving, labelled, losses, many_first_labels
 from tests.support.victims import kill_one, living
 from tests.support.waiting import wait_for
@@ -13,10 +13,11 @@ from tests.support.waiting import wait_for
 LABELS = 8
 
 
-def config_in(folder, pause_s):
+def config_in(folder, pause_s, execution=QUICK):
     arguments = {"pause_s": pause_s}
     label = {"engine": "ase", "calculator": "tests.support.slow_labels:SlowEMT", "arguments": arguments}
-    return write_config(folder, execution=QUICK, label=label, **many_first_labels(LABELS))
+    sections = many_first_labels(LABELS) | {"ladder": {"rungs": [LABELS], "fits": 2}}
+    return write_config(folder, execution=execution, label=label, **sections)
 
 
 def labels_in_flight(state):
@@ -69,7 +70,7 @@ def test_a_result_that_is_cut_off_before_the_driver_reads_it_is_computed_again(t
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
     root = tmp_path_factory.mktemp("stopped")
-    config = config_in(root / "config", 0.2)
+    config = config_in(root / "config", 0.2, THREADS)
     with driving(config, root / "campaign") as driver:
         driver.until(labelled(LABELS))
     return config, root / "campaign"

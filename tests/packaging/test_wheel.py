@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from ase.io import read
 
+from alloop.config.foundations import SHIPPED
 from tests.support.campaigns import write_config
 
 pytestmark = pytest.mark.slow
@@ -58,6 +60,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(source / "dist"), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "absent from the `packages`" not in done.stdout + done.stderr
     (built,) = (source / "dist").glob("*.whl")
     return built
 
@@ -106,6 +109,14 @@ def _scripts(name: str) -> Iterable[Path]:
     return [path for path in files if path.parent == folder and path.suffix == ".py"]
 
 
+def test_it_ships_the_packages_with_their_files_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {name.partition("/")[0] for name in names if "dist-info" not in name} == {"alloop", "policies"}
+    shipped = {f"alloop/foundations/{one.path.name}" for one in SHIPPED.values()}
+    assert names >= {"alloop/py.typed", *shipped}
+
+
 def test_the_clone_is_out_of_sight(installed):
     script = "import alloop, policies; print(alloop.__file__); print(policies.__file__)"
     places = installed("python", "-c", script).stdout.split()
@@ -137,13 +148,13 @@ def test_the_quickstart_can_be_written_and_checked(installed):
 
 
 def test_a_campaign_runs_to_its_verdict(installed):
-    config = write_config(installed.cwd / "configs")
+    config = write_config(installed.cwd / "configs", ladder={"rungs": [4], "fits": 2})
     done = installed("alloop", "run", config, "--plain", timeout_s=600)
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     root = installed.cwd / "runs" / "tiny"
     status = json.loads(installed("alloop", "status", root, "--json").stdout)
     assert status["verdict"] in ("converged", "ladder_exhausted")
-    assert [rung["size"] for rung in status["rungs"]] == [4, 8]
+    assert [rung["size"] for rung in status["rungs"]] == [4]
     assert "<html" in (root / "report.html").read_text(encoding="utf-8")
     frames = read(root / "export" / "dataset.extxyz", index=":")
     assert len(frames) == status["labels"]["train"] + status["labels"]["heldout"]

@@ -132,15 +132,14 @@ def test_a_config_smuggled_into_the_journal_runs_nothing(finished, tmp_path, mon
         assert "Traceback" not in done.stdout + done.stderr
         assert not hit.exists(), words
 
-    smuggled = {
-        "select": lambda content: content["select"].update(policy="smuggled:Hit"),
-        "label": lambda content: content["label"].update(calculator="smuggled:Hit"),
-    }
-    for change in smuggled.values():
-        tamper(change)
-        for command in ("status", "report", "export"):
-            harmless(command, folder, code=0)
-        harmless("run", config, "--folder", folder, "--plain", code=2)
+    def smuggle(content):
+        content["select"].update(policy="smuggled:Hit")
+        content["label"].update(calculator="smuggled:Hit")
+
+    tamper(smuggle)
+    for command in ("status", "report", "export"):
+        harmless(command, folder, code=0)
+    harmless("run", config, "--folder", folder, "--plain", code=2)
     tamper(lambda content: content["execution"]["executors"]["local"].update(worker_init=f"touch {hit}"))
     harmless("run", config, "--folder", folder, "--plain", code=0)
     assert "touch" not in yaml.safe_dump(folded(folder).config)

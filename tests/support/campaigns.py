@@ -16,7 +16,9 @@ import psutil
 import yaml
 from ase.build import bulk
 from ase.io import write
+from typer.testing import CliRunner
 
+from alloop.cli import app
 from alloop.reading import ReadCampaign
 from alloop.state.state import CampaignState
 
@@ -62,6 +64,9 @@ TINY: dict[str, Any] = {
     "execution": {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 2, "heartbeat_limit_s": 6},
     "monitor": {"wandb": {"enabled": False}},
 }
+
+THREADS: dict[str, Any] = {"executors": {"local": {"kind": "threads", "workers": 1}}}
+"""An ``execution`` section without processes of workers, for tests of what does not depend on them."""
 
 
 def write_config(folder: Path, **changes: Any) -> Path:
@@ -112,6 +117,13 @@ def command_line(*words: object) -> tuple[int, str]:
     line = [sys.executable, "-m", "alloop", *map(str, words)]
     done = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, done.stdout + done.stderr
+
+
+def in_process(*words: object) -> str:
+    """Run a command of alloop in this process, where packages are imported already, and return its output."""
+    done = CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def kill_when(driver: subprocess.Popen[str], happened: Callable[[], bool], patience_s: float = 300) -> None:

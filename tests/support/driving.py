@@ -18,6 +18,7 @@ from tests.support.waiting import wait_for
 
 QUICK = {"executors": {"local": {"kind": "local", "workers": 2}}, "heartbeat_s": 1, "heartbeat_limit_s": 4}
 """An ``execution`` section: two workers whose loss is noticed within seconds."""
+ONE_WORKER = {**QUICK, "executors": {"local": {"kind": "local", "workers": 1}}}
 
 
 def many_first_labels(count: int) -> dict[str, Any]:

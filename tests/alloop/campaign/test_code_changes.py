@@ -143,7 +143,7 @@ def test_probes_are_the_same_labels_again_and_hold_every_element(tmp_path):
     assert labels_to_relabel(live(tmp_path, systems=3).state) == chosen
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     lives=st.lists(
         st.tuples(st.integers(5, 60), st.sampled_from([None, HARMLESS, {"gpaw": "4"}, HARMFUL])), max_size=6

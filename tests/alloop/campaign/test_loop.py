@@ -61,14 +61,6 @@ def test_earlier_rungs_are_evaluated_again_when_the_heldout_set_grows(tmp_path):
     assert [row["size"] for row in last.table] == [6, 12, 24]
 
 
-def test_lockstep_selects_the_same_frames_whatever_finishes_first(tmp_path):
-    orders = set()
-    for number, seed in enumerate((None, 1, 2, 3)):
-        campaign, _ = finished(tmp_path / str(number), overlap=False, seed=seed, slots=1 + number)
-        orders.add((tuple(campaign.state.train_order), tuple(campaign.state.heldout_order)))
-    assert len(orders) == 1
-
-
 def test_every_task_is_in_the_journal_before_it_is_submitted(tmp_path):
     campaign = loop(tmp_path, config())
     planned = set()

@@ -91,7 +91,7 @@ def lived(setting, folder):
     raise AssertionError("the last driver died too")
 
 
-SETTINGS = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @SETTINGS

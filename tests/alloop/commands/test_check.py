@@ -15,6 +15,7 @@ from tests.support.configs import BASE, Folder, make_folder
 
 EMT = "engine: ase\n  calculator: ase.calculators.emt:EMT"
 GPAW = "engine: gpaw\n  xc: PBE\n  cutoff_eV: 340\n  kpts: [2, 2, 2]"
+SMALL = "committee: 2\n  architecture: {channels: 4, max_ell: 1, correlation: 1, layers: 1, cutoff_A: 3.5}"
 ROOT = Path(__file__).parents[3]
 
 
@@ -120,9 +121,8 @@ def test_probe_times_a_real_label_of_every_system_and_leaves_nothing(folder):
     folder.frames("structures/LiCl.extxyz", bulk("Al", a=4.05, cubic=True))
     folder.frames("structures/Cu.extxyz", bulk("Cu", a=3.6, cubic=True))
     second = "  - {name: Cu, structure: structures/Cu.extxyz}\ndata:"
-    small = "committee: 2\n  architecture: {channels: 4, max_ell: 1, correlation: 1, layers: 1, cutoff_A: 3.5}"
     text = BASE.replace(GPAW, EMT).replace("data:", second).replace("frames: 8", "frames: 4")
-    path = folder.config(text.replace("committee: 4", small))
+    path = folder.config(text.replace("committee: 4", SMALL))
     before = folder.listing()
     told = json.loads(check(path, probe=True, as_json=True))
     seconds = [system["label_s"] for system in told["projection"]["systems"]]
@@ -175,6 +175,7 @@ def test_check_refuses_a_place_with_a_space_as_run_does(folder, monkeypatch):
 
 @pytest.mark.slow
 def test_probe_times_gpaw(folder):
-    path = folder.broken("cutoff_eV: 340\n  kpts: [2, 2, 2]", "cutoff_eV: 200\n  kpts: [1, 1, 1]")
+    text = BASE.replace("cutoff_eV: 340\n  kpts: [2, 2, 2]", "cutoff_eV: 200\n  kpts: [1, 1, 1]")
+    path = folder.config(text.replace("committee: 4", SMALL))
     told = json.loads(check(path, probe=True, as_json=True))
     assert 0 < told["projection"]["systems"][0]["label_s"] < 120

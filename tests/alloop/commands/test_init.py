@@ -11,9 +11,9 @@ from alloop.config import ConfigError, load_config
 from tests.support.cifs import cif
 
 
-def test_written_example_can_run_where_it_stands(tmp_path):
+def test_written_example_is_a_config_where_it_stands(tmp_path):
     path = run_init(tmp_path / "mine", "quickstart")
-    cross_check(load_config(path))
+    assert load_config(path).config.name == "quickstart"
     assert sorted(p.name for p in path.parent.iterdir()) == ["quickstart.yaml", "schema.json", "structures"]
 
 

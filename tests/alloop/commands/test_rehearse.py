@@ -16,7 +16,7 @@ from alloop.commands.rehearse import run_rehearsal
 from alloop.commands.run import run_campaign
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
-from tests.support.campaigns import attempts, command, do, folded, left_behind, write_config
+from tests.support.campaigns import THREADS, attempts, command, do, folded, left_behind, write_config
 from tests.support.waiting import wait_for
 
 TEACHER = {
@@ -114,7 +114,7 @@ class TestRehearsed:
 
     @pytest.fixture(scope="class")
     def config(self, home):
-        return write_config(home, teacher=TEACHER)
+        return write_config(home, teacher=TEACHER, execution=THREADS)
 
     @pytest.fixture(scope="class")
     def done(self, config):

@@ -20,7 +20,7 @@ from alloop.decisions.fit_requests import pretrained
 from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.model_files import read_model
 from alloop.tasks.workspace import Workspace
-from tests.support.campaigns import TINY, attempts, command, do, folded, left_behind, run, write_config
+from tests.support.campaigns import THREADS, TINY, attempts, command, do, folded, left_behind, run, write_config
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -86,7 +86,7 @@ def test_the_line_for_a_config_holds_for_any_path(tmp_path, name):
 def test_a_teacher_that_answers_nothing_ends_it_without_a_foundation(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     broken = {**TEACHER, "model": {"calculator": "tests.support.calculators:LogsAndFails"}}
-    config = write_config(tmp_path, teacher=broken)
+    config = write_config(tmp_path, teacher=broken, execution=THREADS)
     code, output = do("teach", config, "--folder", str(tmp_path / "run"))
     assert code == exit_codes.STOPPED, output
     assert "labels no frame of CuAl" in output
@@ -98,7 +98,7 @@ def test_a_teacher_that_answers_nothing_ends_it_without_a_foundation(tmp_path, m
 class TestTaught:
     @pytest.fixture(scope="class")
     def config(self, tmp_path_factory):
-        return write_config(tmp_path_factory.mktemp("taught"), teacher=TEACHER)
+        return write_config(tmp_path_factory.mktemp("taught"), teacher=TEACHER, execution=THREADS)
 
     @pytest.fixture(scope="class")
     def folder(self, config):
@@ -156,7 +156,9 @@ class TestTaught:
         file = folder / "foundation.pt"
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         potential = {**TINY["potential"], "foundation": {"path": str(file), "sha256": sha256}}
-        code, output = run(write_config(tmp_path, potential=potential), tmp_path / "run")
+        ladder = {"rungs": [4], "fits": 2}
+        config = write_config(tmp_path, potential=potential, ladder=ladder, execution=THREADS)
+        code, output = run(config, tmp_path / "run")
         assert code == exit_codes.OK, output
         first = folded(tmp_path / "run").generations[0]
         assert first.models == {number: f"foundation:{sha256}@{number}" for number in range(2)}

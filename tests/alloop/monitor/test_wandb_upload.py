@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from alloop.campaign.loop import Listener
 from alloop.config.machine import WandbConfig
 from alloop.journal.journal import Journal, read_entries
-from alloop.monitor.wandb_segments import last_published, published_rows, segments
+from alloop.monitor.wandb_segments import published_rows, segments
 from alloop.monitor.wandb_upload import WandbView, catch_up
 from tests.support.calibrations import calibrated, told
 from tests.support.journals import play
@@ -75,33 +73,6 @@ def test_an_offline_run_holds_the_learning_curve_by_number_of_labels(campaign):
     ).stdout
     assert '"glob_name":"heldout/*"' in metrics
     assert '"step_metric":"labels"' in metrics
-
-
-def test_a_killed_driver_leaves_a_run_that_the_next_one_continues_without_repeating_a_row(campaign):
-    folder, length = campaign
-    drive(folder, 0, 200, "killed")
-    before = published(folder)
-    assert before
-    last = last_published(folder, RUN)
-    assert last == max(row["seq"] for row in before)
-    drive(folder, 230, length)
-    rows = published(folder)
-    assert len(segments(folder, RUN)) == 2
-    seqs = [row["seq"] for row in rows]
-    assert seqs == sorted(set(seqs))
-    assert sum("label/max_force_eV_per_A" in row for row in rows) == 60
-
-
-@pytest.mark.slow
-def test_a_dead_server_means_offline_and_the_driver_does_not_wait(campaign):
-    folder, length = campaign
-    with closing(socket.socket()) as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    told = drive(folder, 0, length, WANDB_API_KEY=KEY, WANDB_BASE_URL=url)
-    assert told["slowest_s"] < WAITS_S
-    assert "offline" in told["note"]
-    assert sum("heldout/frames" in row for row in published(folder)) == 3
 
 
 def test_an_online_run_takes_over_what_was_offline_and_goes_on_after_a_restart(campaign):

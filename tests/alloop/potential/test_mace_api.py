@@ -1,6 +1,5 @@
 import ast
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,12 @@ from alloop.potential import mace_api
 ROOT = Path(__file__).parents[3]
 
 
-def test_importing_the_potential_prints_nothing():
-    done = subprocess.run([sys.executable, "-c", "import alloop.potential.committee"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
 def test_every_load_of_alloops_says_whether_it_may_unpickle():
     calls = [
         (path, {keyword.arg for keyword in node.keywords})
         for path in (ROOT / "alloop").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if "torch" in (text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
     ]
     assert calls
@@ -37,9 +32,9 @@ def test_no_other_module_imports_mace_or_e3nn(folder):
 
 
 def packages_of(path):
-    """Return the packages that a file imports anywhere, in functions too."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Return the packages that a file which names one of them imports anywhere, in functions too."""
+    names, text = set(), path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)) if re.search("mace|e3nn", text) else ():
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -41,7 +41,7 @@ def test_error_bars_of_walkers_in_a_triclinic_cell_cover_the_truth():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("replicas", [1, 3, 5])
+@pytest.mark.parametrize("replicas", [1, 5])
 def test_error_bars_of_hopping_ions_cover_the_truth(replicas):
     rate = 0.02
     results = []
@@ -74,7 +74,7 @@ def test_good_fits_are_called_straight(walk, truth):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("persistence", "lowest"), [(10, 0.97), (50, 0.97), (100, 0.92)])
+@pytest.mark.parametrize(("persistence", "lowest"), [(10, 0.97), (100, 0.92)])
 def test_ions_that_keep_their_direction_are_fitted_once_they_forget_it(persistence, lowest):
     fits = [measured([flying(np.random.default_rng(seed), 2000, 20, persistence, 0.02)])[0] for seed in range(40)]
     assert lowest < np.mean([fit.D_cm2_s for fit in fits]) / 0.02e-4 < 1.03

@@ -98,7 +98,7 @@ def rms(values):
 
 
 @pytest.mark.parametrize("shape", ["quickstart", "one layer", "three layers", "tensors", "foundation"])
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(data=st.data())
 def test_random_structures_have_the_energies_forces_and_stresses_of_mace(shape, data):
     atoms, positions = data.draw(walkers(FOUNDATION if shape == "foundation" else SHAPES[shape][1]))

@@ -57,10 +57,10 @@ def test_a_fit_starts_from_the_head_that_its_request_names(workspace, labels):
     assert not np.allclose(*forces, atol=1e-3)
 
 
-@pytest.mark.parametrize("method", [None, "lora", "multihead"])
+@pytest.mark.parametrize("method", [None, "multihead"])
 def test_a_foundation_whose_energies_are_levelled_begins_without_their_offset(workspace, method):
     far = put_labels(workspace, [shifted_by(frame, 40.0) for frame in frames(6)])
-    tuning = None if method is None else FineTuning(method=method, rank=2, replay=far if method == "multihead" else ())
+    tuning = None if method is None else FineTuning(method=method, replay=far)
     settings = {"init": place_foundation(workspace), "finetuning": tuning, "max_steps": 1}
     plain, levelled = (
         fit(fit_request(far, level_energy=level, **settings), workspace, Machine())[0]["history"][0]
@@ -82,12 +82,6 @@ def test_a_fit_starts_from_the_member_of_a_committee_that_its_request_names(work
 def shifted_by(frame, offset_eV_per_atom):
     frame.info["REF_energy"] += offset_eV_per_atom * len(frame)
     return frame
-
-
-def test_fine_tuning_learns(workspace, labels):
-    request = fit_request(labels, init=place_foundation(workspace), max_steps=60, learning_rate=0.005)
-    history = fit(request, workspace, Machine())[0]["history"]
-    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
 
 
 def state_of(workspace, request):

@@ -148,7 +148,7 @@ def begun_with_foreign_forces(workspace, offset_eV_per_atom, **settings):
     before = fit_request(put_labels(workspace, foreign), energy_weight=0.0)
     perform(str(workspace.root), "fit", before.model_dump(mode="json"))
     own = put_labels(workspace, frames(6))
-    settings = {"init": f"fit:{before.key()}", "level_energy": True, "max_steps": 40, **settings}
+    settings = {"init": f"fit:{before.key()}", "level_energy": True, **settings}
     return fit(fit_request(own, **settings), workspace, Machine())[0]["history"]
 
 

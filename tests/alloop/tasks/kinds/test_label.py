@@ -235,7 +235,7 @@ def test_the_reference_energy_of_lithium(workspace):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("element", "moment"), [("In", 1.0), ("Cl", 1.0), ("O", 2.0), ("P", 3.0)])
+@pytest.mark.parametrize(("element", "moment"), [("In", 1.0), ("O", 2.0)])
 def test_open_shells_converge_to_hunds_moment(workspace, element, moment):
     dumped, _ = atom(_atom_request(element, GpawLabel()), workspace, Machine())
     assert dumped["magnetic_moment_muB"] == pytest.approx(moment, abs=0.05)
@@ -262,7 +262,7 @@ def test_a_limit_that_is_not_reached_changes_nothing(workspace):
     assert (limited.summary, limited.data) == (free.summary, free.data)
     slow = AseLabel(engine="ase", calculator="tests.support.slow_labels:SlowEMT", arguments={"pause_s": 60})
     with pytest.raises(OutOfTimeError):
-        compute(_request(workspace, bulk("Cu", cubic=True), slow), workspace, Machine(label_timeout_min=0.05))
+        compute(_request(workspace, bulk("Cu", cubic=True), slow), workspace, Machine(label_timeout_min=0.02))
     emt = AseLabel(engine="ase", calculator="ase.calculators.emt:EMT")
     failed = compute(_request(workspace, _crystal(), emt), workspace, Machine(label_timeout_min=1))
     assert (failed.status, failed.reason) == ("failed", "dft")
