@@ -42,8 +42,7 @@ SCIENTIFIC_ERRORS = (ArithmeticError, AssertionError, LookupError, RuntimeError,
 """What a calculator raises on a frame that it cannot label; any other error is a fault of the machine."""
 
 _KINDS = {MemoryError: "memory", OSError: "system", ImportError: "import", CalledProcessError: "machine"}
-_NAME, _TRACEBACK = vars(type)["__name__"], vars(BaseException)["__traceback__"]
-_ERRNO = vars(OSError)["errno"]
+_NAME, _TRACEBACK, _ERRNO = vars(type)["__name__"], vars(BaseException)["__traceback__"], vars(OSError)["errno"]
 """Python's own answers, where the class of an error gives others, or raises."""
 _LAST_OWN_STATUS = 125
 """A shell uses larger exit statuses for a program that is missing or that a signal ended."""
@@ -86,15 +85,12 @@ def first_line(error: BaseException) -> str:
 
 def told(error: BaseException) -> dict[str, Any]:
     """Return an error that is no answer about a frame as plain data, see `alloop.labelling.errors.EngineError`."""
-    of = type(error)
-    number = _ERRNO.__get__(error) if issubclass(of, OSError) else None
+    number = _ERRNO.__get__(error) if issubclass(type(error), OSError) else None
     raised = traceback.extract_tb(_TRACEBACK.__get__(error), -1)
     where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in raised)
-    return {
-        "kind": next((kind for known, kind in _KINDS.items() if issubclass(of, known)), "raised"),
-        "detail": f"{class_name(error)}: {first_line(error)}{where}",
-        "number": number if isinstance(number, int) else None,
-    }
+    kind = next((kind for known, kind in _KINDS.items() if issubclass(type(error), known)), "raised")
+    detail = f"{class_name(error)}: {first_line(error)}{where}"
+    return {"kind": kind, "detail": detail, "number": number if isinstance(number, int) else None}
 
 
 # -- what a calculator is ----------------------------------------------------------------------------------------
@@ -252,11 +248,7 @@ def single_point(frame: Any, calculator: Any, path: str) -> dict[str, Any]:
         energy = frame.get_potential_energy() if energy is None else energy
         forces, stress = frame.get_forces(), _given(partial(calculator.get_stress, frame))
         stress = full_3x3_to_voigt_6_stress(stress) if getattr(stress, "shape", None) == (3, 3) else stress
-        answer = {
-            "energy_eV": plain(energy),
-            "forces_eV_per_A": plain(forces),
-            "stress_eV_per_A3": plain(stress),
-        }
+        answer = {"energy_eV": plain(energy), "forces_eV_per_A": plain(forces), "stress_eV_per_A3": plain(stress)}
     except SCFError as error:
         raise CalculatorError(NOT_CONVERGED, first_line(error)) from error
     except CalculatorSetupError as error:
@@ -401,8 +393,7 @@ def _write(target: int, text: str) -> None:
 
 
 def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    return sum(os.times()[:4])
 
 
 if __name__ == "__main__":
