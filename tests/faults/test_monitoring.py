@@ -7,16 +7,16 @@ import pytest
 from alloop.journal.journal import read_entries
 from alloop.monitor.wandb_segments import segments
 from alloop.monitor.wandb_upload import catch_up
-from tests.support.campaigns import THREADS, folded, write_config
-from tests.support.driving import driving
+from tests.support.campaigns import folded, write_config
+from tests.support.driving import ONE_WORKER, driving
 from tests.support.small_disk import NoSmallDisk, fill, small_disk
 from tests.support.wandb_server import serving
 
 pytestmark = pytest.mark.slow
 
 ENABLED = {"wandb": {"enabled": True}}
-SMALL = {"ladder": {"rungs": [4], "fits": 2}, "execution": THREADS}
-"""Sections of a campaign as short as can be, without processes of workers."""
+SMALL = {"ladder": {"rungs": [4], "fits": 2}, "execution": ONE_WORKER}
+"""Sections of a short campaign, whose driver does nothing that would keep W&B waiting."""
 
 
 def account(server):
