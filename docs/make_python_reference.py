@@ -25,6 +25,7 @@ Two notebooks use it: [a campaign in a notebook](reading.ipynb) and [figures of 
 TITLES = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Examples")
 _SECTION = re.compile(rf"^({'|'.join(TITLES)})\n-+\n", re.MULTILINE)
 _WIDE = 100
+_CODE = 120
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def _group(group: Group) -> Iterator[str]:
     places = [name.split(":") for name in group.names]
     for module in sorted({module for module, _ in places}):
         names = sorted(name for place, name in places if place == module)
-        yield f"from {module} import {', '.join(names)}"
+        line = f"from {module} import {', '.join(names)}"
+        yield line if len(line) <= _CODE else "\n".join([f"from {module} import (", *(f"    {n}," for n in names), ")"])
     yield from ("```", "")
     for module, name in places:
         yield from _entry(name, getattr(import_module(module), name))
