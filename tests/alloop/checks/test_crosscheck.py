@@ -271,7 +271,9 @@ def test_plain_keys_of_extxyz_work_as_keys(folder: Folder):
 
 
 def test_labels_brought_along_do_not_count_against_the_budget(folder: Folder):
-    folder.frames("known.extxyz", *[labelled(REF_energy=-3.0 + 1e-3 * k, shift_A=1e-3 * k) for k in range(20)])
+    pulled = np.array([[0.1, 0.0, 0.0], [-0.1, 0.0, 0.0]])
+    labels = [labelled(REF_energy=-3.0 + 1e-3 * k, REF_forces=k * pulled, shift_A=1e-3 * k) for k in range(20)]
+    folder.frames("known.extxyz", *labels)
     tight = BASE.replace("labels: 64", "labels: 40").replace("initial: []", "initial: [known.extxyz]\n  reference: REF")
     cross_check(load_config(folder.config(tight.replace("REF", "same"))))
     with pytest.raises(ConfigError, match="the rung of 48 takes 60 labels"):
