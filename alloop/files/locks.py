@@ -8,8 +8,10 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Protocol
+from weakref import WeakSet
 
 from alloop.files.leases import HeldError, lease_holder, take_lease
 from alloop.files.mounts import mount_of
@@ -38,6 +40,8 @@ class Held(Protocol):
 class Flock:
     """A file or folder held by flock: the kernel ends it with the process, never before.
 
+    A process that is forked off meanwhile, as by the code of a calculator, and may live on does not hold it.
+
     Parameters
     ----------
     descriptor : int
@@ -49,6 +53,7 @@ class Flock:
     def __init__(self, descriptor: int, path: Path | None = None) -> None:
         self._descriptor: int | None = descriptor
         self._path = path
+        _held.add(self)
 
     def intact(self) -> bool:
         """Return whether others find the lock held; a file that was removed is made and locked anew if nobody did."""
@@ -56,6 +61,13 @@ class Flock:
 
     def release(self) -> None:
         """Release the lock."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self.leave()
+
+    def leave(self) -> None:
+        """Forget the lock without ending it for other processes that have the same open file."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -76,6 +88,17 @@ class Flock:
         self.release()
         self._descriptor = descriptor
         return self._is_at(self._path)
+
+
+_held: WeakSet[Flock] = WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for held in list(_held):
+        held.leave()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def lock_path(name: Path, kind: LockKind) -> Path:

@@ -1,6 +1,7 @@
 import errno
 import fcntl
 import os
+import signal
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from alloop.files.leases import HeldError
 from alloop.files.locks import holder_of, lock_kind, lock_path, take
 from alloop.files.mounts import Mount
 from alloop.files.plain_files import NotPlainError
+from tests.support.waiting import wait_for
 
 KINDS = pytest.mark.parametrize("kind", ["flock", "lease"])
 
@@ -102,3 +104,45 @@ def test_the_list_of_mounts_is_asked_for_the_folder(tmp_path, monkeypatch):
     assert lock_kind(tmp_path) == "lease"
     listed.write_text(line.format("/elsewhere"))
     assert lock_kind(tmp_path) == "flock"
+
+
+def fork_that_lives_on():
+    """Return the process id of a fork of this process that waits until it is killed, as a daemon of a calculator."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    return child
+
+
+def test_a_fork_of_the_holder_that_lives_on_does_not_keep_the_name(tmp_path):
+    path = lock_path(tmp_path / "key", "flock")
+    held = take(path, "flock")
+    child = fork_that_lives_on()
+    try:
+        assert held.intact()
+        held.release()
+        take(path, "flock", wait=False).release()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_holder_that_is_killed_leaves_nothing_to_its_fork(tmp_path):
+    path = lock_path(tmp_path / "key", "flock")
+    source, target = os.pipe()
+    holder = os.fork()
+    if holder == 0:
+        held = take(path, "flock")
+        os.write(target, f"{fork_that_lives_on()}\n".encode())
+        assert held.intact()
+        os.kill(os.getpid(), signal.SIGKILL)
+    child = int(os.read(source, 20))
+    try:
+        os.waitpid(holder, 0)
+        assert wait_for(lambda: holder_of(tmp_path / "key") is None, 5)
+        take(path, "flock", wait=False).release()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.close(source)
+        os.close(target)
