@@ -31,6 +31,7 @@ from alloop.config.science import ArchitectureConfig
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.state import fresh_state
 from alloop.potential.committee import Committee
+from alloop.potential.evaluation.batched import BatchedCommittee
 from alloop.potential.mace_api import MACECalculator
 from alloop.potential.models.architecture import new_model, rebuilt
 from benchmarks import looks
@@ -67,19 +68,24 @@ def stock(atoms: Atoms, calculator: MACECalculator) -> Run:
     return lambda: run.run(1)
 
 
-def ours(atoms: Atoms, committee: Committee, walkers: int) -> tuple[Run, Run]:
-    """Return a step of some walkers under the leader, and a look of the whole committee at all of them."""
-    batch = ExplorerBatch(
-        [fresh_state(atoms, TEMPERATURE_K, np.random.default_rng(w)) for w in range(walkers)],
-        committee.field(atoms),
+def exploring(atoms: Atoms, field: BatchedCommittee, walkers: int, memory: int) -> ExplorerBatch:
+    """Return some walkers of Langevin dynamics that nothing stops."""
+    return ExplorerBatch(
+        [fresh_state(atoms, TEMPERATURE_K, np.random.default_rng(walker)) for walker in range(walkers)],
+        field,
         temperatures_K=[TEMPERATURE_K] * walkers,
         limits_K=[1e9] * walkers,
         seeds=range(walkers),
         timestep_fs=TIMESTEP_FS,
         friction_per_fs=FRICTION_PER_FS,
         stop_contact=0.0,
-        memory=looks.LONGEST + 1,
+        memory=memory,
     )
+
+
+def ours(atoms: Atoms, committee: Committee, walkers: int) -> tuple[Run, Run]:
+    """Return a step of some walkers under the leader, and a look of the whole committee at all of them."""
+    batch = exploring(atoms, committee.field(atoms), walkers, looks.LONGEST + 1)
 
     def step() -> None:
         if batch.run(1):

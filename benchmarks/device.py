@@ -23,15 +23,15 @@ from ase.build import bulk
 from ase.io import read
 from ase.md.langevin import Langevin
 
-from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.state import fresh_state
 from alloop.potential.evaluation.batched import BatchedCommittee
 from alloop.potential.fitting.training import Fitting, Recipe
 from alloop.potential.graphs import labelled_frame, labelled_graphs
 from alloop.potential.mace_api import MACECalculator
-from alloop.potential.models.architecture import new_model, rebuilt
+from alloop.potential.models.architecture import rebuilt
+from benchmarks.committee import FRICTION_PER_FS, TEMPERATURE_K, TIMESTEP_FS, exploring, models_of
 from benchmarks.device_counts import bandwidth, counts_of, device_share, peak, seconds_of
-from benchmarks.dynamics import ARCHITECTURE, CELL, E0S_EV
+from benchmarks.dynamics import ARCHITECTURE, CELL
 
 SHAPES = {
     "quickstart": ARCHITECTURE,
@@ -40,7 +40,6 @@ SHAPES = {
 REPEATS = {54: (3, 3, 3), 216: (6, 6, 3), 864: (12, 6, 6), 3456: (12, 12, 12)}
 """Repeats of the primitive cell of LiCl, by the number of atoms."""
 SIZES = {"cpu": ((54, 216), (1,)), "cuda": ((54, 216, 864, 3456), (1, 8, 64))}
-TIMESTEP_FS, TEMPERATURE_K, FRICTION_PER_FS = 2.0, 300.0, 0.01
 MEMBERS, LOOK_EVERY, REPETITIONS, MINUTES = 4, 5, 3, 8.0
 BATCH_OF_A_FIT, STEPS_OF_A_FIT = 5, 20
 
@@ -56,26 +55,10 @@ class Row:
     work: Callable[[], None]
 
 
-def models_of(shape: str, members: int) -> list[torch.nn.Module]:
-    """Return models with random weights, whose forces are those of a stiff crystal."""
-    scale = {"average_neighbours": 22.0, "scale_eV_per_A": 0.05, "shift_eV": -3.0}
-    return [new_model(SHAPES[shape], E0S_EV, **scale, dtype="float32", seed=seed) for seed in range(members)]
-
-
 def ours(atoms: Atoms, models: list[torch.nn.Module], walkers: int, device: str) -> Row:
     """Return five steps of some walkers, and a look after them if there is more than one model."""
     field = BatchedCommittee([rebuilt(one) for one in models], atoms, device=device, dtype="float32", leaps=True)
-    batch = ExplorerBatch(
-        [fresh_state(atoms, TEMPERATURE_K, np.random.default_rng(walker)) for walker in range(walkers)],
-        field,
-        temperatures_K=[TEMPERATURE_K] * walkers,
-        limits_K=[1e9] * walkers,
-        seeds=range(walkers),
-        timestep_fs=TIMESTEP_FS,
-        friction_per_fs=FRICTION_PER_FS,
-        stop_contact=0.0,
-        memory=LOOK_EVERY + 1,
-    )
+    batch = exploring(atoms, field, walkers, LOOK_EVERY + 1)
 
     def work() -> None:
         if batch.run(LOOK_EVERY):
@@ -98,7 +81,7 @@ def stock(atoms: Atoms, model: torch.nn.Module, device: str) -> Row:
 
 def rows(shape: str, device: str) -> Iterator[Row]:
     """Return what is timed, the small first."""
-    cell, models = bulk("LiCl", "rocksalt", a=5.13), models_of(shape, MEMBERS)
+    cell, models = bulk("LiCl", "rocksalt", a=5.13), models_of(SHAPES[shape], MEMBERS)
     sizes, counts = SIZES[device]
     for size in sizes:
         atoms = cell.repeat(REPEATS[size])
@@ -124,7 +107,7 @@ def line(row: Row, device: str, bytes_per_s: float, flops_per_s: float) -> str:
 
 def optimiser_steps_per_s(shape: str, device: str) -> float:
     """Return optimiser steps of a fit in a second, on batches of five cells of 20 atoms with made-up labels."""
-    (model,) = models_of(shape, 1)
+    (model,) = models_of(SHAPES[shape], 1)
     frames = []
     for seed in range(2 * BATCH_OF_A_FIT):
         atoms = read(CELL).repeat((2, 1, 1))

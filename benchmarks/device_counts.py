@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 ASKED = ("tolist", "item", "cpu", "numpy", "__bool__", "__float__", "__int__", "__index__")
 """Methods of a tensor by which the host asks for numbers."""
@@ -56,11 +55,13 @@ class _Asked(TorchFunctionMode):
 class _Operations(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.operations = self.copies = self.bytes = 0
+        self.operations = self.copies = self.bytes = self.flops = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
         self.copies += func.__name__.partition(".")[0] in WAITED_FOR
+        if (of_products := flop_registry.get(func._overloadpacket)) is not None:
+            self.flops += of_products(*args, **(kwargs or {}), out_val=found)
         if not func.is_view:
             self.operations += 1
             tensors = [leaf for leaf in tree_leaves((args, kwargs, found)) if isinstance(leaf, torch.Tensor)]
@@ -70,12 +71,9 @@ class _Operations(TorchDispatchMode):
 
 def counts_of(work: Callable[[], None]) -> Counts:
     """Do some work and count."""
-    asked, operations, flops = _Asked(), _Operations(), FlopCounterMode(display=False)
-    with ExitStack() as stack:
-        for mode in (flops, operations, asked):
-            stack.enter_context(mode)
+    with _Operations() as seen, _Asked() as asked:
         work()
-    return Counts(operations.operations, asked.copies + operations.copies, operations.bytes, flops.get_total_flops())
+    return Counts(seen.operations, asked.copies + seen.copies, seen.bytes, seen.flops)
 
 
 def seconds_of(work: Callable[[], None], device: str) -> float:

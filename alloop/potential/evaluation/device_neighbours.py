@@ -39,16 +39,7 @@ class DeviceNeighbourhoods:
     Every pair within cutoff and skin is an edge, also those beyond the cutoff, to which models give no weight: to drop
     them, the host would have to know how many are left.
 
-    Parameters
-    ----------
-    numbers : ndarray of int, shape (atoms,)
-        Atomic numbers.
-    cell_A : ndarray, shape (3, 3)
-        Lattice vectors (Å) of every walker, or what those of each are a stretched copy of; periodic along all three.
-    species : torch.Tensor, shape (atoms, elements)
-        The atomic numbers as one-hot rows, on the device and in the precision of the models.
-    cutoff_A, skin_A : float
-        Cutoff, and how far beyond it pairs are kept; the skin changes the speed only.
+    It is made as `Neighbourhoods` is, and its species say on which device.
     """
 
     def __init__(
