@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -148,6 +149,8 @@ class Execution:
         self._kernel.close()
         end_leftovers(self.root)
         shutil.rmtree(self.root / "scratch", ignore_errors=True)
+        with suppress(OSError):  # where the campaign was moved, a calculator of ASE makes its scratch folder anew
+            self.root.rmdir()
 
     def broken(self) -> str | None:
         """Return why no task can run any more, or None."""
