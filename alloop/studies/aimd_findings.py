@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
 from alloop.studies.plot import Line, Plot
 from alloop.studies.study import Cell, Column, Number, Table
-from alloop.tasks.contract.aimd import AimdSummary, LiteraturePoint, MeasureAimdSummary
+from alloop.tasks.contract.aimd import MEASURE_AIMD, AimdSummary, LiteraturePoint, MeasureAimdSummary
 from alloop.tasks.contract.measure import MeasureSummary, ProductionRun
 from alloop.tasks.contract.records import Record
 from alloop.transport.arrhenius import arrhenius_line
@@ -72,6 +73,24 @@ class _System:
     sources: tuple[_Source, ...]
     literature: tuple[LiteraturePoint, ...]
     under_way: tuple[tuple[Told, str], ...]
+
+
+def measurements(state: CampaignState) -> list[tuple[Told, StudyResult]]:
+    """Return the newest measurement of every system by every method, whether it succeeded or not."""
+    results = (result for result in state.studies.get(NAME, {}).values() if result.kind == MEASURE_AIMD.name)
+    told = [(Told.model_validate(result.context), result) for result in results]
+    return [*{(one.system, one.method): (one, result) for one, result in told}.values()]
+
+
+def file_name(*words: str) -> str:
+    """Return a part of a file's name that names a system and a method.
+
+    Examples
+    --------
+    >>> file_name("Li3InCl6", "GPAW PBE + D3, plane waves 340 eV")
+    'Li3InCl6.GPAW-PBE-D3-plane-waves-340-eV'
+    """
+    return ".".join(part for one in words if (part := re.sub(r"[^\w.-]+", "-", one, flags=re.ASCII).strip("-.")))
 
 
 def table(state: CampaignState, results: Sequence[StudyResult]) -> Table:
