@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
@@ -112,8 +112,9 @@ def _systems(state: CampaignState, results: Sequence[StudyResult]) -> Iterator[_
         sources = [_by_engine(one, result.summary) for _, one, result in newest.values() if _measured(result)]
         last = next((result.summary for _, _, result in reversed([*newest.values()]) if _measured(result)), None)
         literature = last.literature if isinstance(last, MeasureAimdSummary) else ()
-        models = tuple(_of_models(state, system)) if own else ()
-        yield _System(system, (*sources, *models), literature, tuple(_under_way(own, newest)))
+        sources += _of_models(state, system)
+        by_element = tuple(one for source in sources for one in _by_element(source))
+        yield _System(system, by_element, literature, tuple(_under_way(own, newest)))
 
 
 def _measured(result: StudyResult) -> bool:
@@ -123,6 +124,16 @@ def _measured(result: StudyResult) -> bool:
 def _by_engine(told: Told, summary: object) -> _Source:
     assert isinstance(summary, MeasureAimdSummary)
     return _Source(f"AIMD, {told.method}", f"AIMD, {told.method}", summary.transport, summary.narrow)
+
+
+def _by_element(source: _Source) -> Iterator[_Source]:
+    """Yield a source, and where several elements are mobile one for each of them, named after it."""
+    first, others = source.found, source.found.others
+    if not others:
+        yield source
+        return
+    for element, found in {first.element or "": first, **others}.items():
+        yield replace(source, name=f"{source.name}, {element}", group=f"{source.group}, {element}", found=found)
 
 
 def _under_way(

@@ -222,6 +222,17 @@ def test_engine_models_and_literature_are_in_one_table_and_one_plot():
     assert sum(trace["showlegend"] for trace in figure["data"]) == 3
 
 
+def test_every_mobile_element_has_rows_and_points_of_its_own():
+    history = begun()
+    task, _ = through(history)
+    both = {**transport(), "element": "Na", "others": {"Cl": {**transport(0.5), "element": "Cl"}}}
+    history.study(task, summary={"transport": both})
+    energies = {row["source"].rpartition(", ")[2]: row["activation energy"] for row in rows(history)}
+    assert {element: energy.value for element, energy in energies.items()} == {"Na": 0.3, "Cl": 0.5}
+    (_, plot) = STUDY.plots(history.state, [*history.state.studies["aimd"].values()], lambda result: None)
+    assert {line.group.rpartition(", ")[2] for line in plot.lines} == {"Na", "Cl"}
+
+
 def test_a_number_that_is_not_measured_is_left_out_with_its_reason():
     history = begun()
     task, _ = through(history)
