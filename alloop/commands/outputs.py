@@ -39,6 +39,7 @@ from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
 from alloop.state.state import CampaignState
 from alloop.status.heldout_errors import heldout_errors
+from alloop.studies.aimd_findings import file_name
 from alloop.studies.plot import Plot
 from alloop.studies.study import plots
 from alloop.tasks.workspace import Workspace
@@ -146,22 +147,25 @@ def write_export(campaign: ReadCampaign, output: Path | None, extras: Extras = E
     Raises
     ------
     JournalError
-        If the campaign has neither a label nor a model yet, a file of it is damaged, or the files cannot be written.
+        If the campaign has no label, model or result of a study yet, a file of it is damaged, or the files cannot be
+        written.
     """
     state, workspace = campaign.state, campaign.workspace
     folder = resolved(output) if output else _own(campaign.root, EXPORT_FOLDER)
     chosen = choose_models(state, committee=extras.committee)
     with told_where(folder):
         frames = [*labelled_frames(workspace, state), *unharvested_frames(workspace, state)]
-        if not frames and not chosen:
+        if not frames and not chosen and not state.studies:
             raise ExportError(f"{campaign.root}: no label is finished yet; continue the campaign with `alloop run`")
         paths = export_models(workspace, state, folder, committee=extras.committee) if chosen else []
-        write_frames(frames, folder / DATASET_FILE)
+        if frames:
+            write_frames(frames, folder / DATASET_FILE)
+            paths.append(folder / DATASET_FILE)
         transport = write_transport(transport_data(state, workspace), state, folder)
         studies = write_studies(workspace, state, folder / STUDIES_FOLDER)
         wanted = _write_extras(workspace, state, folder, chosen, extras)
         readme = write_readme(state, chosen, folder)
-    return [*paths, folder / DATASET_FILE, *transport, *studies, *wanted, readme]
+    return [*paths, *transport, *studies, *wanted, readme]
 
 
 def _write_extras(
@@ -198,7 +202,8 @@ def write_transport(data: TransportData, state: CampaignState, folder: Path) -> 
     cells = {system.name: system.structure for system in state.created.systems}
     for view in data.densities:
         start = repeated(cells[view.system], view.result.density.repeat).to_atoms()
-        place = folder / "density" / (f"{view.system}-aimd" if view.kind == "AIMD" else view.system)
+        name = file_name(f"{view.system}-aimd", view.method) if view.kind == "AIMD" else view.system
+        place = folder / "density" / name
         written += write_density_files(place, view.result, view.grid_per_A3, start)
     return written
 

@@ -49,6 +49,10 @@ FILES = (
     ("transport_compositions.csv", "transport by composition of every rung"),
     ("transport_over_composition.*", "transport over the composition"),
     ("density/*/*", "density of the mobile ions in the system of that name, and their sites"),
+    (
+        "studies/aimd.*.npz",
+        "molecular dynamics by the label engine: system, method, temperature, replica; for `alloop analyse`",
+    ),
     ("studies/*", "what the study of that name found"),
     ("trajectories/*.extxyz", "a production run: all atoms (Å, unwrapped) at its snapshots, `time_ps` of each"),
     ("trajectories/*.h5md", "a production run as H5MD: all atoms at its snapshots, the mobile ions at every sample"),

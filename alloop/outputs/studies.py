@@ -17,10 +17,10 @@ from alloop.materials.structure import Structure
 from alloop.outputs.errors import told
 from alloop.state.records import STUDY, StudyResult
 from alloop.state.state import CampaignState
-from alloop.studies.aimd_findings import NAME, Told
+from alloop.studies.aimd_findings import file_name, measurements
 from alloop.studies.plot import Plot
 from alloop.studies.study import plots, tables
-from alloop.tasks.contract.aimd import AIMD, MEASURE_AIMD
+from alloop.tasks.contract.aimd import AIMD
 from alloop.tasks.registry import KINDS
 from alloop.tasks.workspace import Workspace
 
@@ -31,7 +31,7 @@ def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> l
     """Write ``NAME.csv`` for every study that has results, and return the files.
 
     Its curves are in ``NAME.curves.csv``, its structures in ``NAME.extxyz``, where it has any. Each run of molecular
-    dynamics by the label engine is in ``aimd.SYSTEM.TEMPERATUREK.REPLICA.npz``, which ``alloop analyse`` reads.
+    dynamics by the label engine is in ``aimd.SYSTEM.METHOD.TEMPERATUREK.REPLICA.npz``, which ``alloop analyse`` reads.
 
     Raises
     ------
@@ -58,19 +58,17 @@ def write_studies(workspace: Workspace, state: CampaignState, folder: Path) -> l
 
 
 def _runs(workspace: Workspace, state: CampaignState) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of the runs of the newest measurement of every system, by the label engine."""
+    """Yield name and content of the runs of the newest measurement of every system by every label engine."""
     from alloop.tasks.kinds.produce import read_trajectory
 
-    results = (result for result in state.studies.get(NAME, {}).values() if result.kind == MEASURE_AIMD.name)
-    newest = {one.system: one for one in (Told.model_validate(result.context) for result in results)}
-    for system, whole in newest.items():
+    for whole, _ in measurements(state):
         replicas: Counter[float] = Counter()
         for run in (run for run in whole.runs if run.segments):
             kelvin, number = run.temperature_K, replicas[run.temperature_K]
             replicas[kelvin] += 1
-            with told(workspace.root, f"the AIMD of {system} at {kelvin:g} K", ValueError, mend=RESTORE):
+            with told(workspace.root, f"the AIMD of {whole.system} at {kelvin:g} K", ValueError, mend=RESTORE):
                 joined = concatenate([read_trajectory(workspace, key, run.walker, AIMD) for key in run.segments])
-            yield f"aimd.{system}.{kelvin:g}K.{number}.npz", joined.to_bytes()
+            yield f"aimd.{file_name(whole.system, whole.method)}.{kelvin:g}K.{number}.npz", joined.to_bytes()
 
 
 def _points(curves: Iterable[Plot]) -> Iterator[dict[str, object]]:

@@ -68,3 +68,12 @@ def panels(names: Sequence[str], height: int, wide: int = MOST_PANELS_WIDE) -> t
         )
         suffixes.append(suffix)
     return layout, suffixes
+
+
+def name_once(traces: Sequence[Figure]) -> None:
+    """Let each name stand in the legend once, with the first trace that has it; a trace without name never."""
+    seen: set[str] = set()
+    for trace in traces:
+        name = trace.get("name", "")
+        trace["showlegend"] = bool(name) and name not in seen
+        seen.add(name)

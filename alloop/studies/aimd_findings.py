@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alloop.state.records import StudyResult
 from alloop.state.state import CampaignState
 from alloop.studies.plot import Line, Plot
 from alloop.studies.study import Cell, Column, Number, Table
-from alloop.tasks.contract.aimd import AimdSummary, LiteraturePoint, MeasureAimdSummary
+from alloop.tasks.contract.aimd import MEASURE_AIMD, AimdSummary, LiteraturePoint, MeasureAimdSummary
 from alloop.tasks.contract.measure import MeasureSummary, ProductionRun
 from alloop.tasks.contract.records import Record
 from alloop.transport.arrhenius import arrhenius_line
@@ -74,6 +75,24 @@ class _System:
     under_way: tuple[tuple[Told, str], ...]
 
 
+def measurements(state: CampaignState) -> list[tuple[Told, StudyResult]]:
+    """Return the newest measurement of every system by every method, whether it succeeded or not."""
+    results = (result for result in state.studies.get(NAME, {}).values() if result.kind == MEASURE_AIMD.name)
+    told = [(Told.model_validate(result.context), result) for result in results]
+    return [*{(one.system, one.method): (one, result) for one, result in told}.values()]
+
+
+def file_name(*words: str) -> str:
+    """Return a part of a file's name that names a system and a method.
+
+    Examples
+    --------
+    >>> file_name("Li3InCl6", "GPAW PBE + D3, plane waves 340 eV")
+    'Li3InCl6.GPAW-PBE-D3-plane-waves-340-eV'
+    """
+    return ".".join(part for one in words if (part := re.sub(r"[^\w.-]+", "-", one, flags=re.ASCII).strip("-.")))
+
+
 def table(state: CampaignState, results: Sequence[StudyResult]) -> Table:
     """Return transport at every temperature by every source, then published points."""
     rows: list[tuple[Cell, ...]] = []
@@ -93,8 +112,9 @@ def _systems(state: CampaignState, results: Sequence[StudyResult]) -> Iterator[_
         sources = [_by_engine(one, result.summary) for _, one, result in newest.values() if _measured(result)]
         last = next((result.summary for _, _, result in reversed([*newest.values()]) if _measured(result)), None)
         literature = last.literature if isinstance(last, MeasureAimdSummary) else ()
-        models = tuple(_of_models(state, system)) if own else ()
-        yield _System(system, (*sources, *models), literature, tuple(_under_way(own, newest)))
+        sources += _of_models(state, system)
+        by_element = tuple(one for source in sources for one in _by_element(source))
+        yield _System(system, by_element, literature, tuple(_under_way(own, newest)))
 
 
 def _measured(result: StudyResult) -> bool:
@@ -104,6 +124,16 @@ def _measured(result: StudyResult) -> bool:
 def _by_engine(told: Told, summary: object) -> _Source:
     assert isinstance(summary, MeasureAimdSummary)
     return _Source(f"AIMD, {told.method}", f"AIMD, {told.method}", summary.transport, summary.narrow)
+
+
+def _by_element(source: _Source) -> Iterator[_Source]:
+    """Yield a source, and where several elements are mobile one for each of them, named after it."""
+    first, others = source.found, source.found.others
+    if not others:
+        yield source
+        return
+    for element, found in {first.element or "": first, **others}.items():
+        yield replace(source, name=f"{source.name}, {element}", group=f"{source.group}, {element}", found=found)
 
 
 def _under_way(

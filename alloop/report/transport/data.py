@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.over_composition import places_of
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import Chosen, ErrorKey, HeldoutErrors, RungTransport, by_element
-from alloop.state.records import TaskState
+from alloop.state.records import StudyResult, TaskState
 from alloop.state.state import CampaignState
 from alloop.status.numbers import finite
 from alloop.status.summary import RungRow, rung_rows, subset_rows
+from alloop.studies.aimd_findings import Told, measurements
 from alloop.tasks.contract.aimd import MEASURE_AIMD
 from alloop.tasks.contract.kind import TaskKind
 from alloop.tasks.contract.measure import MEASURE, MeasureData, MeasureSummary, density_file
@@ -49,7 +51,7 @@ def transport_data(state: CampaignState, workspace: Workspace) -> TransportData:
         rungs += by_element(RungTransport(rung.size, chosen, system, fit, summary, curves))
         view = _density(workspace, task.key, data, system, chosen, rung.size)
         densities += [] if view is None else [view]
-    by_engine = [view for task in _of_engine(state) if (view := _engine_density(task, workspace)) is not None]
+    by_engine = [view for told, one in measurements(state) if (view := _engine_density(told, one, workspace))]
     largest = {view.system: view for view in sorted(densities, key=lambda view: (view.kind == "acquired", view.size))}
     return TransportData(
         rungs=rungs,
@@ -82,15 +84,13 @@ def _newest(state: CampaignState) -> Iterator[TaskState]:
     yield from newest.values()
 
 
-def _of_engine(state: CampaignState) -> Iterator[TaskState]:
-    """Yield the newest measurement of every system's molecular dynamics by the label engine."""
-    done = [task for task in state.tasks.values() if task.task == MEASURE_AIMD.name and task.status == "ok"]
-    yield from {str(task.context["system"]): task for task in done}.values()
-
-
-def _engine_density(task: TaskState, workspace: Workspace) -> DensityView | None:
-    data = _data(workspace, task.key, MEASURE_AIMD)
-    return _density(workspace, task.key, data, str(task.context["system"]), "AIMD", 0, MEASURE_AIMD)
+def _engine_density(told: Told, result: StudyResult, workspace: Workspace) -> DensityView | None:
+    """Return the density of molecular dynamics by the label engine."""
+    if result.summary is None:
+        return None
+    data = _data(workspace, result.key, MEASURE_AIMD)
+    view = _density(workspace, result.key, data, told.system, "AIMD", 0, MEASURE_AIMD)
+    return view and replace(view, method=told.method)
 
 
 def _data(workspace: Workspace, key: str, kind: TaskKind[Any, MeasureData] = MEASURE) -> MeasureData | None:

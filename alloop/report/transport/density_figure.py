@@ -34,6 +34,8 @@ class DensityView:
         The numbers.
     grid_per_A3 : ndarray
         The number density (Å⁻³).
+    method : str
+        The settings of the label engine, where it computed the forces.
     """
 
     system: str
@@ -42,6 +44,7 @@ class DensityView:
     fit: int
     result: DensityResult
     grid_per_A3: Floats
+    method: str = ""
 
     @property
     def title(self) -> str:
@@ -53,7 +56,9 @@ class DensityView:
     def source(self) -> str:
         """What computed the forces."""
         label = rung_label(self.kind, self.size)
-        return label if self.kind == "AIMD" else f"{label}, fit {self.fit}"
+        if self.kind == "AIMD":
+            return f"{label}, {self.method}" if self.method else label
+        return f"{label}, fit {self.fit}"
 
 
 def density_figure(view: DensityView) -> Figure:

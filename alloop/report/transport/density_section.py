@@ -49,7 +49,9 @@ def _sides(system: str, densities: Sequence[DensityView]) -> tuple[Block, ...]:
     own = [view for view in densities if view.system == system]
     caption = (
         f"Density of the mobile ions in {system}, summed along the first and the second lattice vector, with host "
-        "sites (green) and interstitial sites (white). Panels of one direction have one scale of colours, from zero."
+        "sites (green), interstitial sites (white) and the likeliest paths along each lattice vector as arrows; where "
+        "no ion went from one image of the cell to the next, there is no path. Panels of one direction have one scale "
+        "of colours, from zero."
     )
     return plot(f"transport-density-sides-{system}", sides_figure(own), caption)
 

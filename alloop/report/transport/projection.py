@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alloop.report.figure_style import AXIS, Figure, text
-from alloop.report.transport.density_figure import HOST, INTERSTITIAL, DensityView, folded_sites
+from alloop.report.transport.density_figure import EDGE, HOST, INTERSTITIAL, DensityView, folded_sites
 
 Floats = NDArray[np.float64]
 
 DIRECTIONS = ("a", "b")
 """Lattice vectors along which pictures are made."""
+COLOURS_OF_DENSITY = [[0, "rgba(217,176,43,0)"], [0.5, "#e9cf7a"], [1, "#8a6a08"]]
 _PIXELS = 80
 
 
@@ -52,6 +53,13 @@ def projected(grid_per_A3: Floats, cell_A: Floats, along: int) -> tuple[Floats, 
     values = map_coordinates(column, places, order=1, mode="grid-wrap")
     outside = ((scaled < -1e-9) | (scaled > 1 + 1e-9)).any(axis=-1)
     return x, y, np.where(outside, np.nan, values)
+
+
+def outline(cell_A: Floats, along: int) -> Figure:
+    """Return the edges of the cell as it is seen along a lattice vector."""
+    vectors = plane(cell_A, along)[others_of(along)]
+    x, y = (np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ vectors).T.round(3).tolist()
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"color": EDGE}, "hoverinfo": "skip"}
 
 
 def site_markers(view: DensityView, along: int) -> Iterator[Figure]:

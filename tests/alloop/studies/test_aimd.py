@@ -17,7 +17,7 @@ from alloop.outputs.errors import UnreadableError
 from alloop.outputs.studies import write_studies
 from alloop.report.study_figures import curves_figure
 from alloop.studies.aimd import STUDY, Given, wants
-from alloop.studies.aimd_findings import COLUMNS
+from alloop.studies.aimd_findings import COLUMNS, file_name, measurements
 from alloop.studies.study import plots, tables
 from alloop.tasks.contract.aimd import LiteraturePoint
 from alloop.tasks.contract.produce import trajectory_file
@@ -168,6 +168,15 @@ def test_runs_under_way_are_counted():
     assert (row["temperature"].value, row["note"]) == (600.0, "1 of 2 segments done")
 
 
+def test_the_newest_measurement_of_every_functional_counts():
+    history = begun()
+    for given, ps in ((None, 0.2), (None, 0.4), (Given(code={"gpaw": "1"}), 0.2)):
+        task, _ = through(history, given, ps=ps, **({"xc": "r2SCAN"} if given else {}))
+        history.study(task, summary={"transport": transport()})
+    found = [(told.method.split(",")[0], len(told.runs[0].segments)) for told, _ in measurements(history.state)]
+    assert found == [("GPAW PBE", 4), ("GPAW r2SCAN", 2)]
+
+
 def test_only_named_systems_and_their_functional():
     history = begun()
     assert wanted(history, systems=["B"]) == []
@@ -211,6 +220,17 @@ def test_engine_models_and_literature_are_in_one_table_and_one_plot():
     figure = curves_figure([sigma, D])
     assert figure["layout"]["yaxis"]["type"] == "log"
     assert sum(trace["showlegend"] for trace in figure["data"]) == 3
+
+
+def test_every_mobile_element_has_rows_and_points_of_its_own():
+    history = begun()
+    task, _ = through(history)
+    both = {**transport(), "element": "Na", "others": {"Cl": {**transport(0.5), "element": "Cl"}}}
+    history.study(task, summary={"transport": both})
+    energies = {row["source"].rpartition(", ")[2]: row["activation energy"] for row in rows(history)}
+    assert {element: energy.value for element, energy in energies.items()} == {"Na": 0.3, "Cl": 0.5}
+    (_, plot) = STUDY.plots(history.state, [*history.state.studies["aimd"].values()], lambda result: None)
+    assert {line.group.rpartition(", ")[2] for line in plot.lines} == {"Na", "Cl"}
 
 
 def test_a_number_that_is_not_measured_is_left_out_with_its_reason():
@@ -274,8 +294,11 @@ def test_a_campaign_is_studied_by_the_loop_and_its_numbers_are_written(tmp_path)
     results = campaign.state.studies["aimd"]
     assert [result.kind for result in results.values()] == ["aimd"] * 4 + ["measureaimd"]
     assert all(result.summary is not None for result in results.values())
-    table = write_studies(campaign.workspace, campaign.state, tmp_path / "studies")[0]
+    table, *others = write_studies(campaign.workspace, campaign.state, tmp_path / "studies")
     assert table.read_text().startswith("system,source,temperature (K),")
+    method = file_name(measurements(campaign.state)[0][0].method)
+    assert method
+    assert {path.name for path in others} >= {f"aimd.A.{method}.{kelvin}K.0.npz" for kelvin in (600, 900)}
     key = next(iter(results.values())).key
     for path, what in (
         (campaign.workspace.companion_path("aimd", trajectory_file(key, 0)), "the AIMD of A at 600 K is missing"),

@@ -1,9 +1,8 @@
-import numpy as np
 import pytest
 
 from alloop.report.transport.density_figure import DensityView
 from alloop.report.transport.density_section import paths_table
-from alloop.report.transport.migration_figures import _pieces, profile_figure, projection_figure
+from alloop.report.transport.migration_figures import profile_figure, projection_figure
 from alloop.transport.density import DensitySettings
 from alloop.transport.sites import analyse_density
 from tests.support.hoppers import LEANING, langevin
@@ -42,9 +41,3 @@ def test_the_table_says_where_no_path_was_seen(view):
     rows = {row[0].text: [cell.text for cell in row] for row in paths_table(view)[0].rows}
     assert rows["c"][1].startswith("no path seen, above 0.")
     assert "host" in rows["a"][3]
-
-
-def test_a_path_that_leaves_the_cell_goes_on_at_the_other_side():
-    first, second = _pieces(np.array([[0.6, 0, 0], [0.9, 0, 0], [1.1, 0, 0], [1.6, 0, 0]]))
-    assert first[:, 0] == pytest.approx([0.6, 0.9])
-    assert second[:, 0] == pytest.approx([-0.1, 0.1, 0.6])
