@@ -11,11 +11,21 @@ _T = TypeVar("_T")
 _OUT_OF_MEMORY = (
     ("out of memory",),
     ("can't allocate memory",),
-    ("Failed to allocate", "bytes on device"),
+    ("bad_alloc",),
+    ("_alloc_failed",),
+    ("_allocation_failed",),
+    ("cublas_status_not_initialized", "cublascreate"),
+    ("nvml_success", "cudacachingallocator.cpp"),
+    ("failed to allocate", "bytes on"),
     ("run_func_(", "model_container_runner.cpp"),
+    ("canuse32bitindexmath",),
+    ("32-bit index math",),
 )
-"""Words that a message has all of: those of torch for a GPU and the machine, of Warp (torch-sim, pull request 589), and
-of code compiled ahead of time, which says no more of what went wrong (torch-sim, pull request 337)."""
+"""Words that a message has all of, in lower case: those of torch for a GPU and the machine; of cuBLAS and cuDNN, also
+where no memory is left for the handle itself (EleutherAI/lm-evaluation-harness, issue 1689); of torch where the driver
+does not say how much is free (fal-ai/fal, pull request 478); of Warp (torch-sim, pull request 589); of code compiled
+ahead of time, which says no more of what went wrong (torch-sim, pull request 337); and of arrays with more elements
+than an index can count (pytorch, issue 80020), which fewer rows mend as well."""
 
 
 class BatchSplitter:
@@ -58,7 +68,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, of a GPU or of the machine."""
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
-    said = str(error) if isinstance(error, RuntimeError) else ""
+    said = str(error).lower() if isinstance(error, RuntimeError) else ""
     if any(all(word in said for word in words) for words in _OUT_OF_MEMORY):
         return True
     return error.__cause__ is not None and is_out_of_memory(error.__cause__)
