@@ -2,8 +2,12 @@ import re
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from alloop.potential.evaluation.batch_limits import MOST_BYTES, atoms_that_fit
 from alloop.potential.evaluation.batch_splitting import BatchSplitter, is_out_of_memory
+from alloop.potential.evaluation.device_memory import memory_of
 
 
 def crowded(limit_rows, error):
@@ -49,6 +53,68 @@ def test_a_row_larger_than_the_limit_is_evaluated_alone():
     evaluate, asked = crowded(1, MemoryError())
     BatchSplitter(96).in_parts(range(2), 640, evaluate)
     assert asked == [1, 1]
+
+
+class Gauge:
+    """Memory of which an evaluation takes so much for every row."""
+
+    def __init__(self, free_bytes, bytes_per_row):
+        self._free_bytes, self._bytes_per_row, self.measurements = free_bytes, bytes_per_row, 0
+
+    def measured(self, work):
+        self.measurements += 1
+        found = work()
+        return found, self._bytes_per_row * len(found)
+
+    def free_bytes(self):
+        return self._free_bytes
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "sizes"),
+    [(5_000, [1, 1, 4, 4, 1]), (50_000, [1, 1, 9]), (10, [1] * 11), (10**15, [1, 1, 9])],
+    ids=["some", "plenty", "hardly any", "more than is good"],
+)
+def test_parts_are_as_large_as_memory_allows(free_bytes, sizes):
+    evaluate, asked = crowded(100, MemoryError())
+    gauge = Gauge(free_bytes, 1_000)
+    at_once = BatchSplitter(96, gauge)
+    found = at_once.in_parts(range(11), 10, evaluate)
+    assert [row for part in found for row in part] == list(range(11))
+    assert asked == sizes
+    at_once.in_parts(range(11), 10, evaluate)
+    assert gauge.measurements == 1
+
+
+def test_what_was_measured_is_halved_like_any_other_limit():
+    evaluate, asked = crowded(3, MemoryError())
+    at_once = BatchSplitter(96, Gauge(50_000, 1_000))
+    at_once.in_parts(range(11), 10, evaluate)
+    assert asked == [1, 1, 9, 4, 2, 2, 2, 2, 1]
+    assert at_once.atoms == 20
+
+
+def test_nothing_is_measured_for_rows_that_go_together_anyway():
+    evaluate, asked = crowded(100, MemoryError())
+    gauge = Gauge(50_000, 1_000)
+    BatchSplitter(96, gauge).in_parts(range(2), 10, evaluate)
+    assert (asked, gauge.measurements) == ([2], 0)
+
+
+@given(
+    per_atom=st.floats(1.0, 1e10),
+    free=st.integers(0, 1 << 40),
+    more=st.integers(1, 1 << 30),
+    factor=st.floats(1.0, 9.0),
+)
+def test_atoms_that_fit_do_fit(per_atom, free, more, factor):
+    atoms = atoms_that_fit(per_atom, free)
+    assert atoms == 1 or atoms * per_atom <= min(free, MOST_BYTES)
+    assert atoms_that_fit(per_atom, free + more) >= atoms >= atoms_that_fit(factor * per_atom, free)
+
+
+def test_a_cpu_is_not_measured():
+    assert memory_of(torch.device("cpu")) is None
 
 
 def test_a_row_that_never_fits_is_an_error():
