@@ -19,6 +19,10 @@ def test_the_citation_is_of_this_version():
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
+    page = (ROOT / "docs" / "citing.md").read_text(encoding="utf-8")
+    assert f"*{citation['title']}*, version {citation['version']}" in page
+    assert f"title   = {{{{{citation['title']}}}}}" in page
+    assert f"version = {{{citation['version']}}}" in page
 
 
 def test_the_public_workflow_runs_what_has_to_pass():

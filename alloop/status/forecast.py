@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -130,8 +131,18 @@ class Gap:
 
     @property
     def ratio(self) -> float:
-        """The campaign's gap over the rehearsal's: what a force error of the rehearsal is multiplied with."""
+        """The campaign's gap over the rehearsal's: a force error scales with it if all of it is left of the gap."""
         return self.campaign_meV_per_A / self.rehearsal_meV_per_A
+
+    @property
+    def scale(self) -> float:
+        """What a force error of the rehearsal is multiplied with: the square root of `ratio`.
+
+        A part of the error is what fits have not closed of the gap; the other part, what a model of this size cannot
+        follow, is the same in both campaigns. The geometric mean of the two extremes is within a factor of
+        the square root of `ratio` of either.
+        """
+        return math.sqrt(self.ratio)
 
 
 @dataclass(frozen=True)

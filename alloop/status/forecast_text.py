@@ -13,6 +13,8 @@ from alloop.status.summary import RungRow
 from alloop.status.transport import rung_name, transport_text
 
 WIDTH, INDENT = 120, 14
+BROKEN_TOO_OFTEN = 0.1
+"""Share of broken segments above which the errors of a rehearsal do not say what those of the campaign will be."""
 ASSUMPTIONS = (
     "Every label takes the time of one label of its system on one core; isolated atoms are not counted. Everything "
     "else takes the time of the rehearsal: from labels that run beside all of it to labels that run beside none of it."
@@ -36,7 +38,7 @@ def forecast_lines(forecast: Forecast) -> Iterator[str]:
         for system in found[0].transport if len(found) == 1 else ():
             yield from _told("", transport_text(system))
     if forecast.gap is not None:
-        yield from _told("campaign", _in_the_campaign(forecast.gap, _rungs(runs)))
+        yield from _told("campaign", _in_the_campaign(forecast.gap, runs))
     for name, texts in (("production", _production(runs)), ("walkers", _walkers(runs)), ("cost", _cost(forecast))):
         for place, text in enumerate(texts):
             yield from _told("" if place else name, text)
@@ -82,14 +84,30 @@ def _energies(found: Sequence[RungRow]) -> str:
     return f"{spread(values, lambda value: f'{value:.1f}')} meV/atom"
 
 
-def _in_the_campaign(gap: Gap, rungs: Sequence[tuple[int, Sequence[RungRow]]]) -> str:
-    """Return the force errors that the campaign should have: those of the rehearsal, times the ratio of the gaps."""
+def _in_the_campaign(gap: Gap, runs: Sequence[Rehearsal]) -> str:
+    """Return the force errors that the campaign should have: those of the rehearsal, scaled by the teachers' gaps.
+
+    They are not foreseen where walkers broke often: then errors and gaps are those of broken structures.
+    """
+    walkers = [row for one in runs for row in one.walkers]
+    broken, segments = sum(row.broken for row in walkers), sum(row.segments for row in walkers)
+    if broken > BROKEN_TOO_OFTEN * segments:
+        return (
+            f"force RMSE not foreseen, as {broken} of {many(segments, 'segment')} broke: the teacher of the rehearsal "
+            "is too far off for this system; `--taught-by same` tells the least that the campaign can need"
+        )
+    rungs = _rungs(runs)
     errors = ((size, [row.rmse_forces_meV_per_A for row in rows if row.rmse_forces_meV_per_A]) for size, rows in rungs)
-    scaled = (f"{gap.ratio * fmean(found):.0f} meV/Å at rung {size}" for size, found in errors if found)
+    scaled = ", ".join(f"{_scaled(gap, fmean(found))} at rung {size}" for size, found in errors if found)
     return (
-        f"force RMSE about {', '.join(scaled)}: on {many(gap.frames, 'frame')} its teacher is "
+        f"force RMSE (meV/Å) about {scaled}: on {many(gap.frames, 'frame')} its teacher is "
         f"{gap.campaign_meV_per_A:.0f} meV/Å from its labels, and that of the rehearsal {gap.rehearsal_meV_per_A:.0f}"
     )
+
+
+def _scaled(gap: Gap, rmse_meV_per_A: float) -> str:
+    ends = sorted((gap.ratio * rmse_meV_per_A, rmse_meV_per_A))
+    return f"{gap.scale * rmse_meV_per_A:.0f} ({ends[0]:.0f} to {ends[1]:.0f})"
 
 
 def _production(runs: Sequence[Rehearsal]) -> Iterator[str]:

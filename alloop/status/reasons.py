@@ -24,6 +24,8 @@ _WORDS: Mapping[str, str] = {
     "walker_quota": "their MD run had given its share",
     "not_needed": "no committee looked at them, and none had to",
     "not_random": "not drawn",
+    "stale": "offered by a committee that is too old",
+    "unreadable": "their structure cannot be read",
     "contact": "atoms too close",
     "temperature": "too hot",
     "volume": "cell too large or too small",

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from alloop.status.forecast import Forecast, Gap, cost_of, read_rehearsal
+from alloop.status.forecast import Forecast, Gap, WalkerRow, cost_of, read_rehearsal
 from alloop.status.forecast_text import forecast_lines
 from tests.support.histories import ROCK_SALT
 from tests.support.judging import MEASURE, OWN, fitted, transport
@@ -86,12 +86,20 @@ def test_force_errors_are_scaled_by_the_gaps_of_the_teachers(rehearsal):
         replace(rehearsal, rungs=(replace(row, rmse_forces_meV_per_A=value),), seed=int(value))
         for value in (30.0, 42.0)
     )
-    text = told(one, label_s=None, gap=Gap(54.0, 120.0, 2))
-    assert (
-        "campaign    force RMSE about 14 meV/Å at rung 24: on 2 frames its teacher is 54 meV/Å from its labels" in text
-    )
-    assert "about 16 meV/Å at rung 24" in told(one, other, label_s=None, gap=Gap(54.0, 120.0, 1))
+    text = told(one, label_s=None, gap=Gap(30.0, 120.0, 2))
+    told_forces = "campaign    force RMSE (meV/Å) about 15 (8 to 30) at rung 24: on 2 frames its teacher is 30 meV/Å"
+    assert told_forces in text
+    assert "about 18 (9 to 36) at rung 24" in told(one, other, label_s=None, gap=Gap(30.0, 120.0, 1))
+    assert "about 60 (30 to 120) at rung 24" in told(one, label_s=None, gap=Gap(120.0, 30.0, 1))
     assert "  campaign  " not in told(one, label_s=None)
+
+
+def test_force_errors_are_not_foreseen_where_walkers_broke_often(rehearsal):
+    broken = replace(rehearsal, walkers=(WalkerRow(1, 900.0, 10, 2), WalkerRow(1, 600.0, 8, 0)))
+    text = told(broken, label_s=None, gap=Gap(641.0, 820.0, 1))
+    assert "campaign    force RMSE not foreseen, as 2 of 18 segments broke" in text
+    rarely = replace(rehearsal, walkers=(WalkerRow(1, 900.0, 20, 2),))
+    assert "campaign    force RMSE (meV/Å) about" in told(rarely, label_s=None, gap=Gap(30.0, 120.0, 1))
 
 
 def test_an_unknown_cost_is_told_with_the_reason(rehearsal):
