@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,30 @@ ASKED = ("tolist", "item", "cpu", "numpy", "__bool__", "__float__", "__int__", "
 """Methods of a tensor by which the host asks for numbers."""
 WAITED_FOR = ("nonzero", "masked_select", "bincount", "_unique2", "equal")
 """Operations that the host waits for, because they decide a shape or an answer."""
+
+
+LAUNCHES = ("cudaLaunch", "cuLaunch", "cudaGraphLaunch", "cudaMemcpy", "cudaMemset")
+"""Beginnings of the calls by which the host starts something on a GPU."""
+COPIES_TO_HOST = "Memcpy DtoH"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a profiler saw a GPU do.
+
+    Attributes
+    ----------
+    launches : int
+        Calls that started a kernel, a captured graph or a copy.
+    host_copies : int
+        Copies from the GPU to the host.
+    share : float
+        Part of the time in which it computed.
+    """
+
+    launches: int
+    host_copies: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -85,11 +109,26 @@ def seconds_of(work: Callable[[], None], device: str) -> float:
     return time.perf_counter() - begin
 
 
-def device_share(work: Callable[[], None]) -> float:
-    """Return for which part of the time a GPU computes while some work is done."""
+def traced(work: Callable[[], None]) -> Trace:
+    """Do some work and return what torch's profiler saw a GPU do."""
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as told:
         whole_s = seconds_of(work, "cuda")
-    return sum(event.self_device_time_total for event in told.key_averages()) * 1e-6 / whole_s
+    events = told.key_averages()
+    busy_s = sum(event.self_device_time_total for event in events) * 1e-6
+    return trace_of({event.key: event.count for event in events}, busy_s / whole_s)
+
+
+def trace_of(counts: Mapping[str, int], share: float) -> Trace:
+    """Return launches and copies to the host among the events of a profile.
+
+    Examples
+    --------
+    >>> trace_of({"cudaLaunchKernel": 3, "cudaGraphLaunch": 1, "Memcpy DtoH (Device -> Pinned)": 2, "mm": 9}, 0.5)
+    Trace(launches=4, host_copies=2, share=0.5)
+    """
+    launches = sum(count for name, count in counts.items() if name.startswith(LAUNCHES))
+    copies = sum(count for name, count in counts.items() if name.startswith(COPIES_TO_HOST))
+    return Trace(launches, copies, share)
 
 
 def bandwidth(device: str) -> float:

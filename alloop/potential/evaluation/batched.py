@@ -15,6 +15,7 @@ from alloop.dynamics.state import Floats
 from alloop.potential.disagreement import disagreement
 from alloop.potential.evaluation.batch_limits import walkers_at_once
 from alloop.potential.evaluation.batch_splitting import BatchSplitter
+from alloop.potential.evaluation.device_memory import memory_of
 from alloop.potential.evaluation.device_neighbours import DeviceNeighbourhoods
 from alloop.potential.evaluation.evaluate import ready, surfaces
 from alloop.potential.evaluation.leaps import Ahead, Pace
@@ -70,7 +71,7 @@ class BatchedModel:
         self._listed = DeviceNeighbourhoods(*place) if leaps or (leaps is None and device != "cpu") else None
         self._near: Neighbourhoods | DeviceNeighbourhoods = self._listed or Neighbourhoods(*place)
         self._pace = Pace()
-        self._splitter = BatchSplitter(walkers_at_once(device, len(atoms)) * len(atoms))
+        self._splitter = BatchSplitter(walkers_at_once(device, len(atoms)) * len(atoms), memory_of(self.device))
 
     def __call__(self, positions_A: Tensor, walkers: Sequence[int], stretches: Tensor | None = None) -> Evaluation:
         """Return energies, forces and shortest contacts, and virials where stretches are given.
