@@ -33,5 +33,7 @@ def atoms_that_fit(bytes_per_atom: float, free_bytes: int) -> int:
     171798
     >>> atoms_that_fit(1e9, 80)
     1
+    >>> atoms_that_fit(0.0, 1000)  # nothing new was taken from what the allocator keeps
+    800
     """
-    return max(int(min(SHARE_OF_FREE * free_bytes, MOST_BYTES) / bytes_per_atom), 1)
+    return max(int(min(SHARE_OF_FREE * free_bytes, MOST_BYTES) / max(bytes_per_atom, 1.0)), 1)
