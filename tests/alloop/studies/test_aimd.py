@@ -9,12 +9,14 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from alloop.commands.outputs import write_export
 from alloop.config.errors import ConfigError
 from alloop.config.loading import config_from_text
 from alloop.config.studies import AimdConfig, StudiesConfig
 from alloop.decisions.next_tasks import plan
 from alloop.outputs.errors import UnreadableError
 from alloop.outputs.studies import write_studies
+from alloop.reading import read
 from alloop.report.study_figures import curves_figure
 from alloop.studies.aimd import STUDY, Given, wants
 from alloop.studies.aimd_findings import COLUMNS, file_name, measurements
@@ -285,12 +287,17 @@ def test_names_and_files_that_are_not_there_are_refused_before_anything_is_asked
         STUDY.prepare(STUDY, loaded, begun().state)
 
 
-def test_a_campaign_is_studied_by_the_loop_and_its_numbers_are_written(tmp_path):
+def studied(tmp_path):
+    """Run the study in a campaign that has no label."""
     campaign = loop(tmp_path, config(measure=MEASURE, studies={"aimd": ASKED}))
-    campaign.run(STARTED)
     campaign.study = STUDY.stage()
     campaign.charter = replace(campaign.charter, goal="study")
     campaign.measure(STARTED)
+    return campaign
+
+
+def test_a_campaign_is_studied_by_the_loop_and_its_numbers_are_written(tmp_path):
+    campaign = studied(tmp_path)
     results = campaign.state.studies["aimd"]
     assert [result.kind for result in results.values()] == ["aimd"] * 4 + ["measureaimd"]
     assert all(result.summary is not None for result in results.values())
@@ -307,3 +314,14 @@ def test_a_campaign_is_studied_by_the_loop_and_its_numbers_are_written(tmp_path)
         path.unlink()
         with pytest.raises(UnreadableError, match=what):
             write_studies(campaign.workspace, campaign.state, tmp_path / "studies")
+
+
+def test_a_campaign_without_a_label_exports_what_its_study_found(tmp_path):
+    campaign = studied(tmp_path / "campaign")
+    assert not campaign.state.labelled("train")
+    campaign.journal.close()
+    written = write_export(read(tmp_path / "campaign"), tmp_path / "out")
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in written}
+    assert "studies/aimd.csv" in names
+    assert "dataset.extxyz" not in names
+    assert (tmp_path / "out" / "README.json").read_text().startswith('{"status": "UNFINISHED')
