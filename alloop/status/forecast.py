@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -178,6 +178,12 @@ class Forecast:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return asdict(self)
+
+
+def broken_segments(rehearsals: Iterable[Rehearsal]) -> tuple[int, int]:
+    """Return how many segments of walkers broke, and how many there were."""
+    rows = [row for one in rehearsals for row in one.walkers]
+    return sum(row.broken for row in rows), sum(row.segments for row in rows)
 
 
 def read_rehearsal(state: CampaignState) -> Rehearsal:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from alloop.status.forecast import Forecast, Gap, Rehearsal, spread
+from alloop.status.forecast import Forecast, Gap, Rehearsal, broken_segments, spread
 from alloop.status.numbers import many
 from alloop.status.summary import RungRow
 from alloop.status.transport import rung_name, transport_text
@@ -89,8 +89,7 @@ def _in_the_campaign(gap: Gap, runs: Sequence[Rehearsal]) -> str:
 
     They are not foreseen where walkers broke often: then errors and gaps are those of broken structures.
     """
-    walkers = [row for one in runs for row in one.walkers]
-    broken, segments = sum(row.broken for row in walkers), sum(row.segments for row in walkers)
+    broken, segments = broken_segments(runs)
     if broken > BROKEN_TOO_OFTEN * segments:
         return (
             f"force RMSE not foreseen, as {broken} of {many(segments, 'segment')} broke: the teacher of the rehearsal "
@@ -124,11 +123,9 @@ def _production(runs: Sequence[Rehearsal]) -> Iterator[str]:
 
 def _walkers(runs: Sequence[Rehearsal]) -> Iterator[str]:
     broken: defaultdict[int, defaultdict[float, int]] = defaultdict(lambda: defaultdict(int))
-    total, lost = 0, 0
-    for row in (row for one in runs for row in one.walkers):
-        total, lost = total + row.segments, lost + row.broken
-        if row.broken:
-            broken[row.generation][row.temperature_K] += row.broken
+    for row in (row for one in runs for row in one.walkers if row.broken):
+        broken[row.generation][row.temperature_K] += row.broken
+    lost, total = broken_segments(runs)
     yield f"{lost} of {many(total, 'segment')} broke"
     for generation, by_temperature in sorted(broken.items()):
         parts = (f"{count} at {T:g} K" for T, count in sorted(by_temperature.items()))
