@@ -116,7 +116,8 @@ def _fit_steps(config: CampaignConfig, projection: Projection) -> int:
     rung_steps = (taught and fit.tuned_rung_steps) or fit.rung_steps
     generations = (projection.fits - len(projection.rungs) * config.ladder.fits) // committee
     sizes = (max(1, projection.rungs[-1] - number * fit.every_labels) for number in range(generations))
-    members = sum(max(fit.max_steps, fit.epochs * -(-size // fit.batch_size)) for size in sizes)
+    longest = fit.max_steps if taught else fit.anew_steps
+    members = sum(max(longest, fit.epochs * -(-size // fit.batch_size)) for size in sizes)
     rungs = sum(max(rung_steps, fit.epochs * -(-size // fit.batch_size)) for size in projection.rungs)
     teaching = 0 if config.teacher is None else (config.teacher.rounds + committee) * config.teacher.steps
     return committee * members + config.ladder.fits * rungs + teaching

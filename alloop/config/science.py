@@ -129,7 +129,7 @@ class FitConfig(Section):
     """How a member is fitted. A schedule counts optimiser steps; `epochs` lets it grow with the dataset."""
 
     every_labels: Count = Field(25, description="Refit the committee after this many new labels.")
-    max_steps: Count = Field(2000, description="Longest refit of a member, in optimiser steps.")
+    max_steps: Count = Field(2000, description="Longest refit, in steps; of random weights half `rung_steps` if more.")
     rung_steps: Count = Field(4000, description="Fixed schedule of a rung's fit, in optimiser steps.")
     epochs: Count = Field(
         40, description="Passes over the frames that every schedule has at least, whatever its steps."
@@ -179,6 +179,11 @@ class FitConfig(Section):
         "interactions", description="Last part of the foundation that stays as it is, for `method: frozen`."
     )
     lora_rank: Count = Field(4, description="Rank of the changes, for `method: lora`.")
+
+    @property
+    def anew_steps(self) -> int:
+        """The longest refit of a member from random weights, which has more to learn than one that goes on."""
+        return max(self.max_steps, self.rung_steps // 2)
 
 
 class InitialFramesConfig(Section):

@@ -23,7 +23,7 @@ random subsets, or a study.
 
 Only the first explores and labels."""
 
-RULES = 4
+RULES = 5
 """The rules of decisions that a new campaign begins with; an older one keeps its own.
 
 What makes an expected error trusted and two rungs alike is no such rule: it is the same for all campaigns.
@@ -32,7 +32,7 @@ From 2 on, all fits to labels after a foundation or a teacher level their energi
 foundation have the lower learning rate of those after a teacher, and the walks of a teaching phase that a foundation
 moves are long from the first. From 4 on, held-out walkers that begin at the resting lattice equilibrate before they
 offer a frame, walkers of a young committee, unless taught or tuned, stay near what is labelled, and refits of one that
-began with random weights begin with new ones."""
+began with random weights begin with new ones. From 5 on, these have half of a rung's steps, if not more."""
 
 
 @dataclass(frozen=True)

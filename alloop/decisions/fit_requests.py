@@ -24,13 +24,15 @@ def member(
     train = [frame for frame, weight in zip(frames, weights, strict=True) for _ in range(weight)]
     valid = [frame for frame, weight in zip(frames, weights, strict=True) if weight == 0]
     before = _predecessor(charter, state, generation, number)
+    init = before or _origin(charter, state, number)
+    anew = charter.rules >= 5 and init is None
     return _fit(
         charter,
         state,
         train=_labels(state, train or frames),
         valid=_labels(state, valid if train else []),
-        init=before or _origin(charter, state, number),
-        max_steps=fit.max_steps,
+        init=init,
+        max_steps=fit.anew_steps if anew else fit.max_steps,
         patience=fit.patience,
         rate=fit.warm_start_rate if before else _origin_rate(charter),
         level_energy=_levelled(charter, state, number, goes_on=before is not None),

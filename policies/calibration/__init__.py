@@ -1,5 +1,6 @@
 """Calibrate the disagreement of a committee: learn from labels which force error of the leader it means."""
 
+from policies.calibration.quantiles import weighted_quantile
 from policies.calibration.scales import (
     COVERAGE,
     LARGEST_WEIGHT,
@@ -12,7 +13,6 @@ from policies.calibration.scales import (
     fit_calibration,
     frame_weights,
     memory,
-    weighted_quantile,
 )
 
 __all__ = [

@@ -44,7 +44,7 @@ def test_every_step_that_the_ladder_takes_is_counted(tmp_path):
     a_step_s = 0.01 + 0.05 / config.explore.check_every_steps
     assert cost.exploring_core_hours == pytest.approx(projection.segments * steps * a_step_s / 3600)
     generations = 3  # at 8, 33 and 58 labels
-    of_members = generations * config.potential.committee * config.fit.max_steps
+    of_members = generations * config.potential.committee * config.fit.anew_steps
     of_rungs = len(config.ladder.rungs) * config.ladder.fits * config.fit.rung_steps
     assert cost.fits_core_hours == pytest.approx((of_members + of_rungs) * 0.2 / 3600)
     assert cost.production_core_hours == (0.0, 0.0)

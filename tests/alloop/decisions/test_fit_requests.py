@@ -126,6 +126,16 @@ def test_a_refit_of_a_committee_from_random_weights_begins_with_new_ones():
     assert (request.init, request.learning_rate, request.max_steps) == (None, 0.01, history.config.fit.max_steps)
 
 
+@pytest.mark.parametrize(
+    ("rules", "foundation", "longest", "steps"),
+    [(5, False, 300, 750), (5, False, 900, 900), (5, True, 300, 300), (4, False, 300, 300)],
+)
+def test_a_refit_from_random_weights_has_half_of_a_rungs_steps(rules, foundation, longest, steps):
+    fit = {"max_steps": longest, "rung_steps": 1500, "epochs": 1}
+    history = History(rules=rules, foundation=foundation, fit=fit).atoms().labelled(6).fitted().labelled(6).opened()
+    assert refit(history, 1).max_steps == steps
+
+
 def test_a_refit_after_a_foundation_goes_on_from_the_last_generation():
     history = History(rules=4, foundation=True).atoms().labelled(6).fitted().labelled(6).opened()
     assert str(refit(history, 1).init).startswith("fit:")

@@ -12,7 +12,6 @@ from policies.calibration.scales import (
     Points,
     fit_calibration,
     memory,
-    weighted_quantile,
 )
 
 QUIET = {"Li": (0.02, 1.5), "Cl": (0.01, 4.0)}
@@ -199,11 +198,6 @@ def test_the_order_of_the_points_does_not_matter(order):
     )
     here, there = (fit_calibration(p).of("Li").expected_error(0.1) for p in (points, other))
     assert there == pytest.approx(here, rel=1e-3)
-
-
-def test_a_weighted_quantile():
-    values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0])
-    assert [weighted_quantile(values, weights, level) for level in (0.5, 0.8, 0.85, 0.95)] == [1.0, 1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize(
