@@ -49,11 +49,11 @@ def read_cif(text: str, most_atoms: int) -> list[Reading]:
 
 
 def _crystal(block: Block, most_atoms: int) -> Reading:
+    if (many := len(block.column(LABEL, TYPE) or ())) > most_atoms:
+        raise CifError(f"lists {many} sites; alloop takes cells of up to {most_atoms} atoms")
     sites = sites_of(block)
-    options, doubts, notes = _options(block, sites)
-    if len(sites.labels) * max(len(option) for option in options) > 200 * most_atoms:
-        raise CifError(f"lists {len(sites.labels)} sites; alloop takes cells of up to {most_atoms} atoms")
-    crystals = [_expanded(sites, option) for option in options]
+    options, doubts, notes = _options(block, sites, most_atoms)
+    crystals = [_expanded(sites, option, most_atoms) for option in options]
     told = [contradictions(block, crystal.contents()) for crystal in crystals]
     fitting = [crystal for crystal, against in zip(crystals, told, strict=True) if not against]
     if not fitting:
@@ -71,7 +71,9 @@ def _unless_decided(doubts: tuple[str, ...], block: Block) -> tuple[str, ...]:
     return () if decided(block) and not any("choice" in doubt for doubt in doubts) else doubts
 
 
-def _options(block: Block, sites: Sites) -> tuple[list[Operations], tuple[str, ...], tuple[str, ...]]:
+def _options(
+    block: Block, sites: Sites, most_atoms: int
+) -> tuple[list[Operations], tuple[str, ...], tuple[str, ...]]:
     """Return the operations that may be meant, what speaks against the first, and what was taken for granted."""
     listed, cell_A = listed_operations(block), np.asarray(sites.cell.array)
     if listed is None:
@@ -85,11 +87,12 @@ def _options(block: Block, sites: Sites) -> tuple[list[Operations], tuple[str, .
             shape = ", ".join(f"{value:g}" for value in sites.cell.cellpar())
             raise CifError(f"names the space group {named[0].words}, which its cell ({shape}) cannot have")
         return (usual_axes(fitting) if block.text(*NAME, *HALL) else standard(fitting)), (), ()
-    return [listed], tuple(_against_the_list(block, listed, cell_A, sites)), ()
+    return [listed], tuple(_against_the_list(block, listed, sites, most_atoms)), ()
 
 
-def _against_the_list(block: Block, listed: Operations, cell_A: NDArray[np.float64], sites: Sites) -> Iterable[str]:
+def _against_the_list(block: Block, listed: Operations, sites: Sites, most_atoms: int) -> Iterable[str]:
     """Yield what speaks against listed operations: the cell, their own products, the space group that is named."""
+    cell_A = np.asarray(sites.cell.array)
     if not listed.fit(cell_A):
         yield f"lists symmetry operations under {listed.words} that its cell cannot have"
     elif not listed.whole():
@@ -100,13 +103,13 @@ def _against_the_list(block: Block, listed: Operations, cell_A: NDArray[np.float
         return
     if not named or len(listed) >= min(len(option) for option in named):
         return
-    whole = [_expanded(sites, option) for option in named]
-    if all(len(crystal.atoms) != len(_expanded(sites, listed).atoms) for crystal in whole):
+    whole = [_expanded(sites, option, most_atoms) for option in named]
+    if all(len(crystal.atoms) != len(_expanded(sites, listed, most_atoms).atoms) for crystal in whole):
         what = f"lists {len(listed)} symmetry operations under {listed.words} and names {named[0].words}"
         yield f"{what}, which has {len(named[0])}; list them all, or correct the name"
 
 
-def _expanded(sites: Sites, operations: Operations) -> Crystal:
+def _expanded(sites: Sites, operations: Operations, most_atoms: int) -> Crystal:
     """Return the crystal of sites and operations; sites that are equivalent count once."""
     positions: list[NDArray[np.float64]] = []
     symbols: list[str] = []
@@ -119,6 +122,9 @@ def _expanded(sites: Sites, operations: Operations) -> Crystal:
         if not alike or not _near(np.array(alike), orbit[0], cell_A).any():
             positions.extend(orbit)
             symbols.extend([symbol] * len(orbit))
+        if len(symbols) > most_atoms:
+            what = f"makes more than {most_atoms} atoms of its {len(sites.labels)} sites and {operations.words}"
+            raise CifError(f"{what}; alloop takes no larger cells")
     atoms = Atoms(symbols, scaled_positions=np.array(positions), cell=sites.cell, pbc=True)
     return Crystal(atoms, copies, len(operations), operations.words)
 

@@ -21,9 +21,12 @@ HYDROGEN, FLAG = "_atom_site_attached_hydrogens", "_atom_site_calc_flag"
 LABEL, TYPE, OCCUPANCY = "_atom_site_label", "_atom_site_type_symbol", "_atom_site_occupancy"
 _FLAT = 1e-6
 """Share of the volume of a right-angled cell below which a cell has none."""
+_FARTHEST = 1e4
+"""Cells that an atom may be away from the one at the origin, as after a long run that was never wrapped."""
 _REFUSED = {
     "_space_group_symop_magn": "gives a magnetic space group (`{tag}`); list the operations of the crystal alone",
     "_cell_modulation": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
+    "_space_group_ssg": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
     "_cell_wave_vector": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
     "_cell_subsystem": "is a composite of several lattices (`{tag}`); give a commensurate supercell",
 }
@@ -178,4 +181,8 @@ def _coordinates(block: Block, labels: tuple[str, ...], cell: Cell) -> NDArray[n
             for tag, column in zip(tags, columns, strict=True)
         ]
     ).T
-    return values if tags is FRACTIONAL else np.asarray(cell.scaled_positions(values), dtype=float)
+    fractional = values if tags is FRACTIONAL else np.asarray(cell.scaled_positions(values), dtype=float)
+    if (far := np.abs(fractional).max(axis=1)).max() > _FARTHEST:
+        label = labels[int(far.argmax())]
+        raise CifError(f"puts `{label}` {far.max():.3g} cells away (`{tags[0]}` …); correct its coordinates")
+    return fractional
