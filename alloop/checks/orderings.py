@@ -17,12 +17,13 @@ from alloop.config.science import ORDERING_KEYS, SystemConfig
 from alloop.files.canonical_json import canonical_json, sha256_text
 from alloop.materials.cif.sites import OCCUPANCY
 from alloop.materials.cif.tags import CifError, blocks_of
-from alloop.materials.orderings.claims import doubts_about
-from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms, from_cif
+from alloop.materials.orderings.cif_files import from_cif
+from alloop.materials.orderings.claims import doubts_about, notes_about
+from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms
 from alloop.materials.orderings.making import Ordered, Orderings, Recipe, order
 from alloop.materials.structure import Structure
 from alloop.materials.structure_files import MOST_BYTES
-from alloop.materials.text_files import read_text
+from alloop.materials.text_files import plain_suffix, read_text
 
 MOST_ATOMS_UNASKED = 100
 """Atoms of the largest disordered cell that is ordered without being asked."""
@@ -105,6 +106,12 @@ def doubts_about_disorder(loaded: LoadedConfig, i: int) -> list[str]:
         return []
 
 
+def notes_about_disorder(loaded: LoadedConfig, i: int) -> tuple[str, ...]:
+    """Return what of the CIF of a disordered system is not used, or read otherwise than it is written."""
+    path = loaded.resolve(loaded.config.systems[i].structure)
+    return notes_about(path) if _is_cif(path) else ()
+
+
 @dataclass(frozen=True)
 class _Job:
     """A crystal and a recipe, equal if all that decides the orderings is."""
@@ -145,7 +152,7 @@ def _crystal(path: Path, parent: Callable[[], Atoms]) -> Crystal:
 
 
 def _is_cif(path: Path) -> bool:
-    return path.suffix.lower() == ".cif" and path.is_file()
+    return plain_suffix(path) == ".cif" and path.is_file()
 
 
 def _recipe(system: SystemConfig, composition: Composition, crystal: Crystal) -> Recipe:

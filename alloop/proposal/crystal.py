@@ -10,7 +10,8 @@ from alloop.checks.structures import file_problem
 from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import SHIPPED
 from alloop.labelling.teachers import TEACHERS
-from alloop.materials.orderings.crystal import OrderingError, from_cif
+from alloop.materials.orderings.cif_files import from_cif
+from alloop.materials.orderings.crystal import OrderingError
 from alloop.materials.structure import Structure
 from alloop.materials.structure_files import StructureFileError, partly_occupied, read_structures
 from alloop.proposal.disorder import OrderingProposal, propose_ordering
