@@ -72,6 +72,7 @@ def propose_files(target: Path, structure: Path, wishes: Wishes, ask: Ask | None
         file=structure.name,
         structures=found.structures,
         ordering=found.ordering,
+        smaller=found.smaller,
         mobile=_mobile(structure, elements, wishes.mobile, ask),
         calculator=_calculator(wishes, ask),
         place=wishes.place,
@@ -92,7 +93,10 @@ def cost_told(config: Path) -> list[str]:
 
 
 def _checked(proposal: Proposal, structure: Path) -> tuple[Proposal, Projection]:
-    """Return a proposal that `alloop check` accepts, and what it would take; a teacher that is refused is left out."""
+    """Return a proposal that `alloop check` accepts, and what it would take.
+
+    A teacher that is refused is left out, and a smaller cell in which the ions have no known charges.
+    """
     try:
         loaded = _loaded(proposal, structure)
         cross_check(loaded)
@@ -100,6 +104,8 @@ def _checked(proposal: Proposal, structure: Path) -> tuple[Proposal, Projection]
         if proposal.teacher is not None and error.problems[0].key.startswith("teacher"):
             why = f"{proposal.teacher} is installed and cannot be used: {error.problems[0].what}"
             return _checked(replace(proposal, teacher=None, no_teacher=why), structure)
+        if proposal.smaller is not None:
+            return _checked(replace(proposal, smaller=None), structure)
         told = [Problem("", problem.what.removeprefix(f"`{structure.name}` ")) for problem in error.problems]
         raise ConfigError(structure, told) from error
     return proposal, project(loaded)

@@ -46,6 +46,8 @@ class Proposal:
         Symbol of the mobile ion.
     ordering : OrderingProposal or None
         How it is ordered; None for an ordered crystal.
+    smaller : Structure or None
+        A cell of whole primitive cells to use instead of that of the file.
     calculator : str or None
         Import path of the ASE calculator that labels; None for GPAW.
     place : str
@@ -63,6 +65,7 @@ class Proposal:
     structures: tuple[Structure, ...]
     mobile: str
     ordering: OrderingProposal | None = None
+    smaller: Structure | None = None
     calculator: str | None = None
     place: Place = "laptop"
     cores: int = 2
@@ -83,12 +86,13 @@ class Proposal:
     @property
     def repeat(self) -> Grid:
         """How often the cell is repeated for labels; cells that are ordered are made large enough."""
-        return (1, 1, 1) if self.ordering is not None else labelled_repeat(self.structures[0]).value
+        made = self.ordering is not None or self.smaller is not None
+        return (1, 1, 1) if made else labelled_repeat(self.structures[0]).value
 
     @property
     def labelled(self) -> Structure:
         """The cell that is labelled and explored."""
-        return repeated(self.structures[0], self.repeat)
+        return repeated(self.smaller or self.structures[0], self.repeat)
 
 
 def config_text(proposal: Proposal, cost: Sequence[str] = ()) -> str:
@@ -131,6 +135,10 @@ def _systems(proposal: Proposal) -> Iterator[str]:
     yield f"    structure: {_quoted(proposal.file)}"
     if proposal.ordering is not None:
         yield from _disorder(proposal.ordering)
+    elif proposal.smaller is not None:
+        cell = labelled_repeat(proposal.smaller)
+        many = f"the {len(structure.numbers)} atoms of the file are several primitive cells"
+        yield _line(f"    cell: {{atoms: {len(proposal.smaller.numbers)}}}", f"{many}; {cell.why}")
     else:
         cell = labelled_repeat(structure)
         yield _line(f"    repeat: {_row(cell.value)}", cell.why)

@@ -354,18 +354,35 @@ def _species_map(sample: _Sample, found: tuple[float, float, float], dof: float)
     residual = sample.u / (math.exp(log_ratio) * (1.0 - share + share * sample.x))
     seen = sample.effective / (sample.effective + _SHAPE_FRAMES)
     mean = math.sqrt(dof) * math.exp(math.lgamma((dof - 1) / 2) - math.lgamma(1.5) - math.lgamma(dof / 2))
-    bound = math.sqrt(3.0 * float(f_distribution.ppf(COVERAGE, 3, dof)))
+    # The scale of n errors of three components is known to a chi-squared with 3 n degrees of freedom.
+    unsure = 1.0 / (1.0 / dof + 1.0 / (3.0 * sample.effective))
+    bound = math.sqrt(3.0 * float(f_distribution.ppf(COVERAGE, 3, unsure)))
+    level = next_below(COVERAGE, float(sample.weight.sum() ** 2 / (sample.weight**2).sum()))
     return SpeciesMap(
         typical_eV_per_A=sample.typical,
         scale_eV_per_A=math.exp(log_ratio) * sample.typical,
         share=share,
         mean_factor=seen * float(np.average(residual, weights=sample.weight)) + (1 - seen) * mean,
-        bound_factor=seen * weighted_quantile(residual, sample.weight, COVERAGE) + (1 - seen) * bound,
+        bound_factor=seen * weighted_quantile(residual, sample.weight, level) + (1 - seen) * bound,
         frames=sample.frames,
         effective_frames=sample.effective,
         lowest_eV_per_A=sample.low,
         highest_eV_per_A=sample.high,
     )
+
+
+def next_below(share: float, count: float) -> float:
+    """Return the level of so many values that the next value is below with the probability `share`.
+
+    The next of n + 1 values that are alike has any rank with the same probability (Lei et al., *J. Am. Stat. Assoc.*
+    113, 1094 (2018)).
+
+    Examples
+    --------
+    >>> next_below(0.9, 19), next_below(0.9, 5)
+    (0.9473684210526315, 1.0)
+    """
+    return min(1.0, share * (1.0 + 1.0 / count))
 
 
 def weighted_quantile(values: Floats, weights: Floats, level: float) -> float:

@@ -2,9 +2,13 @@ import io
 import re
 
 import pytest
+from ase.build import bulk
+from ase.io import write
+from ase.spacegroup import crystal
 from rich.console import Console
 
 from alloop.checks.crosscheck import cross_check
+from alloop.checks.structures import read_systems
 from alloop.commands import init_crystal
 from alloop.commands.init import Wishes, list_examples, run_init, run_init_crystal
 from alloop.config import ConfigError, load_config
@@ -74,6 +78,33 @@ def test_config_of_a_crystal_is_accepted_as_it_is_written(tmp_path, bare):
     assert (loaded.config.name, loaded.config.measure.mobile) == ("my-salt", "Li")
     assert (path.parent / "salt.cif").read_text() == LICL
     assert "labels:" in out.getvalue()
+
+
+def lithium_titanium_phosphate():
+    """LiTi2(PO4)3 in the hexagonal cell that databases give: three primitive cells of 36 atoms.
+
+    Hagman and Kierkegaard, Acta Chem. Scand. 22, 1822 (1968), NaTi2(PO4)3 type.
+    """
+    sites = [(0, 0, 0), (0, 0, 0.1411), (0.29, 0, 0.25), (0.1856, 0.9936, 0.1903), (0.1904, 0.1647, 0.0828)]
+    return crystal("LiTiPOO", sites, spacegroup=167, cellpar=[8.511, 8.511, 20.843, 90, 90, 120])
+
+
+@pytest.mark.parametrize(
+    ("atoms", "labelled", "told"),
+    [
+        (lithium_titanium_phosphate(), 36, "the 108 atoms of the file are several primitive cells"),
+        # No charges of these ions are known, so that no cell is made of them.
+        (bulk("LiAg", "cesiumchloride", a=3.17).repeat((4, 4, 4)), 128, "labels of so many atoms take long"),
+    ],
+)
+def test_large_conventional_cell_is_labelled_in_a_smaller_one(tmp_path, bare, atoms, labelled, told):
+    write(tmp_path / "a.cif", atoms)
+    path = run_init_crystal(tmp_path / "new", tmp_path / "a.cif", Wishes(mobile="Li"))
+    loaded = load_config(path)
+    cross_check(loaded)
+    (structure,) = read_systems(loaded).values()
+    assert len(structure.numbers) == labelled
+    assert told in path.read_text()
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,16 @@ def test_nine_of_ten_fresh_errors_stay_below_the_bound():
         assert 0.87 < below[np.array(fresh.species) == name].mean() < 0.93
 
 
+def test_the_bound_of_an_element_with_one_atom_and_few_frames_holds_as_often():
+    below = []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        found = fit_calibration(labelled({"In": (0.02, 0.5)}, 16, rng, atoms=1))
+        fresh = labelled({"In": (0.02, 0.5)}, 100, rng, atoms=1)
+        below.append(np.mean(fresh.error_eV_per_A <= found.bound(fresh.species, fresh.disagreement_eV_per_A)))
+    assert np.mean(below) == pytest.approx(0.9, abs=0.025)
+
+
 def test_frames_selected_for_their_errors_do_not_mislead_where_their_weights_are_known():
     """Hot frames err three times as much at the same disagreement and are selected ten times as often."""
     rng, truth = np.random.default_rng(3), {"Li": (0.0, 2.0)}
