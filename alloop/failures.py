@@ -12,9 +12,15 @@ DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 """Numbers of the errors of a disk, or a quota, that has no room."""
 UNUSABLE = DISK_FULL | {
     *(errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
-    *(errno.EFBIG, errno.ENODEV, errno.ENOTCONN, errno.ETIMEDOUT, errno.EREMOTEIO),
+    *(errno.EFBIG, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG, errno.ENOLCK),
+    *(errno.ENOTCONN, errno.ESHUTDOWN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH),
+    *(errno.ENETDOWN, errno.ENOLINK, errno.ECONNRESET, errno.ECONNABORTED, errno.ECONNREFUSED),
 }
-"""Numbers of the errors of a place in which no file can be read or written, whatever the file."""
+"""Numbers of the errors of a place in which no file can be read or written, whatever the file.
+
+A client of Lustre that was evicted answers with ESHUTDOWN, NFS without its lock service with ENOLCK, a damaged ext4 or
+XFS with EUCLEAN or EBADMSG.
+"""
 
 
 class PlaceError(OSError):

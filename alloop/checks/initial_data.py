@@ -18,6 +18,7 @@ from alloop.checks.labelled_frames import (
     frames_apart,
     limits_of,
     place_of,
+    stressless,
     zeroed,
 )
 from alloop.checks.structures import read_systems
@@ -166,6 +167,9 @@ def _find_in_labels(
     elif stresses and named_as_virial(data.stress_key):
         what = "names a virial (eV, of the opposite sign); a stress is wanted, in eV/Å³"
         yield ("data", "stress_key"), f"`{data.stress_key}` {what}: divide the virial by minus the volume of the cell"
+    elif stressless(stresses):
+        what = f"all stresses of `{name}` are 0, though its energies differ"
+        yield ("data", "stress_key"), f"{what}; give the stresses, or leave their key out of the file"
     elif stresses and (fault := stress_unit_fault(stresses, loaded.config.explore.pressure_GPa)):
         what = f"in `{name}` {fault}; a stress is in eV/Å³ with ASE's sign (1 eV/Å³ is 160.2 GPa, or 1602 kbar)"
         yield ("data", "stress_key"), what

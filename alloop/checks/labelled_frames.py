@@ -163,9 +163,17 @@ def place_of(atoms: Atoms) -> bytes:
 
 def forceless(frames: Sequence[LabelledFrame]) -> bool:
     """Return whether all forces of several frames are exactly 0, though their energies differ."""
+    return _differ(frames) and not any(frame.forces_eV_per_A.any() for frame in frames)
+
+
+def stressless(frames: Sequence[LabelledFrame]) -> bool:
+    """Return whether all stresses of several frames that have one are exactly 0, though their energies differ."""
+    return _differ(frames) and not any(np.any(frame.stress_eV_per_A3) for frame in frames)
+
+
+def _differ(frames: Sequence[LabelledFrame]) -> bool:
     energies = [frame.per_atom for frame in frames]
-    differ = bool(energies) and max(energies) - min(energies) > _SAME_EV_PER_ATOM
-    return differ and not any(frame.forces_eV_per_A.any() for frame in frames)
+    return bool(energies) and max(energies) - min(energies) > _SAME_EV_PER_ATOM
 
 
 def zeroed(frame: LabelledFrame) -> int:

@@ -15,10 +15,15 @@ from alloop.config.loading import LoadedConfig
 from alloop.config.orderings import OrderingsConfig
 from alloop.config.science import ORDERING_KEYS, SystemConfig
 from alloop.files.canonical_json import canonical_json, sha256_text
-from alloop.materials.orderings.claims import doubts_about
-from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms, from_cif
+from alloop.materials.cif.sites import OCCUPANCY
+from alloop.materials.cif.tags import CifError, blocks_of
+from alloop.materials.orderings.cif_files import from_cif
+from alloop.materials.orderings.claims import doubts_about, notes_about
+from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms
 from alloop.materials.orderings.making import Ordered, Orderings, Recipe, order
 from alloop.materials.structure import Structure
+from alloop.materials.structure_files import MOST_BYTES
+from alloop.materials.text_files import plain_suffix, read_text
 
 MOST_ATOMS_UNASKED = 100
 """Atoms of the largest disordered cell that is ordered without being asked."""
@@ -101,6 +106,12 @@ def doubts_about_disorder(loaded: LoadedConfig, i: int) -> list[str]:
         return []
 
 
+def notes_about_disorder(loaded: LoadedConfig, i: int) -> tuple[str, ...]:
+    """Return what of the CIF of a disordered system is not used, or read otherwise than it is written."""
+    path = loaded.resolve(loaded.config.systems[i].structure)
+    return notes_about(path) if _is_cif(path) else ()
+
+
 @dataclass(frozen=True)
 class _Job:
     """A crystal and a recipe, equal if all that decides the orderings is."""
@@ -141,7 +152,7 @@ def _crystal(path: Path, parent: Callable[[], Atoms]) -> Crystal:
 
 
 def _is_cif(path: Path) -> bool:
-    return path.suffix.lower() == ".cif" and path.is_file()
+    return plain_suffix(path) == ".cif" and path.is_file()
 
 
 def _recipe(system: SystemConfig, composition: Composition, crystal: Crystal) -> Recipe:
@@ -189,22 +200,19 @@ def _told(loaded: LoadedConfig, i: int, error: OrderingError | FamilyError) -> C
 
 def has_partial_occupancies(path: Path) -> bool:
     """Return whether a CIF lists an occupancy below 1; what cannot be read is told by those who read it."""
-    from ase.io.cif import parse_cif
-
     if not _is_cif(path):
         return False
     try:
-        with path.open("rb") as file:
-            blocks = list(parse_cif(file))
-        shares = [share for block in blocks for share in block.get("_atom_site_occupancy") or []]
-    except Exception:  # a parser may raise anything
+        text = read_text(path, MOST_BYTES) or ""
+        shares = [share for block in blocks_of(text) for share in block.column(OCCUPANCY) or []]
+    except (CifError, OSError, EOFError, OverflowError, ValueError):
         return False
     return any(_number(share) < 1.0 - 1e-3 for share in shares)
 
 
-def _number(share: object) -> float:
+def _number(share: str) -> float:
     """Return an occupancy without its uncertainty, as in ``0.53(2)``; what is no number counts as full."""
     try:
-        return float(str(share).partition("(")[0])
+        return float(share.partition("(")[0])
     except ValueError:
         return 1.0

@@ -14,8 +14,9 @@ from alloop.files.redaction import KEY_OF_WANDB, NAMED, SECRET, SECRET_NAME, SHO
 
 _KINDS = {
     **dict.fromkeys(("sshpass", "client", "account", "option", "pair", "curl", "openssl"), "a password"),
-    **dict.fromkeys(("piped", "here", "document", "netrc", "login"), "a password"),
+    **dict.fromkeys(("piped", "here", "document", "netrc", "login", "keyring"), "a password"),
     **dict.fromkeys(("url", "user"), "a password in an address"),
+    **dict.fromkeys(("bot", "channel"), "a token in an address"),
     **dict.fromkeys(("webhook", "signed"), "an address that lets in whoever knows it"),
     "call": "an API key",
     **dict.fromkeys(("bearer", "issued", "jwt"), "a token"),

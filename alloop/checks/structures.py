@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from alloop.checks.orderings import MadeSystem, doubts_about_disorder, is_disordered, made_systems
+from alloop.checks.orderings import (
+    MadeSystem,
+    doubts_about_disorder,
+    is_disordered,
+    made_systems,
+    notes_about_disorder,
+)
 from alloop.config.campaign import CampaignConfig
 from alloop.config.errors import KeyPath
 from alloop.config.loading import LoadedConfig
@@ -140,6 +146,7 @@ def notes_on_systems(loaded: LoadedConfig) -> Iterator[str]:
     """Yield what of the structure files is not used, and contacts that are unusually short."""
     for i, system in enumerate(loaded.config.systems):
         if is_disordered(loaded, i):
+            yield from (f"{system.name} (`{system.structure}`): {note}" for note in notes_about_disorder(loaded, i))
             continue
         reading = _read(loaded, ("systems", i, "structure"), system.structure)
         for note in reading.notes:

@@ -12,20 +12,11 @@ from pathlib import Path
 
 from alloop.commands import exit_codes
 from alloop.commands.interruption import interruption, last_words
-from alloop.failures import ForeseenError, PlaceError, one_line
+from alloop.failures import UNUSABLE, ForeseenError, PlaceError, one_line
 from alloop.files.redaction import redacted
 
 USELESS_PLACES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM)
-MACHINE_TROUBLES = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EROFS,
-    errno.ESTALE,
-    errno.ENOMEM,
-    errno.EMFILE,
-    errno.ENFILE,
-)
+MACHINE_TROUBLES = UNUSABLE | {errno.ENOMEM}
 
 
 def tell(error: BaseException) -> int:

@@ -14,16 +14,19 @@ SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|PASS$|_PWD$|CREDENT
 SHORTEST_SECRET = 8
 HIDDEN = "[secret]"
 
-SECRET_WORD = r"(?:KEY|TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIALS?)"
+SECRET_WORD = r"(?:KEY(?!BOARD|WORD)|TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIALS?)"
 LONG_VALUE = rf"(?![/~.$-])(?!\[secret)[^\s\"'$`;&|<>]{{{SHORTEST_SECRET},}}"
+PHRASE = r"(?![/~.$-])(?!\[secret)(?:(?<=\")[^\"$`\n]{8,200}(?=\")|(?<=')[^'\n]{8,200}(?='))"
+"""A value with blanks, between quotes."""
 _SOME = r"\w{0,60}"
 """Bounds like this one keep the search short, whatever the text."""
+_VALUE = rf"(?:{PHRASE}|{LONG_VALUE})"
 _CLIENT = r"(?:mysql\w*|mariadb(?:-\w+)*)"
 _LOGIN = r"(?:(?:docker|podman|az|oc|registry)\s+login|mongo\w*)"
 _WORDS = r"[^|;&\n]{0,300}?"
 _OPTION = (
     rf"(?:ldap\w+\b{_WORDS}\s-(?-i:w)|redis-cli\b{_WORDS}\s-(?-i:a)|ssh-keygen\b{_WORDS}\s-(?-i:N)"
-    rf"|openssl\b{_WORDS}\s-(?-i:k)|unzip\b{_WORDS}\s-(?-i:P)|7z\w*\b{_WORDS}\s-(?-i:p))"
+    rf"|openssl\b{_WORDS}\s-(?-i:k)|(?:un)?zip\b{_WORDS}\s-(?-i:P)|7z\w*\b{_WORDS}\s-(?-i:p))"
 )
 """Programs, with the option of theirs that takes a password."""
 _PAIR = (
@@ -41,10 +44,10 @@ _WEBHOOK = r"(?:hooks\.slack\.com/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhook
 SECRET = re.compile(
     rf"""
     (?P<variable>\b(?:{_SOME}{SECRET_WORD}{_SOME}|{_SOME}PASS|(?:{_SOME}_)?PWD?)
-        (?:=["']?|["'\]]{{0,2}}\s*=\s*["'])){LONG_VALUE}
+        (?:=["']?|["'\]]{{0,2}}\s*=\s*["'])){_VALUE}
     | (?P<setenv>\b(?:setenv|set\s+-\w+|config(?:ure)?\s+set)\s+{_SOME}{SECRET_WORD}{_SOME}\s+["']?){LONG_VALUE}
     | (?P<flag>(?<![\w-])--?(?:[\w-]{{0,60}}{SECRET_WORD}[\w-]{{0,60}}|(?:[\w-]{{0,60}}-)?(?:pass|pw))
-        [=\s]["']?){LONG_VALUE}
+        [=\s]["']?){_VALUE}
     | (?P<header>\b(?:Authorization|Cookie)["']?\s*:\s*["']?(?>(?:\w+\s+)?))(?!\$)[^\s"'$]{{4,}}
     | (?P<bearer>\bBearer\s+)(?=\S{{0,300}}\d){LONG_VALUE}
     | (?P<sshpass>\bsshpass\s+(?:-\w\s+)*-(?-i:p)\s*["']?)(?!\$)[^\s"']+
@@ -56,12 +59,17 @@ SECRET = re.compile(
         [\s=]*["']?[^\s:"']+:)(?!\$)[^\s"']+
     | (?P<openssl>\bpass:)(?!\$)[^\s"']{{4,}}
     | (?P<piped>\b(?:echo|printf)\s+(?:-\w+\s+)*["']?)(?!\$)[^\s"'|]{{4,300}}(?=["']?\s*\|\s*{_READER})
-    | (?P<here>\b(?:{_READER}\b[^|;&\n<]{{0,300}}|{_SOME}{SECRET_WORD}{_SOME}\s*)<<<\s*["']?)(?!\$)[^\s"']{{4,}}
+    | (?P<here>\b(?:{_READER}\b[^|;&\n<]{{0,300}}|{_SOME}(?:{SECRET_WORD}|PASS){_SOME}\s*)
+        <<<\s*["']?)(?!\$)[^\s"']{{4,}}
     | (?P<document>\b{_READER}\b[^|;&\n<]{{0,300}}<<-?\s*["']?\w{{1,60}}["']?\s*\n\s*)(?!\$)[^\s"']{{4,}}
     | (?P<netrc>\blogin\s+\S{{1,100}}\s+password\s+["']?)(?!\$)[^\s"']{{4,}}
     | (?P<webhook>://{_WEBHOOK}/)\S{{8,}}
     | (?P<signed>[?&](?:sig|(?:[\w]{{1,20}}-){{0,3}}signature)=)[\w%+/=-]{{8,}}
     | (?P<call>\bMPRester\s*\(\s*["'])\w{{16,}}
+    | (?P<setter>\b(?:setdefault|putenv|setenv|setx)[\s(]+["']?{_SOME}{SECRET_WORD}{_SOME}["']?[\s,]+["']?){LONG_VALUE}
+    | (?P<keyring>\bset_password\s*\([^)\n]{{1,200}},\s*["'])[^"'\n]{{4,}}
+    | (?P<bot>(?<!\d)\d{{6,12}}:)AA[\w-]{{30,}}
+    | (?P<channel>://[^\s/]{{1,100}}/t/)(?=\S{{0,100}}\d)[\w-]{{12,}}(?=/)
     | (?P<login>wandb\s+login\s+(?:--\S+\s+)*["']?)\w{{32,}}
     | (?P<url>:/{{1,2}}[^\s/:@]*:)[^\s/@$]+(?=@)
     | (?P<user>://)(?=\S{{0,300}}\d)[\w-]{{20,}}(?=@)

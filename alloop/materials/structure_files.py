@@ -24,6 +24,8 @@ MOST_ATOMS = 20_000
 LONGEST_A = 2_000.0
 """Longest cell vector that is taken."""
 MOST_BYTES = 50_000_000
+_LINES_BEFORE_COUNTS = 5
+"""Of a POSCAR: a title, which may be a number, a scale and the cell."""
 _FULL = 1e-3
 
 
@@ -48,7 +50,6 @@ def read_structures(path: Path) -> list[Reading]:
     form = _format(path)
     if form is None or content is None:
         return [_judged(atoms, form or "") for atoms in _by_ase(path, None, form)]
-    _refuse_claims(content)
     if form == "cif":
         try:
             return [Reading(r.atoms, r.doubts, (*r.notes, *unused(r.atoms))) for r in read_cif(content, MOST_ATOMS)]
@@ -56,6 +57,8 @@ def read_structures(path: Path) -> list[Reading]:
             raise StructureFileError(str(error)) from error
     if form in ("extxyz", "xyz"):
         _whole_frames(content)
+    else:
+        _refuse_claims(content, _LINES_BEFORE_COUNTS if form == "vasp" else 0)
     return [_judged(atoms, form, content) for atoms in _by_ase(path, content, form)]
 
 
@@ -80,9 +83,12 @@ def _format(path: Path) -> str | None:
         return None
 
 
-def _refuse_claims(content: str) -> None:
-    """Refuse a file with a line of whole numbers that say more atoms than it has characters."""
-    for number, line in enumerate(content.split("\n"), start=1):
+def _refuse_claims(content: str, passed_over: int) -> None:
+    """Refuse a file with a line of whole numbers that say more atoms than it has characters.
+
+    Some lines at its beginning may hold such numbers that say something else.
+    """
+    for number, line in enumerate(content.split("\n")[passed_over:], start=passed_over + 1):
         words = line.split()
         if words and all(word.isdecimal() for word in words) and (many := max(map(_whole, words))) > len(content):
             raise StructureFileError(f"says {many} in line {number}, and is too short to hold as many atoms")

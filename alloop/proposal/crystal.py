@@ -13,7 +13,8 @@ from alloop.config.errors import ConfigError, Problem
 from alloop.config.foundations import SHIPPED
 from alloop.labelling.teachers import TEACHERS
 from alloop.materials.orderings.cells import cell_of_atoms, primitive
-from alloop.materials.orderings.crystal import OrderingError, from_atoms, from_cif
+from alloop.materials.orderings.cif_files import from_cif
+from alloop.materials.orderings.crystal import OrderingError, from_atoms
 from alloop.materials.structure import Structure
 from alloop.materials.structure_files import StructureFileError, partly_occupied, read_structures
 from alloop.materials.supercell import face_distances

@@ -1,6 +1,8 @@
 import ast
+import errno
 import importlib
 import inspect
+import os
 import pickle
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alloop.commands import exit_codes
+from alloop.commands.errors import tell
 from alloop.config.errors import Problem
-from alloop.failures import PolicyError, blaming, first_line, message, one_line
+from alloop.failures import PlaceError, PolicyError, blaming, blaming_place, first_line, message, one_line
 from alloop.journal.events import CodeRefused
 from alloop.tasks.contract.records import Timing
 from tests.support.raising import ERRORS
@@ -49,6 +53,21 @@ def test_whatever_an_error_does_its_message_is_a_short_text(what):
     assert len(message(caught.value)) <= 10_000
     assert type(message(caught.value)) is str
     first_line(caught.value).encode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EROFS", "ESTALE", "ESHUTDOWN", "ENOLCK", "EUCLEAN", "EBADMSG"])
+def test_a_file_system_that_is_gone_is_to_blame_and_the_user_may_try_again(name, capsys):
+    number = getattr(errno, name)
+    with pytest.raises(PlaceError) as caught, blaming_place(Path("results")):
+        raise OSError(number, os.strerror(number))
+    assert (caught.value.errno, caught.value.filename) == (number, "results")
+    assert tell(OSError(number, os.strerror(number), "results")) == exit_codes.RETRY
+    assert capsys.readouterr().err.startswith(f"alloop: results: {os.strerror(number)}; nothing is lost")
+
+
+def test_a_file_that_is_missing_is_no_fault_of_the_place():
+    with pytest.raises(FileNotFoundError), blaming_place():
+        raise FileNotFoundError(errno.ENOENT, "no such file", "results")
 
 
 def test_a_policy_that_fails_is_named_with_its_key_and_a_mend():

@@ -7,8 +7,9 @@ import pytest
 import spglib
 
 from alloop.materials.contacts import closest_pairs
+from alloop.materials.orderings.cif_files import from_cif
 from alloop.materials.orderings.claims import doubts_about
-from alloop.materials.orderings.crystal import VACANCY, from_cif
+from alloop.materials.orderings.crystal import VACANCY
 from alloop.materials.orderings.making import Recipe, order
 
 FOLDER = Path(__file__).parents[2] / "configs" / "structures" / "published"

@@ -142,6 +142,12 @@ ERRORS: dict[str, Callable[[], NoReturn]] = {
 
 
 def _change_process() -> None:
+    import torch
+
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(2)
+    torch.set_default_device("meta")
     warnings.simplefilter("error")
     np.seterr(all="raise")
     sys.setrecursionlimit(sys.getrecursionlimit() - 100)

@@ -17,6 +17,8 @@ DENSITY = ("_exptl_crystal_density_diffrn", "_exptl_crystal_density_calculated")
 VOLUME = "_cell_volume"
 _U_PER_A3_IN_G_PER_CM3 = 1.66053907
 _SHARE = 0.02
+REFINED = {"share": 0.05, "least": 0.005}
+"""By how much refined occupancies may differ from a formula, which is often the nominal one: of an element, of all."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Contents:
     copies: Sequence[int]
     operations: int
     words: str
-    share: float = 0.02
+    share: float = _SHARE
     least: float = 1e-9
 
     @property
@@ -58,20 +60,39 @@ class Contents:
         return sum(self.counts.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crystal:
-    """What was read of a block, and how many atoms came of each site by how many operations."""
+    """What was read of a block.
+
+    Attributes
+    ----------
+    atoms : ase.Atoms
+        All atoms of the cell; those of equivalent sites are there once.
+    shares : sequence of float
+        Their occupancies.
+    copies : sequence of int
+        How many atoms came of each site.
+    operations : int
+        By how many operations.
+    words : str
+        What gave the operations.
+    """
 
     atoms: Atoms
+    shares: Sequence[float]
     copies: Sequence[int]
     operations: int
     words: str
 
     def contents(self) -> Contents:
         """Return what the cell holds."""
+        counts: Counter[str] = Counter()
+        for symbol, share in zip(self.atoms.get_chemical_symbols(), self.shares, strict=True):
+            counts[symbol] += share  # type: ignore[assignment]
         formula = str(self.atoms.symbols.formula.reduce()[0])
-        counts, volume_A3 = Counter(self.atoms.get_chemical_symbols()), float(self.atoms.cell.volume)
-        return Contents(counts, formula, volume_A3, self.copies, self.operations, self.words)
+        tolerances = {} if min(self.shares, default=1.0) > 1.0 - _SHARE else REFINED
+        volume_A3 = float(self.atoms.cell.volume)
+        return Contents(counts, formula, volume_A3, self.copies, self.operations, self.words, **tolerances)
 
 
 def contradictions(block: Block, found: Contents) -> list[str]:

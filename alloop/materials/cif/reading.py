@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
 from alloop.materials.cif.claims import Crystal, contradictions, decided
-from alloop.materials.cif.sites import LABEL, TYPE, Sites, sites_of
+from alloop.materials.cif.sites import LABEL, TYPE, Sites, refuse_disorder, sites_of
 from alloop.materials.cif.symmetry import (
     HALL,
     NAME,
@@ -48,22 +49,61 @@ def read_cif(text: str, most_atoms: int) -> list[Reading]:
     return [_crystal(block, most_atoms) for block in blocks]
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a block means.
+
+    Attributes
+    ----------
+    sites : Sites
+        Those that it lists.
+    crystal : Crystal
+        All atoms of its cell.
+    operations : Operations
+        What made them of the sites.
+    doubts, notes : tuple of str
+        As those of a `Reading`; doubts about the symmetry alone.
+    contradictions : tuple of str
+        What else the block says that is not so of the crystal.
+    """
+
+    sites: Sites
+    crystal: Crystal
+    operations: Operations
+    doubts: tuple[str, ...]
+    notes: tuple[str, ...]
+    contradictions: tuple[str, ...]
+
+
 def _crystal(block: Block, most_atoms: int) -> Reading:
+    found = read_block(block, most_atoms)
+    refuse_disorder(block, found.sites)
+    return Reading(found.crystal.atoms, (*found.doubts, *found.contradictions), found.notes)
+
+
+def read_block(block: Block, most_atoms: int) -> Found:
+    """Return what a block means, whatever the occupancies of its sites.
+
+    Raises
+    ------
+    CifError
+        If it is no crystal, or cannot be read.
+    """
+    if (many := len(block.column(LABEL, TYPE) or ())) > most_atoms:
+        raise CifError(f"lists {many} sites; alloop takes cells of up to {most_atoms} atoms")
     sites = sites_of(block)
-    options, doubts, notes = _options(block, sites)
-    if len(sites.labels) * max(len(option) for option in options) > 200 * most_atoms:
-        raise CifError(f"lists {len(sites.labels)} sites; alloop takes cells of up to {most_atoms} atoms")
-    crystals = [_expanded(sites, option) for option in options]
+    options, doubts, notes = _options(block, sites, most_atoms)
+    crystals = [_expanded(sites, option, most_atoms) for option in options]
     told = [contradictions(block, crystal.contents()) for crystal in crystals]
-    fitting = [crystal for crystal, against in zip(crystals, told, strict=True) if not against]
-    if not fitting:
-        return Reading(crystals[0].atoms, (*doubts, *told[0]), (*sites.notes, *notes))
-    if len(fitting) > 1 and not _alike(fitting):
-        doubts += (_ambiguous(block, fitting),)
+    fitting = [i for i, against in enumerate(told) if not against]
+    best = fitting[0] if fitting else 0
+    if len(fitting) > 1 and not _alike([crystals[i] for i in fitting]):
+        doubts += (_ambiguous(block, [crystals[i] for i in fitting]),)
     if tag := block.has("_atom_site_moment"):
         notes += (f"its magnetic moments (`{block.written(tag)}`) are not used: `label.magmoms` sets them, by element",)
     notes += tuple(f"`{word}` belongs to no tag and is passed over" for word in block.stray[:1])
-    return Reading(fitting[0].atoms, _unless_decided(doubts, block), (*sites.notes, *notes))
+    doubts = _unless_decided(doubts, block) if fitting else doubts
+    return Found(sites, crystals[best], options[best], doubts, (*sites.notes, *notes), tuple(told[best]))
 
 
 def _unless_decided(doubts: tuple[str, ...], block: Block) -> tuple[str, ...]:
@@ -71,7 +111,7 @@ def _unless_decided(doubts: tuple[str, ...], block: Block) -> tuple[str, ...]:
     return () if decided(block) and not any("choice" in doubt for doubt in doubts) else doubts
 
 
-def _options(block: Block, sites: Sites) -> tuple[list[Operations], tuple[str, ...], tuple[str, ...]]:
+def _options(block: Block, sites: Sites, most_atoms: int) -> tuple[list[Operations], tuple[str, ...], tuple[str, ...]]:
     """Return the operations that may be meant, what speaks against the first, and what was taken for granted."""
     listed, cell_A = listed_operations(block), np.asarray(sites.cell.array)
     if listed is None:
@@ -85,11 +125,12 @@ def _options(block: Block, sites: Sites) -> tuple[list[Operations], tuple[str, .
             shape = ", ".join(f"{value:g}" for value in sites.cell.cellpar())
             raise CifError(f"names the space group {named[0].words}, which its cell ({shape}) cannot have")
         return (usual_axes(fitting) if block.text(*NAME, *HALL) else standard(fitting)), (), ()
-    return [listed], tuple(_against_the_list(block, listed, cell_A, sites)), ()
+    return [listed], tuple(_against_the_list(block, listed, sites, most_atoms)), ()
 
 
-def _against_the_list(block: Block, listed: Operations, cell_A: NDArray[np.float64], sites: Sites) -> Iterable[str]:
+def _against_the_list(block: Block, listed: Operations, sites: Sites, most_atoms: int) -> Iterable[str]:
     """Yield what speaks against listed operations: the cell, their own products, the space group that is named."""
+    cell_A = np.asarray(sites.cell.array)
     if not listed.fit(cell_A):
         yield f"lists symmetry operations under {listed.words} that its cell cannot have"
     elif not listed.whole():
@@ -100,27 +141,32 @@ def _against_the_list(block: Block, listed: Operations, cell_A: NDArray[np.float
         return
     if not named or len(listed) >= min(len(option) for option in named):
         return
-    whole = [_expanded(sites, option) for option in named]
-    if all(len(crystal.atoms) != len(_expanded(sites, listed).atoms) for crystal in whole):
+    whole = [_expanded(sites, option, most_atoms) for option in named]
+    if all(len(crystal.atoms) != len(_expanded(sites, listed, most_atoms).atoms) for crystal in whole):
         what = f"lists {len(listed)} symmetry operations under {listed.words} and names {named[0].words}"
         yield f"{what}, which has {len(named[0])}; list them all, or correct the name"
 
 
-def _expanded(sites: Sites, operations: Operations) -> Crystal:
+def _expanded(sites: Sites, operations: Operations, most_atoms: int) -> Crystal:
     """Return the crystal of sites and operations; sites that are equivalent count once."""
     positions: list[NDArray[np.float64]] = []
     symbols: list[str] = []
+    shares: list[float] = []
     copies = []
     cell_A = np.asarray(sites.cell.array)
-    for symbol, site in zip(sites.symbols, sites.fractional, strict=True):
+    for symbol, site, share in zip(sites.symbols, sites.fractional, sites.shares, strict=True):
         orbit = _orbit(site, operations, cell_A)
         copies.append(len(orbit))
         alike = [p for p, s in zip(positions, symbols, strict=True) if s == symbol] if len(operations) > 1 else []
         if not alike or not _near(np.array(alike), orbit[0], cell_A).any():
             positions.extend(orbit)
             symbols.extend([symbol] * len(orbit))
+            shares.extend([share] * len(orbit))
+        if len(symbols) > most_atoms:
+            what = f"makes more than {most_atoms} atoms of its {len(sites.labels)} sites and {operations.words}"
+            raise CifError(f"{what}; alloop takes no larger cells")
     atoms = Atoms(symbols, scaled_positions=np.array(positions), cell=sites.cell, pbc=True)
-    return Crystal(atoms, copies, len(operations), operations.words)
+    return Crystal(atoms, shares, copies, len(operations), operations.words)
 
 
 def _orbit(site: NDArray[np.float64], operations: Operations, cell_A: NDArray[np.float64]) -> list[NDArray[np.float64]]:

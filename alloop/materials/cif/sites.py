@@ -19,11 +19,16 @@ FRACTIONAL = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 CARTESIAN = ("_atom_site_cartn_x", "_atom_site_cartn_y", "_atom_site_cartn_z")
 HYDROGEN, FLAG = "_atom_site_attached_hydrogens", "_atom_site_calc_flag"
 LABEL, TYPE, OCCUPANCY = "_atom_site_label", "_atom_site_type_symbol", "_atom_site_occupancy"
+_FULL = 1e-3
+"""How far the occupancy of a site that always holds its atom may be from 1."""
 _FLAT = 1e-6
 """Share of the volume of a right-angled cell below which a cell has none."""
+_FARTHEST = 1e4
+"""Cells that an atom may be away from the one at the origin, as after a long run that was never wrapped."""
 _REFUSED = {
     "_space_group_symop_magn": "gives a magnetic space group (`{tag}`); list the operations of the crystal alone",
     "_cell_modulation": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
+    "_space_group_ssg": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
     "_cell_wave_vector": "is modulated (`{tag}`): no cell repeats; give a commensurate supercell",
     "_cell_subsystem": "is a composite of several lattices (`{tag}`); give a commensurate supercell",
 }
@@ -41,6 +46,8 @@ class Sites:
         Coordinates.
     cell : ase.cell.Cell
         Unit cell (Å).
+    shares : tuple of float
+        Occupancies.
     notes : tuple of str
         What was read otherwise than it is written.
     """
@@ -49,6 +56,7 @@ class Sites:
     symbols: tuple[str, ...]
     fractional: NDArray[np.float64]
     cell: Cell
+    shares: tuple[float, ...]
     notes: tuple[str, ...]
 
 
@@ -58,18 +66,19 @@ def sites_of(block: Block) -> Sites:
     Raises
     ------
     CifError
-        If it is no ordered crystal, or one of its values cannot be read.
+        If they are not the whole crystal, or one of its values cannot be read.
     """
     refuse_others(block)
-    _refuse_groups(block)
     cell = _cell(block)
     labels, symbols = _elements(block)
-    notes = [*_isotopes(labels, symbols), *_guesses(block, labels, symbols), *_occupancies(block, labels)]
+    shares, unknown = _occupancies(block, labels)
+    notes = [*_isotopes(labels, symbols), *_guesses(block, labels, symbols), *unknown]
     return Sites(
         labels=labels,
         symbols=tuple("H" if symbol in ("D", "T") else symbol for symbol in symbols),
         fractional=_coordinates(block, labels, cell),
         cell=cell,
+        shares=shares,
         notes=tuple(notes),
     )
 
@@ -94,10 +103,19 @@ def refuse_others(block: Block) -> None:
             raise CifError(f"has a dummy site `{label}` (`{FLAG}` is `dum`); delete it")
 
 
-def _refuse_groups(block: Block) -> None:
+def refuse_disorder(block: Block, sites: Sites) -> None:
+    """Refuse sites that do not hold one atom each.
+
+    Raises
+    ------
+    CifError
+        Naming the tag that says so, or saying that they are partially occupied.
+    """
     groups = {value for value in block.column("_atom_site_disorder_group") or [] if value not in (*UNKNOWN, "0")}
     if len(groups) > 1:
         raise CifError("has sites that exclude each other (`_atom_site_disorder_group`); keep one group of them")
+    if any(abs(share - 1.0) > _FULL for share in sites.shares):
+        raise CifError("has partially occupied sites; order them first, so that every site holds one atom")
 
 
 def _cell(block: Block) -> Cell:
@@ -151,20 +169,19 @@ def _guesses(block: Block, labels: tuple[str, ...], symbols: tuple[str, ...]) ->
                 yield f"the site `{label}` is read as {symbol}; a column `{TYPE}` would say it"
 
 
-def _occupancies(block: Block, labels: tuple[str, ...]) -> Iterator[str]:
-    """Yield which occupancies count as full; refuse partial ones."""
+def _occupancies(block: Block, labels: tuple[str, ...]) -> tuple[tuple[float, ...], list[str]]:
+    """Return the occupancies, and which of them count as full because they are not given."""
     texts = block.column(OCCUPANCY) or ["1"] * len(labels)
-    unknown = [label for label, text in zip(labels, texts, strict=False) if text.strip() in UNKNOWN]
+    shares, unknown = [], []
     for label, text in zip(labels, texts, strict=False):
-        if text.strip() in UNKNOWN:
-            continue
-        value = number(text, f"the occupancy of `{label}` (`{OCCUPANCY}`)")
+        given = text.strip() not in UNKNOWN
+        value = number(text, f"the occupancy of `{label}` (`{OCCUPANCY}`)") if given else 1.0
         if value > 1.05 or value < 0:
             raise CifError(f"gives `{label}` the occupancy {value:g} (`{OCCUPANCY}`); it is between 0 and 1")
-        if abs(value - 1.0) > 1e-3:
-            raise CifError("has partially occupied sites; order them first, so that every site holds one atom")
-    if unknown:
-        yield f"the occupancy of {', '.join(f'`{label}`' for label in unknown)} is not given and counts as full"
+        shares.append(value)
+        unknown += [] if given else [f"`{label}`"]
+    told = [f"the occupancy of {', '.join(unknown)} is not given and counts as full"] if unknown else []
+    return tuple(shares), told
 
 
 def _coordinates(block: Block, labels: tuple[str, ...], cell: Cell) -> NDArray[np.float64]:
@@ -178,4 +195,8 @@ def _coordinates(block: Block, labels: tuple[str, ...], cell: Cell) -> NDArray[n
             for tag, column in zip(tags, columns, strict=True)
         ]
     ).T
-    return values if tags is FRACTIONAL else np.asarray(cell.scaled_positions(values), dtype=float)
+    fractional = values if tags is FRACTIONAL else np.asarray(cell.scaled_positions(values), dtype=float)
+    if (far := np.abs(fractional).max(axis=1)).max() > _FARTHEST:
+        label = labels[int(far.argmax())]
+        raise CifError(f"puts `{label}` {far.max():.3g} cells away (`{tags[0]}` …); correct its coordinates")
+    return fractional

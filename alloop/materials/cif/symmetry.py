@@ -27,6 +27,8 @@ _ORIGIN = {"S": "1", "Z": "2", "O1": "1", "O2": "2"}
 _RENAMED = {"aem2": "abm2", "aea2": "aba2", "cmce": "cmca", "cmme": "cmma", "ccce": "ccca"}
 _STRAIN = 0.02
 _MOST_LISTED = 2000
+_LONGEST_OPERATION = 60
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,7 @@ def listed_operations(block: Block) -> Operations | None:
         return None
     if len(words) > _MOST_LISTED:
         raise CifError(f"lists {len(words)} symmetry operations under `{block.written(tag)}`; a crystal has up to 192")
-    if strange := next((word for word in words if re.search(r"[^-+xyz\d./,;]", word)), ""):
+    if strange := next(filter(_is_strange, words), "")[:_LONGEST_OPERATION]:
         raise CifError(f"lists a symmetry operation under `{block.written(tag)}` that cannot be read (`{strange}`)")
     try:
         rotations, translations = parse_sitesym(words)
@@ -102,6 +104,10 @@ def listed_operations(block: Block) -> Operations | None:
     return Operations(
         np.asarray(rotations, dtype=int), np.asarray(translations, dtype=float), f"`{block.written(tag)}`"
     )
+
+
+def _is_strange(word: str) -> bool:
+    return len(word) > _LONGEST_OPERATION or re.search(r"[^-+xyz\d./,;]", word) is not None
 
 
 def _triples(words: list[str]) -> list[str]:
@@ -139,10 +145,11 @@ def named_operations(block: Block) -> list[Operations]:
         if not fitting and tags is HALL and block.text(*NAME):
             continue
         if not fitting:
-            raise CifError(f"names the space group `{name}` {where}, which is not known; write it as in 'F m -3 m'")
+            what = f"names the space group `{name[:_LONGEST_NAME]}` {where}, which is not known"
+            raise CifError(f"{what}; write it as in 'F m -3 m'")
         both = fitting if found is None else [hall for hall in found if hall in fitting]
         if not both:
-            raise CifError(f"says `{name}` {where}, which is not the space group of its other tags; correct one")
+            raise CifError(f"says `{name[:_LONGEST_NAME]}` {where}, and its other tags another group; correct one")
         found = both
     halls = _chosen(found or [], block)
     return [_of_hall(hall) for hall in halls]
@@ -213,7 +220,7 @@ def _halls(name: str) -> list[int]:
 
 
 def _numbered(text: str) -> list[int]:
-    return [hall for hall in _HALL_NUMBERS if text.strip().isdecimal() and _type(hall).number == int(text)]
+    return [hall for hall in _HALL_NUMBERS if str(_type(hall).number) == text]
 
 
 def _named(name: str) -> list[int]:

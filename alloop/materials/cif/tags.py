@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ _SPELLED = {
     "_space_group_name_hall": "_space_group_name_Hall",
     "_space_group_it_number": "_space_group_IT_number",
 }
+_LONGEST_NUMBER = 40
+"""Characters of the longest number that is read; Python gives up at some thousand digits."""
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d+\)?)?$")
 _RATIO = re.compile(r"([+-]?\d+)/([1-9]\d*)")
 
@@ -133,12 +136,12 @@ def number(text: str, what: str) -> float:
     CifError
         If it is none.
     """
-    found, ratio = _NUMBER.match(text.strip()), _RATIO.fullmatch(text.strip())
-    if ratio:
-        return int(ratio.group(1)) / int(ratio.group(2))
-    if not found:
-        raise CifError(f"gives {what} as `{text}`, which is not a number")
-    return float(found.group(1))
+    written = text.strip()[: _LONGEST_NUMBER + 1]
+    found, ratio = _NUMBER.match(written), _RATIO.fullmatch(written)
+    value = int(ratio.group(1)) / int(ratio.group(2)) if ratio else float(found.group(1)) if found else math.nan
+    if not math.isfinite(value) or len(written) > _LONGEST_NUMBER:
+        raise CifError(f"gives {what} as `{written}`, which is not a number")
+    return value
 
 
 def element_of(symbol: str, present: Sequence[str] = ()) -> str | None:

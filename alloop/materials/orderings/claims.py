@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from alloop.materials.cif.claims import Contents, contradictions
-from alloop.materials.cif.sites import LABEL, TYPE, refuse_others
+from alloop.materials.cif.claims import REFINED, Contents, contradictions
+from alloop.materials.cif.reading import read_block
+from alloop.materials.cif.sites import LABEL
 from alloop.materials.cif.symmetry import listed_operations, named_operations
-from alloop.materials.cif.tags import Block, CifError, blocks_of
+from alloop.materials.cif.tags import Block, CifError
 from alloop.materials.contacts import closest_contact
+from alloop.materials.orderings.cif_files import block_of
 from alloop.materials.orderings.crystal import VACANCY, Crystal
-from alloop.materials.text_files import read_text
+from alloop.materials.structure_files import MOST_ATOMS
 
-_SHARE, _LEAST = 0.05, 0.005
-"""By how much refined occupancies may differ from a formula, which is often the nominal one: of an element, of all."""
 _SHORTEST = 0.5
 """Contact (covalent-radius sums) of two sites that cannot both be occupied."""
-_MOST_BYTES = 50_000_000
 
 
 def doubts_about(path: Path, crystal: Crystal) -> list[str]:
@@ -34,24 +33,20 @@ def doubts_about(path: Path, crystal: Crystal) -> list[str]:
     crystal : Crystal
         What was read of it.
     """
-    block = _block(path)
-    if block is None:
+    try:
+        block = block_of(path)
+        found = read_block(block, MOST_ATOMS)
+    except (CifError, OSError, EOFError, OverflowError):
         return []
-    try:
-        refuse_others(block)
-    except CifError as error:
-        return [str(error)]
-    return [*contradictions(block, _contents(block, crystal)), *_overlaps(crystal)]
+    return [*found.doubts, *contradictions(block, _contents(block, crystal)), *_overlaps(crystal)]
 
 
-def _block(path: Path) -> Block | None:
-    """Return the block with sites of a CIF; None if there is not exactly one, or it cannot be read."""
+def notes_about(path: Path) -> tuple[str, ...]:
+    """Return what of the CIF of a disordered crystal is read otherwise than it is written, or not used."""
     try:
-        text = read_text(path, _MOST_BYTES) or ""
-        blocks = [block for block in blocks_of(text) if block.column(LABEL, TYPE) is not None]
-    except (CifError, OSError, EOFError, OverflowError, ValueError):
-        return None
-    return blocks[0] if len(blocks) == 1 else None
+        return read_block(block_of(path), MOST_ATOMS).notes
+    except (CifError, OSError, EOFError, OverflowError):
+        return ()
 
 
 def _contents(block: Block, crystal: Crystal) -> Contents:
@@ -63,8 +58,7 @@ def _contents(block: Block, crystal: Crystal) -> Contents:
         copies=_copies(block, crystal),
         operations=_operations(block),
         words="its symmetry",
-        share=_SHARE,
-        least=_LEAST,
+        **REFINED,
     )
 
 

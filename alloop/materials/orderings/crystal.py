@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ import spglib
 from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
-
-from alloop.failures import first_line
 
 VACANCY = "vacancy"
 """The species of a site that holds no ion."""
@@ -99,32 +96,6 @@ def from_atoms(atoms: Atoms) -> Crystal:
         occupancies=tuple({symbol: 1.0} for symbol in symbols),
         labels=tuple(_numbered(symbols, orbits)),
     )
-
-
-def from_cif(path: Path) -> Crystal:
-    """Return the crystal of a CIF, with its partial occupancies, labels and oxidation states.
-
-    Raises
-    ------
-    OrderingError
-        If it cannot be read.
-    """
-    import warnings
-
-    from pymatgen.io.cif import CifParser
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = CifParser(str(path), occupancy_tolerance=100.0).parse_structures(primitive=False, check_occu=False)
-    except Exception as error:  # the parser may raise anything
-        what = f"cannot be read as a CIF with partial occupancies ({first_line(error)})"
-        raise OrderingError(
-            ("structure",), f"{what}; correct it, or write an ordered parent and `substitute`"
-        ) from error
-    if len(found) != 1:
-        raise OrderingError(("structure",), f"holds {len(found)} crystals; name a file with exactly one")
-    return from_pymatgen(found[0])
 
 
 def from_pymatgen(structure: Any) -> Crystal:

@@ -82,6 +82,8 @@ def spoilt(what):
         frames[9].info["REF_stress"] = 1602.2 * frames[9].info["REF_stress"]
     elif what == "no forces":
         frames = scaled(frames, forces=0.0)
+    elif what == "no stresses":
+        frames = scaled(frames, stress=0.0)
     elif what == "thin cell":
         frames[9].cell = [[100, 0, 0], [0, 100, 0], [100, 100, 1e-3]]
     elif what == "cell":
@@ -103,6 +105,7 @@ def spoilt(what):
         ("net force", "frame 10 of `known.extxyz` has forces that add up to 2 eV/Å per atom"),
         ("stress of kbar", "frame 10 of `known.extxyz` has a stress of "),
         ("no forces", "all forces of `known.extxyz` are 0, though its energies differ"),
+        ("no stresses", "all stresses of `known.extxyz` are 0, though its energies differ"),
         ("thin cell", "frame 10 of `known.extxyz` has positions or a cell that are not finite, no volume"),
         ("cell", "frame 10 of `known.extxyz` has positions or a cell that are not finite"),
         ("two labels", "frames 1 and 13 of `known.extxyz` are one structure with two labels"),

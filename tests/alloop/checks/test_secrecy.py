@@ -68,6 +68,13 @@ def told(folder, text):
         f"export X=hvs.{KEY}",
         f"python -c 'MPRester(\"{KEY}\")'",
         f"export MY_PW={KEY}",
+        f"export X_PASSPHRASE='correct horse battery {KEY}'",
+        f"read -s PASS <<< {KEY}",
+        f"zip -P {KEY} a.zip",
+        f'python -c \'import os; os.environ.setdefault("API_KEY", "{KEY}")\'',
+        f'python -c \'keyring.set_password("x", "me", "{KEY}")\'',
+        f"curl https://api.telegram.org/bot123456789:AA{KEY}/sendMessage",
+        f"conda install -c https://conda.anaconda.org/t/{KEY}/me x",
     ],
 )
 def test_a_secret_in_a_shell_line_is_refused_without_being_quoted(folder, line):
@@ -128,6 +135,8 @@ def test_a_secret_in_a_text_that_a_command_reads_is_refused_too(folder):
         "export GPAW_SETUP_PATH=/opt/gpaw OLDPWD=work-12345678",
         "srun --mpi=pmix -n 4 gpaw python x.py",
         "export POTPAW=potentials-12345678",
+        "export KEYBOARD=querty-12345678 MKL_KEYWORDS=threads-12345678",
+        "export TITLE='a long run of Li3InCl6' KEY_FILE='/home/me/my keys/job'",
     ],
 )
 def test_ordinary_lines_are_no_secrets(folder, line):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from ase.build import bulk
 
 from alloop.config.label import AseLabel
@@ -115,7 +116,8 @@ def test_errors_of_a_program_and_of_another_python_reach_the_driver_as_words_too
 def process_state():
     mask = os.umask(0o022)
     os.umask(mask)
-    return [*warnings.filters], np.geterr(), sys.getrecursionlimit(), mask, os.getcwd(), sys.stdout  # noqa: PTH109
+    of_torch = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads(), torch.tensor(0).device
+    return [*warnings.filters], np.geterr(), sys.getrecursionlimit(), mask, os.getcwd(), sys.stdout, of_torch  # noqa: PTH109
 
 
 def test_what_an_engine_does_to_its_process_ends_with_its_label(tmp_path, monkeypatch):

@@ -56,7 +56,7 @@ def test_marks_change_no_other_format(tmp_path):
     [
         ("POSCAR", POSCAR.replace("1 1\n", "1 999999999\n"), "says 999999999 in line 7"),
         ("a.xsf", "CRYSTAL\nPRIMVEC\n5 0 0\n0 5 0\n0 0 5\nPRIMCOORD\n999999999 1\nLi 0 0 0\n", "line 7"),
-        ("a.extxyz", "999999999\nLattice=\"5 0 0 0 5 0 0 0 5\"\nLi 0 0 0\n", "too short to hold as many"),
+        ("a.extxyz", "999999999\nLattice=\"5 0 0 0 5 0 0 0 5\"\nLi 0 0 0\n", "the file holds 1 of them"),
         ("a.extxyz", "3\nLattice=\"5 0 0 0 5 0 0 0 5\"\nLi 0 0 0\n", "says 3 atoms, and the file holds 1"),
         ("a.extxyz", "1\nLattice=\"5 0 0 0 5 0 0 0 5\"\nLi1 0 0 0\n", "`Li1`, which is not an element"),
         ("POSCAR", POSCAR.replace("Li Cl", "Li D"), "isotope `D`; write H"),
@@ -67,6 +67,12 @@ def test_a_file_that_cannot_be_what_it_says_is_refused_at_once(tmp_path, name, c
     with pytest.raises(StructureFileError, match=words) as caught:
         one(tmp_path, name, content)
     assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_that_count_nothing_are_no_claims(tmp_path):
+    titled = POSCAR.replace("LiCl\n1.0\n", "26204\n0.01\n").replace("5.14", "514")
+    assert one(tmp_path, "POSCAR", titled).atoms.cell.volume == pytest.approx(5.14**3)
+    assert len(one(tmp_path, "a.cif", cif() + "_publ_section_title\n;\n20260101\n;\n").atoms) == 8
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])

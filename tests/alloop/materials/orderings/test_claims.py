@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from alloop.materials.orderings.claims import doubts_about
-from alloop.materials.orderings.crystal import from_cif
+from alloop.materials.orderings.cif_files import from_cif
+from alloop.materials.orderings.claims import doubts_about, notes_about
 from tests.support.cifs import COLUMNS, NAMED, cif
 
 OCCUPIED = f"{COLUMNS} occupancy"
@@ -66,12 +66,14 @@ WRONG = {
         {"tags": NAMED + "_exptl_crystal_density_diffrn 3.6\n"},
         "says a density of 3.6 g/cm³ under .* its sites with its symmetry give 2.47",
     ),
-    "attached hydrogen": (
-        {"sites": tuple(f"{site} {n}" for site, n in zip(MIXED, (0, 0, 2), strict=True)),
-         "columns": f"{OCCUPIED} attached_hydrogens"},
-        "has 2 hydrogen at `Cl1` without a position",
+    "operations were lost": (
+        {"tags": NAMED + "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n"},
+        "lists 1 symmetry operations under .* which has 192; list them all",
     ),
-    "modulated": ({"tags": NAMED + "_cell_modulation_dimension 1\n"}, "is modulated .*commensurate supercell"),
+    "one of two origins": (
+        {"tags": "_symmetry_space_group_name_H-M 'F d -3 m'\n", "sites": ("Si1 Si 0.125 0.125 0.125 0.5",)},
+        "which has a choice of origin or axes",
+    ),
     "doubled site": (
         {"tags": NO_GROUP, "sites": (*SPLIT, "Cl2 Cl 0.503 0.5 0.5 1")},
         "has Cl and Cl 0.02 Å apart, on sites that are always occupied; correct their occupancies",
@@ -91,3 +93,18 @@ def test_file_that_cannot_be_read_is_told_by_others(tmp_path):
     crystal = from_cif(path)
     path.write_text("data_x\nloop_\n_a\n_b\n1\n")
     assert doubts_about(path, crystal) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (cif("", MIXED, columns=OCCUPIED), "names no symmetry"),
+        (cif(NAMED, (MIXED[0], "D1 D 0.5 0.5 0.5 1"), columns=OCCUPIED), "moves with the mass of H"),
+        (cif(NAMED, (MIXED[0], "Cl1 Cl 0.5 0.5 0.5 ?"), columns=OCCUPIED), "`Cl1` is not given and counts as full"),
+        ("no CIF", ""),
+    ],
+)
+def test_what_is_read_otherwise_than_it_is_written_is_noted(tmp_path, text, words):
+    path = tmp_path / "x.cif"
+    path.write_text(text)
+    assert words in "".join(notes_about(path))

@@ -3,57 +3,8 @@
 import pytest
 from ase.build import bulk
 
-from alloop.materials.orderings.crystal import OrderingError, from_atoms, from_cif, substituted
+from alloop.materials.orderings.crystal import OrderingError, from_atoms, substituted
 from tests.support.disordered import layered_halide, nasicon
-
-CIF = """\
-data_x
-_symmetry_space_group_name_H-M 'P 1'
-_cell_length_a 4
-_cell_length_b 4
-_cell_length_c 4
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_occupancy
-{first}
-M2 Y3+ 0 0 0 0.25
-X1 Cl- 0.5 0.5 0.5 1
-loop_
-_atom_type_symbol
-_atom_type_oxidation_number
-In3+ 3
-Y3+ 3
-Cl- -1
-"""
-
-
-def test_cif_gives_occupancies_labels_and_oxidation_states(tmp_path):
-    path = tmp_path / "x.cif"
-    path.write_text(CIF.format(first="M1 In3+ 0 0 0 0.5"))
-    crystal = from_cif(path)
-    sites = dict(zip(crystal.labels, crystal.occupancies, strict=True))
-    assert sites["M2"] == {"In": 0.5, "Y": 0.25, "vacancy": 0.25}
-    assert sites["X1"] == {"Cl": 1.0}
-    assert crystal.oxidation_states == {"In": 3.0, "Y": 3.0, "Cl": -1.0}
-
-
-@pytest.mark.parametrize(
-    ("first", "says"),
-    [("M1 In3+ 0 0 0 0.95", "sum to 1.2; they are 1 at most"), ("M1 Qq 0 0 0 0.5", "holds `Qq`, which is no element")],
-)
-def test_cif_that_is_no_crystal_is_told(tmp_path, first, says):
-    path = tmp_path / "x.cif"
-    path.write_text(CIF.format(first=first))
-    with pytest.raises(OrderingError, match=says) as told:
-        from_cif(path)
-    assert told.value.where == ("structure",)
 
 
 def test_equivalent_sites_of_an_ordered_parent_have_one_label():
