@@ -186,7 +186,7 @@ def test_numbers_that_do_not_count_say_why(positions, line):
 
 
 def test_replicas_without_velocities_do_not_count_as_cold():
-    known, unknown = run_of(frames(kinetic_K=890.0)), run_of(frames())
+    known, unknown = run_of(frames(kinetic_K=890.0)), run_of(frames(written.hopping_run(60, seed=1)))
     at = analyse([known, unknown], MeasureSettings("Li")).summary.temperatures[0]
     assert (at.replicas, at.kinetic_K) == (2, pytest.approx(890.0))
 
