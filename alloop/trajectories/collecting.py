@@ -224,6 +224,9 @@ class Collector:
         found = (
             *self._clock.notes(),
             *jumps,
+            ""
+            if self._framework.any()
+            else "the file holds mobile ions only: what the framework drifts is not taken off",
             self._unit_note,
             checks.stillness(msd_A2, self._clock.frame_fs()),
             checks.cell_drift(follower.volumes_A3),

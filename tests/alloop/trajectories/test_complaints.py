@@ -144,6 +144,11 @@ NOTED = {
         replace(SAID, timestep_fs=1.0, steps_per_frame=20),
         r"the file counts 10 steps between frames; 20 were named and are used",
     ),
+    "no framework": (
+        [replace(one, numbers=one.numbers[:32], positions=one.positions[:32]) for one in frames()],
+        SAID,
+        r"the file holds mobile ions only: what the framework drifts is not taken off",
+    ),
     "doubles without a time": (frames(written.hopping_run(60)[[0, *range(60)]]), SAID, r"1 frames that were written"),
     "doubles": (timed(0, 20, 20, 40), TIMED, r"1 frames that were written twice are left out"),
 }
