@@ -47,6 +47,7 @@ _SLOTS: Mapping[str, str] = {
     "label": "label",
     "fit": "fit",
     "measure": "evaluation",
+    "produce": "production run",
     "study": "study task",
 }
 """What the tasks of a kind of slot are called, and those of a study."""

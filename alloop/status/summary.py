@@ -147,7 +147,7 @@ class Status:
     study_tasks : int
         Finished tasks that studies asked for.
     running : dict
-        Running tasks by kind of slot; those of a study are counted under ``study``.
+        Running tasks by kind of slot; production runs are under ``produce``, tasks of a study under ``study``.
     longest_running_s : float or None
         Age of the oldest running task.
     subsets : tuple of RungRow
@@ -259,8 +259,14 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
     )
 
 
+def _running_kind(task: TaskState) -> str:
+    if task.of_study:
+        return "study"
+    return task.task if task.task == "produce" else task.slot_kind
+
+
 def _running(state: CampaignState) -> dict[str, int]:
-    kinds = Counter("study" if task.of_study else task.slot_kind for task in state.running.values())
+    kinds = Counter(_running_kind(task) for task in state.running.values())
     return dict(sorted(kinds.items()))
 
 

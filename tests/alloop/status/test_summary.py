@@ -139,3 +139,12 @@ def test_labels_of_broken_structures_are_those_whose_forces_are_far_beyond_the_u
     status = summary(history.state, START_T)
     assert status.labels.shattered == 2
     assert "6 training, 0 held out, 0 failed, 2 of broken structures" in shown(status)
+
+
+def test_running_production_is_called_what_it_is():
+    history = fitted(6)
+    context = {"rung": "r6", "fit": 0, "system": "A", "batch": 0, "segment": 0}
+    history.begin("produce/r6/f0/A/b0/0", context)
+    history.begin("evaluate/r6/f0/h4")
+    assert progress_line(summary(history.state, START_T)).count("1 production run") == 1
+    assert "1 evaluation" in progress_line(summary(history.state, START_T))
