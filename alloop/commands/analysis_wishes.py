@@ -61,6 +61,8 @@ class Wishes:
             If an element or a charge cannot be used.
         """
         mobile = _elements(self.mobile, "--mobile")
+        if len(set(mobile)) < len(mobile):
+            raise TrajectoryError(f"--mobile {self.mobile}: an element is there twice")
         charges = self.charge.split(",")
         try:
             values = [float(charge) for charge in charges]

@@ -111,6 +111,7 @@ def _by_temperature(runs: Sequence[ReadRun]) -> dict[float, list[ReadRun]]:
     for run in runs[1:]:
         if not np.array_equal(np.sort(run.trajectory.numbers), np.sort(first.trajectory.numbers)):
             raise TrajectoryError(f"{run.file}: other atoms than in {first.file}; analyse each system on its own")
+    _refuse_twice(runs)
     found: dict[float, list[ReadRun]] = {}
     for run in sorted(runs, key=lambda run: run.trajectory.temperature_K):
         found.setdefault(run.trajectory.temperature_K, []).append(run)
@@ -119,6 +120,14 @@ def _by_temperature(runs: Sequence[ReadRun]) -> dict[float, list[ReadRun]]:
             if not np.array_equal(run.trajectory.numbers, first.trajectory.numbers):
                 raise TrajectoryError(f"{run.file}: atoms in another order than in {first.file}; write both in one")
     return {kelvin: alike(own) for kelvin, own in found.items()}
+
+
+def _refuse_twice(runs: Sequence[ReadRun]) -> None:
+    """Refuse a run that is there twice: as replicas its two copies would have smaller errors than it has."""
+    for place, run in enumerate(runs):
+        for other in runs[:place]:
+            if np.array_equal(run.trajectory.mobile_A[-1], other.trajectory.mobile_A[-1]):
+                raise TrajectoryError(f"{run.file}: is the same run as {other.file}; name every run once")
 
 
 def _refuse_empty(runs: Sequence[ReadRun], skip_ps: float) -> None:

@@ -19,6 +19,7 @@ EV_FS2_PER_U_A2 = 103.642697
 _REACH_A = 6.0
 _NEAREST, _FARTHEST = 0.4, 1.6
 _TOO_FAST = 2.0
+_JUMP, _JUMP_OF_ONE, _FEWEST = 3.0, 8.0, 3
 _STILL_A, _STILL_fs = 0.03, 50.0
 _CELL_DRIFTS = 0.01
 _STANDS_OUT = 3.0
@@ -64,8 +65,7 @@ def speed_problem(numbers: Integers, msd_A2: float, interval_fs: float, temperat
     interval_fs, temperature_K : float
         Time between the two (fs), and temperature (K).
     """
-    mass = float(np.mean(atomic_masses[numbers]))
-    fastest = math.sqrt(3 * KB_EV_PER_K * temperature_K / (mass * EV_FS2_PER_U_A2)) * interval_fs
+    fastest = _thermal_speed(float(np.mean(atomic_masses[numbers])), temperature_K) * interval_fs
     moved = math.sqrt(msd_A2)
     if moved <= _TOO_FAST * fastest:
         return None
@@ -73,6 +73,62 @@ def speed_problem(numbers: Integers, msd_A2: float, interval_fs: float, temperat
         f"ions move {moved:.2g} Å from frame to frame, but heat moves them {fastest:.2g} Å at most in {interval_fs:g} "
         f"fs at {temperature_K:g} K: name the right --timestep-fs (in fs), --steps-per-frame and --temperature"
     )
+
+
+def _thermal_speed(mass_u: float, temperature_K: float) -> float:
+    """Return the root mean square speed of a particle in equilibrium (Å/fs)."""
+    return math.sqrt(3 * KB_EV_PER_K * temperature_K / (mass_u * EV_FS2_PER_U_A2))
+
+
+class Jumps:
+    """Finds the frame at which atoms jump as no heat moves them.
+
+    An atom of the framework that is as fast as eight times the root mean square speed, or half of the mobile ions at
+    three times theirs, are none of any equilibrium: atoms changed their order, frames are missing, or another run
+    begins.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (atoms,)
+        Atomic numbers.
+    mobile : ndarray of int
+        Places of the mobile ions.
+    """
+
+    def __init__(self, numbers: Integers, mobile: Integers) -> None:
+        self._masses = np.asarray(atomic_masses[numbers])
+        self._mobile, self._still = mobile, np.setdiff1d(np.arange(len(numbers)), mobile)
+        self._before: Floats | None = None
+        self._worst = self._worst_A = self._worst_u = 0.0
+        self._frame = 0
+
+    def take(self, positions_A: Floats, frame: int) -> None:
+        """Take the positions of all atoms, followed from image to image, in a frame of that number."""
+        if self._before is not None:
+            squares = ((positions_A - self._before) ** 2).sum(axis=1)
+            weighed = squares * self._masses
+            if len(self._still):
+                self._keep(int(self._still[weighed[self._still].argmax()]), _JUMP_OF_ONE, squares, frame)
+            if len(self._mobile) >= _FEWEST:
+                order = np.argpartition(weighed[self._mobile], len(self._mobile) // 2)
+                self._keep(int(self._mobile[order[len(self._mobile) // 2]]), _JUMP, squares, frame)
+        self._before = positions_A
+
+    def _keep(self, atom: int, factor: float, squares: Floats, frame: int) -> None:
+        size = math.sqrt(squares[atom] * self._masses[atom]) / factor
+        if size > self._worst:
+            self._worst, self._worst_A, self._worst_u = size, math.sqrt(squares[atom]), float(self._masses[atom])
+            self._frame = frame
+
+    def problem(self, interval_fs: float, temperature_K: float) -> str | None:
+        """Return at which frame atoms jump, or None; frames are `interval_fs` apart."""
+        if self._worst <= _thermal_speed(1.0, temperature_K) * interval_fs:
+            return None
+        heat_A = _thermal_speed(self._worst_u, temperature_K) * interval_fs
+        return (
+            f"frame {self._frame}: atoms jump by {self._worst_A:.2g} Å where heat moves them {heat_A:.2g} Å in "
+            f"{interval_fs:g} fs: their order changed, frames are missing or another run begins; cut the file there"
+        )
 
 
 def stillness(msd_A2: float, interval_fs: float) -> str | None:

@@ -133,6 +133,7 @@ class Collector:
         self._start: Floats | None = None
         self._before: Floats | None = None
         self._squares = self._frames = 0.0
+        self._jumps = checks.Jumps(first.numbers, self._mobile)
 
     def take(self, frame: Frame) -> None:
         """Take the next frame.
@@ -149,6 +150,7 @@ class Collector:
             self._start = self._begin(positions)
         drift = self._framework @ (positions - self._start)
         self._measure_step(positions[self._mobile] - drift)
+        self._jumps.take(positions, self._clock.frames + self._clock.doubles)
         if self._clock.due():
             self._sample(frame, positions, drift)
 
@@ -186,11 +188,16 @@ class Collector:
         interval_fs, temperature_K = self._clock.interval_fs(), self._clock.temperature()
         msd = self._squares / self._frames
         mobile = self._numbers[self._mobile]
-        problem = checks.speed_problem(mobile, msd, self._clock.frame_fs(), temperature_K)
+        frame_fs = self._clock.frame_fs()
+        problem = checks.speed_problem(mobile, msd, frame_fs, temperature_K)
         if problem:
             raise TrajectoryError(f"{self._where}: {problem}")
+        jump = self._jumps.problem(frame_fs, temperature_K)
+        if jump:
+            raise TrajectoryError(f"{self._where}, {jump}")
         kinetic = np.array(self._kinetic)
-        known = bool(np.isfinite(kinetic).all())
+        # Velocities that are all zero were never set.
+        known = bool(np.isfinite(kinetic).all() and kinetic.max() > 0)
         notes = self._notes(msd, float(kinetic.mean()) if known else None, temperature_K)
         into = _into(self._follower)
         trajectory = Trajectory(
@@ -217,6 +224,9 @@ class Collector:
         found = (
             *self._clock.notes(),
             *jumps,
+            ""
+            if self._framework.any()
+            else "the file holds mobile ions only: what the framework drifts is not taken off",
             self._unit_note,
             checks.stillness(msd_A2, self._clock.frame_fs()),
             checks.cell_drift(follower.volumes_A3),

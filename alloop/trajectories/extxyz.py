@@ -33,7 +33,7 @@ def read_extxyz(file: BinaryIO, where: str) -> Iterator[Frame]:
         atoms = whole_of(line, here)
         info = _comment(file.readline(), here)
         lines = list(islice(file, atoms))
-        if len(lines) < atoms:
+        if len(lines) < atoms or not lines[-1].endswith(b"\n"):
             return  # the run was stopped while it wrote
         yield _frame(info, lines, here)
 

@@ -67,10 +67,21 @@ def floats_of(words: bytes, wanted: int, where: str) -> Floats:
     try:
         found = np.array(words.split(), dtype=np.float64)
     except ValueError:
-        raise TrajectoryError(f"{where}: there is a word that is no number; the file is damaged") from None
+        raise TrajectoryError(f"{where}: {_no_number(words)}") from None
     if found.size != wanted:
         raise TrajectoryError(f"{where}: {found.size} numbers where {wanted} belong; the file is cut off or damaged")
     return found
+
+
+def _no_number(words: bytes) -> str:
+    """Return which word of a text is no number, and why it may be none."""
+    for word in words.split():
+        try:
+            float(word)
+        except ValueError:
+            why = "decimals need a point" if b"," in word else "the file is damaged"
+            return f"`{word[:20].decode(errors='replace')}` is no number; {why}"
+    return "there is a word that is no number; the file is damaged"
 
 
 def whole_of(words: bytes, where: str, least: int = 1) -> int:
@@ -107,5 +118,7 @@ def numbers_of(symbols: list[str], where: str) -> Integers:
 
     unknown = next((symbol for symbol in symbols if symbol not in atomic_numbers), None)
     if unknown is not None:
-        raise TrajectoryError(f"{where}: `{unknown[:20]}` is no element")
+        raise TrajectoryError(
+            f"{where}: `{unknown[:20]}` is no element; write symbols as in Li, and isotopes of hydrogen as H"
+        )
     return np.array([atomic_numbers[symbol] for symbol in symbols], dtype=int)

@@ -24,6 +24,8 @@ def read_gpaw_text(file: BinaryIO, where: str) -> Iterator[Frame]:
     """
     table = _Table(where)
     for line in file:
+        if not line.endswith(b"\n"):
+            break  # the run was stopped while it wrote
         atom = _ATOM.match(line) if table.reading else None
         if atom is not None:
             table.rows.append(atom.groups())

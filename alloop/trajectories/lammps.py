@@ -51,7 +51,7 @@ def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = (), timestep_
     """
     reader = _Dump(where, types, timestep_known)
     said: dict[str, bytes] = {}
-    cell, origin = np.zeros((3, 3)), np.zeros(3)
+    box: tuple[Floats, Floats] | None = None
     for line in file:
         if not line.endswith(b"\n"):
             return  # the run was stopped while it wrote
@@ -64,13 +64,17 @@ def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = (), timestep_
             lines = list(islice(file, 3))
             if len(lines) < 3 or not lines[-1].endswith(b"\n"):
                 return
-            cell, origin = _box(item[2:], lines, where)
+            box = _box(item[2:], lines, where)
         elif item[:1] == ["ATOMS"]:
-            atoms = whole_of(said.get("NUMBER", b""), f"{where}, NUMBER OF ATOMS")
-            frame = reader.frame(said, item[1:], list(islice(file, atoms)), cell, origin)
+            if box is None or not {"TIMESTEP", "NUMBER"} <= set(said):
+                raise TrajectoryError(f"{where}: a frame lacks TIMESTEP, NUMBER or BOX BOUNDS; the dump is damaged")
+            atoms = whole_of(said["NUMBER"], f"{where}, NUMBER OF ATOMS")
+            frame = reader.frame(said, item[1:], list(islice(file, atoms)), *box)
             if frame is None:
                 return
             yield frame
+            # Units are said once, all else in every frame.
+            said, box = {name: line for name, line in said.items() if name == "UNITS"}, None
         elif item:
             said[item[0]] = file.readline()
         else:
@@ -84,6 +88,7 @@ class _Dump:
         self._head: list[str] = []
         self._order: Integers = np.array([], dtype=int)
         self._ids: Floats | None = None
+        self._known: Floats | None = None
         self._kinds: list[bytes] = []
         self._numbers: Integers = np.array([], dtype=int)
 
@@ -91,16 +96,16 @@ class _Dump:
         self, said: Mapping[str, bytes], head: list[str], lines: list[bytes], cell: Floats, origin: Floats
     ) -> Frame | None:
         """Return a frame, or None where it is cut off."""
-        step = whole_of(said.get("TIMESTEP", b""), f"{self._where}, TIMESTEP", least=0)
+        step = whole_of(said["TIMESTEP"], f"{self._where}, TIMESTEP", least=0)
         here = f"{self._where}, step {step}"
         units = said.get("UNITS", b"metal").decode(errors="replace").strip()
         if units not in _TIMES_fs:
             raise TrajectoryError(f"{here}: units {units}: known are {' and '.join(_TIMES_fs)}; dump in one of them")
         wanted = whole_of(said["NUMBER"], here)
-        if len(lines) < wanted or len(lines[-1].split()) < len(head):
+        if len(lines) < wanted or not lines[-1].endswith(b"\n"):
             return None
         if head != self._head:
-            self._head, self._columns = head, _columns(head, here)
+            self._head, self._columns = head, _columns(head, here, named=bool(self._types))
         assert self._columns is not None
         words = b" ".join(lines).split()
         if len(words) != wanted * len(head):
@@ -130,10 +135,19 @@ class _Dump:
         ids = floats_of(b" ".join(words[self._head.index("id") :: width]), count, here)
         if self._ids is None or not np.array_equal(ids, self._ids):
             self._ids, self._order, self._kinds = ids, np.argsort(ids, kind="stable"), []
+            self._known = self._same_atoms(ids[self._order], here)
         if kinds != self._kinds:
             self._kinds = kinds
             self._numbers = self._elements([kinds[place] for place in self._order], columns.kind, here)
         return np.asarray(table[self._order])
+
+    def _same_atoms(self, ids: Floats, here: str) -> Floats:
+        """Return sorted ids, where they are all different and those of the first frame."""
+        if not (np.diff(ids) > 0).all():
+            raise TrajectoryError(f"{here}: two atoms have the same id; dump every atom once, with its own id")
+        if self._known is not None and not np.array_equal(ids, self._known):
+            raise TrajectoryError(f"{here}: atoms have other ids than in the first frame; dump a group that stays")
+        return ids
 
     def _elements(self, kinds: list[bytes], kind: str, here: str) -> Integers:
         names = [one.decode(errors="replace") for one in kinds]
@@ -158,13 +172,14 @@ class _Dump:
         return Frame(self._numbers, cell, places, scaled, unwrapped, step=step, time_fs=time_fs)
 
 
-def _columns(head: list[str], here: str) -> _Columns:
+def _columns(head: list[str], here: str, named: bool) -> _Columns:
+    """Return the columns to read; `named` types go before elements of the dump."""
     if "id" not in head:
         raise TrajectoryError(f"{here}: no id, so that atoms cannot be told apart: dump id element xu yu zu")
     form = next((form for form in _FORMS if set(form) <= set(head)), None)
     if form is None:
         raise TrajectoryError(f"{here}: no positions: dump id element xu yu zu")
-    kind = next((name for name in ("element", "type") if name in head), None)
+    kind = next((name for name in (("type", "element") if named else ("element", "type")) if name in head), None)
     if kind is None:
         raise TrajectoryError(f"{here}: neither element nor type of atoms: dump id element xu yu zu")
     images = "u" not in form[0] and set(_IMAGES) <= set(head)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import re
 import zipfile
 import zlib
@@ -43,7 +45,16 @@ _FORMS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("extxyz", re.compile(rb"\A\s*\d+[ \t]*\r?\n[^\n]*(Lattice|Properties)\s*=", re.IGNORECASE)),
     ("XDATCAR", re.compile(rb"^\s*direct configuration", re.IGNORECASE | re.MULTILINE)),
     ("GPAW text", re.compile(rb"gpaw|^\s*\|__ \||^Positions:", re.IGNORECASE | re.MULTILINE)),
+    # XYZ without a cell, of which the reader of extended XYZ says so.
+    ("extxyz", re.compile(rb"\A\s*\d+[ \t]*\r?\n[^\n]*\n[ \t]*[A-Z][a-z]?([ \t]+-?\d+\.?\d*){3}")),
 )
+_PACKED: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
+    (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
+    (b"BZh", bz2.BZ2File),
+    (b"\xfd7zXZ", lzma.LZMAFile),
+)
+_MARK = b"\xef\xbb\xbf"
+"""What Windows may put before a text in UTF-8."""
 _TEXT: Mapping[str, Reader] = MappingProxyType(
     {
         "vasprun.xml": read_vasprun,
@@ -85,7 +96,7 @@ def read_run(path: Path | str, said: Said, settings: ReadSettings) -> ReadRun:
     Parameters
     ----------
     path : pathlib.Path or str
-        The file; gzipped text is unpacked.
+        The file; text that is packed by gzip, bzip2 or xz is unpacked.
     said : Said
         What is known of the run that the file may not say.
     settings : ReadSettings
@@ -104,10 +115,9 @@ def read_run(path: Path | str, said: Said, settings: ReadSettings) -> ReadRun:
                 return _own(where, said, settings)
             if head.startswith(_ULM):
                 return collect(read_ase(where), said, settings.mobile, settings.sample_fs, where, "ASE traj")
-            if head.startswith(b"\x1f\x8b"):
-                return _text(gzip.GzipFile(fileobj=file), where, said, settings)
-            return _text(file, where, said, settings)
-    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error):
+            unpack = next((unpack for begin, unpack in _PACKED if head.startswith(begin)), None)
+            return _text(file if unpack is None else unpack(file), where, said, settings)
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
         raise TrajectoryError(f"{where}: the packed file is damaged or cut off") from None
     except FileNotFoundError:
         raise TrajectoryError(f"{where}: there is no such file") from None
@@ -116,6 +126,8 @@ def read_run(path: Path | str, said: Said, settings: ReadSettings) -> ReadRun:
 
 
 def _text(file: Any, where: str, said: Said, settings: ReadSettings) -> ReadRun:
+    if file.peek(len(_MARK)).startswith(_MARK):
+        file.read(len(_MARK))
     name = format_of(file.peek(_HEAD)[:_HEAD], where)
     dump = partial(read_lammps, types=settings.types, timestep_known=said.timestep_fs is not None)
     reader = dump if name == "LAMMPS dump" else _TEXT[name]
@@ -132,6 +144,10 @@ def format_of(head: bytes, where: str) -> str:
     """
     if not head.strip():
         raise TrajectoryError(f"{where}: is empty")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise TrajectoryError(f"{where}: is text in UTF-16; save it as UTF-8")
+    if head.startswith(_ULM):
+        raise TrajectoryError(f"{where}: is a packed ASE traj; unpack it")
     found = next((name for name, form in _FORMS if form.search(head)), None)
     if found is None:
         raise TrajectoryError(f"{where}: is none of {', '.join(FORMATS)}")

@@ -6,9 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from alloop.trajectories.frames import Frame, TrajectoryError
 
 _SAME = 1e-6
+_LONGEST_STEP_fs = 10.0
+"""No step of molecular dynamics with atoms is longer; that of light ones is a few fs."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Clock:
         self._frame_fs: float | None = None
         self._told_fs: float | None = None
         self._gap: float | None = None
+        self._counted: float | None = None
         self._stride = 1
         self.frames = self.doubles = 0
 
@@ -73,11 +78,11 @@ class Clock:
         if not math.isfinite(frame.time_fs or 0.0):
             raise TrajectoryError(f"{self._where}, frame {self.frames + 1}: its time is not a number")
         if self._last is not None:
-            gap = self._gap_to(frame)
-            if gap is not None and abs(gap) < _SAME:
+            gap, still = self._gap_to(frame), _same_place(frame, self._last)
+            if abs(gap) < _SAME if gap is not None else still:
                 self.doubles += 1
                 return False
-            self._check(gap)
+            self._check(gap, still)
             if self._frame_fs is None:
                 self._gap, self._frame_fs = gap, self._interval(gap)
                 if frame.time_fs is not None and self._last.time_fs is not None:
@@ -99,6 +104,8 @@ class Clock:
         TrajectoryError
             If there is one frame only.
         """
+        if self._frame_fs is None and self.doubles:
+            raise TrajectoryError(f"{self._where}: all {self.doubles + 1} frames have one time or one set of positions")
         if self._frame_fs is None:
             raise TrajectoryError(f"{self._where}: one frame is no trajectory")
         return self._frame_fs
@@ -132,6 +139,9 @@ class Clock:
         told, used = self._told_fs, self._frame_fs
         if told is not None and used is not None and abs(told - used) > 1e-3 * used:
             yield f"the file says {told:g} fs between frames; the time step that was named gives {used:g} fs, as used"
+        steps, named = self._counted, self._said.steps_per_frame
+        if steps is not None and steps > 1 and named is not None and abs(steps - named) > _SAME:
+            yield f"the file counts {steps:g} steps between frames; {named} were named and are used"
 
     def _gap_to(self, frame: Frame) -> float | None:
         """Return the time (fs), or else the steps, from the last frame to this one; None where no file says it."""
@@ -147,7 +157,12 @@ class Clock:
         """Whether steps count rather than times of the file: their time step was named."""
         return self._said.timestep_fs is not None
 
-    def _check(self, gap: float | None) -> None:
+    def _check(self, gap: float | None, still: bool) -> None:
+        if still:
+            raise TrajectoryError(
+                f"{self._where}, frame {self.frames + self.doubles + 1}: no atom has moved since the frame before, as "
+                "where a run goes on from an earlier one: take the frame out"
+            )
         if gap is not None and gap < 0:
             raise TrajectoryError(
                 f"{self._where}, frame {self.frames + 1}: time goes back: two runs in one file; give each a file"
@@ -169,7 +184,19 @@ class Clock:
             raise TrajectoryError(f"{self._where}: says a time step of {timestep_fs:g} fs; add --timestep-fs")
         if timestep_fs is None:
             raise TrajectoryError(f"{self._where}: does not say its time step; add --timestep-fs")
+        if gap is not None and self._first.step is not None:
+            self._counted = gap
         if self._said.steps_per_frame is not None:
             return self._said.steps_per_frame * timestep_fs
         counted = gap if gap is not None and self._first.step is not None else 1.0
+        if counted > 1 and timestep_fs > _LONGEST_STEP_fs:
+            raise TrajectoryError(
+                f"{self._where}: counts {counted:g} steps between frames, but no step takes {timestep_fs:g} fs: "
+                "--timestep-fs is one step of the dynamics; if it is the time between frames, add --steps-per-frame 1"
+            )
         return round(counted * timestep_fs, 6)
+
+
+def _same_place(frame: Frame, last: Frame) -> bool:
+    """Return whether two frames are the same to the last digit."""
+    return np.array_equal(frame.positions, last.positions) and np.array_equal(frame.cell_A, last.cell_A)

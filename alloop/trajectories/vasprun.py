@@ -74,6 +74,7 @@ def _refuse_no_dynamics(said: dict[str, str], where: str) -> None:
 
 
 def _frame(element: ET.Element, numbers: Integers, said: dict[str, str], count: int, where: str) -> Frame:
+    where = f"{where}, step {count + 1}"
     structure = element if element.tag == "structure" else element.find("structure")
     if structure is None:
         raise TrajectoryError(f"{where}: a calculation has no structure; the file is damaged")

@@ -11,7 +11,7 @@ import numpy as np
 
 from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of, whole_of
 
-_FRAME = re.compile(rb"^\s*direct configuration\s*=?\s*(\d+|\*+)", re.IGNORECASE)
+_FRAME = re.compile(rb"^\s*direct configuration\s*=?\s*(\d+|\**)", re.IGNORECASE)
 
 
 def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
@@ -28,6 +28,8 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
     for line in file:
         found = _FRAME.match(line)
         if found is None:
+            if blank and cell is not None and _is_velocity(line):
+                continue  # a blank line and velocities may follow the positions
             if line.strip():
                 # A title may be blank: then the scale follows it.
                 cell, numbers = _header(line if blank and _is_number(line) else file.readline(), file, where)
@@ -38,7 +40,7 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
             raise TrajectoryError(f"{where}: no lattice stands before the first frame; this is no XDATCAR")
         step = steps.after(found[1])
         lines = list(islice(file, len(numbers)))
-        if len(lines) < len(numbers):
+        if len(lines) < len(numbers) or not lines[-1].endswith(b"\n"):
             return  # the run was stopped while it wrote
         words = b" ".join(b" ".join(line.split()[:3]) for line in lines)
         places = floats_of(words, 3 * len(numbers), f"{where}, configuration {step}")
@@ -46,7 +48,7 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
 
 
 class _Steps:
-    """Configuration numbers, also where they have too many digits to be printed and are stars."""
+    """Configuration numbers, also where they are missing, or have too many digits to be printed and are stars."""
 
     def __init__(self) -> None:
         self._last, self._gap = 0, 1
@@ -57,12 +59,18 @@ class _Steps:
         return step
 
 
-def _is_number(line: bytes) -> bool:
+def _is_number(word: bytes) -> bool:
     try:
-        float(line)
+        float(word)
     except ValueError:
         return False
     return True
+
+
+def _is_velocity(line: bytes) -> bool:
+    """Return whether a line between frames holds a velocity; where a header begins, it holds a title or a scale."""
+    words = line.split()
+    return len(words) == 3 and all(map(_is_number, words))
 
 
 def _header(scale_line: bytes, file: BinaryIO, where: str) -> tuple[Floats, Integers]:

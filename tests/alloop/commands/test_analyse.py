@@ -88,6 +88,7 @@ def use(wishes):
         ({"charge": "0"}, "--charge 0: a charge is a number other than zero"),
         ({"charge": "nan"}, "--charge nan: a charge is a number other than zero"),
         ({"mobile": "li"}, "--mobile li: `li` is no element"),
+        ({"mobile": "Li,Li"}, "--mobile Li,Li: an element is there twice"),
         ({"charge": "+"}, r"--charge \+: a charge is a number"),
         ({"mobile": "Li,Na", "charge": "1,1,1"}, "--charge 1,1,1: name one charge, or one for each of Li,Na"),
     ],

@@ -44,6 +44,21 @@ def far():
     return frames(np.random.default_rng(0).random((60, 64, 3)) @ written.CUBIC)
 
 
+def stepped(positions=None, every=10):
+    return [replace(frame, step=every * place) for place, frame in enumerate(frames(positions))]
+
+
+def joined():
+    return frames(np.concatenate([written.hopping_run(60), written.hopping_run(60)]))
+
+
+def swapped():
+    """Return frames of which one has two atoms of the framework in each other's place."""
+    positions = written.hopping_run(60)
+    positions[30:, [32, 33]] = positions[30:, [33, 32]]
+    return frames(positions)
+
+
 REFUSED = {
     "no time step": (frames(), Said(temperature_K=900.0), r"my.file: does not say its time step; add --timestep-fs"),
     "no temperature": (frames(), Said(timestep_fs=2.0), r"does not say its temperature; add --temperature"),
@@ -66,6 +81,15 @@ REFUSED = {
         SAID,
         r"frame 4: the cell has",
     ),
+    "two runs": (joined(), SAID, r"my.file, frame 61: atoms jump by .* Å where heat moves them 0.36 Å in 20 fs"),
+    "another order": (swapped(), SAID, r"my.file, frame 31: atoms jump by .* Å where heat moves them 0.16 Å in 20 fs"),
+    "a frame again": (
+        stepped(written.hopping_run(60)[[*range(31), *range(30, 60)]]),
+        Said(timestep_fs=2.0, temperature_K=900.0),
+        r"my.file, frame 32: no atom has moved since the frame before",
+    ),
+    "the time between frames": (stepped(), SAID, r"counts 10 steps between frames, but no step takes 20 fs"),
+    "one time": (timed(5, 5, 5), TIMED, r"all 3 frames have one time"),
     "one frame": (frames()[:1], SAID, r"one frame is no trajectory"),
     "no frame": ([], SAID, r"there is no frame in it"),
 }
@@ -115,6 +139,17 @@ NOTED = {
         replace(SAID, length_A=1.0, timestep_fs=50.0),
         r"apart; the unit of lengths that was named stands",
     ),
+    "other steps": (
+        stepped(),
+        replace(SAID, timestep_fs=1.0, steps_per_frame=20),
+        r"the file counts 10 steps between frames; 20 were named and are used",
+    ),
+    "no framework": (
+        [replace(one, numbers=one.numbers[:32], positions=one.positions[:32]) for one in frames()],
+        SAID,
+        r"the file holds mobile ions only: what the framework drifts is not taken off",
+    ),
+    "doubles without a time": (frames(written.hopping_run(60)[[0, *range(60)]]), SAID, r"1 frames that were written"),
     "doubles": (timed(0, 20, 20, 40), TIMED, r"1 frames that were written twice are left out"),
 }
 
@@ -156,9 +191,14 @@ def test_numbers_that_do_not_count_say_why(positions, line):
 
 
 def test_replicas_without_velocities_do_not_count_as_cold():
-    known, unknown = run_of(frames(kinetic_K=890.0)), run_of(frames())
+    known, unknown = run_of(frames(kinetic_K=890.0)), run_of(frames(written.hopping_run(60, seed=1)))
     at = analyse([known, unknown], MeasureSettings("Li")).summary.temperatures[0]
     assert (at.replicas, at.kinetic_K) == (2, pytest.approx(890.0))
+
+
+def test_velocities_of_zero_are_none():
+    run = run_of(frames(kinetic_K=0.0))
+    assert (run.kinetic, run.notes) == (False, ())
 
 
 def test_a_skip_longer_than_a_run_is_refused():

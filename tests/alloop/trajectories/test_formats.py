@@ -170,3 +170,11 @@ def test_times_of_ase_may_be_text(tmp_path):
             atoms.info["time_fs"] = str(20 * index)
             file.write(atoms)
     assert read_run(path, HOT, LITHIUM).trajectory.interval_fs == 20.0
+
+
+@pytest.mark.parametrize("form", ["extxyz", "XDATCAR", "dump xu"])
+def test_a_file_that_ends_within_a_number_leaves_its_frame_out(form, tmp_path):
+    name, write, said = WRITTEN[form]
+    path = write(tmp_path / name, written.hopping_run(4), written.CUBIC)
+    path.write_bytes(path.read_bytes().rstrip()[:-3])
+    assert read_run(path, said, LITHIUM).frames == 3
