@@ -110,6 +110,7 @@ figure { margin: 8px 0 18px; min-width: 0; }
 .legend span { margin-right: 12px; white-space: nowrap; }
 .legend i { display: inline-block; width: 11px; height: 11px; border-radius: 50%; border: 1px solid var(--soft);
   margin-right: 5px; }
+.legend .solid { border-radius: 0; }
 figcaption { color: var(--soft); font-size: 13.5px; margin-top: 4px; }
 figcaption b { color: var(--ink); }
 .table { overflow-x: auto; max-width: 100%; margin: 8px 0 14px; background:

@@ -45,7 +45,7 @@ MEASURE = """(() => {
     titles, cut,
     unsaid: tables.filter(table => wider(table) !== table.classList.contains('scrolls')).map(named),
     wide: tables.filter(table => wider(table) && table.classList.contains('folds')).map(named),
-    folded: [...document.querySelectorAll('.folds td')].filter(cell => getComputedStyle(cell).display === 'grid').length,
+    folded: cells.filter(cell => cell.closest('.folds') && getComputedStyle(cell).display === 'grid').length,
     ground: getComputedStyle(document.body).backgroundColor,
     ink: getComputedStyle(document.body).color,
     font: (document.querySelector('.plot .xtitle') || {style: {}}).style.fill,

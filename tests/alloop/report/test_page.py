@@ -67,7 +67,10 @@ def test_every_comparison_shows_its_level_and_power(report):
     shown = html_of(
         judgement_table(SimpleNamespace(judgements=({"metric": "force RMSE", "level": 0.0125, "power": 0.4567},)))
     )
-    assert re.findall(r'data-head="(Level|Power)"><div>(.*?)</div>', shown) == [("Level", "1.25 %"), ("Power", "45.7 %")]
+    assert re.findall(r'data-head="(Level|Power)"><div>(.*?)</div>', shown) == [
+        ("Level", "1.25 %"),
+        ("Power", "45.7 %"),
+    ]
 
 
 def test_judgements_of_earlier_versions_have_no_odds():
