@@ -220,8 +220,8 @@ def _more_labels(one: Situation) -> Advice | None:
     size = another_rung(one.ladder)
     labels = size + one.heldout.get(size, 0) + sum(one.failures.values())
     keys = {"ladder.rungs": f"[{', '.join(str(n) for n in (*one.ladder, size))}]"} | _budget_for(one, labels)
-    names = ", ".join(change.metric for change in falling or told)
-    limit = f"the last labels still changed it ({names})" if falling else f"it may still change ({names})"
+    names = " and ".join(f"the {change.metric}" for change in falling or told)
+    limit = f"the last labels still changed {names}" if falling else f"{names} may still change"
     return Advice(limit, keys, _gain(one, size), _cost(one, labels))
 
 

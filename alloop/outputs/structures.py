@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, product
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import spglib
 from ase import Atoms
-from ase.data import covalent_radii
-from ase.data.colors import jmol_colors
 from ase.io import write
 
 from alloop.checks.orderings import MadeSystem, is_disordered
@@ -22,11 +17,9 @@ from alloop.config.loading import LoadedConfig
 from alloop.materials.contacts import closest_pairs
 from alloop.materials.orderings.crystal import SYMPREC_A
 from alloop.materials.orderings.neighbours import Correlation
-from alloop.materials.structure import Structure, symbols_of
-
-_VIEWS = {"onto a and b": (0, 1, 2), "onto a and c": (0, 2, 1)}
-"""Which Cartesian axes lie right, up and towards the eye, with a along x and b in the xy plane."""
-_SIZE, _MARGIN_A = 0.5, 1.2
+from alloop.materials.structure import Structure
+from alloop.outputs.structure_pictures import draw
+from alloop.proposal.rules import mobile_elements
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,8 @@ class StructureRow:
         Warren-Cowley parameter of every pair of ions that share a sublattice; pairs of several name the site.
     notes : tuple of str
         What one must know of the orderings of this composition.
+    mobile : tuple of str
+        Elements of its mobile ions: those that the config measures, or else those that may be.
     structure : Structure
         Its atoms.
     """
@@ -76,6 +71,7 @@ class StructureRow:
     acceptance: float | None
     neighbours: dict[str, float]
     notes: tuple[str, ...]
+    mobile: tuple[str, ...]
     structure: Structure = field(repr=False)
 
 
@@ -89,7 +85,9 @@ def structure_rows(loaded: LoadedConfig) -> list[StructureRow]:
     """
     structures = read_systems(loaded)
     made = {one.name: one for one in _made(loaded)}
-    return [_row(name, structure, made.get(name)) for name, structure in structures.items()]
+    measure = loaded.config.measure
+    measured = measure.mobile_elements if measure else ()
+    return [_row(name, structure, made.get(name), measured) for name, structure in structures.items()]
 
 
 def write_structures(rows: Sequence[StructureRow], folder: Path) -> Iterator[Path]:
@@ -102,48 +100,8 @@ def write_structures(rows: Sequence[StructureRow], folder: Path) -> Iterator[Pat
             write(str(path), atoms)
             yield path
         path = folder / f"{row.name}.png"
-        draw(atoms, f"{row.name}: {row.formula}", path)
+        draw(atoms, f"{row.name}: {row.formula}", path, row.mobile)
         yield path
-
-
-def draw(atoms: Atoms, title: str, path: Path) -> None:
-    """Write a picture of a structure: seen onto the vectors a and b of its cell, and onto a and c."""
-    from matplotlib.figure import Figure
-
-    upright = Atoms(atoms.numbers, scaled_positions=atoms.get_scaled_positions(), cell=atoms.cell.cellpar(), pbc=True)
-    figure = Figure(figsize=(10, 5.5))
-    figure.suptitle(title)
-    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.12, top=0.86, wspace=0.05)
-    for axes, (view, directions) in zip(figure.subplots(1, len(_VIEWS)), _VIEWS.items(), strict=True):
-        _draw_view(axes, upright, directions)
-        axes.set_title(view)
-    numbers = sorted(set(atoms.numbers.tolist()))
-    dots = [axes.scatter([], [], s=90, color=jmol_colors[number], edgecolors="black") for number in numbers]
-    figure.legend(dots, symbols_of(numbers), loc="lower center", ncols=len(dots), frameon=False)
-    figure.savefig(path, dpi=120)
-
-
-def _draw_view(axes: Any, atoms: Atoms, directions: tuple[int, int, int]) -> None:
-    from matplotlib.collections import EllipseCollection, LineCollection
-
-    right, up, depth = directions
-    order = np.argsort(atoms.positions[:, depth] * (1 if depth == 2 else -1))
-    sizes_A = 2.0 * _SIZE * covalent_radii[atoms.numbers[order]]
-    places = atoms.positions[order][:, [right, up]]
-    look = {"facecolors": jmol_colors[atoms.numbers[order]], "edgecolors": "black", "linewidths": 0.6}
-    circles = EllipseCollection(
-        sizes_A, sizes_A, np.zeros(len(atoms)), units="xy", offsets=places, offset_transform=axes.transData, **look
-    )
-    corners = np.array(list(product((0, 1), repeat=3)))
-    edges = [(one, other) for one, other in combinations(corners, 2) if np.abs(one - other).sum() == 1]
-    lines = (np.array(edges) @ atoms.cell.array)[..., [right, up]]
-    axes.add_collection(circles)
-    axes.add_collection(LineCollection(lines, colors="grey", linewidths=0.8, linestyles="dotted"))
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    shown = np.concatenate([places, lines.reshape(-1, 2)])
-    (left, low), (far, high) = shown.min(axis=0) - _MARGIN_A, shown.max(axis=0) + _MARGIN_A
-    axes.set(xlim=(left, far), ylim=(low, high))
 
 
 def _made(loaded: LoadedConfig) -> Iterator[MadeSystem]:
@@ -152,7 +110,7 @@ def _made(loaded: LoadedConfig) -> Iterator[MadeSystem]:
             yield from ordered_systems(loaded, i)
 
 
-def _row(name: str, structure: Structure, made: MadeSystem | None) -> StructureRow:
+def _row(name: str, structure: Structure, made: MadeSystem | None, measured: tuple[str, ...]) -> StructureRow:
     atoms = structure.to_atoms()
     group = spglib.get_spacegroup(
         (atoms.cell.tolist(), atoms.get_scaled_positions().tolist(), atoms.numbers.tolist()), symprec=SYMPREC_A
@@ -172,6 +130,7 @@ def _row(name: str, structure: Structure, made: MadeSystem | None) -> StructureR
         acceptance=ordered.acceptance if ordered else None,
         neighbours=_neighbours(ordered.correlations) if ordered else {},
         notes=made.made.notes if made else (),
+        mobile=measured or mobile_elements(structure.elements()),
         structure=structure,
     )
 

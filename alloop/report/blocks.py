@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from alloop.report.figure_style import Figure
+from alloop.status.numbers import UNKNOWN_ERROR
+
+MOST_FOLDED = 12
+"""Rows of a table beyond which it is scrolled in a narrow window."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ class Grid:
     caption: str = ""
     kind: ClassVar[str] = "grid"
 
+    @property
+    def folds(self) -> bool:
+        """Whether a row stands as a list of its cells where the window is narrow; long tables are scrolled instead."""
+        return len(self.head) > 2 and len(self.rows) <= MOST_FOLDED
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -164,9 +173,14 @@ def _plots(blocks: Iterable[Block]) -> Iterator[Plot | Scene]:
 def grid(
     head: Sequence[str], rows: Iterable[Sequence[str | Cell]], numeric: Iterable[int] = (), caption: str = ""
 ) -> Grid:
-    """Return a table; a cell may be mere words."""
-    cells = (tuple(Cell(one) if isinstance(one, str) else one for one in row) for row in rows)
-    return Grid(tuple(head), tuple(cells), frozenset(numeric), caption)
+    """Return a table; a cell may be mere words. That an error bar is unknown stands below its number."""
+    return Grid(tuple(head), tuple(tuple(map(_cell, row)) for row in rows), frozenset(numeric), caption)
+
+
+def _cell(one: str | Cell) -> Cell:
+    cell = Cell(one) if isinstance(one, str) else one
+    shown = cell.text.removesuffix(f" ({UNKNOWN_ERROR})")
+    return cell if shown == cell.text else replace(cell, text=shown, notes=(UNKNOWN_ERROR, *cell.notes))
 
 
 def plot(name: str, figure: Figure | None, caption: str, missing: str = "") -> tuple[Block, ...]:

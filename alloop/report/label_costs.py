@@ -66,10 +66,14 @@ def _table(costs: Sequence[LabelCost]) -> Block:
         scf = [cost.iterations for cost in own if cost.iterations is not None]
         again = sum(not cost.first_try for cost in own)
         middle = f"{np.median(scf):g} ({min(scf)} to {max(scf)})" if scf else "–"
-        span = f"{duration(float(seconds.min()))} to {duration(float(seconds.max()))}"
-        rows.append((system, str(len(own)), duration(float(np.median(seconds))), span, middle, str(again)))
+        span = f"{_time(float(seconds.min()))} to {_time(float(seconds.max()))}"
+        rows.append((system, str(len(own)), _time(float(np.median(seconds))), span, middle, str(again)))
     head = ("System", "Labels", "Median time", "Range", "SCF iterations (range)", "With safer SCF settings")
     return grid(head, rows, range(1, 6))
+
+
+def _time(seconds: float) -> str:
+    return duration(seconds) if seconds >= 9.5 else f"{seconds:.2g} s"
 
 
 def costs_figure(costs: Sequence[LabelCost]) -> Figure:

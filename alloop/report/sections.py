@@ -27,13 +27,16 @@ HOW_ERRORS = (
     "seed. RMSE: root of the mean squared error over all fits, held-out frames and force components (or frames, for "
     "the energy per atom). Error bars are one standard error, from the spread between fits, between held-out walkers "
     "and of both together. When the held-out set grows, earlier rungs are evaluated again on it, so all rungs in the "
-    "figure are judged on the same frames. Two rungs are equivalent when |Δ| + c SE(Δ) is within the tolerance (two "
-    "one-sided tests, c from Student's t). Level: how often a change of just the tolerance passes. "
-    f"It is {100 * LEVEL:g} % for the largest rung, and {100 * EARLY_LEVEL:g} % shared by all rungs before it, so that "
-    f"where every rung moves by the tolerance at most about {100 * LADDER_LEVEL:g} % of ladders stop. Power: how often "
-    "rungs that do not differ at all are found equivalent, with this error bar; where it is small, undecided says "
-    "nothing. A look "
-    "after longer dynamics is one more chance, which the level does not count."
+    "figure are judged on the same frames."
+)
+HOW_COMPARED = (
+    "Δ: the last rung less the one before, with its standard error SE. Equivalent: |Δ| + c SE is within the tolerance "
+    "(two one-sided tests, c from Student's t). Different: |Δ| is beyond the tolerance by more than its error bar. "
+    "Undecided: the error bar is too wide to tell. Level: how often a change of just the tolerance passes. "
+    f"It is {100 * LEVEL:g} % for the largest rung. All rungs before it share {100 * EARLY_LEVEL:g} %. So where every "
+    f"rung moves by the tolerance, at most about {100 * LADDER_LEVEL:g} % of ladders stop. Power: how often rungs that "
+    "do not differ pass, with this error bar; where it is small, undecided says nothing about the labels. A second "
+    "look after longer dynamics is one more chance to pass, which the level does not count."
 )
 RANDOM_CAPTION = (
     " Dashed: random subsets of the finished set. Where they lie above the rungs, the labels that came first teach "
@@ -116,8 +119,9 @@ def judgement_table(status: Status) -> tuple[Block, ...]:
         critical, odds = _number(one, "critical"), [_per_cent(one, name) for name in ("level", "power")]
         metric = " of ".join(str(word) for word in (one.get("metric", "?"), one.get("system")) if word)
         rows.append((metric, change, delta, critical, tolerance, *odds, Cell(finding, look=finding)))
-    head = ("Last two rungs", "Change", "Δ ± SE", "c", "Tolerance", "Level", "Power", "Finding")
-    return (Heading("Comparison of the last two rungs"), grid(head, rows, range(1, 7)))
+    head = ("Compared", "Last two rungs", "Δ ± SE", "c", "Tolerance", "Level", "Power", "Finding")
+    compared = grid(head, rows, range(1, 7))
+    return (Heading("Comparison of the last two rungs"), compared, Paragraph(HOW_COMPARED, look="note"))
 
 
 def _number(values: Mapping[str, Any], name: str, spec: str = ".4g") -> str:

@@ -25,6 +25,9 @@ function draw() {
     if (atNight.matches && !printing) shown = recoloured(shown);
     if (narrow) shown.layout.dragmode = false;
     place.style.height = shown.layout.height + 'px';
+    for (const trace of shown.data)  // an unknown error is no error of zero
+      for (const bars of [trace.error_x, trace.error_y])
+        if (bars && bars.array) bars.array = bars.array.map(one => one ?? NaN);
     Plotly.react(place, shown.data, shown.layout, {displayModeBar: false, responsive: true});
   }
 }
@@ -42,6 +45,9 @@ async function load() {
   addEventListener('afterprint', () => { printing = false; draw(); });
   document.documentElement.dataset.drawn = 'yes';
 }
+
+for (const box of document.querySelectorAll('.table'))
+  new ResizeObserver(() => box.classList.toggle('scrolls', box.scrollWidth > box.clientWidth + 1)).observe(box);
 
 for (const button of document.querySelectorAll('button.copy'))
   button.addEventListener('click', async () => {
@@ -104,6 +110,7 @@ figure { margin: 8px 0 18px; min-width: 0; }
 .legend span { margin-right: 12px; white-space: nowrap; }
 .legend i { display: inline-block; width: 11px; height: 11px; border-radius: 50%; border: 1px solid var(--soft);
   margin-right: 5px; }
+.legend .solid { border-radius: 0; }
 figcaption { color: var(--soft); font-size: 13.5px; margin-top: 4px; }
 figcaption b { color: var(--ink); }
 .table { overflow-x: auto; max-width: 100%; margin: 8px 0 14px; background:
@@ -111,6 +118,8 @@ figcaption b { color: var(--ink); }
   linear-gradient(270deg, var(--paper) 40%, transparent) 100% 0 / 40px 100% no-repeat local,
   linear-gradient(90deg, var(--shade), transparent) 0 0 / 14px 100% no-repeat scroll,
   linear-gradient(270deg, var(--shade), transparent) 100% 0 / 14px 100% no-repeat scroll; }
+.scrolls::before { content: "More columns: scroll sideways \2192"; position: sticky; left: 0; display: block;
+  width: max-content; color: var(--soft); font-size: 12.5px; }
 code { background: var(--ground); border-radius: 4px; padding: 1px 4px; font-size: 0.92em; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); font-size: 13.5px; padding: 4px 0; }
@@ -123,6 +132,7 @@ th { color: var(--soft); font-weight: 600; font-size: 13px; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 small { color: var(--soft); font-size: 12.5px; }
 .how { color: var(--soft); font-size: 13.5px; border-top: 1px solid var(--line); margin: 16px 0 0; padding-top: 10px; }
+.note { color: var(--soft); font-size: 13.5px; }
 .none { color: var(--soft); font-style: italic; }
 .equivalent { color: var(--yes); } .different { color: var(--no); } .undecided { color: var(--maybe); }
 .code { position: relative; }
@@ -139,6 +149,17 @@ footer { color: var(--soft); font-size: 13.5px; }
   nav ol { columns: 1; }
   h1 { font-size: 22px; }
   td:first-child:not(.n) { min-width: 84px; }
+  .scrolls { border: 1px solid var(--line); border-radius: 8px; padding: 6px 10px; }
+}
+@media screen and (max-width: 640px) {
+  .folds { overflow: visible; background: none; }
+  .folds :is(table, caption, tbody, tr) { display: block; }
+  .folds thead { display: none; }
+  .folds tr { border: 1px solid var(--line); border-radius: 8px; padding: 6px 12px; margin-bottom: 8px; }
+  .folds tr td, .folds tr td.n { display: grid; grid-template-columns: 2fr 3fr; gap: 12px; padding: 2px 0; border: 0;
+    text-align: left; white-space: normal; min-width: 0; max-width: none; }
+  .folds tr td::before { content: attr(data-head); color: var(--soft); font-size: 13px; }
+  .folds tr td:first-child { font-weight: 600; }
 }
 @media print {
   :root { --ground: #ffffff; }

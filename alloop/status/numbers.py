@@ -6,6 +6,7 @@ import math
 import re
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+UNKNOWN_ERROR = "error bar unknown"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -30,7 +31,7 @@ def plus_minus(value: float | None, error: float | None, unit: str) -> str:
     if value is None:
         return "unmeasured"
     if error is None:
-        return f"{value:.4g} {unit} (error bar unknown)"
+        return f"{value:.4g} {unit} ({UNKNOWN_ERROR})"
     decimals = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 3
     return f"{value:.{decimals}f} ± {error:.{decimals}f} {unit}"
 

@@ -11,6 +11,11 @@ from alloop.status.summary import RungRow, Status
 
 WEAK = 0.5
 """Power below which an undecided comparison says little about the labels."""
+_OUTCOMES = {
+    "equivalent": "did not change by more than the tolerance",
+    "different": "changed by more than the tolerance",
+    "undecided": "no answer, as the error bar is too wide",
+}
 
 
 def verdict_sentence(status: Status) -> str:
@@ -64,18 +69,19 @@ def _listed(names: list[str]) -> str:
 
 def findings(status: Status) -> list[str]:
     """Return in words how each metric changed between the last two rungs, and whether that could be told."""
-    words = {"equivalent": "within the tolerance", "different": "beyond the tolerance"}
-    found = []
-    for one in status.judgements:
-        unit, power = str(one.get("unit", "")), finite(one.get("power"))
-        unsure = "cannot be told" + (
-            "" if power is None else f" (if nothing changed, this would be seen with a chance of {100 * power:.0f} %)"
-        )
-        change = plus_minus(finite(one.get("delta")), finite(one.get("se_delta")), unit)
-        tolerance = f"{finite(one.get('tolerance')) or 0.0:.3g} {unit}"
-        outcome = words.get(str(one.get("finding")), unsure)
-        found.append(f"{_name(one)}: changed by {change}; the tolerance is {tolerance}: {outcome}")
-    return found + _rising(status.rungs)
+    return [_finding(one) for one in status.judgements] + _rising(status.rungs)
+
+
+def _finding(judgement: Mapping[str, Any]) -> str:
+    unit, found = str(judgement.get("unit", "")), str(judgement.get("finding"))
+    change, se = finite(judgement.get("delta")), finite(judgement.get("se_delta"))
+    told = f"{_name(judgement)}: {_OUTCOMES.get(found, 'no answer')}. "
+    told += "The change could not be measured. " if change is None else f"Change: {plus_minus(change, se, unit)}. "
+    told += f"Tolerance: {finite(judgement.get('tolerance')) or 0.0:.3g} {unit}."
+    power = finite(judgement.get("power"))
+    if found != "undecided" or power is None:
+        return told
+    return f"{told} With this error bar, rungs that do not differ pass in {100 * power:.0f} of 100 comparisons."
 
 
 def _rising(rungs: Sequence[RungRow]) -> list[str]:
@@ -85,8 +91,8 @@ def _rising(rungs: Sequence[RungRow]) -> list[str]:
         sizes = f"from {before.size} to {after.size} labels"
         forces = _rise(before.rmse_forces_meV_per_A, after.rmse_forces_meV_per_A)
         energy = _rise(before.rmse_energy_meV_per_atom, after.rmse_energy_meV_per_atom)
-        said += [] if forces is None else [f"The force RMSE rose by {forces:.3g} meV/Å {sizes}"]
-        said += [] if energy is None else [f"The energy RMSE rose by {energy:.3g} meV/atom {sizes}"]
+        said += [] if forces is None else [f"The force RMSE rose by {forces:.3g} meV/Å {sizes}."]
+        said += [] if energy is None else [f"The energy RMSE rose by {energy:.3g} meV/atom {sizes}."]
     return said
 
 

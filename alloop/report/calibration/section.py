@@ -138,7 +138,7 @@ def maps_table(summary: CalibrateSummary) -> tuple[Block, ...]:
         )
     head = ("Species", "Frames (effective)", "Fitted between", "Typical disagreement", "Expected error", BOUND)
     title = "From disagreements to errors (eV/Å); errors are those at the typical disagreement"
-    drawn = grid((*head, "Error / disagreement", "Share f"), rows, range(1, 8), title)
+    drawn = grid((*head, "Error / disagreement", "Share f that grows"), rows, range(1, 8), title)
     return (drawn,) if rows else ()
 
 

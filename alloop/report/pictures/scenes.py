@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
+from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.data.colors import jmol_colors
 from numpy.typing import NDArray
 
+from alloop.materials.polyhedra import corner_numbers, polyhedra
 from alloop.materials.structure import Structure, place_in_formula
 from alloop.report.figure_style import Figure
 from alloop.report.pictures.data import StrangeFrame
@@ -27,6 +29,31 @@ EDGE, ERROR = "edge", "error"
 """Colours of lines; the page has one of each for a light and a dark ground."""
 
 
+def structure_scene(structure: Structure, mobile: Collection[str]) -> Figure:
+    """Return a scene of a structure, with polyhedra around the cations of its framework.
+
+    Parameters
+    ----------
+    structure : Structure
+        The atoms.
+    mobile : collection of str
+        Elements of the mobile ions, which have no polyhedra.
+    """
+    figure, atoms = scene(structure), _wrapped(structure)
+    found = polyhedra(atoms, mobile)
+    for series in figure["data"]:
+        own = [one for one in found if atoms.symbols[one.centre] == series.get("name")]
+        if own:
+            series["faces"] = [[_short(one.positions_A[place]) for place in face] for one in own for face in one.faces]
+    return figure
+
+
+def _wrapped(structure: Structure) -> Atoms:
+    atoms = structure.to_atoms()
+    atoms.wrap(eps=1e-3)
+    return atoms
+
+
 def scene(structure: Structure, error_eV_per_A: Floats | None = None, atom: int | None = None) -> Figure:
     """Return a scene: a series of atoms for each element, the edges of the cell, and lines along force errors.
 
@@ -39,8 +66,7 @@ def scene(structure: Structure, error_eV_per_A: Floats | None = None, atom: int 
     atom : int, optional
         An atom that is marked with a ring.
     """
-    atoms = structure.to_atoms()
-    atoms.wrap(eps=1e-3)
+    atoms = _wrapped(structure)
     cell = np.asarray(atoms.cell.array)
     notes = _notes(len(atoms), error_eV_per_A)
     data = [_element(number, atoms.numbers, atoms.positions, notes, atom) for number in sorted(set(atoms.numbers))]
@@ -100,12 +126,15 @@ def _short(values: Floats) -> list[float]:
 # -- what is read out in place of a scene ------------------------------------------------------------------------
 
 
-def structure_words(name: str, structure: Structure) -> str:
-    """Return what a picture of a structure shows: its atoms by element, and its cell."""
+def structure_words(name: str, structure: Structure, mobile: Collection[str] = ()) -> str:
+    """Return what a picture of a structure shows: its atoms by element, its cell, and its polyhedra."""
     atoms = structure.to_atoms()
     a, b, c, alpha, beta, gamma = atoms.cell.cellpar()
     cell = f"cell {a:.2f} × {b:.2f} × {c:.2f} Å, angles {alpha:.4g}°, {beta:.4g}°, {gamma:.4g}°"
-    return f"{name}: {structure.formula()}, {_atom_words(structure)}; {cell}."
+    told = corner_numbers(polyhedra(_wrapped(structure), mobile), structure.numbers)
+    corners = ", ".join(f"{symbol} ({' or '.join(map(str, counts))} corners)" for symbol, counts in told.items())
+    solid = f" Polyhedra: {corners}." if corners else ""
+    return f"{name}: {structure.formula()}, {_atom_words(structure)}; {cell}.{solid}"
 
 
 def frame_words(frame: StrangeFrame) -> str:

@@ -19,6 +19,7 @@ function things(scene) {
       const parts = 6;
       for (let k = 0; k < parts; k++) found.push({from: at(k / parts), to: at((k + 1) / parts), colour: series.color});
     }
+    for (const face of series.faces || []) found.push({face: face.map(move), colour: series.marker.color});
     (series.x || []).forEach((x, i) => found.push({
       at: move([x, series.y[i], series.z[i]]), radius: series.marker.radius, colour: series.marker.color,
       ring: series.ring.includes(i), words: [series.name, series.text[i]].filter(Boolean).join(', ')}));
@@ -46,26 +47,49 @@ function sphere(pen, x, y, radius, one) {
   pen.stroke();
 }
 
+function side(pen, corners, colour) {
+  const [a, b, c] = corners, to = p => p.map((value, i) => value - a[i]), [u, v] = [to(b), to(c)];
+  const normal = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+  pen.beginPath();
+  for (const [x, y] of corners) pen.lineTo(x, y);
+  pen.closePath();
+  pen.globalAlpha = 0.2 + 0.35 * Math.abs(normal[2]) / Math.hypot(...normal);
+  pen.fillStyle = colour;
+  pen.fill();
+  pen.globalAlpha = 1;
+  pen.lineWidth = 1;
+  pen.strokeStyle = '#00000066';
+  pen.stroke();
+}
+
 function paint(canvas, all, view) {
   const wide = canvas.clientWidth, high = canvas.clientHeight, dots = window.devicePixelRatio || 1;
   if (Math.min(wide, high) < 20) return;
   canvas.width = wide * dots;
   canvas.height = high * dots;
   const pen = canvas.getContext('2d'), size = p => Math.hypot(...p);
-  const reach = Math.max(...all.map(one => one.at ? size(one.at) + one.radius : size(one.from)));
+  const far = one => one.at ? size(one.at) + one.radius : Math.max(...(one.face || [one.from]).map(size));
+  const reach = all.reduce((most, one) => Math.max(most, far(one)), 0);
   const scale = view.zoom * (Math.min(wide, high) / 2 - 6) / reach;
   const place = point => {
     const [x, y, deep] = turned(point, view);
     return [wide / 2 + scale * x, high / 2 - scale * y, deep];
   };
   pen.scale(dots, dots);
-  for (const one of all) one.deep = one.at ? place(one.at)[2] : (place(one.from)[2] + place(one.to)[2]) / 2;
+  for (const one of all) {
+    const points = one.face || (one.at ? [one.at] : [one.from, one.to]);
+    one.deep = points.reduce((sum, point) => sum + place(point)[2], 0) / points.length;
+  }
   view.shown = [];
   for (const one of [...all].sort((a, b) => b.deep - a.deep)) {
     if (one.at) {
       const [x, y] = place(one.at);
       sphere(pen, x, y, scale * one.radius, one);
       view.shown.unshift([x, y, scale * one.radius, one.words]);
+      continue;
+    }
+    if (one.face) {
+      side(pen, one.face.map(place), one.colour);
       continue;
     }
     pen.beginPath();

@@ -42,7 +42,7 @@ from alloop.report.transport.tables import (
     rung_label,
     scalar_quantities,
 )
-from alloop.status.numbers import powers
+from alloop.status.numbers import UNKNOWN_ERROR, plus_minus, powers
 from alloop.transport.results import Measured
 from policies.stopping.transport import Quantity
 
@@ -183,7 +183,7 @@ def conductivity(sigma: CombinedSigma | None) -> Cell:
         return Cell("–")
     se, value = sigma.ln_sigma.se, sigma.sigma_S_per_cm
     if se is None:
-        shown = f"{powers(value)} (error bar unknown)"
+        shown = f"{powers(value)} ({UNKNOWN_ERROR})"
     elif se > 0.3:
         shown = f"{powers(value)} ×/÷ {math.exp(se):.2g}"
     else:
@@ -199,6 +199,7 @@ def _diffusion_section(rungs: Sequence[RungTransport], systems: Sequence[str]) -
     blocks: list[Block] = []
     for index, system in enumerate(systems):
         caption = f"Mean squared displacement in {system} against the lag: ions (bold) and framework (dotted)."
+        caption += " Bars are one standard error."
         blocks += plot(f"transport-msd-{index}", msd_figure(rungs, system), caption)
     blocks += [*temperature_table(rungs), *remarks(rungs)]
     caption = "Diffusivity and activation energy in all directions and within planes, largest rung of each system."
@@ -254,7 +255,7 @@ def plane_table(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:
                 rows.append([rung.system, rung.label, f"D at {kelvin:g} K", *words])
         energies = [activation_energy(rung, plane) for plane in ("", *planes)]
         if any(energies):
-            words = [f"{number(energy)} eV" if energy else "–" for energy in energies]
+            words = [plus_minus(one.value, one.se, "eV") if one else "–" for one in energies]
             rows.append([rung.system, rung.label, "Activation energy", *words])
     head = ["System", "Rung", "Quantity", "All directions", *(f"{plane} plane" for plane in planes)]
     return (grid(head, rows, range(3, 4 + len(planes))),) if rows else ()
@@ -263,7 +264,7 @@ def plane_table(rungs: Sequence[RungTransport]) -> tuple[Block, ...]:
 def _with_unit(value: Measured | None, unit: str) -> str:
     if value is None:
         return "–"
-    unknown = " (error bar unknown)" if value.se is None else ""
+    unknown = f" ({UNKNOWN_ERROR})" if value.se is None else ""
     return f"{powers(value.value, value.se)} {unit}{unknown}"
 
 

@@ -21,6 +21,8 @@ MEASURE = """(() => {
   const inside = boxes.filter(box => !box.closest('.table, pre, .plot') || box.matches('.table, pre, .plot'));
   const named = box => `${box.tagName} ${box.className} ${box.textContent.slice(0, 40)}`;
   const cells = [...document.querySelectorAll('th, td')].filter(cell => cell.offsetWidth && cell.textContent.trim());
+  const tables = [...document.querySelectorAll('.table')].filter(table => table.offsetWidth);
+  const wider = table => table.scrollWidth > table.clientWidth + 1;
   const titles = [...document.querySelectorAll('.plot')].flatMap(plot => {
     const words = [...plot.querySelectorAll('.xtitle, .ytitle, .x2title, .y2title, .annotation-text')];
     const all = words.map(word => word.getBoundingClientRect());
@@ -41,6 +43,9 @@ MEASURE = """(() => {
     undrawn: [...document.querySelectorAll('.plot, .scene')]
       .filter(place => !place.querySelector('.main-svg') && place.dataset.drawn !== 'yes').map(place => place.id),
     titles, cut,
+    unsaid: tables.filter(table => wider(table) !== table.classList.contains('scrolls')).map(named),
+    wide: tables.filter(table => wider(table) && table.classList.contains('folds')).map(named),
+    folded: cells.filter(cell => cell.closest('.folds') && getComputedStyle(cell).display === 'grid').length,
     ground: getComputedStyle(document.body).backgroundColor,
     ink: getComputedStyle(document.body).color,
     font: (document.querySelector('.plot .xtitle') || {style: {}}).style.fill,
@@ -70,7 +75,9 @@ def test_everything_stands_within_the_window_and_can_be_read(browser, page, widt
     browser.show(page, width, scheme)
     seen = browser.ask(MEASURE)
     assert seen["overflow"] <= 0
-    assert [seen[name] for name in ("beyond", "thin", "undrawn", "titles", "cut")] == [[]] * 5
+    assert [seen[name] for name in ("beyond", "thin", "undrawn", "titles", "cut", "unsaid")] == [[]] * 6
+    assert (seen["folded"] > 0) == (width == 390)
+    assert width == 1280 or seen["wide"] == []
     assert browser.errors == []
     ground, ink = (sum(map(int, seen[name].removeprefix("rgb(").rstrip(")").split(","))) for name in ("ground", "ink"))
     assert (ground > ink) == (scheme == "light")

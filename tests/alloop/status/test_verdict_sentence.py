@@ -50,12 +50,19 @@ def test_every_verdict_is_a_sentence(found, words):
 
 def test_each_metric_says_whether_it_changed_or_that_this_cannot_be_told():
     told = findings(status("ladder_exhausted", judged("different"), judged("undecided", 0.25)))
-    assert told[0].startswith("force RMSE: changed by -10.0 ± 2.0 meV/Å; the tolerance is 6 meV/Å: beyond")
-    assert told[1].endswith("cannot be told (if nothing changed, this would be seen with a chance of 25 %)")
+    change = "Change: -10.0 ± 2.0 meV/Å. Tolerance: 6 meV/Å."
+    assert told[0] == f"force RMSE: changed by more than the tolerance. {change}"
+    assert told[1] == (
+        f"force RMSE: no answer, as the error bar is too wide. {change} With this error bar, rungs that do not differ "
+        "pass in 25 of 100 comparisons."
+    )
+    assert findings(status("ladder_exhausted", judged("undecided", None, delta=None))) == [
+        "force RMSE: no answer, as the error bar is too wide. The change could not be measured. Tolerance: 6 meV/Å."
+    ]
 
 
 def test_an_error_that_rises_with_more_labels_is_commented_on():
     sure = findings(status("ladder_exhausted", rungs=(row(12, 50.0), row(24, 60.0))))
-    assert sure == ["The force RMSE rose by 10 meV/Å from 12 to 24 labels"]
+    assert sure == ["The force RMSE rose by 10 meV/Å from 12 to 24 labels."]
     assert findings(status("ladder_exhausted", rungs=(row(0, 50.0), row(24, 60.0)))) == []
     assert findings(status("converged")) == []

@@ -7,7 +7,7 @@ from alloop.materials.structure import Structure
 from alloop.reading import read
 from alloop.report.heldout.data import Heldout, HeldoutFrame
 from alloop.report.pictures.data import StrangeFrame, largest_errors, strange_frames
-from alloop.report.pictures.scenes import LONGEST_A, frame_words, scene, structure_words
+from alloop.report.pictures.scenes import LONGEST_A, frame_words, scene, structure_scene, structure_words
 from alloop.report.pictures.section import MOST_STRUCTURES, pictures_section
 from alloop.report.render import html_of
 from tests.support.journals import play
@@ -36,6 +36,23 @@ def test_a_scene_holds_every_atom_inside_of_the_cell_its_edges_and_its_force_err
     assert errors["lines"][0] == pytest.approx([2, 2, 2, 2 + 0.6 * LONGEST_A, 2, 2 + 0.8 * LONGEST_A])
     assert len(errors["lines"]) == 2  # that of Li is too small to be seen
     assert figure["centre"] == [2.0, 2.5, 3.0]
+
+
+def octahedron(of: int, around: int) -> Structure:
+    """Return an ion with six neighbours 2 Å away, all on the border of the cell, and a lithium ion."""
+    corners = [(2.0 * sign if k == axis else 0.0) for axis in range(3) for sign in (1, -1) for k in range(3)]
+    positions = [(0, 0, 0), (5, 5, 5), *np.array(corners).reshape(6, 3).tolist()]
+    return Structure(numbers=(of, 3, *[around] * 6), positions_A=positions, cell_A=((10, 0, 0), (0, 10, 0), (0, 0, 10)))
+
+
+def test_a_scene_of_a_structure_has_the_faces_of_its_polyhedra_at_the_images_next_to_the_cation():
+    figure = structure_scene(octahedron(49, 17), mobile=("Li",))
+    faces = {series["name"]: series["faces"] for series in figure["data"] if "faces" in series}
+    assert list(faces) == ["In"]
+    assert len(faces["In"]) == 8
+    assert {round(float(np.linalg.norm(corner)), 2) for face in faces["In"] for corner in face} == {2.0}
+    assert structure_words("A", octahedron(49, 17), ("Li",)).endswith("90°. Polyhedra: In (6 corners).")
+    assert "Polyhedra" not in structure_words("A", octahedron(49, 17), ("Li", "In"))
 
 
 def test_pictures_are_told_in_words():
