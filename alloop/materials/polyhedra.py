@@ -11,7 +11,7 @@ from itertools import permutations
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
-from ase.neighborlist import neighbor_list
+from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 REACH = 1.9
 """Anions are looked for up to this many sums of covalent radii: beyond the second shell of an octahedron."""
+BONDED = 1.5
+"""The atom that another one is bonded to is looked for up to this many sums of covalent radii."""
 FEWEST, MOST = 4, 12
 """Corners of a polyhedron."""
 FLAT = 1e-3
@@ -67,7 +69,7 @@ def polyhedra(atoms: Atoms, mobile: Collection[str] = ()) -> list[Polyhedron]:
     if not anions or not cations:
         return []
     reach_A = {(one, other): REACH * _bond(one, other) for one in cations for other in anions}
-    centre, corner, shift = neighbor_list("ijD", atoms, reach_A)
+    centre, corner, shift = neighbour_list("ijD", atoms, reach_A)
     wanted = np.isin(atoms.get_chemical_symbols(), sorted(cations))[centre]
     centre, corner, shift = centre[wanted], corner[wanted], shift[wanted]
     found = (_around(atoms, i, corner[centre == i], shift[centre == i]) for i in np.unique(centre).tolist())
@@ -81,8 +83,8 @@ def anion_elements(atoms: Atoms) -> set[str]:
     anion beside In. Electronegativities are Pauling's (pymatgen).
     """
     symbols = atoms.get_chemical_symbols()
-    reach_A = {(one, other): REACH * _bond(one, other) for one, other in permutations(set(symbols), 2)}
-    first, second, distance_A = neighbor_list("ijd", atoms, reach_A)
+    reach_A = {(one, other): BONDED * _bond(one, other) for one, other in permutations(set(symbols), 2)}
+    first, second, distance_A = neighbour_list("ijd", atoms, reach_A)
     nearest: dict[int, tuple[float, int]] = {}
     for i, j, length in zip(first.tolist(), second.tolist(), distance_A.tolist(), strict=True):
         nearest[i] = min(nearest.get(i, (np.inf, -1)), (length / _bond(symbols[i], symbols[j]), j))

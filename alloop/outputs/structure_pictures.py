@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -13,6 +14,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from ase.data.colors import jmol_colors
 from numpy.typing import NDArray
+from PIL import Image
 
 from alloop.materials.polyhedra import Polyhedron, polyhedra
 from alloop.materials.structure import symbols_of
@@ -63,7 +65,14 @@ def draw(atoms: Atoms, title: str, path: Path, mobile: Collection[str] = ()) -> 
         _draw_view(axes, upright, found, np.array([right, up, np.cross(right, up)], dtype=float))
         axes.set_title(view)
     _legend(figure, upright, {upright.symbols[one.centre] for one in found})
-    figure.savefig(path, dpi=120)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write a figure with as many colours as need one byte."""
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120)
+    Image.open(file).convert("RGB").quantize(128).save(path, format="PNG", optimize=True)
 
 
 def _legend(figure: Any, atoms: Atoms, centres: Collection[str]) -> None:
@@ -87,8 +96,9 @@ def _draw_view(axes: Any, atoms: Atoms, found: Sequence[Polyhedron], view: Float
     corners = np.array(list(product((0, 1), repeat=3)))
     edges = [(one, other) for one, other in combinations(corners, 2) if np.abs(one - other).sum() == 1]
     lines = (np.array(edges) @ atoms.cell.array) @ view[:2].T
-    look = {"facecolors": [one.colour for one in shapes], "linewidths": [one.width_pt for one in shapes]}
-    axes.add_collection(PolyCollection([one.outline_A for one in shapes], edgecolors="black", **look))
+    drawn = PolyCollection([one.outline_A for one in shapes], facecolors=[one.colour for one in shapes])
+    drawn.set(edgecolor="black", linewidth=[one.width_pt for one in shapes])
+    axes.add_collection(drawn)
     axes.add_collection(LineCollection(lines, colors="grey", linewidths=0.8, linestyles="dotted"))
     axes.set_aspect("equal")
     axes.set_axis_off()
