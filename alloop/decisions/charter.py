@@ -32,7 +32,8 @@ From 2 on, all fits to labels after a foundation or a teacher level their energi
 foundation have the lower learning rate of those after a teacher, and the walks of a teaching phase that a foundation
 moves are long from the first. From 4 on, held-out walkers that begin at the resting lattice equilibrate before they
 offer a frame, walkers of a young committee, unless taught or tuned, stay near what is labelled, and refits of one that
-began with random weights begin with new ones. From 5 on, these have half of a rung's steps, if not more."""
+began with random weights begin with new ones. From 5 on, these have half of a rung's steps, if not more, and
+frames of broken structures leave the held-out set."""
 
 
 @dataclass(frozen=True)

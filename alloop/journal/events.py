@@ -236,11 +236,12 @@ class FramesSelected(Event):
 
 
 class HeldoutDrawn(Event):
-    """Frames drawn at random for the held-out set; `retired` ones leave it and are trained on."""
+    """Frames drawn at random for the held-out set; `retired` ones leave it, as outgrown or `broken`, for training."""
 
     kind: Literal["heldout_drawn"] = "heldout_drawn"
     frames: tuple[str, ...]
     retired: tuple[str, ...] = ()
+    broken: bool = False
 
 
 class GenerationOpened(Event):

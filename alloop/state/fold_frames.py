@@ -115,11 +115,14 @@ def heldout_drawn(state: CampaignState, event: HeldoutDrawn) -> None:
         _use(state, frame, "heldout")
         state.heldout_order.append(frame_id)
     if event.retired:
-        _retire(state, event.retired)
+        _retire(state, event.retired, stale=not event.broken)
 
 
-def _retire(state: CampaignState, names: tuple[str, ...]) -> None:
-    """Train on held-out frames, and forget what models were found to be on a set that held them."""
+def _retire(state: CampaignState, names: tuple[str, ...], *, stale: bool) -> None:
+    """Train on held-out frames, and forget what models were found to be on a set that held them.
+
+    Frames that follow stale ones are drawn from dynamics of a newer leader.
+    """
     for name in names:
         frame = state.frames[name]
         counts = state.labels if frame.status == "labelled" else state.waiting_labels
@@ -135,7 +138,8 @@ def _retire(state: CampaignState, names: tuple[str, ...]) -> None:
     state.settled_frames = state.settled_labels = state.calibrated_heldout = 0
     settle(state)
     state.retirements += 1
-    state.heldout_from = 1 + max(int(state.frames[name].generation or 0) for name in names)
+    if stale:
+        state.heldout_from = 1 + max(int(state.frames[name].generation or 0) for name in names)
     state.pool_heldout = {name: frame for name, frame in state.pool_heldout.items() if _may_be_held_out(state, frame)}
     for walker in {state.frames[name].walker for name in names}:
         state.walkers[walker].continue_from = None

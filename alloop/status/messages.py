@@ -276,7 +276,8 @@ def _whys(event: FramesSelected) -> str:
 def _drawn(event: HeldoutDrawn, state: CampaignState) -> list[str]:
     if event.retired:
         what = f"{many(len(event.retired), 'held-out frame')} will be trained on, and others drawn in their place"
-        return wrapped(f"{what}: the leader that drew them was more than twice as far off as the present one")
+        far_off = "the leader that drew them was more than twice as far off as the present one"
+        return wrapped(f"{what}: {'their forces are those of broken structures' if event.broken else far_off}")
     return [f"drew {many(len(event.frames), 'held-out frame')}"]
 
 

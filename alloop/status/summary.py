@@ -10,6 +10,7 @@ from typing import Any
 
 from alloop.config.label import engine_name
 from alloop.journal.verdicts import VerdictName
+from alloop.state.largest_forces import largest_forces
 from alloop.state.records import GenerationState, TaskState
 from alloop.state.state import CampaignState
 from alloop.status.advice import advice
@@ -333,14 +334,8 @@ def _labels(state: CampaignState, failed: int) -> Labels:
 
 def _shattered(state: CampaignState) -> int:
     """Return how many training labels are of walls or debris, by their largest force (see `SHATTERED`)."""
-    forces: dict[str, list[float]] = {}
-    for frame in state.labelled_frames("train"):
-        task = state.tasks.get(f"label/{frame.id}")
-        label = task.finished.summary if task is not None and task.finished is not None else {}
-        if (force := finite(label.get("max_force_eV_per_A"))) is not None:
-            forces.setdefault(frame.system, []).append(force)
-    limits = {system: SHATTERED * median(own) for system, own in forces.items()}
-    return sum(force > limits[system] for system, own in forces.items() for force in own)
+    found = largest_forces(state, state.labelled_frames("train")).values()
+    return sum(force > SHATTERED * median(own.values()) for own in found for force in own.values())
 
 
 def _generation(state: CampaignState) -> Generation | None:

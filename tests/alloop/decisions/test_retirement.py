@@ -73,3 +73,26 @@ def test_an_evaluation_that_began_on_the_former_set_counts_no_more():
     history.say(*retire(history.state, history.charter))
     history.evaluated(12, 4, error=0.1)
     assert history.state.evaluations == {}
+
+
+def shattered(*, rules: int = 5, force_eV_per_A: float = 24.0) -> History:
+    """Six training labels of 0.1 eV/Å, and two held-out ones, of which the second has another largest force."""
+    history = History(rules=rules, ladder={"rungs": [6], "fits": 2}).atoms().labelled(6).fitted(rung=6).heldout(1)
+    label = {"energy_eV": 9.0, "atoms": 2, "max_force_eV_per_A": force_eV_per_A}
+    return history.label(history.drawn(1), summary=label)
+
+
+@pytest.mark.parametrize(("rules", "force_eV_per_A", "leave"), [(5, 24.0, 1), (5, 0.51, 1), (5, 0.49, 0), (4, 24.0, 0)])
+def test_a_frame_of_a_broken_structure_leaves_the_held_out_set(rules, force_eV_per_A, leave):
+    history = shattered(rules=rules, force_eV_per_A=force_eV_per_A)
+    assert retired(history) == tuple(history.state.heldout_order[1 : 1 + leave])
+
+
+def test_another_frame_is_drawn_for_a_broken_one_from_the_same_leader():
+    history = shattered()
+    history.say(*retire(history.state, history.charter))
+    assert (history.state.labelled("train"), history.state.labelled("heldout")) == (7, 1)
+    assert not retired(history)
+    assert [
+        task for task in plan(history.state, history.charter, {"local": 8}) if task.context.get("role") == "heldout"
+    ]
