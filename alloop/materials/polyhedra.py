@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 REACH = 1.9
 """Anions are looked for up to this many sums of covalent radii: beyond the second shell of an octahedron."""
-BONDED = 1.5
+BONDED = 1.8
 """The atom that another one is bonded to is looked for up to this many sums of covalent radii."""
 FEWEST, MOST = 4, 12
 """Corners of a polyhedron."""
