@@ -8,9 +8,14 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    Settings = tuple[bool, torch.dtype, int, torch.device]
 
 
 @contextmanager
@@ -36,29 +41,33 @@ def process_as_before() -> Iterator[None]:
         os.close(folder)
 
 
-_settings_of_engines: tuple[Any, ...] | None = None
+_settings_of_engines: tuple[torch.dtype, int] | None = None
 
 
 @contextmanager
 def _torch_of_engines() -> Iterator[None]:
-    """Give engines the settings of Torch that they left, and undo these afterwards.
+    """Give engines the precision and threads of Torch that they left, and undo what they set afterwards.
 
-    Beside other threads, which may use Torch meanwhile, nothing is touched.
+    A package of an engine may set these once, when it is imported. A device or the lack of gradients is not given back:
+    the molecular dynamics that an engine drives computes with tensors too. Beside other threads, which may use Torch
+    meanwhile, nothing is touched.
     """
     global _settings_of_engines
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = _torch_settings()
-    _set_torch(_settings_of_engines)
+    if before is not None and _settings_of_engines is not None:
+        _set_torch((before[0], *_settings_of_engines, before[3]))
     try:
         yield
     finally:
-        _settings_of_engines = _torch_settings()
+        left = _torch_settings()
+        _settings_of_engines = None if left is None else left[1:3]
         _set_torch(before or _torch_defaults())
 
 
-def _torch_settings() -> tuple[Any, ...] | None:
+def _torch_settings() -> Settings | None:
     """Return what holds for the whole process; None where nothing imported Torch."""
     torch = sys.modules.get("torch")
     if torch is None:
@@ -66,12 +75,12 @@ def _torch_settings() -> tuple[Any, ...] | None:
     return torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads(), torch.get_default_device()
 
 
-def _torch_defaults() -> tuple[Any, ...] | None:
+def _torch_defaults() -> Settings | None:
     torch = sys.modules.get("torch")
     return None if torch is None else (True, torch.float32, 1, torch.device("cpu"))
 
 
-def _set_torch(settings: tuple[Any, ...] | None) -> None:
+def _set_torch(settings: Settings | None) -> None:
     torch = sys.modules.get("torch")
     if torch is None or settings is None or settings == _torch_settings():
         return
