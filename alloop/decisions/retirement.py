@@ -25,6 +25,8 @@ TOO_FAR = 2.0
 
 BROKEN = 5.0
 """Largest force of a broken structure's label, over the median of its system; that of thermal frames is at most 3."""
+WALL_eV_PER_A = 5.0
+"""Smallest such force (eV/Å): in cells of few atoms or next to the relaxed structure, the median itself is near 0."""
 FEWEST_LABELS = 4
 """Labels of a system whose median tells."""
 
@@ -48,7 +50,9 @@ def _broken(state: CampaignState) -> list[str]:
     """Return the held-out frames of broken structures, by the largest force of their label."""
     known = largest_forces(state, [*state.labelled_frames("train"), *state.labelled_frames("heldout")])
     limits_eV_per_A = {
-        system: BROKEN * median(own.values()) for system, own in known.items() if len(own) >= FEWEST_LABELS
+        system: max(WALL_eV_PER_A, BROKEN * median(own.values()))
+        for system, own in known.items()
+        if len(own) >= FEWEST_LABELS
     }
     held_out = ((state.frames[name].system, name) for name in state.heldout_order)
     return [

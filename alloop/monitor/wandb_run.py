@@ -175,9 +175,12 @@ def end_core() -> None:
 
 
 def teardown() -> None:
-    """End wandb's own process and forget it, as after a crash of it."""
+    """End wandb's own process and forget it, as after a crash of it.
+
+    wandb would end the interpreter, or the thread that calls it, with the exit code of its process.
+    """
     end_core()
     try:
         imported().teardown(exit_code=1)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.info("wandb left badly: %s", short(error))

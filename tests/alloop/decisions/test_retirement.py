@@ -75,16 +75,25 @@ def test_an_evaluation_that_began_on_the_former_set_counts_no_more():
     assert history.state.evaluations == {}
 
 
-def shattered(*, rules: int = 5, force_eV_per_A: float = 24.0) -> History:
-    """Six training labels of 0.1 eV/Å, and two held-out ones, of which the second has another largest force."""
-    history = History(rules=rules, ladder={"rungs": [6], "fits": 2}).atoms().labelled(6).fitted(rung=6).heldout(1)
-    label = {"energy_eV": 9.0, "atoms": 2, "max_force_eV_per_A": force_eV_per_A}
-    return history.label(history.drawn(1), summary=label)
+def shattered(*, rules: int = 5, usual_eV_per_A: float = 1.5, force_eV_per_A: float = 24.0) -> History:
+    """Six training labels, and two held-out ones, of which the second has another largest force."""
+    history = History(rules=rules, ladder={"rungs": [6], "fits": 2}).atoms().pending(6)
+    usual, largest = (
+        {"energy_eV": 9.0, "atoms": 2, "max_force_eV_per_A": force} for force in (usual_eV_per_A, force_eV_per_A)
+    )
+    history.label(history.state.train_order, summary=usual).fitted(rung=6)
+    return history.label(history.drawn(1), summary=usual).label(history.drawn(1), summary=largest)
 
 
-@pytest.mark.parametrize(("rules", "force_eV_per_A", "leave"), [(5, 24.0, 1), (5, 0.51, 1), (5, 0.49, 0), (4, 24.0, 0)])
-def test_a_frame_of_a_broken_structure_leaves_the_held_out_set(rules, force_eV_per_A, leave):
-    history = shattered(rules=rules, force_eV_per_A=force_eV_per_A)
+@pytest.mark.parametrize(
+    ("rules", "usual_eV_per_A", "force_eV_per_A", "leave"),
+    [
+        *((5, 1.5, 24.0, True), (5, 1.5, 7.6, True), (5, 1.5, 7.4, False), (4, 1.5, 24.0, False)),
+        *((5, 0.1, 4.9, False), (5, 0.1, 5.1, True)),
+    ],
+)
+def test_a_frame_of_a_broken_structure_leaves_the_held_out_set(rules, usual_eV_per_A, force_eV_per_A, leave):
+    history = shattered(rules=rules, usual_eV_per_A=usual_eV_per_A, force_eV_per_A=force_eV_per_A)
     assert retired(history) == tuple(history.state.heldout_order[1 : 1 + leave])
 
 

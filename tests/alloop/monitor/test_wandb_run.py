@@ -32,6 +32,17 @@ end_core()
 """
 
 
+ENDS_THE_INTERPRETER = """
+import sys
+import wandb
+from alloop.monitor.wandb_run import teardown
+
+wandb.teardown = lambda exit_code: sys.exit(-9)
+teardown()
+print("goes on")
+"""
+
+
 def python(program, *arguments):
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=True)
@@ -43,3 +54,7 @@ def test_an_import_of_wandb_that_fails_halfway_does_not_spoil_the_next_one():
 
 def test_wandbs_own_process_that_died_before_the_exit_leaves_no_traceback(tmp_path):
     assert python(DIES_BEFORE_EXIT, tmp_path).stderr == ""
+
+
+def test_the_exit_code_of_wandbs_own_process_does_not_become_that_of_the_command():
+    assert python(ENDS_THE_INTERPRETER).stdout == "goes on\n"
