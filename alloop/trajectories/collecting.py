@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alloop.dynamics.trajectory import Trajectory
 from alloop.trajectories import checks
 from alloop.trajectories.following import Follower
-from alloop.trajectories.frames import Floats, Frame, TrajectoryError
+from alloop.trajectories.frames import CutOffError, Floats, Frame, TrajectoryError
 from alloop.trajectories.timing import Clock, Said
 
 Kept = NDArray[np.floating]
@@ -259,14 +259,19 @@ def collect(
     """
     collector: Collector | None = None
     scale = 1.0 if said.length_A is None else said.length_A
-    for frame in frames:
-        sized = frame if scale == 1.0 else _scaled_up(frame, scale)
-        if collector is None:
-            collector = Collector(sized, said, mobile, sample_fs, where)
-        collector.take(sized)
+    end = ""
+    try:
+        for frame in frames:
+            sized = frame if scale == 1.0 else _scaled_up(frame, scale)
+            if collector is None:
+                collector = Collector(sized, said, mobile, sample_fs, where)
+            collector.take(sized)
+    except CutOffError as error:
+        end = str(error)
     if collector is None:
-        raise TrajectoryError(f"{where}: there is no frame in it")
-    return collector.run(name)
+        raise TrajectoryError(f"{where}: there is no frame in it" + (f": {end}" if end else ""))
+    run = collector.run(name)
+    return replace(run, notes=(*run.notes, end)) if end else run
 
 
 def _scaled_up(frame: Frame, scale: float) -> Frame:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from ase.io.extxyz import key_val_str_to_dict
 
-from alloop.trajectories.frames import Frame, TrajectoryError, floats_of, number_of, numbers_of, whole_of
+from alloop.trajectories.frames import CutOffError, Frame, TrajectoryError, floats_of, number_of, numbers_of, whole_of
 
 _SPECIES, _POSITIONS = ("species", "symbols"), ("pos", "positions")
 
@@ -25,6 +25,8 @@ def read_extxyz(file: BinaryIO, where: str) -> Iterator[Frame]:
     ------
     TrajectoryError
         If the file is damaged, or a frame has no lattice.
+    CutOffError
+        At its end, if the last frame is not whole.
     """
     for count, line in enumerate(iter(file.readline, b"")):
         if not line.strip():
@@ -34,7 +36,7 @@ def read_extxyz(file: BinaryIO, where: str) -> Iterator[Frame]:
         info = _comment(file.readline(), here)
         lines = list(islice(file, atoms))
         if len(lines) < atoms or not lines[-1].endswith(b"\n"):
-            return  # the run was stopped while it wrote
+            raise CutOffError
         yield _frame(info, lines, here)
 
 

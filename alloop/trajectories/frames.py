@@ -18,6 +18,13 @@ class TrajectoryError(ForeseenError):
     """A trajectory cannot be used; the message is one line that says what is wrong, where, and the mend."""
 
 
+class CutOffError(Exception):
+    """A file ends before its last frame does, which is left out; the frames before it stand. The message is a note."""
+
+    def __init__(self, note: str = "the file ends within a frame, which is left out") -> None:
+        super().__init__(f"{note}; the run was stopped, or still writes")
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """All atoms at one time.

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alloop.trajectories.frames import Floats, Frame, numbers_of
+from alloop.trajectories.frames import CutOffError, Floats, Frame, numbers_of
 
 _NUMBER = rb"(-?\d+\.\d+)"
 _ATOM = re.compile(rb"^[\s|]*(\d+)[\s|]+([A-Z][a-z]?)(?:\.\w+)?[\s|]+" + rb"[\s|]+".join([_NUMBER] * 3))
@@ -20,12 +20,15 @@ _CELL = re.compile(rb"^\s*unit cell", re.IGNORECASE)
 def read_gpaw_text(file: BinaryIO, where: str) -> Iterator[Frame]:
     """Yield the frames of a GPAW log: one for every table of positions, in the cell that was printed last.
 
-    A last table that is shorter than the first is left out: the run was stopped while it wrote.
+    Raises
+    ------
+    CutOffError
+        At its end, if the last table is not whole.
     """
     table = _Table(where)
     for line in file:
         if not line.endswith(b"\n"):
-            break  # the run was stopped while it wrote
+            raise CutOffError
         atom = _ATOM.match(line) if table.reading else None
         if atom is not None:
             table.rows.append(atom.groups())
@@ -40,6 +43,8 @@ def read_gpaw_text(file: BinaryIO, where: str) -> Iterator[Frame]:
             table.reading, table.axes = False, []
         elif table.rows:
             table.reading = False
+    if table.cut_off():
+        raise CutOffError
     yield from table.frame()
 
 
@@ -53,6 +58,10 @@ class _Table:
         self.rows: list[tuple[bytes, ...]] = []
         self.axes: list[list[float]] | None = None
         self.cell: Floats | None = None
+
+    def cut_off(self) -> bool:
+        """Return whether the table is shorter than the one before."""
+        return 0 < len(self.rows) < self._atoms
 
     def frame(self) -> Iterator[Frame]:
         """Yield the frame, if it is whole."""

@@ -13,7 +13,16 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of, whole_of
+from alloop.trajectories.frames import (
+    CutOffError,
+    Floats,
+    Frame,
+    Integers,
+    TrajectoryError,
+    floats_of,
+    numbers_of,
+    whole_of,
+)
 
 _TIMES_fs = {"metal": 1000.0, "real": 1.0}
 """Units whose lengths are in Å, and their unit of time (fs)."""
@@ -48,13 +57,15 @@ def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = (), timestep_
     ------
     TrajectoryError
         If the file is damaged, or of units or columns that are not known.
+    CutOffError
+        At its end, if the last frame is not whole.
     """
     reader = _Dump(where, types, timestep_known)
     said: dict[str, bytes] = {}
     box: tuple[Floats, Floats] | None = None
     for line in file:
         if not line.endswith(b"\n"):
-            return  # the run was stopped while it wrote
+            raise CutOffError
         if not line.startswith(b"ITEM:"):
             if line.strip():
                 raise TrajectoryError(f"{where}: a line stands where ITEM: belongs; the dump is damaged")
@@ -63,15 +74,13 @@ def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = (), timestep_
         if item[:2] == ["BOX", "BOUNDS"]:
             lines = list(islice(file, 3))
             if len(lines) < 3 or not lines[-1].endswith(b"\n"):
-                return
+                raise CutOffError
             box = _box(item[2:], lines, where)
         elif item[:1] == ["ATOMS"]:
             if box is None or not {"TIMESTEP", "NUMBER"} <= set(said):
                 raise TrajectoryError(f"{where}: a frame lacks TIMESTEP, NUMBER or BOX BOUNDS; the dump is damaged")
             atoms = whole_of(said["NUMBER"], f"{where}, NUMBER OF ATOMS")
             frame = reader.frame(said, item[1:], list(islice(file, atoms)), *box)
-            if frame is None:
-                return
             yield frame
             # Units are said once, all else in every frame.
             said, box = {name: line for name, line in said.items() if name == "UNITS"}, None
@@ -94,8 +103,8 @@ class _Dump:
 
     def frame(
         self, said: Mapping[str, bytes], head: list[str], lines: list[bytes], cell: Floats, origin: Floats
-    ) -> Frame | None:
-        """Return a frame, or None where it is cut off."""
+    ) -> Frame:
+        """Return a frame."""
         step = whole_of(said["TIMESTEP"], f"{self._where}, TIMESTEP", least=0)
         here = f"{self._where}, step {step}"
         units = said.get("UNITS", b"metal").decode(errors="replace").strip()
@@ -103,7 +112,7 @@ class _Dump:
             raise TrajectoryError(f"{here}: units {units}: known are {' and '.join(_TIMES_fs)}; dump in one of them")
         wanted = whole_of(said["NUMBER"], here)
         if len(lines) < wanted or not lines[-1].endswith(b"\n"):
-            return None
+            raise CutOffError
         if head != self._head:
             self._head, self._columns = head, _columns(head, here, named=bool(self._types))
         assert self._columns is not None

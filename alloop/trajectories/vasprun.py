@@ -9,7 +9,7 @@ from xml.parsers.expat import errors
 
 import numpy as np
 
-from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of
+from alloop.trajectories.frames import CutOffError, Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of
 
 _ENDS = {
     errors.codes[message]
@@ -33,6 +33,8 @@ def read_vasprun(file: BinaryIO, where: str) -> Iterator[Frame]:
     ------
     TrajectoryError
         If the file is damaged, or of no molecular dynamics.
+    CutOffError
+        At its end, if the XML has none.
     """
     numbers: Integers = np.array([], dtype=int)
     said: dict[str, str] = {}
@@ -53,7 +55,7 @@ def read_vasprun(file: BinaryIO, where: str) -> Iterator[Frame]:
 
 
 def _children(file: BinaryIO, where: str) -> Iterator[ET.Element]:
-    """Yield the elements directly below the root, and forget each; a run that was stopped may end anywhere."""
+    """Yield the elements directly below the root, and forget each."""
     depth = 0
     root: ET.Element | None = None
     try:
@@ -66,6 +68,7 @@ def _children(file: BinaryIO, where: str) -> Iterator[ET.Element]:
     except ET.ParseError as error:
         if error.code not in _ENDS:
             raise TrajectoryError(f"{where}: the XML is damaged ({error})") from None
+        raise CutOffError("the XML has no end, and what it has of a last step is left out") from None
 
 
 def _refuse_no_dynamics(said: dict[str, str], where: str) -> None:

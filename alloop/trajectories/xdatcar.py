@@ -9,7 +9,16 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alloop.trajectories.frames import Floats, Frame, Integers, TrajectoryError, floats_of, numbers_of, whole_of
+from alloop.trajectories.frames import (
+    CutOffError,
+    Floats,
+    Frame,
+    Integers,
+    TrajectoryError,
+    floats_of,
+    numbers_of,
+    whole_of,
+)
 
 _FRAME = re.compile(rb"^\s*direct configuration\s*=?\s*(\d+|\**)", re.IGNORECASE)
 
@@ -21,6 +30,8 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
     ------
     TrajectoryError
         If the file is damaged or of another form.
+    CutOffError
+        At its end, if the last frame is not whole.
     """
     cell: Floats | None = None
     numbers: Integers = np.array([], dtype=int)
@@ -41,7 +52,7 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
         step = steps.after(found[1])
         lines = list(islice(file, len(numbers)))
         if len(lines) < len(numbers) or not lines[-1].endswith(b"\n"):
-            return  # the run was stopped while it wrote
+            raise CutOffError
         words = b" ".join(b" ".join(line.split()[:3]) for line in lines)
         places = floats_of(words, 3 * len(numbers), f"{where}, configuration {step}")
         yield Frame(numbers, cell, places.reshape(-1, 3), scaled=True, step=step)

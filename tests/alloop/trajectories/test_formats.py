@@ -110,7 +110,10 @@ def test_a_file_that_ends_within_a_frame_gives_the_whole_ones(tmp_path):
         path = write(tmp_path / name, positions, written.CUBIC)
         if path.suffix not in (".gz", ".traj"):
             path.write_bytes(path.read_bytes()[:-1500])
-            assert read_run(path, said, LITHIUM).frames == 3, form
+            run = read_run(path, said, LITHIUM)
+            assert run.frames == 3, form
+            (note,) = run.notes
+            assert note.endswith("left out; the run was stopped, or still writes"), form
 
 
 def test_a_dump_of_types_takes_their_elements(tmp_path):
@@ -177,4 +180,13 @@ def test_a_file_that_ends_within_a_number_leaves_its_frame_out(form, tmp_path):
     name, write, said = WRITTEN[form]
     path = write(tmp_path / name, written.hopping_run(4), written.CUBIC)
     path.write_bytes(path.read_bytes().rstrip()[:-3])
-    assert read_run(path, said, LITHIUM).frames == 3
+    run = read_run(path, said, LITHIUM)
+    assert run.frames == 3
+    assert run.notes == ("the file ends within a frame, which is left out; the run was stopped, or still writes",)
+
+
+def test_a_file_that_ends_within_its_first_frame_says_so(tmp_path):
+    path = written.write_extxyz(tmp_path / "run.xyz", written.hopping_run(1), written.CUBIC)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(TrajectoryError, match=r"run\.xyz: there is no frame in it: the file ends within a frame"):
+        read_run(path, HOT, LITHIUM)
