@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 
+from ase.data import atomic_numbers
+
 from alloop.decisions import fit_requests, task_requests, teaching_requests
 from alloop.decisions.changed_code import relabels_of
 from alloop.decisions.charter import Charter
@@ -106,7 +108,8 @@ def _relabels(state: CampaignState, charter: Charter, room: int) -> Iterator[Wan
 
 
 def _atoms(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
-    for element in charter.elements:
+    # The heaviest first: they take longest, and what comes after them shares out over the slots more evenly.
+    for element in sorted(charter.elements, key=lambda element: -atomic_numbers[element]):
         purpose = f"atom/{element}"
         if purpose not in state.tasks:
             yield Wanted(purpose, "label", partial(task_requests.atom, charter, state, element), {"element": element})

@@ -15,16 +15,16 @@ def with_committee(**settings):
 # -- isolated atoms and rattled copies ---------------------------------------------------------------------------
 
 
-def test_a_campaign_begins_with_its_isolated_atoms_and_the_rattled_copies_of_every_system():
+def test_a_campaign_begins_with_its_isolated_atoms_the_heaviest_first_and_the_rattled_copies_of_every_system():
     history = History(systems={"A": ROCK_SALT, "B": ROCK_SALT})
     assert [(task.purpose, task.slot_kind) for task in wanted(history)] == [
-        ("atom/Na", "label"),
         ("atom/Cl", "label"),
+        ("atom/Na", "label"),
         ("initial/A", "explore"),
         ("initial/B", "explore"),
     ]
     assert contexts(history)[1:3] == [
-        {"element": "Cl"},
+        {"element": "Na"},
         {"walker": "A.initial", "segment": 0, "system": "A", "generation": None},
     ]
 
@@ -36,7 +36,7 @@ def test_what_was_begun_is_not_begun_again_even_if_it_failed():
 
 
 def test_without_rattled_frames_in_the_config_none_are_made():
-    assert purposes(History(initial={"frames": 0})) == ["atom/Na", "atom/Cl"]
+    assert purposes(History(initial={"frames": 0})) == ["atom/Cl", "atom/Na"]
 
 
 # -- calibrations and selections ---------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_no_label_is_begun_when_the_core_hours_are_spent():
     history = History(budget={"dft_core_hours": 1.0}).pending(2)
     history.label(history.state.train_order[:1], cpu_s=3600)
     assert purposes(history, "label") == []
-    assert purposes(history, "atom") == ["atom/Na", "atom/Cl"]
+    assert purposes(history, "atom") == ["atom/Cl", "atom/Na"]
 
 
 # -- evaluations, production runs and measurements ---------------------------------------------------------------
