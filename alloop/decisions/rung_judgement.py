@@ -14,6 +14,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.evaluations import fitted_subsets, ladder_rungs, subsets_heldout
 from alloop.decisions.label_budget import heldout_complete
 from alloop.decisions.production_runs import can_extend, extended_ps, is_measured, measured_systems, production_ps
+from alloop.decisions.refits import under_way
 from alloop.failures import blaming
 from alloop.journal.events import Event, ProductionExtended, RungJudged, SubsetsJudged, VerdictReached
 from alloop.state.records import FrameState, RungState
@@ -28,16 +29,21 @@ Floats = NDArray[np.float64]
 
 
 def judge_rungs(state: CampaignState, charter: Charter) -> list[Event]:
-    """Judge the ladder up to the largest rung below which every rung is evaluated and measured."""
+    """Judge the ladder up to the largest rung below which every rung is evaluated and measured.
+
+    The largest of all waits for its committee, which would be left without members after a verdict.
+    """
     heldout = heldout_complete(state, charter)
     if heldout is None:
         return []
     rungs = _leading(ladder_rungs(state, charter), lambda rung: _is_known(state, charter, rung, heldout))
     if not rungs or not rungs[-1].size or _judged_so(state, charter, rungs[-1], heldout):
         return []
+    ladder = charter.config.ladder.rungs
+    if charter.goal == "verdict" and rungs[-1].size == ladder[-1] and under_way(state):
+        return []
     frames = state.labelled_frames("heldout")[:heldout]
     evidence = [_evidence(rung, state, charter, heldout, frames) for rung in rungs]
-    ladder = charter.config.ladder.rungs
     answer = _ask(charter, evidence, ladder)
     longer = _extension(rungs, charter, answer) if isinstance(answer, MeasureMore) else []
     events: list[Event] = [

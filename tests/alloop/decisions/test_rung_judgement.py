@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from alloop.decisions.refits import attempts
 from alloop.decisions.rung_judgement import judge_subsets
 from alloop.failures import PolicyError
 from alloop.journal.events import ProductionExtended, RungJudged, SubsetRecord, SubsetsDrawn, SubsetsJudged
@@ -49,6 +50,19 @@ def test_a_rung_is_judged_when_all_its_fits_are_evaluated_on_the_complete_held_o
 def test_no_rung_is_judged_before_the_held_out_set_is_complete():
     history = History().atoms().labelled(6).fitted(rung=6).heldout(3).evaluated(6, 3)
     assert judged(history) == []
+
+
+def test_the_largest_rung_is_judged_when_its_committee_is_complete_or_a_member_is_given_up():
+    for gives_up in (False, True):
+        history = History(ladder={"rungs": [6], "fits": 2}).atoms().labelled(6).opened(rung=6)
+        history.member(0, 0).rung_fits(6).member(0, 1).heldout(4).evaluated(6, 4)
+        assert judged(history) == []
+        if gives_up:
+            for name in attempts("fit/g0/m2"):
+                history.do(name, {"rung": None, "generation": 0, "member": 2}, reason="error")
+        else:
+            history.member(0, 2)
+        assert kinds(judged(history)) == ["RungJudged", "VerdictReached"]
 
 
 def test_a_judged_rung_is_not_judged_again_on_the_same_frames():
