@@ -7,13 +7,21 @@ Of a frame's comment, ``Lattice`` and ``Properties`` are needed; ``time_fs``, ``
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
 from ase.io.extxyz import key_val_str_to_dict
 
-from alloop.trajectories.frames import CutOffError, Frame, TrajectoryError, floats_of, number_of, numbers_of, whole_of
+from alloop.trajectories.frames import (
+    CutOffError,
+    Frame,
+    TrajectoryError,
+    floats_of,
+    next_lines,
+    number_of,
+    numbers_of,
+    whole_of,
+)
 
 _SPECIES, _POSITIONS = ("species", "symbols"), ("pos", "positions")
 
@@ -32,12 +40,11 @@ def read_extxyz(file: BinaryIO, where: str) -> Iterator[Frame]:
         if not line.strip():
             continue
         here = f"{where}, frame {count + 1}"
-        atoms = whole_of(line, here)
-        info = _comment(file.readline(), here)
-        lines = list(islice(file, atoms))
-        if len(lines) < atoms or not lines[-1].endswith(b"\n"):
+        if not line.endswith(b"\n"):
             raise CutOffError
-        yield _frame(info, lines, here)
+        atoms = whole_of(line, here)
+        info = _comment(next_lines(file, 1)[0], here)
+        yield _frame(info, next_lines(file, atoms), here)
 
 
 def _comment(line: bytes, here: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,20 @@ class Frame:
     timestep_fs: float | None = None
     temperature_K: float | None = None
     kinetic_K: float | None = None
+
+
+def next_lines(file: BinaryIO, count: int) -> list[bytes]:
+    """Return the next lines of a file.
+
+    Raises
+    ------
+    CutOffError
+        If the file ends before them, or within the last one.
+    """
+    lines = list(islice(file, count))
+    if len(lines) < count or not lines[-1].endswith(b"\n"):
+        raise CutOffError
+    return lines
 
 
 def floats_of(words: bytes, wanted: int, where: str) -> Floats:

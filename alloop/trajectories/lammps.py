@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -20,6 +19,7 @@ from alloop.trajectories.frames import (
     Integers,
     TrajectoryError,
     floats_of,
+    next_lines,
     numbers_of,
     whole_of,
 )
@@ -72,16 +72,12 @@ def read_lammps(file: BinaryIO, where: str, types: Sequence[str] = (), timestep_
             continue
         item = line[5:].decode(errors="replace").split()
         if item[:2] == ["BOX", "BOUNDS"]:
-            lines = list(islice(file, 3))
-            if len(lines) < 3 or not lines[-1].endswith(b"\n"):
-                raise CutOffError
-            box = _box(item[2:], lines, where)
+            box = _box(item[2:], next_lines(file, 3), where)
         elif item[:1] == ["ATOMS"]:
             if box is None or not {"TIMESTEP", "NUMBER"} <= set(said):
                 raise TrajectoryError(f"{where}: a frame lacks TIMESTEP, NUMBER or BOX BOUNDS; the dump is damaged")
             atoms = whole_of(said["NUMBER"], f"{where}, NUMBER OF ATOMS")
-            frame = reader.frame(said, item[1:], list(islice(file, atoms)), *box)
-            yield frame
+            yield reader.frame(said, item[1:], next_lines(file, atoms), *box)
             # Units are said once, all else in every frame.
             said, box = {name: line for name, line in said.items() if name == "UNITS"}, None
         elif item:
@@ -110,14 +106,11 @@ class _Dump:
         units = said.get("UNITS", b"metal").decode(errors="replace").strip()
         if units not in _TIMES_fs:
             raise TrajectoryError(f"{here}: units {units}: known are {' and '.join(_TIMES_fs)}; dump in one of them")
-        wanted = whole_of(said["NUMBER"], here)
-        if len(lines) < wanted or not lines[-1].endswith(b"\n"):
-            raise CutOffError
         if head != self._head:
             self._head, self._columns = head, _columns(head, here, named=bool(self._types))
         assert self._columns is not None
         words = b" ".join(lines).split()
-        if len(words) != wanted * len(head):
+        if len(words) != len(lines) * len(head):
             raise TrajectoryError(f"{here}: atoms have other columns than the head says; the dump is damaged")
         table = self._table(words, self._columns, here)
         return self._made(table, self._columns, cell, origin, step, self._time_fs(said, here))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
 
 from alloop.trajectories.frames import (
-    CutOffError,
     Floats,
     Frame,
     Integers,
     TrajectoryError,
     floats_of,
+    next_lines,
     numbers_of,
     whole_of,
 )
@@ -50,10 +49,7 @@ def read_xdatcar(file: BinaryIO, where: str) -> Iterator[Frame]:
         if cell is None:
             raise TrajectoryError(f"{where}: no lattice stands before the first frame; this is no XDATCAR")
         step = steps.after(found[1])
-        lines = list(islice(file, len(numbers)))
-        if len(lines) < len(numbers) or not lines[-1].endswith(b"\n"):
-            raise CutOffError
-        words = b" ".join(b" ".join(line.split()[:3]) for line in lines)
+        words = b" ".join(b" ".join(line.split()[:3]) for line in next_lines(file, len(numbers)))
         places = floats_of(words, 3 * len(numbers), f"{where}, configuration {step}")
         yield Frame(numbers, cell, places.reshape(-1, 3), scaled=True, step=step)
 

@@ -185,6 +185,15 @@ def test_a_file_that_ends_within_a_number_leaves_its_frame_out(form, tmp_path):
     assert run.notes == ("the file ends within a frame, which is left out; the run was stopped, or still writes",)
 
 
+@pytest.mark.parametrize("begun", [b"20", b"20\n", b'20\nLattice="8 0 0'])
+def test_the_head_of_a_next_frame_is_left_out_too(begun, tmp_path):
+    path = written.write_extxyz(tmp_path / "run.xyz", written.hopping_run(4), written.CUBIC)
+    path.write_bytes(path.read_bytes() + begun)
+    run = read_run(path, HOT, LITHIUM)
+    assert run.frames == 4
+    assert run.notes == ("the file ends within a frame, which is left out; the run was stopped, or still writes",)
+
+
 def test_a_file_that_ends_within_its_first_frame_says_so(tmp_path):
     path = written.write_extxyz(tmp_path / "run.xyz", written.hopping_run(1), written.CUBIC)
     path.write_bytes(path.read_bytes()[:-20])
