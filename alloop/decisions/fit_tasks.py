@@ -39,21 +39,13 @@ def _pretrained_members(state: CampaignState, charter: Charter) -> list[tuple[in
 
 
 def fits(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
-    """Yield the fits of committees and of rungs that are not done.
-
-    The fits of the largest rung come first: only the verdict waits for its committee, and its fits take longest.
-    """
+    """Yield the fits of committees and of rungs that are not done."""
     if not pretraining_over(state, charter):
         return
-    ladder = charter.config.ladder
-    largest = [rung for size, rung in state.rungs.items() if size == ladder.rungs[-1]]
-    others = [rung for size, rung in state.rungs.items() if size != ladder.rungs[-1]]
-    for rung in largest:
-        yield from _rung_fits(state, charter, rung, range(1, ladder.fits))
     for generation in state.fitting():
         yield from _members(state, charter, generation)
-    for rung in others:
-        yield from _rung_fits(state, charter, rung, range(1, ladder.fits))
+    for rung in state.rungs.values():
+        yield from _rung_fits(state, charter, rung, range(1, charter.config.ladder.fits))
 
 
 def subset_fits(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:

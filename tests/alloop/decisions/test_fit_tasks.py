@@ -47,11 +47,6 @@ def test_the_committee_of_a_rung_is_fitted_its_leader_being_the_first_fit_of_the
     ]
 
 
-def test_the_fits_of_the_largest_rung_come_before_the_members_of_its_committee():
-    history = History(ladder={"rungs": [6], "fits": 2}).atoms().labelled(6).opened(rung=6)
-    assert purposes(history, "fit") == ["fit/r6/f1", "fit/r6/f0", "fit/g0/m1", "fit/g0/m2"]
-
-
 def test_only_members_that_are_lacking_are_fitted():
     history = History().atoms().labelled(6).opened()
     history.member(0, 1).begin("fit/g0/m2", {"rung": None, "generation": 0, "member": 2})
