@@ -23,7 +23,11 @@ class CutOffError(Exception):
     """A file ends before its last frame does, which is left out; the frames before it stand. The message is a note."""
 
     def __init__(self, note: str = "the file ends within a frame, which is left out") -> None:
-        super().__init__(f"{note}; the run was stopped, or still writes")
+        super().__init__(note)
+
+    def __str__(self) -> str:
+        """Return the note with what may have happened."""
+        return f"{self.args[0]}; the run was stopped, or still writes"
 
 
 @dataclass(frozen=True, eq=False)
