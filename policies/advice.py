@@ -27,10 +27,13 @@ TRUSTED_FROM = 20
 """Held-out frames with which expected errors that are right are nearly always trusted (docs/calibration.md)."""
 WEAK = 0.5
 """Power below which a comparison that found nothing says little about the labels."""
+MARGIN = 1.2
+"""Core-hours and wall time that are advised, in units of those that past labels lead to expect."""
+_ANEW = "in a new campaign"
 _FAILURES: Mapping[str, tuple[str, str]] = {
-    "scf": ("label.maxiter", "more iterations, or a larger label.smearing_eV"),
-    "forces": ("explore.temperatures_K", "lower temperatures, or a larger label.max_force_eV_per_A"),
-    "contact": ("explore.temperatures_K", "lower temperatures, or a smaller label.min_contact"),
+    "scf": ("label.maxiter", f"more iterations, or a larger label.smearing_eV, {_ANEW}"),
+    "forces": ("explore.temperatures_K", f"lower temperatures, or a larger label.max_force_eV_per_A, {_ANEW}"),
+    "contact": ("explore.temperatures_K", f"lower temperatures, or a smaller label.min_contact, {_ANEW}"),
     "timeout": ("execution.label_timeout_min", "a longer time, or more ranks for a label"),
     "lost": ("execution.executors", "more memory or time for a worker"),
 }
@@ -90,6 +93,10 @@ class Situation:
         Labels bought and ordered, and core-seconds of one.
     label_budget : int or None
         Labels that the budget allows.
+    core_hours_budget : float or None
+        Core-hours of labels that it allows.
+    wall_h, wall_budget_h
+        Hours that drivers ran so far, and the hours that the budget allows, or None.
     failures : mapping of str to int
         Failed labels by reason.
     walkers, broken : int
@@ -98,6 +105,8 @@ class Situation:
         Elements whose expected errors are not trusted.
     production_ps, longest_ps : float or None
         Length of the production runs, and the longest that the config allows.
+    production_core_h : float
+        Core-hours of all production runs.
     """
 
     verdict: str
@@ -112,12 +121,16 @@ class Situation:
     labels: int = 0
     label_core_s: float = 0.0
     label_budget: int | None = None
+    core_hours_budget: float | None = None
+    wall_h: float = 0.0
+    wall_budget_h: float | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
     walkers: int = 0
     broken: int = 0
     doubted: tuple[str, ...] = ()
     production_ps: float | None = None
     longest_ps: float | None = None
+    production_core_h: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,19 +163,16 @@ def another_rung(ladder: tuple[int, ...]) -> int:
 
 
 def _budget(one: Situation) -> Advice | None:
-    """The labels ran out before the ladder ended."""
-    if one.verdict != "budget_spent" or one.label_budget is None or not one.ladder:
+    """Labels, core-hours or wall time ran out before the ladder ended."""
+    if one.verdict != "budget_spent" or not one.ladder:
         return None
     done = one.rungs[-1].size if one.rungs else 0
-    following = next((size for size in one.ladder if size > done), None)
-    if following is None:
+    following = next((size for size in one.ladder if size > done), one.ladder[-1])
+    labels = following + one.heldout.get(following, 0) + sum(one.failures.values())
+    keys = _budgets(one, max(labels, one.labels))
+    if not keys:
         return None
-    wanted = following + one.heldout.get(following, 0) + sum(one.failures.values())
-    if wanted <= one.label_budget:
-        return None
-    return Advice(
-        f"the budget ends before the rung of {following}", {"budget.labels": str(wanted)}, cost=_cost(one, wanted)
-    )
+    return Advice(f"the budget ends before the rung of {following}", keys, cost=_cost(one, labels))
 
 
 def _failures(one: Situation) -> Advice | None:
@@ -179,7 +189,7 @@ def _broken_walkers(one: Situation) -> Advice | None:
     if not one.walkers or one.broken < MANY_BROKEN * one.walkers:
         return None
     what = f"{one.broken} of {one.walkers} walkers broke in their last segment"
-    return Advice(what, {"explore.temperatures_K": "lower ones, or name a teacher, in a new campaign"})
+    return Advice(what, {"explore.temperatures_K": f"lower ones, or name a teacher, {_ANEW}"})
 
 
 def _dynamics(one: Situation) -> Advice | None:
@@ -189,7 +199,22 @@ def _dynamics(one: Situation) -> Advice | None:
         return None
     longer = 2 * max(one.production_ps, one.longest_ps or 0.0)
     names = ", ".join(dict.fromkeys(change.metric for change in short))
-    return Advice(f"the dynamics are too short to tell ({names})", {"measure.max_ps": f"{longer:g}"})
+    more = one.production_core_h * (longer / one.production_ps - 1.0) if one.production_ps else 0.0
+    cost = f"at most {_hours(more)} more core-hours of production MD" if more else ""
+    return Advice(f"the dynamics are too short to tell ({names})", {"measure.max_ps": f"{longer:g}"}, cost=cost)
+
+
+def _spread(one: Situation) -> Advice | None:
+    """Transport could not be told apart because fits or orderings differ."""
+    for limit, keys in (
+        ("fits", {"ladder.fits": str(max(FEWEST_FITS, one.fits + 2))}),
+        ("orderings", {"systems.orderings.samples": f"more of them, {_ANEW}"}),
+    ):
+        wide = [change for change in one.changes if change.limit == limit]
+        if wide:
+            names = ", ".join(dict.fromkeys(change.metric for change in wide))
+            return Advice(f"the {limit} differ too much to tell ({names})", keys)
+    return None
 
 
 def _power(one: Situation) -> Advice | None:
@@ -205,7 +230,7 @@ def _power(one: Situation) -> Advice | None:
     keys = {"ladder.fits": str(FEWEST_FITS)} if one.fits < FEWEST_FITS else {}
     keys |= {"heldout.minimum": str(frames), "explore.replicas": str(replicas)}
     labels = one.labels + max(0, frames - one.heldout_frames)
-    keys |= _budget_for(one, labels)
+    keys |= _budgets(one, labels)
     return Advice(limit, keys, f"power about {100 * ENOUGH:.0f} %", _cost(one, labels))
 
 
@@ -215,11 +240,12 @@ def _more_labels(one: Situation) -> Advice | None:
         return None
     falling = [change for change in one.changes if change.finding == "different"]
     told = [change for change in _undecided(one) if change.power is None or change.power >= WEAK]
+    told += [change for change in one.changes if change.limit == "change"]
     if not falling and not told:
         return None
     size = another_rung(one.ladder)
     labels = size + one.heldout.get(size, 0) + sum(one.failures.values())
-    keys = {"ladder.rungs": f"[{', '.join(str(n) for n in (*one.ladder, size))}]"} | _budget_for(one, labels)
+    keys = {"ladder.rungs": f"[{', '.join(str(n) for n in (*one.ladder, size))}]"} | _budgets(one, labels)
     names = " and ".join(f"the {change.metric}" for change in falling or told)
     limit = f"the last labels still changed {names}" if falling else f"{names} may still change"
     return Advice(limit, keys, _gain(one, size), _cost(one, labels))
@@ -231,7 +257,7 @@ def _trust(one: Situation) -> Advice | None:
         return None
     what = f"expected errors are not trusted ({', '.join(one.doubted)})"
     labels = one.labels + TRUSTED_FROM - one.heldout_frames
-    return Advice(what, {"heldout.minimum": str(TRUSTED_FROM)} | _budget_for(one, labels), cost=_cost(one, labels))
+    return Advice(what, {"heldout.minimum": str(TRUSTED_FROM)} | _budgets(one, labels), cost=_cost(one, labels))
 
 
 def _narrow_enough() -> float:
@@ -241,16 +267,29 @@ def _narrow_enough() -> float:
 
 
 Rule = Callable[[Situation], Advice | None]
-RULES: tuple[Rule, ...] = (_budget, _failures, _broken_walkers, _dynamics, _power, _more_labels, _trust)
+RULES: tuple[Rule, ...] = (_budget, _failures, _broken_walkers, _dynamics, _spread, _power, _more_labels, _trust)
 
 
 def _undecided(one: Situation) -> list[Change]:
     return [change for change in one.changes if change.finding == "undecided" and change.system is None]
 
 
-def _budget_for(one: Situation, labels: int) -> dict[str, str]:
-    short = one.label_budget is not None and one.label_budget < labels
-    return {"budget.labels": str(labels)} if short else {}
+def _budgets(one: Situation, labels: int) -> dict[str, str]:
+    """Return the keys of the budget that do not allow so many labels, with values that do.
+
+    Core-hours and wall time are those of the labels so far, in proportion.
+    """
+    keys = {}
+    if one.label_budget is not None and one.label_budget < labels:
+        keys["budget.labels"] = str(labels)
+    longer = labels / one.labels if one.labels else 2.0
+    for key, budget, spent in (
+        ("budget.dft_core_hours", one.core_hours_budget, one.labels * one.label_core_s / 3600),
+        ("budget.wall_h", one.wall_budget_h, one.wall_h),
+    ):
+        if budget is not None and math.isfinite(spent) and budget < spent * longer:
+            keys[key] = _hours(MARGIN * spent * longer)
+    return keys
 
 
 def _gain(one: Situation, size: int) -> str:
@@ -272,5 +311,9 @@ def _cost(one: Situation, labels: int) -> str:
         return ""
     if not one.label_core_s or not math.isfinite(one.label_core_s):
         return f"{more} more labels"
-    hours = more * one.label_core_s / 3600
-    return f"{more} more labels, about {hours:.2g} DFT core-hours"
+    return f"{more} more labels, about {_hours(more * one.label_core_s / 3600)} DFT core-hours"
+
+
+def _hours(value: float) -> str:
+    """Return hours with two digits, whole ones from ten on."""
+    return f"{value:.2g}" if value < 10 else str(math.ceil(value))

@@ -45,13 +45,24 @@ def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
         labels=state.labels_spent(),
         label_core_s=state.dft_core_s / max(state.labels_spent(), 1),
         label_budget=config.budget.labels,
+        core_hours_budget=config.budget.dft_core_hours,
+        wall_h=state.wall_s / 3600,
+        wall_budget_h=config.budget.wall_h,
         failures=dict(state.failures),
         walkers=len(walkers),
         broken=sum(walker.ended in _UNPHYSICAL for walker in walkers),
         doubted=_doubted(state),
         production_ps=None if measure is None else max((event.production_ps for event in state.judged), default=0.0),
         longest_ps=None if measure is None else measure.max_ps,
+        production_core_h=_production_core_h(state),
     )
+
+
+def _production_core_h(state: CampaignState) -> float:
+    """Return the core-hours of all production runs."""
+    finished = [task.finished for task in state.tasks.values() if task.task == "produce" and task.finished is not None]
+    times = [event.timing for event in finished if event.timing is not None and not event.reused]
+    return sum(time.cores * (time.finished_t - time.started_t) for time in times) / 3600
 
 
 def _rungs(state: CampaignState) -> tuple[Rung, ...]:

@@ -63,6 +63,45 @@ def test_a_spent_budget_asks_for_the_labels_of_the_next_rung():
     assert "rung of 48" in advice.limit
 
 
+@pytest.mark.parametrize(
+    ("budget", "keys"),
+    [
+        ({"wall_budget_h": 2.0}, {"budget.wall_h": "3.7"}),
+        ({"core_hours_budget": 0.4}, {"budget.dft_core_hours": "0.72"}),
+        ({"core_hours_budget": 0.4, "wall_budget_h": 2.0}, {"budget.dft_core_hours": "0.72", "budget.wall_h": "3.7"}),
+    ],
+)
+def test_spent_hours_ask_for_those_that_the_labels_so_far_lead_to_expect(budget, keys):
+    spent = replace(EXHAUSTED, verdict="budget_spent", rungs=EXHAUSTED.rungs[:2], labels=40, wall_h=2.05)
+    (advice,) = advise(replace(spent, label_budget=None, **budget))
+    assert advice.keys == keys
+
+
+def test_a_rung_that_would_outlast_the_hours_of_the_budget_asks_for_them_too():
+    (advice,) = advise(replace(EXHAUSTED, changes=(FALLING,), wall_h=1.0, wall_budget_h=1.5, core_hours_budget=5.0))
+    assert advice.keys == {"ladder.rungs": "[12, 24, 48, 96]", "budget.labels": "120", "budget.wall_h": "2.4"}
+
+
+def test_longer_dynamics_are_told_with_what_they_cost_at_most():
+    situation = replace(EXHAUSTED, changes=(SHORT,), production_ps=20.0, longest_ps=40.0, production_core_h=2.0)
+    (advice,) = advise(situation)
+    assert advice.cost == "at most 6 more core-hours of production MD"
+
+
+@pytest.mark.parametrize(
+    ("limit", "key"),
+    [("fits", "ladder.fits"), ("orderings", "systems.orderings.samples"), ("change", "ladder.rungs")],
+)
+def test_transport_that_longer_dynamics_would_not_settle_asks_for_what_would(limit, key):
+    assert keys(replace(EXHAUSTED, changes=(replace(SHORT, limit=limit),)))[0][0] == key
+
+
+@pytest.mark.parametrize("reason", ["scf", "forces", "contact"])
+def test_a_setting_that_an_open_campaign_cannot_change_is_said_to_take_a_new_one(reason):
+    (advice,) = advise(replace(EXHAUSTED, failures={reason: 9}))
+    assert "in a new campaign" in str(advice)
+
+
 @pytest.mark.parametrize(("reason", "key"), [("scf", "label.maxiter"), ("timeout", "execution.label_timeout_min")])
 def test_labels_that_fail_often_name_the_setting_behind_it(reason, key):
     assert keys(replace(EXHAUSTED, failures={reason: 9, "forces": 1})) == [(key,)]
