@@ -12,6 +12,8 @@ from alloop.files.durable import write_durably
 from alloop.journal.driver_lock import LOCK_FILE
 
 REQUEST_FILE = "stop.request"
+BY_REQUEST = "`alloop stop`"
+"""The reason of a driver that found a request."""
 
 
 def ask_to_stop(root: Path, driver: str) -> str:
@@ -40,7 +42,7 @@ def ask_to_stop(root: Path, driver: str) -> str:
 
 def stop_requested(root: Path) -> str | None:
     """Return why the driver should stop, if a request lies in the campaign's folder."""
-    return "`alloop stop`" if (root / REQUEST_FILE).exists() else None
+    return BY_REQUEST if (root / REQUEST_FILE).exists() else None
 
 
 def forget_request(root: Path) -> None:

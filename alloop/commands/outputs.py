@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
 from alloop.campaign.folders import resolved
-from alloop.failures import first_line
+from alloop.campaign.stop_request import BY_REQUEST
+from alloop.failures import ForeseenError, first_line
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
@@ -52,6 +55,8 @@ STUDIES_FOLDER = "studies"
 LAMMPS_FOLDER = "lammps"
 TRAJECTORIES_FOLDER = "trajectories"
 FIGURES_FOLDER = "figures"
+BY_SOMEBODY = ("SIGINT", BY_REQUEST)
+"""Reasons to stop that come from somebody who waits for the command to end."""
 
 
 def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, console: Console) -> None:
@@ -75,6 +80,42 @@ def write_outputs(journal: Journal, state: CampaignState, workspace: Workspace, 
     for name, path in named:
         if path.exists():
             console.print(f"{name:>8}  {_short(path)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def write_stopped_report(
+    journal: Journal, state: CampaignState, workspace: Workspace, console: Console, reason: str
+) -> None:
+    """Write the report of a campaign that somebody stopped, once it has labels, and say where it is.
+
+    Other signals come from machines that wait for nothing. Another Ctrl-C leaves the report as it was, and nothing that
+    goes wrong with it changes how the command ends.
+    """
+    if reason not in BY_SOMEBODY or not (state.labelled("train") or state.labelled("heldout")):
+        return
+    report = workspace.root / REPORT_FILE
+    try:
+        with told_where(report), _one_ctrl_c():
+            build_report(state, list(journal.entries()), report, *_shown(state, workspace))
+        text = f"  report  {_short(report)}"
+    except (KeyboardInterrupt, ForeseenError) as error:
+        why = f": {first_line(error)}" if isinstance(error, ForeseenError) else ""
+        text = f"The report is not up to date{why}; `alloop report {_short(workspace.root)}` writes it."
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _one_ctrl_c() -> Iterator[None]:
+    """Let the next Ctrl-C raise KeyboardInterrupt, and ignore all others."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    try:
+        signal.signal(signal.SIGINT, leave)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _is_current(path: Path, state: CampaignState) -> bool:

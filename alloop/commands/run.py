@@ -28,7 +28,7 @@ from alloop.checks.initial_data import Brought
 from alloop.commands import exit_codes
 from alloop.commands.interruption import STOP_SIGNALS, Interrupted, be_deaf, hand_back, interruptible
 from alloop.commands.measure import check_goal, check_rungs, journal_subsets
-from alloop.commands.outputs import write_outputs
+from alloop.commands.outputs import write_outputs, write_stopped_report
 from alloop.commands.restart import LIMIT, RestartWanted, restarts
 from alloop.commands.study import find_study, fitting, prepared, show_study
 from alloop.commands.sync import MOST_SENDING_S, send_outputs
@@ -60,6 +60,8 @@ SENDING_STOPPED = "Stopped while W&B was sent dataset, model and report; `alloop
 OUTPUTS_STOPPED = (
     "Stopped while dataset, models and report were written; no result is lost, and the same command writes them."
 )
+
+Report = Callable[[str], None]
 
 
 def run_campaign(
@@ -226,7 +228,8 @@ def _work(
             be_deaf()  # on its way out: one more signal must not change the last words or the exit code
     if stop is None and asked is not None:
         raise Interrupted(OUTPUTS_STOPPED)
-    return None if stop is None else _stopped(stop, fault, asked=asked, state=state, console=console), wandb
+    report = partial(write_stopped_report, journal, state, workspace, console)
+    return None if stop is None else _stopped(stop, fault, report, asked, state, console), wandb
 
 
 def _loop(
@@ -278,11 +281,11 @@ def _send(
 
 
 def _stopped(
-    stop: Exception, fault: Fault, *, asked: str | None, state: CampaignState, console: Console
+    stop: Exception, fault: Fault, report: Report, asked: str | None, state: CampaignState, console: Console
 ) -> Callable[[], int]:
     """Return what to do once everything is closed; only the user can correct misconfigured workers."""
     if asked is not None:
-        return partial(_interrupted, console, asked)
+        return partial(_interrupted, console, asked, report)
     if fault == "config":
         raise ExecutionError(str(stop)) from stop
     return partial(_broken, console, stop, state, fault == "curable")
@@ -359,8 +362,9 @@ def _stop_signals(root: Path) -> Iterator[Callable[[], str | None]]:
         hand_back(before, note)
 
 
-def _interrupted(console: Console, reason: str) -> int:
+def _interrupted(console: Console, reason: str, report: Report) -> int:
     _say(console, [f"Stopped: {reason}. {GO_ON}"])
+    report(reason)
     return exit_codes.INTERRUPTED
 
 
@@ -370,15 +374,11 @@ def _broken(console: Console, stop: Exception, state: CampaignState, curable: bo
     before = restarts(finished, os.environ)
     if curable and before < LIMIT:
         again = f"The driver starts again in place ({before + 1} of at most {LIMIT} times without progress)."
-        raise RestartWanted(f"{_sentence(stop)} Nothing is lost. {again}", finished)
+        text = str(stop).rstrip(".")
+        raise RestartWanted(f"{text[:1].upper()}{text[1:]}. Nothing is lost. {again}", finished)
     often = f" {before} restarts did not help; see logs/interchange.txt in the campaign's folder." if curable else ""
     _say(console, [f"Stopped: {stop}.{often} {GO_ON}"])
     return exit_codes.RETRY
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _say(console: Console, texts: Iterable[str]) -> None:

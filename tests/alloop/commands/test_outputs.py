@@ -1,7 +1,14 @@
+import io
+import os
+import signal
+from types import SimpleNamespace
+
 import ase.io
 import pytest
+from rich.console import Console
 
-from alloop.commands.outputs import Extras, write_export, write_report
+from alloop.commands import outputs
+from alloop.commands.outputs import Extras, write_export, write_report, write_stopped_report
 from alloop.journal.journal import JournalError
 from alloop.reading import read
 from tests.support.journals import play
@@ -22,6 +29,39 @@ def test_a_report_that_cannot_be_written_there_is_one_line_with_a_mend(tmp_path,
     with pytest.raises(JournalError, match=r"cannot be written \(.*\); name another place with --output"):
         write_report(read(tmp_path / "campaign"), tmp_path / place)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_ctrl_c_while_the_report_of_a_stopped_campaign_is_written_leaves_it_in_one_line(tmp_path, monkeypatch, presses):
+    play(tmp_path / "campaign")
+    campaign = read(tmp_path / "campaign")
+
+    def pressed(*_):
+        for _ in range(presses):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                os.kill(os.getpid(), signal.SIGINT)
+                raise
+
+    monkeypatch.setattr(outputs, "build_report", pressed)
+    console = Console(record=True, width=400, file=io.StringIO())
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        journal = SimpleNamespace(entries=lambda: campaign.entries)
+        write_stopped_report(journal, campaign.state, campaign.workspace, console, "SIGINT")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert console.export_text().startswith("The report is not up to date; `alloop report ")
+    assert not (tmp_path / "campaign" / "report.html").exists()
+
+
+def test_a_batch_system_that_stops_a_campaign_waits_for_no_report(tmp_path):
+    play(tmp_path / "campaign")
+    campaign = read(tmp_path / "campaign")
+    journal = SimpleNamespace(entries=lambda: campaign.entries)
+    write_stopped_report(journal, campaign.state, campaign.workspace, Console(file=io.StringIO()), "SIGTERM")
+    assert not (tmp_path / "campaign" / "report.html").exists()
 
 
 def test_paid_labels_are_exported_before_the_first_fit(tmp_path):

@@ -13,8 +13,8 @@ from alloop.config.foundations import PlacedFoundation
 from alloop.potential.mace_api import mace_mp_urls
 from alloop.workers.executors import Execution
 from alloop.workers.parsl_kernel import InterchangeDied
-from tests.support.campaigns import THREADS, attempts, left_behind, start, write_config
-from tests.support.driving import ONE_WORKER
+from tests.support.campaigns import THREADS, attempts, folded, left_behind, start, write_config
+from tests.support.driving import ONE_WORKER, driving, labelled
 from tests.support.histories import FOUNDATION, History
 from tests.support.models import pickled, small_foundation
 from tests.support.waiting import wait_for
@@ -30,6 +30,16 @@ def test_ctrl_c_reaches_every_process_and_is_one_line(tmp_path):
     assert "Traceback" not in output
     assert "Stopped: SIGINT." in output
     assert left_behind(folder) == []
+
+
+def test_ctrl_c_after_a_label_leaves_a_report_that_is_up_to_date(tmp_path):
+    with driving(write_config(tmp_path / "config", execution=ONE_WORKER), tmp_path / "campaign") as driver:
+        driver.until(labelled(1))
+        driver.process.send_signal(signal.SIGINT)
+        driver.end()
+    assert driver.code == 130
+    assert driver.output.splitlines()[-1].split() == ["report", str(tmp_path / "campaign" / "report.html")]
+    assert (tmp_path / "campaign" / "report.html").stat().st_mtime > folded(tmp_path / "campaign").last_t
 
 
 @pytest.fixture
