@@ -24,7 +24,7 @@ KILLS ?= 100
 SEED ?= 0
 
 help:
-	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (ten to fifteen minutes on two cores)"
+	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (about ten minutes on two cores)"
 	@echo "make test   install what is missing and run linters, type checks and the fast tests"
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
 	@echo "make site   build the documentation into site/, and stop at a link that leads nowhere"

@@ -220,7 +220,12 @@ def status(
     found = campaign.status
     studies = {name: table.to_json() for name, table in campaign.studies.items()}
     told = found.to_json() | {"driver": campaign.driver} | ({"studies": studies} if studies else {})
-    console.print(json.dumps(told) if as_json else render(found), markup=False, highlight=False, soft_wrap=as_json)
+    console.print(
+        json.dumps(told) if as_json else render(found, campaign.driver is not None),
+        markup=False,
+        highlight=False,
+        soft_wrap=as_json,
+    )
     if campaign.driver is None and found.verdict is None and not as_json:
         console.say("No driver runs this campaign now; `alloop run` with its config continues it.")
     _tell_notes(campaign)

@@ -20,12 +20,20 @@ MOST_OF_A_VERDICT = 4000
 """Characters of a verdict that are shown: its reasons are what a user acts on."""
 
 
-def render(status: Status) -> RenderableType:
-    """Return a status as something rich prints."""
+def render(status: Status, driven: bool = True) -> RenderableType:
+    """Return a status as something rich prints.
+
+    Parameters
+    ----------
+    status : Status
+        What is known of a campaign.
+    driven : bool
+        Whether a driver runs it; if none does, its tasks were cut off.
+    """
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, text in _facts(status):
+    for name, text in _facts(status, driven):
         facts.add_row(name, Text(clipped(text, MOST_OF_A_VERDICT if name == "verdict" else 400)))
     parts: list[RenderableType] = [facts]
     if status.rungs:
@@ -73,9 +81,10 @@ def errors_table(errors: tuple[GroupErrors, ...]) -> Table:
     return table
 
 
-def _facts(status: Status) -> list[tuple[str, str]]:
+def _facts(status: Status, driven: bool) -> list[tuple[str, str]]:
     labels, walkers = status.labels, status.walkers
-    waiting = f", waiting {labels.waiting_train} + {labels.waiting_heldout}"
+    to_come = f"{labels.waiting_train} training and {labels.waiting_heldout} held out"
+    waiting = f"; chosen and not there yet: {to_come}" if labels.waiting_train + labels.waiting_heldout else ""
     imported = f", {labels.imported} of them imported" if labels.imported else ""
     bought = f"{labels.train} training{imported}, {labels.heldout} held out, {labels.failures()}"
     facts = [
@@ -85,7 +94,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("budget", _budget(status)),
         ("generation", _generation_text(status.generation)),
         *([("taught on", many(status.taught_frames, "frame"))] if status.taught_frames else []),
-        ("running", running_words(status.running)),
+        ("running" if driven or not status.running else "cut off", running_words(status.running)),
         ("candidates", str(status.candidates)),
         *([("production", many(status.segments_produced, "segment"))] if status.segments_produced else []),
         ("walkers", f"{walkers.known} known, {walkers.running} running, {walkers.segments} segments"),

@@ -22,9 +22,9 @@ def entries(tmp_path_factory):
     return play(tmp_path_factory.mktemp("campaign"))
 
 
-def shown(status, width=120) -> str:
+def shown(status, width=120, driven=True) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(render(status))
+    console.print(render(status, driven))
     return console.file.getvalue()
 
 
@@ -148,3 +148,11 @@ def test_running_production_is_called_what_it_is():
     history.begin("evaluate/r6/f0/h4")
     assert progress_line(summary(history.state, START_T)).count("1 production run") == 1
     assert "1 evaluation" in progress_line(summary(history.state, START_T))
+
+
+def test_tasks_that_no_driver_waits_for_are_not_said_to_run(tmp_path):
+    entries = play(tmp_path)
+    begun = next(i for i, e in enumerate(entries) if e.event.kind == "task_planned")
+    status = summary(fold(entries[: begun + 1]), START_T)
+    rows = {driven: shown(status, driven=driven) for driven in (True, False)}
+    assert [("running  " in text, "cut off  " in text) for text in rows.values()] == [(True, False), (False, True)]
