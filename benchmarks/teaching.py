@@ -66,16 +66,18 @@ def cases(
                 yield from (Case(size, start, loss, seed) for seed in range(seeds))
 
 
-def request_of(case: Case, root: Path, cold_steps: int) -> FitRequest:
-    """Return the request of a fit."""
+def request_of(case: Case, root: Path, cold_steps: int, tuned_rate: float | None = None) -> FitRequest:
+    """Return the request of a fit; `tuned_rate` takes the place of the config's, for fits that do not start cold."""
     state = read(root).state
     assert state.created is not None
     charter = Charter.of(state.created, CampaignConfig.model_validate(state.config))
     frames = tuple(frame.id for frame in state.labelled_frames("train")[: case.labels])
     own = rung_fit(charter, state, RungState(case.labels, frames), case.seed)
     changes: dict[str, object] = {"huber_eV_per_A": LOSSES[case.loss], "seed": case.seed}
+    rate = charter.config.fit.learning_rate
+    if case.start != "cold" and tuned_rate is not None:
+        changes["learning_rate"] = tuned_rate * rate
     if case.start == "cold":
-        rate = charter.config.fit.learning_rate
         changes |= {"init": None, "level_energy": False, "learning_rate": rate, "max_steps": cold_steps}
     elif case.start == "taught":
         changes["init"] = pretrained(state, case.seed % state.members())
@@ -97,10 +99,10 @@ def place(foundation: str, root: Path) -> None:
     resolve_foundation(named, config_folder=Path(), campaign_root=root)
 
 
-def error_of(case: Case, root: Path, frames: Path, cold_steps: int) -> float:
+def error_of(case: Case, root: Path, frames: Path, cold_steps: int, tuned_rate: float | None = None) -> float:
     """Fit, and return the force RMSE (meV/Å) on the frames."""
     torch.set_num_threads(1)
-    workspace, request = Workspace(root), request_of(case, root, cold_steps)
+    workspace, request = Workspace(root), request_of(case, root, cold_steps, tuned_rate)
     summary, _ = fit(request, workspace, Machine())
     workspace.write(Result(key=request.key(), kind="fit", status="ok", summary=summary))
     errors = force_errors(f"fit:{request.key()}", read_frames(frames, ":"), workspace, request.dtype)
@@ -131,6 +133,7 @@ def main() -> None:
     parser.add_argument("--starts", nargs="*", default=STARTS, choices=STARTS, help="beside the foundations")
     parser.add_argument("--losses", nargs="+", default=tuple(LOSSES), choices=tuple(LOSSES))
     parser.add_argument("--cold-steps", type=int, default=1500)
+    parser.add_argument("--tuned-rate", type=float, help="in place of fit.tuned_rate")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -142,9 +145,8 @@ def main() -> None:
             cases(arguments.labels, arguments.seeds, (*arguments.starts, *arguments.foundations), arguments.losses)
         )
         with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
-            futures = {
-                case: pool.submit(error_of, case, root, arguments.frames, arguments.cold_steps) for case in asked
-            }
+            how = (root, arguments.frames, arguments.cold_steps, arguments.tuned_rate)
+            futures = {case: pool.submit(error_of, case, *how) for case in asked}
             found = {case: future.result() for case, future in futures.items()}
     print("\n".join(rows(arguments.labels, found)))
 
