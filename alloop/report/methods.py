@@ -23,17 +23,22 @@ CITATIONS = {
     "ase": "ASE: A. H. Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017), doi:10.1088/1361-648X/aa680e",
     "PBE": "PBE: J. P. Perdew et al., Phys. Rev. Lett. 77, 3865 (1996), doi:10.1103/PhysRevLett.77.3865",
     "PBEsol": "PBEsol: J. P. Perdew et al., Phys. Rev. Lett. 100, 136406 (2008), doi:10.1103/PhysRevLett.100.136406",
+    "SCAN": "SCAN: J. Sun et al., Phys. Rev. Lett. 115, 036402 (2015), doi:10.1103/PhysRevLett.115.036402",
+    "r2SCAN": "r2SCAN: J. W. Furness et al., J. Phys. Chem. Lett. 11, 8208 (2020), doi:10.1021/acs.jpclett.0c02405",
     "d3": "D3: S. Grimme et al., J. Chem. Phys. 132, 154104 (2010), doi:10.1063/1.3382344",
 }
+
+_FUNCTIONALS = {"MGGA_X_SCAN+MGGA_C_SCAN": "SCAN", "MGGA_X_R2SCAN+MGGA_C_R2SCAN": "r2SCAN"}
+"""Names of libxc."""
 
 
 def methods_section(state: CampaignState) -> tuple[Section, ...]:
     """Return the methods paragraph with its citations; nothing before the campaign began."""
     if state.created is None:
         return ()
-    paragraphs = (_explored(state), _labels(state), _models(state), _stopped(state), _versions(state))
+    paragraphs = (_explored(state), _labels(state), _models(state), _stopped(state), _measured(state), _versions(state))
     blocks: tuple[Block, ...] = (
-        Code("\n\n".join(paragraphs), copy=True, wrap=True),
+        Code("\n\n".join(paragraph for paragraph in paragraphs if paragraph), copy=True, wrap=True),
         Paragraph("", lead="To cite:"),
         Items(tuple(_citations(state))),
     )
@@ -54,9 +59,20 @@ def _explored(state: CampaignState) -> str:
     return (
         f"The potential was trained by active learning with alloop on {systems}. Walkers moved by molecular dynamics "
         f"with the potential itself ({ensemble} at {temperatures} K{pressure}, time step {explore.get('timestep_fs')} "
-        f"fs). {_selected(state.config.get('select', {}))} "
+        f"fs, friction {_number(explore, 'friction_per_fs')} 1/fs), {many(int(explore.get('replicas', 1)), 'walker')} "
+        f"for each system and temperature, in segments of {_number(explore, 'segment_fs')} fs. "
+        f"{_selected(state.config.get('select', {}))} "
         f"{many(state.labelled('train'), 'label')} could be trained on{f' ({origins})' if origins else ''}, and "
-        f"{state.labelled('heldout')}, from molecular dynamics runs of their own, served for judging only."
+        f"{state.labelled('heldout')}, from molecular dynamics runs of their own, served for judging only"
+        f"{_heldout(state.config.get('heldout', {}))}."
+    )
+
+
+def _heldout(heldout: Mapping[str, Any]) -> str:
+    return (
+        f" ({_number(heldout, 'fraction')} of the labels of a rung, at least {heldout.get('minimum')}; a frame "
+        f"every {_number(heldout, 'segment_fs')} fs, after {_number(heldout, 'equilibration_fs')} fs where a run began "
+        "at rest)"
     )
 
 
@@ -65,7 +81,11 @@ def _selected(select: Mapping[str, Any]) -> str:
     if policy != "disagreement":
         return f"Frames were selected for labelling by the policy {policy}."
     window = f"{_number(select, 'lower_eV_per_A')} and {_number(select, 'upper_eV_per_A')} eV/Å"
-    return f"Frames were selected for labelling where the committee expected a force error between {window}."
+    return (
+        f"Frames were selected for labelling, {select.get('batch')} at a time and at most {select.get('per_walker')} "
+        f"of a segment, where the committee expected a force error between {window}; a share of "
+        f"{_number(select, 'probe_fraction')} was drawn at random."
+    )
 
 
 def _labels(state: CampaignState) -> str:
@@ -75,7 +95,15 @@ def _labels(state: CampaignState) -> str:
     given = ", ".join(f"{key} = {value}" for key, value in label.get("arguments", {}).items()) or "default settings"
     return (
         f"Energies, forces and stresses were computed with the ASE calculator {label.get('calculator')} ({given}). "
-        f"Labels with a force component above {_number(label, 'max_force_eV_per_A')} eV/Å were rejected."
+        f"Labels with a force component above {_number(label, 'max_force_eV_per_A')} eV/Å were rejected. "
+        f"{_gates(label)}"
+    )
+
+
+def _gates(label: Mapping[str, Any]) -> str:
+    return (
+        f"Frames with two atoms closer than {_number(label, 'min_contact')} sums of their covalent radii were not "
+        f"labelled; isolated atoms were computed in boxes of {_number(label, 'isolated_atom_box_A')} Å."
     )
 
 
@@ -95,7 +123,8 @@ def _gpaw(label: Mapping[str, Any]) -> str:
         f"functional{dispersion}, projector-augmented waves, plane waves up to {_number(label, 'cutoff_eV')} eV, "
         f"{grid}, Fermi–Dirac smearing of {_number(label, 'smearing_eV')} eV, "
         f"{spin}{charge}{further}). Energies are force-consistent free energies. Labels with a force component above "
-        f"{_number(label, 'max_force_eV_per_A')} eV/Å or an SCF that did not converge were rejected."
+        f"{_number(label, 'max_force_eV_per_A')} eV/Å or an SCF that did not converge in {label.get('maxiter')} "
+        f"iterations were rejected. {_gates(label)}"
     )
 
 
@@ -106,7 +135,11 @@ def _models(state: CampaignState) -> str:
     start = "from random weights" if foundation is None else f"from the foundation {foundation['name']}"
     taught = ""
     if teacher is not None and teacher["frames"]:
-        taught = f" The committee was first trained on {teacher['frames']} frames labelled by {teacher['name']}."
+        told = state.config.get("teacher") or {}
+        taught = (
+            f" The committee was first trained on {teacher['frames']} frames labelled by {teacher['name']} (rounds: "
+            f"{told.get('rounds')}, steps: {told.get('steps')}, learning rate {_number(told, 'learning_rate')})."
+        )
     shape = ", ".join(f"{key} {value}" for key, value in (potential.get("architecture") or {}).items())
     shape = f" ({shape})" if shape and foundation is None else ""
     return (
@@ -114,7 +147,9 @@ def _models(state: CampaignState) -> str:
         f"{_number(fit, 'energy_weight')} for energies per atom, {_number(fit, 'forces_weight')} for forces and "
         f"{_number(fit, 'stress_weight')} for stresses{_loss(fit)}; batches of {fit.get('batch_size')}, averaged "
         f"weights (decay {_number(fit, 'ema_decay')}), {potential.get('dtype', 'float32')} arithmetic"
-        f"{_method(fit, foundation is not None)}.{_rung_fits(state)}"
+        f"{_method(fit, foundation is not None)}. Members were fitted again every {fit.get('every_labels')} labels, "
+        f"the leader to all and the others to bootstrap samples of them, in at most {fit.get('max_steps')} steps, "
+        f"fewer after {fit.get('patience')} checks without improvement.{_rung_fits(state)}"
     )
 
 
@@ -152,12 +187,41 @@ def _stopped(state: CampaignState) -> str:
     compared = ""
     if len(sizes) > 1:
         own = ladder.get("policy", "ladder")
-        how = "two one-sided tests" if own == "ladder" else f"the policy {own}"
+        how = f"two one-sided tests{_tolerances(ladder)}" if own == "ladder" else f"the policy {own}"
         compared = (
             f"Training sets of {', '.join(map(str, sizes))} labels, each fitted {ladder.get('fits')} times with "
             f"different seeds, were compared on the held-out frames by {how}. "
         )
     return f"{compared}Verdict: {words}."
+
+
+def _tolerances(ladder: Mapping[str, Any]) -> str:
+    return (
+        f" (tolerances: {_number(ladder, 'tolerance_forces')} of the force RMSE, at least "
+        f"{_number(ladder, 'floor_forces_meV_per_A')} meV/Å; {_number(ladder, 'tolerance_energy')} of the energy RMSE, "
+        f"at least {_number(ladder, 'floor_energy_meV_per_atom')} meV/atom)"
+    )
+
+
+def _measured(state: CampaignState) -> str:
+    """Return how transport was measured; nothing without a section ``measure``."""
+    measure = state.config.get("measure")
+    if not measure:
+        return ""
+    temperatures = ", ".join(f"{kelvin:g}" for kelvin in measure.get("temperatures_K", ()))
+    repeat = measure.get("repeat")
+    cell = f"cells of at least {_number(measure, 'min_width_A')} Å"
+    if repeat:
+        cell = f"{' × '.join(map(str, repeat))} cells"
+    ladder = state.config.get("ladder", {})
+    return (
+        f"Transport of {measure.get('mobile')} was measured in molecular dynamics of every fit of a rung (thermostat "
+        f"{measure.get('ensemble')}, at {temperatures} K, {cell}, time step {_number(measure, 'timestep_fs')} fs, "
+        f"{_number(measure, 'production_ps')} to {_number(measure, 'max_ps')} ps after "
+        f"{_number(measure, 'equilibration_ps')} ps; tolerances: "
+        f"{_number(ladder, 'tolerance_activation_energy_eV')} eV of the activation energy and "
+        f"{_number(ladder, 'tolerance_ln_sigma')} of ln σ at {_number(ladder, 'conductivity_at_K')} K)."
+    )
 
 
 def _versions(state: CampaignState) -> str:
@@ -177,8 +241,9 @@ def _citations(state: CampaignState) -> Iterator[str]:
     label = state.config.get("label", {})
     if label.get("engine") == "gpaw":
         yield CITATIONS["gpaw"]
-        if label.get("xc") in CITATIONS:
-            yield CITATIONS[label["xc"]]
+        functional = _FUNCTIONALS.get(str(label.get("xc")), label.get("xc"))
+        if functional in CITATIONS:
+            yield CITATIONS[functional]
     if label.get("dispersion") == "d3":
         yield CITATIONS["d3"]
     yield CITATIONS["mace"]

@@ -24,10 +24,42 @@ def test_the_paragraph_names_every_setting_of_the_labels_with_its_unit(state):
     told = words(methods_section(state))
     for setting in ("PBE functional", "plane waves up to 340 eV", "k-points", "smearing of 0.05 eV", "gpaw 26.7.0"):
         assert setting in told
+    for setting in ("in 80 iterations", "0.6 sums of their covalent radii", "boxes of 10 Å"):
+        assert setting in told
     assert "48 labels could be trained on (" in told
     assert "and 12, from molecular dynamics runs of their own, served for judging only" in told
     assert "doi:10.1063/5.0182685" in told
     assert "doi:10.1103/PhysRevLett.77.3865" in told
+
+
+def test_the_paragraph_names_the_settings_of_walkers_fits_and_comparison(state):
+    told, config = words(methods_section(state)), state.config
+    explore, select, heldout = (config[name] for name in ("explore", "select", "heldout"))
+    for setting in (
+        f"friction {explore['friction_per_fs']:g} 1/fs",
+        f"in segments of {explore['segment_fs']:g} fs",
+        f"{select['batch']} at a time and at most {select['per_walker']} of a segment",
+        f"a frame every {heldout['segment_fs']:g} fs",
+        f"in at most {config['fit']['max_steps']} steps",
+        f"tolerances: {config['ladder']['tolerance_forces']:g} of the force RMSE",
+    ):
+        assert setting in told
+
+
+def test_the_paragraph_says_how_transport_was_measured():
+    measured = History(measure={"mobile": "Li", "temperatures_K": [600, 800], "production_ps": 40, "max_ps": 80}).state
+    told = words(methods_section(measured))
+    assert "Transport of Li was measured" in told
+    assert "at 600, 800 K" in told
+    assert "40 to 80 ps after" in told
+
+
+@pytest.mark.parametrize(
+    ("xc", "doi"),
+    [("PBEsol", "PhysRevLett.100.136406"), ("MGGA_X_R2SCAN+MGGA_C_R2SCAN", "acs.jpclett.0c02405")],
+)
+def test_the_functional_is_cited_by_whichever_name_it_has(xc, doi):
+    assert doi in words(methods_section(History(label={"engine": "gpaw", "xc": xc}).state))
 
 
 def test_a_foundation_is_cited_with_its_licence():
