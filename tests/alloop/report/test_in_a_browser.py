@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from alloop.report.heldout.data import heldout_data
 from alloop.report.page import build_report
+from alloop.report.pictures.data import strange_frames
 from alloop.report.transport.sections import TransportData
 from alloop.state.fold import fold
+from alloop.tasks.workspace import Workspace
 from tests.support.browser import CHROMIUM, Browser
 from tests.support.calibrations import after, calibrated
 from tests.support.journals import play
@@ -56,9 +59,16 @@ MEASURE = """(() => {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    entries = after(play(folder), {1: calibrated(frames=12, probes=2), 9: calibrated(frames=60, probes=12)})
+    entries = after(
+        play(folder, arrays=True), {1: calibrated(frames=12, probes=2), 9: calibrated(frames=60, probes=12)}
+    )
     measured = TransportData([*LADDER, rung(50, curves=curves_of(shortest_A=1.2))], [], ERRORS)
-    build_report(fold(entries), entries, folder / "report.html", measured)
+    state, workspace = fold(entries), Workspace(folder)
+    heldout = heldout_data(state, workspace)
+    strange = strange_frames(state, workspace, heldout)
+    assert heldout.frames
+    assert strange
+    build_report(state, entries, folder / "report.html", measured, {}, heldout, strange)
     return folder / "report.html"
 
 
