@@ -90,7 +90,7 @@ def _whole(name: str, campaign: ReadCampaign) -> Iterator[Compared]:
     yield Compared(name, status.engine, None, status.dft_core_hours, unit="core-hours")
     for kind in ("teaching", "fitting", "MD", "production MD", "evaluating", "selecting"):
         if kind in core_h:
-            yield Compared(name, kind, None, core_h[kind], unit="core-hours")
+            yield Compared(name, kind, None, core_h[kind], unit="occupied core-hours")
     yield Compared(name, "running time", None, status.wall_s / 3600.0, unit="h")
 
 

@@ -107,7 +107,7 @@ def _facts(status: Status, driven: bool) -> list[tuple[str, str]]:
     facts += [(name, counted_words(counts)) for name, counts in reasons if counts]
     facts += [("next", str(one)) for one in status.advice]
     if status.core_seconds:
-        facts.append(("core time", core_time_text(status.core_seconds, status.engine)))
+        facts.append(("occupied", core_time_text(status.core_seconds, status.engine)))
     return facts
 
 
@@ -117,7 +117,7 @@ def verdict_text(verdict: str, reason: str) -> str:
 
 
 def core_time_text(core_seconds: Mapping[str, float], engine: str = "DFT") -> str:
-    """Return the core time by kind of work, in words; labels bear the name of their engine."""
+    """Return from start to end of tasks, times their cores, by kind of work; labels bear the name of their engine."""
     spent = [(kind, seconds) for kind, seconds in core_seconds.items() if seconds > 0]
     return ", ".join(
         f"{engine if kind == 'DFT' else kind.replace('_', ' ')} {duration(seconds)}" for kind, seconds in spent
