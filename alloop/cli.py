@@ -293,13 +293,21 @@ def sync(
 def compare(
     campaigns: Annotated[list[Path], typer.Argument(help="Campaign folders, or their configs.", show_default=False)],
     form: Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How it is written.")] = "table",
+    output: Annotated[Path | None, typer.Option(help="Write a page with figures and the table here too.")] = None,
 ) -> None:
     """Show errors by rung, transport and cost of several campaigns side by side."""
     found = [_opened(where) for where in campaigns]
     from alloop.commands.compare import compare as compared
     from alloop.commands.compare import comparison_text
 
-    text, console = comparison_text(compared(found), form), Terminal()
+    numbers = compared(found)
+    text, console = comparison_text(numbers, form), Terminal()
+    if output is not None:
+        from alloop.commands.outputs import write_comparison
+
+        page = write_comparison(numbers, output)
+        if form == "table":
+            console.say(f"The page is {page}.")
     if isinstance(text, str):
         console.say(text)
     else:

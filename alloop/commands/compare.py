@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
@@ -14,50 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from alloop.reading import ReadCampaign
-from alloop.status.numbers import clipped, finite, plus_minus, powers
+from alloop.status.compared import Compared, rows_of
+from alloop.status.numbers import clipped, finite
 from alloop.status.summary import RungRow
 from policies.stopping.transport import QUANTITIES
 
 Format = Literal["table", "json", "csv"]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One number of one campaign.
-
-    Attributes
-    ----------
-    campaign : str
-        Its name; where several have one name, its folder.
-    quantity : str
-        What it is, with the system where it is of one.
-    rung : int or None
-        Training labels of the rung; None for a number of the whole campaign.
-    value, se : float or None
-        The number and its standard error; None where they are not known.
-    unit : str
-        Unit of both.
-    text : str
-        What stands for a number that is none, such as a verdict.
-    """
-
-    campaign: str
-    quantity: str
-    rung: int | None
-    value: float | None
-    se: float | None = None
-    unit: str = ""
-    text: str = ""
-
-    def words(self) -> str:
-        """Return it as a table shows it."""
-        if self.text:
-            return self.text
-        if self.value is None:
-            return "–"
-        if self.se is not None:
-            return plus_minus(self.value, self.se, "").strip()
-        return f"{self.value:g}" if float(self.value).is_integer() else powers(self.value)
 
 
 def compare(campaigns: Sequence[ReadCampaign]) -> list[Compared]:
@@ -126,24 +88,11 @@ def _csv(found: Iterable[Compared]) -> str:
 
 def _table(found: Sequence[Compared]) -> Table:
     names = list(dict.fromkeys(one.campaign for one in found))
-    cells = {(one.quantity, one.rung, one.campaign): one for one in found}
-    rows = sorted(dict.fromkeys((one.quantity, one.rung) for one in found), key=lambda row: _place(row, found))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption="± one standard error", caption_justify="left")
     table.add_column("")
     table.add_column("rung", justify="right")
     for name in names:
         table.add_column(Text(clipped(name, 200)), justify="right", overflow="fold")
-    for quantity, rung in rows:
-        here = [cells.get((quantity, rung, name)) for name in names]
-        unit = next((one.unit for one in here if one is not None and one.unit), "")
-        what = f"{quantity} ({unit})" if unit else quantity
-        size = "" if rung is None else str(rung) if rung else "foundation"
-        words = (what, size, *("–" if one is None else one.words() for one in here))
-        table.add_row(*(Text(clipped(word, 200)) for word in words))
+    for row in rows_of(found):
+        table.add_row(*(Text(clipped(word, 200)) for word in row))
     return table
-
-
-def _place(row: tuple[str, int | None], found: Sequence[Compared]) -> tuple[bool, int, int]:
-    """Return what sorts rows: the whole campaigns first, then each quantity by rung."""
-    quantities = list(dict.fromkeys(one.quantity for one in found))
-    return row[1] is not None, quantities.index(row[0]), row[1] or 0

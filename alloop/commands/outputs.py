@@ -24,6 +24,7 @@ from alloop.outputs.readme import PROVENANCE_FILE, write_readme
 from alloop.outputs.studies import write_studies
 from alloop.outputs.trajectory_files import TrajectoryFormat, write_trajectories
 from alloop.reading import ReadCampaign
+from alloop.report.comparison import comparison_page
 from alloop.report.figure_files import Format
 from alloop.report.heldout.data import Heldout, heldout_data
 from alloop.report.heldout_errors import ERRORS_FILE, errors_csv
@@ -41,6 +42,7 @@ from alloop.report.transport.over_composition import (
 from alloop.report.transport.sections import TransportData
 from alloop.report.transport.tables import write_tables
 from alloop.state.state import CampaignState
+from alloop.status.compared import Compared
 from alloop.status.heldout_errors import heldout_errors
 from alloop.studies.aimd_findings import file_name
 from alloop.studies.plot import Plot
@@ -151,6 +153,20 @@ def write_figures(campaign: ReadCampaign, output: Path | None, form: Format) -> 
     with told_where(folder):
         shown = _shown(campaign.state, campaign.workspace)
         return write_figure_files(campaign.state, campaign.entries, folder, form, *shown)
+
+
+def write_comparison(found: Sequence[Compared], output: Path) -> Path:
+    """Write the page that shows several campaigns beside each other, and return its path.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written.
+    """
+    target = _named_file(output)
+    with told_where(target):
+        write_durably(target, comparison_page(found).encode())
+    return target
 
 
 Shown = tuple[TransportData, dict[str, tuple[Plot, ...]], Heldout, tuple[StrangeFrame, ...]]

@@ -1,13 +1,18 @@
 import csv
+import html
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from alloop.commands.compare import Compared, compare, comparison_text
+from alloop.commands.compare import compare, comparison_text
+from alloop.commands.outputs import write_comparison
+from alloop.outputs.models import ExportError
 from alloop.reading import ReadCampaign
+from alloop.status.compared import Compared
 from tests.support.journals import Story, play
 
 
@@ -28,6 +33,23 @@ def test_the_table_puts_rungs_of_all_campaigns_side_by_side(campaigns):
     (row,) = [line for line in rows if "force RMSE" in line and " 48 " in line]
     assert "±" in row
     assert row.rstrip().endswith("–")
+
+
+def test_the_page_draws_a_line_for_each_campaign_and_has_every_row_of_the_table(campaigns, tmp_path):
+    found = compare(campaigns)
+    page = write_comparison(found, tmp_path / "new" / "page.html").read_text()
+    for one in found:
+        assert html.escape(one.quantity) in page
+        assert html.escape(one.words()) in page
+    figures = json.loads(re.search(r"const figures = (.*?);\n", page, re.DOTALL)[1])
+    forces = figures["compared0"]["wide"]
+    assert [line["name"] for line in forces["data"]] == ["quickstart", "other"]
+    assert [line["x"] for line in forces["data"]] == [[12, 24, 48], [12, 24]]
+
+
+def test_a_page_that_cannot_be_written_is_one_line(campaigns, tmp_path):
+    with pytest.raises(ExportError, match="is a folder, device or pipe"):
+        write_comparison(compare(campaigns), tmp_path)
 
 
 def test_json_and_csv_hold_every_number_with_its_unit(campaigns):
