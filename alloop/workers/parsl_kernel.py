@@ -81,6 +81,9 @@ class Kernel:
         """End the interchanges, and the workers too where Parsl can still reach them."""
         self._closing.set()
         threading.excepthook = self._other_threads
+        for executor in self.executors.values():
+            for pipe in _pipes(executor):
+                pipe.close = pipe.close if isinstance(pipe.close, OneClosing) else OneClosing(pipe)
         if self._started.is_set() and self._failure is None and self.dead_interchange() is None:
             closer = threading.Thread(target=self._cleanup, daemon=True)
             closer.start()
@@ -178,17 +181,51 @@ def _close_sockets(executor: Any) -> None:
         if listener.is_alive():
             return
     client = getattr(executor, "command_client", None)
-    # A thread that waits for an answer holds the lock: its socket cannot be closed, which would abort the process.
-    unused = client is not None and client._lock.acquire(blocking=False)
-    for pipe in (
-        getattr(executor, "incoming_q", None),
-        getattr(executor, "outgoing_q", None),
-        client if unused else None,
-    ):
-        context = getattr(pipe, "zmq_context", None)
-        with contextlib.suppress(Exception):
-            if context is not None and not context.closed:
-                context.destroy(linger=0)
+    for pipe in _pipes(executor):
+        # A thread that waits for an answer holds the lock: its socket cannot be closed, which would abort the process.
+        waited_on = pipe is client and not client._lock.acquire(blocking=False)
+        if isinstance(pipe.close, OneClosing) and not waited_on:
+            pipe.close.abandon()
+
+
+def _pipes(executor: Any) -> list[Any]:
+    """Return what an executor speaks to its interchange through."""
+    found = (getattr(executor, name, None) for name in ("incoming_q", "outgoing_q", "command_client"))
+    return [pipe for pipe in found if pipe is not None]
+
+
+class OneClosing:
+    """Close a pipe of an executor once: two threads that close its sockets at the same time would hang or abort.
+
+    An orderly shutdown that was given up may still go on, as soon as the interchange that held it up ends.
+
+    Parameters
+    ----------
+    pipe : object
+        It has ``close`` and the context of its sockets, ``zmq_context``.
+    """
+
+    def __init__(self, pipe: Any) -> None:
+        self._close, self._context = pipe.close, pipe.zmq_context
+        self._lock, self._closed = threading.Lock(), False
+
+    def __call__(self) -> None:
+        """Close it as Parsl does, which waits for messages."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._close()
+
+    def abandon(self) -> None:
+        """Close it with the messages that nobody received, unless another thread is closing it."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._closed:
+                    self._closed = True
+                    with contextlib.suppress(Exception):
+                        self._context.destroy(linger=0)
+            finally:
+                self._lock.release()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
