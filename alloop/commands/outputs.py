@@ -13,7 +13,7 @@ from rich.console import Console
 
 from alloop.campaign.folders import resolved
 from alloop.campaign.stop_request import BY_REQUEST
-from alloop.failures import ForeseenError, first_line
+from alloop.failures import first_line
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
@@ -99,8 +99,8 @@ def write_stopped_report(
         with told_where(report), _one_ctrl_c():
             build_report(state, list(journal.entries()), report, *_shown(state, workspace))
         text = f"  report  {_short(report)}"
-    except (KeyboardInterrupt, ForeseenError) as error:
-        why = f": {first_line(error)}" if isinstance(error, ForeseenError) else ""
+    except (KeyboardInterrupt, Exception) as error:
+        why = "" if isinstance(error, KeyboardInterrupt) else f" ({first_line(error)})"
         text = f"The report is not up to date{why}; `alloop report {_short(workspace.root)}` writes it."
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 

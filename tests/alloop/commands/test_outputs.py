@@ -56,6 +56,19 @@ def test_ctrl_c_while_the_report_of_a_stopped_campaign_is_written_leaves_it_in_o
     assert not (tmp_path / "campaign" / "report.html").exists()
 
 
+def test_a_report_of_a_stopped_campaign_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
+    play(tmp_path / "campaign")
+    campaign = read(tmp_path / "campaign")
+    monkeypatch.setattr(outputs, "build_report", lambda *_: 1 / 0)
+    console, before = Console(record=True, width=400, file=io.StringIO()), signal.getsignal(signal.SIGINT)
+    journal = SimpleNamespace(entries=lambda: campaign.entries)
+    try:
+        write_stopped_report(journal, campaign.state, campaign.workspace, console, "SIGINT")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert console.export_text().startswith("The report is not up to date (division by zero); `alloop report ")
+
+
 def test_a_batch_system_that_stops_a_campaign_waits_for_no_report(tmp_path):
     play(tmp_path / "campaign")
     campaign = read(tmp_path / "campaign")
