@@ -169,6 +169,12 @@ class FitConfig(Section):
         description="Steps of a rung's fit that starts from a taught model or a foundation, which need fewer; null: "
         "`rung_steps`.",
     )
+    far_start: Positive | None = Field(
+        0.25,
+        description="A taught model or a foundation is far from the labels where half of its force errors exceed this "
+        "part of the median force. Its fits learn like those from random weights then: `learning_rate` as it is, "
+        "`rung_steps`. null: never. For `method: naive`.",
+    )
     method: Literal["naive", "multihead", "frozen", "lora"] = Field(
         "naive",
         description="How a foundation is fitted. `naive`: all weights. `multihead`: all, while a second head replays "

@@ -9,7 +9,7 @@ from alloop.decisions.charter import Charter
 from alloop.decisions.refits import attempts
 from alloop.state.records import GenerationState, RungState
 from alloop.state.state import CampaignState
-from alloop.tasks.contract.fit import FineTuning, FitRequest
+from alloop.tasks.contract.fit import FarStart, FineTuning, FitRequest
 
 TUNED_RATE = 0.25
 """A fit at the whole rate forgets what the teacher taught, or what the foundation knew."""
@@ -26,7 +26,7 @@ def member(
     before = _predecessor(charter, state, generation, number)
     init = before or _origin(charter, state, number)
     anew = charter.rules >= 5 and init is None
-    return _fit(
+    request = _fit(
         charter,
         state,
         train=_labels(state, train or frames),
@@ -38,13 +38,14 @@ def member(
         level_energy=_levelled(charter, state, number, goes_on=before is not None),
         seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
+    return request if before else _unless_far(charter, request, fit.anew_steps)
 
 
 def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
     settings, beginning = charter.config.fit, _beginning(charter, state, number)
     tunes = charter.config.teacher is not None or charter.foundation is not None
-    return _fit(
+    request = _fit(
         charter,
         state,
         train=_labels(state, rung.frames),
@@ -56,6 +57,7 @@ def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: in
         level_energy=_levelled(charter, state, beginning),
         seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
+    return _unless_far(charter, request, settings.rung_steps)
 
 
 def scratch_fit(charter: Charter, state: CampaignState, rung: RungState, number: int) -> FitRequest:
@@ -128,6 +130,19 @@ def _fit(
         level_energy=level_energy,
         huber_eV_per_A=fit.huber_eV_per_A if fit.loss == "huber" else None,
     )
+
+
+def _unless_far(charter: Charter, request: FitRequest, steps: int) -> FitRequest:
+    """Return the request with how it learns where its start is far from its labels.
+
+    From random weights no start is far. Other methods than `naive` shall keep what their start knows.
+    """
+    fit = charter.config.fit
+    if charter.rules < 6 or fit.far_start is None or fit.method != "naive" or request.init is None:
+        return request
+    longest = max(steps, fit.epochs * -(-len(request.train) // fit.batch_size))
+    far = FarStart(beyond=fit.far_start, max_steps=longest, learning_rate=fit.learning_rate)
+    return request.model_copy(update={"far": far})
 
 
 def _labels(state: CampaignState, frames: Iterable[str]) -> tuple[str, ...]:

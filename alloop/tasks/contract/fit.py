@@ -30,6 +30,24 @@ class FineTuning(Record):
     replay: tuple[str, ...] = ()
 
 
+class FarStart(Record):
+    """How a fit learns whose start is far from its labels.
+
+    Attributes
+    ----------
+    beyond : float
+        Median error of a force over the median force from which on a start is far.
+    max_steps : int
+        Longest schedule then, in place of the request's.
+    learning_rate : float
+        Learning rate then, in place of the request's.
+    """
+
+    beyond: float
+    max_steps: int
+    learning_rate: float
+
+
 class FitRequest(Request):
     """One member of the committee, or one fit of a rung.
 
@@ -53,6 +71,8 @@ class FitRequest(Request):
         `train`; ``elements``: by one for every element. If not, it is not in the key.
     huber_eV_per_A : float or None
         Force deviation from which on the loss is linear. None: mean squares, and it is not in the key.
+    far : FarStart or None
+        What changes where `init` is far from `train`. None: nothing, and it is not in the key.
     """
 
     kind: ClassVar[str] = "fit"
@@ -77,6 +97,7 @@ class FitRequest(Request):
     finetuning: FineTuning | None = None
     level_energy: bool | Literal["elements"] = False
     huber_eV_per_A: float | None = None
+    far: FarStart | None = None
 
     def _in_key(self) -> dict[str, Any]:
         fields = super()._in_key()
@@ -86,6 +107,8 @@ class FitRequest(Request):
             del fields["level_energy"]
         if self.huber_eV_per_A is None:
             del fields["huber_eV_per_A"]
+        if self.far is None:
+            del fields["far"]
         return fields
 
 
@@ -100,7 +123,16 @@ class EpochMetrics(Record):
 
 
 class FitSummary(Record):
-    """Result of a fit; the model's files are next to the result."""
+    """Result of a fit; the model's files are next to the result.
+
+    Attributes
+    ----------
+    start_error : float or None
+        Median error of a force of the model that the fit began with over the median force, on its labels; None where
+        it was not asked for.
+    far : bool
+        Whether that start was far from the labels, see `FarStart`.
+    """
 
     model_sha256: str
     steps: int
@@ -108,6 +140,8 @@ class FitSummary(Record):
     watched: Literal["valid", "train"]
     history: tuple[EpochMetrics, ...]
     parameters: int
+    start_error: float | None = None
+    far: bool = False
 
 
 FIT = TaskKind(

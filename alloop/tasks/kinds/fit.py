@@ -17,7 +17,8 @@ from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, FORCE_EV_PER_A, first_
 from alloop.potential.fitting.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
 from alloop.potential.fitting.energy_offset import set_energy_offset
 from alloop.potential.fitting.finetuning import reduced_to
-from alloop.potential.fitting.training import Check, DivergedError, Recipe, order_of_frames, train
+from alloop.potential.fitting.start_error import start_error
+from alloop.potential.fitting.training import Check, DivergedError, Outcome, Recipe, order_of_frames, train
 from alloop.potential.graphs import (
     UnknownElementError,
     average_neighbours,
@@ -73,18 +74,9 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         model = adapted(initial_model(request, workspace, training), request)
         graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
         fitted = _with_edges([graphs[key] for key in request.train])
-        if request.level_energy:
-            by_element = request.level_energy == "elements"
-            set_energy_offset(model, fitted, by_element=by_element, device=machine.device)
-        with _told(request, workspace) as tell:
-            outcome = train(
-                model,
-                [*fitted, *replayed(request, workspace, model)],
-                _with_edges([graphs[key] for key in watched_keys(request)]),
-                recipe_of(request),
-                device=machine.device,
-                on_check=tell,
-            )
+        off, outcome = _learnt(
+            model, fitted, [graphs[key] for key in watched_keys(request)], request, workspace, machine
+        )
         model = plain(model)
     except DivergedError as error:
         raise TaskFailure("diverged", f"{error}: {_why_diverged(request, frames)}") from error
@@ -101,19 +93,38 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         watched=_watched(request),
         history=tuple(_metrics(check) for check in outcome.history),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        start_error=off,
+        far=_is_far(request, off),
     )
     return summary.model_dump(mode="json"), {}
 
 
+def _learnt(
+    model: torch.nn.Module,
+    fitted: list[AtomicData],
+    watched: list[AtomicData],
+    request: FitRequest,
+    workspace: Workspace,
+    machine: Machine,
+) -> tuple[float | None, Outcome]:
+    """Level the energies of a model and train it, in place; return how far its start was, and how it went."""
+    if request.level_energy:
+        set_energy_offset(model, fitted, by_element=request.level_energy == "elements", device=machine.device)
+    off = None if request.far is None else start_error(model, fitted, device=machine.device)
+    recipe, frames = recipe_of(request, off), [*fitted, *replayed(request, workspace, model)]
+    with _told(request, workspace, recipe.max_steps) as tell:
+        return off, train(model, frames, _with_edges(watched), recipe, device=machine.device, on_check=tell)
+
+
 @contextmanager
-def _told(request: FitRequest, workspace: Workspace) -> Iterator[Callable[[Check], None]]:
+def _told(request: FitRequest, workspace: Workspace, steps: int) -> Iterator[Callable[[Check], None]]:
     """Give what takes every check of a fit and tells it to whoever watches the campaign."""
     line = ProgressLine(workspace.root, request.key())
 
     def tell(check: Check) -> None:
         line.write(
             step=check.step,
-            steps=request.max_steps,
+            steps=steps,
             loss=check.loss,
             rmse_forces_meV_per_A=1000 * check.rmse_forces_eV_per_A,
             watched=_watched(request),
@@ -266,12 +277,13 @@ def _random_model(request: FitRequest, training: list[Atoms], e0s_eV: dict[int, 
     )
 
 
-def recipe_of(request: FitRequest) -> Recipe:
-    """Return the schedule and the weights of the loss that a request asks for."""
+def recipe_of(request: FitRequest, off: float | None = None) -> Recipe:
+    """Return the schedule and the weights of the loss that a request asks for, by the error of its start."""
+    schedule = request.far if request.far is not None and _is_far(request, off) else request
     return Recipe(
-        max_steps=request.max_steps,
+        max_steps=schedule.max_steps,
         batch_size=request.batch_size,
-        learning_rate=request.learning_rate,
+        learning_rate=schedule.learning_rate,
         energy_weight=request.energy_weight,
         forces_weight=request.forces_weight,
         stress_weight=request.stress_weight,
@@ -281,6 +293,10 @@ def recipe_of(request: FitRequest) -> Recipe:
         seed=request.seed,
         huber_eV_per_A=request.huber_eV_per_A,
     )
+
+
+def _is_far(request: FitRequest, off: float | None) -> bool:
+    return request.far is not None and off is not None and off > request.far.beyond
 
 
 def _metrics(check: Check) -> EpochMetrics:

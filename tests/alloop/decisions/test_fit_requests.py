@@ -120,6 +120,27 @@ def test_a_rungs_fit_after_a_foundation_may_have_fewer_steps(foundation, tuned, 
     assert fit_of(history, 6).max_steps == steps
 
 
+FAR = {"rung_steps": 90, "tuned_rung_steps": 30, "max_steps": 20, "epochs": 1, "learning_rate": 0.02}
+
+
+def test_fits_that_start_from_a_foundation_say_how_they_learn_where_it_is_far_from_the_labels():
+    history = History(rules=6, foundation=True, fit=FAR).atoms().labelled(6).fitted(rung=6)
+    rung, first = fit_of(history, 6), refit(history, 1)
+    assert (rung.far.beyond, rung.far.max_steps, rung.far.learning_rate) == (0.25, 90, 0.02)
+    assert (first.far.max_steps, first.far.learning_rate) == (45, 0.02)
+    assert refit(history.labelled(6).opened(), 1).far is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "foundation", "fit"),
+    [(5, True, {}), (6, False, {}), (6, True, {"far_start": None}), (6, True, {"method": "lora"})],
+    ids=["an older campaign", "random weights", "never", "a method that keeps what the foundation knows"],
+)
+def test_no_other_fit_looks_how_far_its_start_is(rules, foundation, fit):
+    history = History(rules=rules, foundation=foundation, fit={**FAR, **fit}).atoms().labelled(6).opened(rung=6)
+    assert (fit_of(history, 6).far, refit(history, 1).far) == (None, None)
+
+
 def test_a_refit_of_a_committee_from_random_weights_begins_with_new_ones():
     history = History(rules=4).atoms().labelled(6).fitted().labelled(6).opened()
     request = refit(history, 1)
