@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -36,6 +36,7 @@ from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.references import ModelRef, OfferRef
 from alloop.tasks.contract.teach import TEACH, TeachData
 from alloop.tasks.fit_progress import ProgressLine
+from alloop.tasks.kinds.replay import training_copies, with_pseudolabels
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -79,7 +80,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         with _told(request, workspace) as tell:
             outcome = train(
                 model,
-                [*fitted, *replayed(request, workspace, model)],
+                [*fitted, *replayed(request, workspace, model, training)],
                 _with_edges([graphs[key] for key in watched_keys(request)]),
                 recipe_of(request),
                 device=machine.device,
@@ -191,22 +192,29 @@ def adapted(model: torch.nn.Module, request: FitRequest) -> torch.nn.Module:
     return fully(model)
 
 
-def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) -> list[AtomicData]:
+def replayed(
+    request: FitRequest, workspace: Workspace, model: torch.nn.Module, training: Sequence[Atoms]
+) -> list[AtomicData]:
     """Return frames for the second head, as many as are fitted: a random choice, or all of them again and again.
 
     Raises
     ------
     ArchitectureError
         If every frame holds an element that the campaign does not have.
+    TaskFailure
+        ``replay``, if pseudolabels are wanted and no frame has a sound one.
     """
-    if request.finetuning is None or not request.finetuning.replay:
+    tuning = request.finetuning
+    if tuning is None or not tuning.replays:
         return []
     known = set(numbers_of(model))
-    frames = list(read_frames(workspace, request.finetuning.replay).values())
-    frames = [frame for frame in frames if known.issuperset(frame.numbers)]
-    if not frames:
+    frames = list(read_frames(workspace, tuning.replay).values())
+    usable = [frame for frame in frames if known.issuperset(frame.numbers)]
+    if frames and not usable:
         raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
-    graphs = _with_edges(labelled_graphs(frames, model, head=HEADS[1]))
+    if tuning.pseudolabels is not None:
+        usable = with_pseudolabels(request, tuning.pseudolabels, usable or training_copies(request, training), model)
+    graphs = _with_edges(labelled_graphs(usable, model, head=HEADS[1]))
     return [graphs[index] for index in order_of_frames(len(graphs), len(request.train), request.seed)]
 
 

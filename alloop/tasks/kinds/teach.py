@@ -21,7 +21,7 @@ from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, is_absurd, usual
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.contacts import is_finite, min_contact
-from alloop.materials.rattle import rattled, strained
+from alloop.materials.rattle import AMPLITUDES, rattled, strained
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
 from alloop.potential.descriptors import environments
@@ -40,8 +40,6 @@ LIMIT_S = 300.0
 BREAKS = 2
 """At so many frames of a task a teacher may hang, or end its process, and only these are left out."""
 _BROKEN = (OutOfTimeError, RanksError)
-AMPLITUDES = 4
-"""Rattled copies have the largest displacement over 1, 2, 3 and 4, equally many each."""
 HALVINGS = 2
 """A rattled copy that the teacher refuses is brought half way back so often: in stiff tetrahedra a displacement that
 teaches the walls of a halide is beyond every limit."""
