@@ -16,6 +16,7 @@ SUFFIX = ".rehearsal"
 NOBODY, ITSELF = "none", "same"
 """Words for a rehearsal that begins cold, and for one that is taught by the teacher that answers its labels."""
 _RANKS = {"ranks_per_label", "mpi_command", "mpi_python"}
+_UNTUNED = {"method": "naive", "replay": "labels"}
 _LONGEST_NAME = 80
 
 
@@ -61,7 +62,7 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
             "label": teacher_label(config.teacher).model_copy(update=gates),
             "teacher": _teaching(config.teacher, taught_by),
             "potential": config.potential.model_copy(update={"foundation": foundation}),
-            "fit": config.fit if foundation is not None else config.fit.model_copy(update={"method": "naive"}),
+            "fit": config.fit if foundation is not None else config.fit.model_copy(update=_UNTUNED),
             "data": data,
             "budget": budget.model_copy(update={"labels": None}) if data.initial or data.campaigns else budget,
             "execution": _without_dft(config.execution),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -37,6 +37,7 @@ from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.references import ModelRef, OfferRef
 from alloop.tasks.contract.teach import TEACH, TeachData
 from alloop.tasks.fit_progress import ProgressLine
+from alloop.tasks.kinds.replay import training_copies, with_pseudolabels
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -72,11 +73,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     training = [frames[key] for key in request.train]
     try:
         model = adapted(initial_model(request, workspace, training), request)
-        graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
-        fitted = _with_edges([graphs[key] for key in request.train])
-        off, outcome = _learnt(
-            model, fitted, [graphs[key] for key in watched_keys(request)], request, workspace, machine
-        )
+        off, outcome = _learnt(model, frames, request, workspace, machine)
         model = plain(model)
     except DivergedError as error:
         raise TaskFailure("diverged", f"{error}: {_why_diverged(request, frames)}") from error
@@ -100,20 +97,19 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
 
 
 def _learnt(
-    model: torch.nn.Module,
-    fitted: list[AtomicData],
-    watched: list[AtomicData],
-    request: FitRequest,
-    workspace: Workspace,
-    machine: Machine,
+    model: torch.nn.Module, frames: Mapping[str, Atoms], request: FitRequest, workspace: Workspace, machine: Machine
 ) -> tuple[float | None, Outcome]:
     """Level the energies of a model and train it, in place; return how far its start was, and how it went."""
+    graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
+    fitted = _with_edges([graphs[key] for key in request.train])
+    watched = _with_edges([graphs[key] for key in watched_keys(request)])
     if request.level_energy:
         set_energy_offset(model, fitted, by_element=request.level_energy == "elements", device=machine.device)
     off = None if request.far is None else start_error(model, fitted, device=machine.device)
-    recipe, frames = recipe_of(request, off), [*fitted, *replayed(request, workspace, model)]
+    recipe = recipe_of(request, off)
+    seen = [*fitted, *replayed(request, workspace, model, [frames[key] for key in request.train])]
     with _told(request, workspace, recipe.max_steps) as tell:
-        return off, train(model, frames, _with_edges(watched), recipe, device=machine.device, on_check=tell)
+        return off, train(model, seen, watched, recipe, device=machine.device, on_check=tell)
 
 
 @contextmanager
@@ -202,22 +198,29 @@ def adapted(model: torch.nn.Module, request: FitRequest) -> torch.nn.Module:
     return fully(model)
 
 
-def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) -> list[AtomicData]:
+def replayed(
+    request: FitRequest, workspace: Workspace, model: torch.nn.Module, training: Sequence[Atoms]
+) -> list[AtomicData]:
     """Return frames for the second head, as many as are fitted: a random choice, or all of them again and again.
 
     Raises
     ------
     ArchitectureError
         If every frame holds an element that the campaign does not have.
+    TaskFailure
+        ``replay``, if pseudolabels are wanted and no frame has a sound one.
     """
-    if request.finetuning is None or not request.finetuning.replay:
+    tuning = request.finetuning
+    if tuning is None or not tuning.replays:
         return []
     known = set(numbers_of(model))
-    frames = list(read_frames(workspace, request.finetuning.replay).values())
-    frames = [frame for frame in frames if known.issuperset(frame.numbers)]
-    if not frames:
+    frames = list(read_frames(workspace, tuning.replay).values())
+    usable = [frame for frame in frames if known.issuperset(frame.numbers)]
+    if frames and not usable:
         raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
-    graphs = _with_edges(labelled_graphs(frames, model, head=HEADS[1]))
+    if tuning.pseudolabels is not None:
+        usable = with_pseudolabels(request, tuning.pseudolabels, usable or training_copies(request, training), model)
+    graphs = _with_edges(labelled_graphs(usable, model, head=HEADS[1]))
     return [graphs[index] for index in order_of_frames(len(graphs), len(request.train), request.seed)]
 
 

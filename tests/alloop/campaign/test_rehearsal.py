@@ -104,10 +104,15 @@ def test_a_foundation_that_knows_the_answers_takes_no_part_unless_its_teacher_do
     assert rehearsed(campaign, taught_by).potential.foundation == left
 
 
-@pytest.mark.parametrize("method", ["lora", "frozen", "multihead"])
-def test_a_rehearsal_without_the_foundation_fits_all_weights(method):
+@pytest.mark.parametrize(
+    ("method", "replay"),
+    [("lora", "labels"), ("frozen", "labels"), ("multihead", "labels"), ("multihead", "pseudolabels")],
+)
+def test_a_rehearsal_without_the_foundation_fits_all_weights(method, replay):
     potential = {"foundation": "alloop-electrolytes-0", "committee": 2}
-    campaign = config(**TEACHER, potential=potential, fit={"method": method}, data={"initial": ["old.extxyz"]})
+    campaign = config(
+        **TEACHER, potential=potential, fit={"method": method, "replay": replay}, data={"initial": ["old.extxyz"]}
+    )
     one = rehearsed(campaign, "none")
     assert (one.potential.foundation, one.fit.method) == (None, "naive")
     assert not [finding for finding in find(one, 0) if finding[0][0] == "fit"]
