@@ -62,7 +62,7 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
             "label": teacher_label(config.teacher).model_copy(update=gates),
             "teacher": _teaching(config.teacher, taught_by),
             "potential": config.potential.model_copy(update={"foundation": foundation}),
-            "fit": config.fit if foundation is not None else config.fit.model_copy(update=_UNTUNED),
+            "fit": config.fit.model_copy(update=_recipe(foundation, taught_by, config.teacher)),
             "data": data,
             "budget": budget.model_copy(update={"labels": None}) if data.initial or data.campaigns else budget,
             "execution": _without_dft(config.execution),
@@ -88,6 +88,16 @@ def _teaching(teacher: TeacherConfig, taught_by: str) -> TeacherConfig | None:
     if taught_by == ITSELF or taught_by == teacher.model:
         return teacher
     return teacher.model_copy(update={"model": taught_by, "head": None})
+
+
+def _recipe(foundation: Foundation | None, taught_by: str, teacher: TeacherConfig) -> dict[str, object]:
+    """Return what changes of the fits.
+
+    The campaign's start is nearer to its labels than a poorer teacher's is to those of a rehearsal, whose fits learn
+    like the campaign's all the same.
+    """
+    poorer = taught_by not in (NOBODY, ITSELF, teacher.model)
+    return {**({"far_start": None} if poorer else {}), **(_UNTUNED if foundation is None else {})}
 
 
 def _data(data: DataConfig) -> DataConfig:
