@@ -18,12 +18,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 require = $(if $(shell { $(1); } >/dev/null 2>&1 && echo yes),,$(error $(2)))
 python_has = $(PYTHON) -c '$(1)'
 
-.PHONY: help demo test slow site chaos gpaw-mpi sevennet chgnet clean
+.PHONY: help install demo test slow site chaos gpaw-mpi sevennet chgnet clean
 
 KILLS ?= 100
 SEED ?= 0
 
 help:
+	@echo "make install  install everything into $(VENV)"
 	@echo "make demo   install everything into $(VENV) and run the quickstart campaign (about ten minutes on two cores)"
 	@echo "make test   install what is missing and run linters, type checks and the fast tests"
 	@echo "make slow   the tests that take minutes: whole campaigns with real DFT, packaging"
@@ -33,7 +34,9 @@ help:
 	@echo "make chaos  campaigns whose processes, folders and labels break at random, until KILLS=$(KILLS) kills; SEED=$(SEED); prints a table"
 	@echo "make clean  remove $(VENV) and what builds and tests leave; campaigns in runs/ stay"
 
-demo: $(VENV)/.installed sevennet
+install: $(VENV)/.installed sevennet
+
+demo: install
 	$(BIN)/alloop run configs/quickstart.yaml
 
 # Files of tests run two at a time, in the order that tests/conftest.py gives them.

@@ -225,7 +225,7 @@ def file_problem(path: Path, name: str) -> str | None:
         if path.is_dir():
             return f"`{name}` is a folder; name a file in it"
         if not path.exists():
-            return f"no such file: `{name}` (looked for {path})"
+            return f"no such file: `{name}`" + ("" if str(path) == name else f" (looked for {path})")
         if not path.is_file():
             return f"`{name}` is not a regular file"
         with path.open("rb"):

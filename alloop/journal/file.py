@@ -102,6 +102,8 @@ def _way_on(folder: Path) -> str:
     """Return what to do where a folder holds no campaign."""
     if any(folder.glob(f"*/{JOURNAL_FILE}")):
         return f"`alloop list {folder}` shows those below it"
+    if config := next(iter(sorted(folder.glob("*.yaml"))), None):
+        return f"the config in it finds its campaign; name {config}"
     return "start one with `alloop run CONFIG`"
 
 

@@ -39,6 +39,8 @@ class OrderingProposal:
         Shares that are whole in the cell, by the label of a site; empty if those of the file are.
     changes : tuple of str
         What of the file's occupancies was rounded, one line each.
+    joined : tuple of tuple of str
+        Labels of sites that exchange ions since rounding made their occupancies equal.
     oxidation_states : mapping
         Charges that had to be chosen (e); empty where only one choice balances.
     """
@@ -47,6 +49,7 @@ class OrderingProposal:
     made: Orderings
     substitute: Shares = field(default_factory=dict)
     changes: tuple[str, ...] = ()
+    joined: tuple[tuple[str, ...], ...] = ()
     oxidation_states: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -67,7 +70,8 @@ def propose_ordering(crystal: Crystal) -> OrderingProposal:
             made = order(crystal, _recipe(atoms, rounded, states))
         except OrderingError:
             continue
-        return OrderingProposal(atoms, made, rounded, tuple(_changes(crystal, rounded)), states)
+        changes, joined = tuple(_changes(crystal, rounded)), tuple(_joined(crystal, rounded))
+        return OrderingProposal(atoms, made, rounded, changes, joined, states)
     large = _exact(crystal, LARGE_SIZES)
     if isinstance(large, OrderingProposal):
         return large
@@ -182,6 +186,18 @@ def _changes(crystal: Crystal, shares: Shares) -> Iterator[str]:
         if any(abs(before.get(s, 0.0) - now.get(s, 0.0)) > 5e-4 for s in {*before, *now}):
             words = (" ".join(f"{s} {share:.3g}" for s, share in site.items()) or "nothing" for site in (before, now))
             yield f"{label}: {' → '.join(words)}"
+
+
+def _joined(crystal: Crystal, shares: Shares) -> Iterator[tuple[str, ...]]:
+    """Yield the labels of sites whose occupancies differ in the file and are equal mixtures now: one sublattice."""
+    was = dict(zip(crystal.labels, crystal.occupancies, strict=True))
+    alike: dict[tuple[tuple[str, Fraction], ...], list[str]] = {}
+    for label, site in shares.items():
+        if max(site.values()) < 1:
+            alike.setdefault(tuple(sorted(site.items())), []).append(label)
+    for site, labels in ((dict(key), labels) for key, labels in alike.items()):
+        if any(abs(was[label].get(s, 0.0) - was[labels[0]].get(s, 0.0)) > 5e-4 for label in labels for s in site):
+            yield tuple(labels)
 
 
 def states_words(made: Orderings) -> str:

@@ -151,8 +151,10 @@ def _systems(proposal: Proposal) -> Iterator[str]:
 def _disorder(ordering: OrderingProposal) -> Iterator[str]:
     atoms = len(ordering.made.ordered[0].structure.numbers)
     if ordering.changes:
-        yield "    # The occupancies of the file are whole numbers of ions in no small cell; these are, and balance:"
+        yield "    # No small cell has whole numbers of ions at the occupancies of the file. These have, and balance:"
         yield from (f"    #   {change}" for change in ordering.changes)
+        joined = (" and ".join(labels) for labels in ordering.joined)
+        yield from (f"    # {labels} have equal occupancies now: they exchange ions." for labels in joined)
     if ordering.substitute:
         yield f"    substitute: {_substitution(ordering.substitute)}"
     yield _line(f"    cell: {{atoms: {ordering.atoms}}}", f"makes a cell of {atoms} atoms")

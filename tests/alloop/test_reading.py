@@ -134,11 +134,14 @@ def test_a_folder_that_cannot_be_written_is_read(story):
     [
         ("nothing", r"no such file or folder; name a campaign's folder or config \(`alloop list runs`"),
         ("empty", "no campaign here .* start one with"),
+        ("written", "no campaign here .* name .*written/mine.yaml"),
         ("runs", "no campaign here .* `alloop list .*runs` shows those below it"),
     ],
 )
 def test_a_place_without_a_campaign_is_one_line(tmp_path, name, says):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "written").mkdir()
+    (tmp_path / "written" / "mine.yaml").touch()
     play(tmp_path / "runs" / "mine", upto=1)
     with pytest.raises((ConfigError, JournalError), match=says) as caught:
         alloop.read(tmp_path / name)

@@ -55,6 +55,11 @@ def test_a_small_cell_is_repeated_for_labels_and_a_large_one_is_not():
     assert "160 atoms are too many" in narrow.why
 
 
+def test_a_cell_whose_faces_are_5_angstrom_apart_in_the_digits_shown_is_not_repeated():
+    assert labelled_repeat(box(4.998, 24)).value == (1, 1, 1)
+    assert labelled_repeat(box(4.94, 4)).value == (2, 2, 2)
+
+
 @pytest.mark.parametrize(
     ("structure", "place", "repeat", "words"),
     [
