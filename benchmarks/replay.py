@@ -1,12 +1,13 @@
 """Whether fits that follow a teacher should go on seeing its frames.
 
-    python -m benchmarks.replay runs/CAMPAIGN FRAMES.extxyz WALLS.extxyz --labels 12 48 --seeds 3
+    python -m benchmarks.replay runs/CAMPAIGN FRAMES.extxyz [WALLS.extxyz] --labels 12 48 --seeds 3
 
 Fits on the first labels of a campaign with a teacher, from its taught members, by the recipe of its rungs. `none` sees
 labels alone. `replay w` sees as many frames of the teacher's as labels in every pass, whose forces count w times as
-much as a label's, in twice the steps; `none, twice the steps` tells the two effects apart. Judged on frames that no fit
-saw (``REF_forces`` in eV/Å): thermal ones, and ones with atoms that are too close, of which the table also says how
-often the closest pairs are driven the right way and the cosine between forces and labels.
+much as a label's, in twice the steps; `none, twice the steps` tells the two effects apart. `rescaled` multiplies the
+energies of the taught member by the slope of the labels' forces over its own before the first step. Judged on frames
+that no fit saw (``REF_forces`` in eV/Å): thermal ones, and with WALLS ones with atoms that are too close, of which the
+table also says how often the closest pairs are driven the right way and the cosine between forces and labels.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,11 +51,14 @@ class Case:
     labels: int
     weight: float | None
     times: int
+    rescaled: bool
     seed: int
 
     @property
     def name(self) -> str:
         """How the case is called in the table."""
+        if self.rescaled:
+            return "none, rescaled"
         if self.weight is not None:
             return f"replay {self.weight:g}"
         return "none" if self.times == 1 else "none, twice the steps"
@@ -71,7 +76,7 @@ class Judgement:
 
 def cases(labels: Sequence[int], weights: Sequence[float], seeds: int) -> Iterator[Case]:
     """Yield all fits."""
-    kinds = [(None, 1), (None, 2), *((weight, 2) for weight in weights)]
+    kinds = [(None, 1, False), (None, 2, False), *((weight, 2, False) for weight in weights), (None, 1, True)]
     return (Case(size, *kind, seed) for size in labels for kind in kinds for seed in range(seeds))
 
 
@@ -94,6 +99,8 @@ def fitted(case: Case, root: Path) -> torch.nn.Module:
     frames = list(read_labels(workspace, request.train).values())
     model = initial_model(request, workspace, frames)
     graphs = labelled_graphs(frames, model)
+    if case.rescaled:
+        rescale(model, frames)
     set_energy_offset(model, graphs, by_element=request.level_energy == "elements", device="cpu")
     replayed = []
     if case.weight is not None:
@@ -109,6 +116,17 @@ def fitted(case: Case, root: Path) -> torch.nn.Module:
     return model
 
 
+def rescale(model: Any, frames: Sequence[Atoms]) -> None:
+    """Multiply what a model says of interactions, in place, by the slope of the labels' forces over its own."""
+    committee = Committee([model], device="cpu", dtype="float32")
+    own = np.concatenate([committee.forces(frame).forces_eV_per_A for frame in frames])
+    labels = np.concatenate([frame.arrays["REF_forces"] for frame in frames])
+    slope = float((own * labels).sum() / (own**2).sum())
+    print(f"slope {slope:.3f}", flush=True)
+    with torch.no_grad():
+        model.scale_shift.scale.mul_(slope)
+
+
 def judged(model: torch.nn.Module, thermal: Sequence[Atoms], walls: Sequence[Atoms]) -> Judgement:
     """Return how good a model is."""
     committee = Committee([model], device="cpu", dtype="float32")
@@ -117,16 +135,19 @@ def judged(model: torch.nn.Module, thermal: Sequence[Atoms], walls: Sequence[Ato
         predicted = np.concatenate([committee.forces(frame).forces_eV_per_A for frame in frames])
         return predicted, np.concatenate([frame.arrays["REF_forces"] for frame in frames])
 
-    (own, labels), (close, close_labels) = forces(thermal), forces(walls)
+    own, labels = forces(thermal)
+    if not walls:
+        return Judgement(1000 * float(np.sqrt(np.mean((own - labels) ** 2))), np.nan, np.nan, np.nan)
+    close, close_labels = forces(walls)
     sign, cosine = agreement(close, close_labels, shortest_contacts(walls, CONTACTS))
     rmse = [1000 * float(np.sqrt(np.mean((a - b) ** 2))) for a, b in ((own, labels), (close, close_labels))]
     return Judgement(rmse[0], rmse[1], sign, cosine)
 
 
-def judgement_of(case: Case, root: Path, thermal: Path, walls: Path) -> Judgement:
+def judgement_of(case: Case, root: Path, thermal: Path, walls: Path | None) -> Judgement:
     """Fit and judge."""
     torch.set_num_threads(1)
-    return judged(fitted(case, root), read_frames(thermal, ":"), read_frames(walls, ":"))
+    return judged(fitted(case, root), read_frames(thermal, ":"), [] if walls is None else read_frames(walls, ":"))
 
 
 def rows(found: dict[Case, Judgement]) -> Iterator[str]:
@@ -146,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("campaign", type=Path)
     parser.add_argument("thermal", type=Path)
-    parser.add_argument("walls", type=Path)
+    parser.add_argument("walls", type=Path, nargs="?")
     parser.add_argument("--labels", type=int, nargs="+", default=[12, 48])
     parser.add_argument("--weights", type=float, nargs="+", default=[0.1, 0.3])
     parser.add_argument("--seeds", type=int, default=3)

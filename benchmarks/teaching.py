@@ -6,8 +6,8 @@ Fits on the first labels of a campaign with a teacher: from random weights, from
 `--foundations` from the members of those, names or files that `alloop teach` wrote, so that several teachers can be
 compared on the same labels; with mean squares and with the loss that is linear for large deviations.
 Each is judged on frames with the campaign's label settings that it never saw (``REF_forces`` in eV/Å). Fits from random
-weights have the whole learning rate and `--cold-steps`, the others the campaign's own recipe of a rung; seed n starts
-from member n.
+weights have the whole learning rate and `--cold-steps`, the others the campaign's own recipe of a rung, or what the
+options say; seed n starts from member n. `--method multihead` replays the frames that the campaign's teacher labelled.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from alloop.config.campaign import CampaignConfig
 from alloop.config.science import FoundationFile
 from alloop.decisions.charter import Charter
 from alloop.decisions.fit_requests import pretrained, rung_fit
+from alloop.decisions.teaching_requests import taught_member
 from alloop.potential.models.foundation import fetch_foundation, resolve_foundation
 from alloop.reading import read
 from alloop.state.records import RungState
-from alloop.tasks.contract.fit import FitRequest
+from alloop.tasks.contract.fit import FarStart, FineTuning, FitRequest
 from alloop.tasks.contract.records import Result
 from alloop.tasks.contract.references import ModelRef
 from alloop.tasks.kinds.fit import fit
@@ -44,6 +45,12 @@ from benchmarks.truth import force_errors
 HUBER_eV_per_A = 0.1
 STARTS = ("cold", "taught")
 LOSSES = {"squares": None, "huber": HUBER_eV_per_A}
+TUNINGS = {
+    "naive": None,
+    "frozen": FineTuning(method="frozen", frozen="interactions"),
+    "lora": FineTuning(method="lora", rank=4),
+    "multihead": None,
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,19 @@ def cases(
                 yield from (Case(size, start, loss, seed) for seed in range(seeds))
 
 
-def request_of(case: Case, root: Path, cold_steps: int, tuned_rate: float | None = None) -> FitRequest:
-    """Return the request of a fit; `tuned_rate` takes the place of the config's, for fits that do not start cold."""
+@dataclass(frozen=True)
+class Recipes:
+    """How fits learn: steps of cold ones; of the others, what takes the place of the config's recipe."""
+
+    cold_steps: int = 1500
+    tuned_rate: float | None = None
+    tuned_steps: int | None = None
+    far_start: float | None = None
+    method: str = "naive"
+
+
+def request_of(case: Case, root: Path, recipes: Recipes) -> FitRequest:
+    """Return the request of a fit."""
     state = read(root).state
     assert state.created is not None
     charter = Charter.of(state.created, CampaignConfig.model_validate(state.config))
@@ -75,10 +93,18 @@ def request_of(case: Case, root: Path, cold_steps: int, tuned_rate: float | None
     own = rung_fit(charter, state, RungState(case.labels, frames), case.seed)
     changes: dict[str, object] = {"huber_eV_per_A": LOSSES[case.loss], "seed": case.seed}
     rate = charter.config.fit.learning_rate
-    if case.start != "cold" and tuned_rate is not None:
-        changes["learning_rate"] = tuned_rate * rate
+    if recipes.tuned_rate is not None:
+        changes["learning_rate"] = recipes.tuned_rate * rate
+    if recipes.far_start is not None:
+        changes["far"] = FarStart(beyond=recipes.far_start, max_steps=charter.config.fit.rung_steps, learning_rate=rate)
+    if recipes.tuned_steps is not None:
+        changes["max_steps"] = recipes.tuned_steps
+    changes["finetuning"] = TUNINGS[recipes.method]
+    if recipes.method == "multihead":
+        changes["finetuning"] = FineTuning(method="multihead", replay=taught_member(charter, state, 0).train)
     if case.start == "cold":
-        changes |= {"init": None, "level_energy": False, "learning_rate": rate, "max_steps": cold_steps}
+        changes |= {"finetuning": None, "init": None, "level_energy": False, "far": None}
+        changes |= {"learning_rate": rate, "max_steps": recipes.cold_steps}
     elif case.start == "taught":
         changes["init"] = pretrained(state, case.seed % state.members())
     else:
@@ -99,12 +125,13 @@ def place(foundation: str, root: Path) -> None:
     resolve_foundation(named, config_folder=Path(), campaign_root=root)
 
 
-def error_of(case: Case, root: Path, frames: Path, cold_steps: int, tuned_rate: float | None = None) -> float:
+def error_of(case: Case, root: Path, frames: Path, recipes: Recipes) -> float:
     """Fit, and return the force RMSE (meV/Å) on the frames."""
     torch.set_num_threads(1)
-    workspace, request = Workspace(root), request_of(case, root, cold_steps, tuned_rate)
+    workspace, request = Workspace(root), request_of(case, root, recipes)
     summary, _ = fit(request, workspace, Machine())
     workspace.write(Result(key=request.key(), kind="fit", status="ok", summary=summary))
+    print(f"{case.labels} labels from {Path(case.start).stem}: error of the start {summary['start_error']}", flush=True)
     errors = force_errors(f"fit:{request.key()}", read_frames(frames, ":"), workspace, request.dtype)
     return 1000 * float(np.sqrt(np.mean(errors**2)))
 
@@ -134,6 +161,9 @@ def main() -> None:
     parser.add_argument("--losses", nargs="+", default=tuple(LOSSES), choices=tuple(LOSSES))
     parser.add_argument("--cold-steps", type=int, default=1500)
     parser.add_argument("--tuned-rate", type=float, help="in place of fit.tuned_rate")
+    parser.add_argument("--tuned-steps", type=int, help="in place of fit.tuned_rung_steps")
+    parser.add_argument("--method", default="naive", choices=tuple(TUNINGS), help="in place of fit.method")
+    parser.add_argument("--far-start", type=float, help="in place of fit.far_start; 0: all fits learn like cold ones")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -145,8 +175,9 @@ def main() -> None:
             cases(arguments.labels, arguments.seeds, (*arguments.starts, *arguments.foundations), arguments.losses)
         )
         with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
-            how = (root, arguments.frames, arguments.cold_steps, arguments.tuned_rate)
-            futures = {case: pool.submit(error_of, case, *how) for case in asked}
+            names = ("cold_steps", "tuned_rate", "tuned_steps", "far_start", "method")
+            recipes = Recipes(**{name: getattr(arguments, name) for name in names})
+            futures = {case: pool.submit(error_of, case, root, arguments.frames, recipes) for case in asked}
             found = {case: future.result() for case, future in futures.items()}
     print("\n".join(rows(arguments.labels, found)))
 

@@ -16,6 +16,7 @@ SUFFIX = ".rehearsal"
 NOBODY, ITSELF = "none", "same"
 """Words for a rehearsal that begins cold, and for one that is taught by the teacher that answers its labels."""
 _RANKS = {"ranks_per_label", "mpi_command", "mpi_python"}
+_UNTUNED = {"method": "naive", "replay": "labels"}
 _LONGEST_NAME = 80
 
 
@@ -61,7 +62,7 @@ def rehearsed(config: CampaignConfig, taught_by: str, number: int = 1) -> Campai
             "label": teacher_label(config.teacher).model_copy(update=gates),
             "teacher": _teaching(config.teacher, taught_by),
             "potential": config.potential.model_copy(update={"foundation": foundation}),
-            "fit": config.fit if foundation is not None else config.fit.model_copy(update={"method": "naive"}),
+            "fit": config.fit.model_copy(update=_recipe(foundation, taught_by, config.teacher)),
             "data": data,
             "budget": budget.model_copy(update={"labels": None}) if data.initial or data.campaigns else budget,
             "execution": _without_dft(config.execution),
@@ -87,6 +88,16 @@ def _teaching(teacher: TeacherConfig, taught_by: str) -> TeacherConfig | None:
     if taught_by == ITSELF or taught_by == teacher.model:
         return teacher
     return teacher.model_copy(update={"model": taught_by, "head": None})
+
+
+def _recipe(foundation: Foundation | None, taught_by: str, teacher: TeacherConfig) -> dict[str, object]:
+    """Return what changes of the fits.
+
+    The campaign's start is nearer to its labels than a poorer teacher's is to those of a rehearsal, whose fits learn
+    like the campaign's all the same.
+    """
+    poorer = taught_by not in (NOBODY, ITSELF, teacher.model)
+    return {**({"far_start": None} if poorer else {}), **(_UNTUNED if foundation is None else {})}
 
 
 def _data(data: DataConfig) -> DataConfig:

@@ -125,10 +125,12 @@ def checked(loaded: LoadedConfig, root: Path) -> tuple[Import, ...]:
 def _check_replay(loaded: LoadedConfig, imports: Iterable[Import]) -> None:
     """Refuse to replay labels where none is left for it: all are labels like any other, or the teacher's."""
     config = loaded.config
-    if config.fit.method != "multihead" or config.data.initial or any(taken.other for taken in imports):
+    replays_labels = config.fit.method == "multihead" and config.fit.replay == "labels"
+    if not replays_labels or config.data.initial or any(taken.other for taken in imports):
         return
     what = "`multihead` replays frames of the foundation's reference, and no label of `data.campaigns` is left for that"
-    raise loaded.error(("fit", "method"), f"{what}; give a file in data.initial with `reference: other`, or `naive`")
+    mend = "give a file in data.initial with `reference: other`, or write `replay: pseudolabels`"
+    raise loaded.error(("fit", "method"), f"{what}; {mend}")
 
 
 def brought(imports: Iterable[Import]) -> Brought:

@@ -277,13 +277,17 @@ def _foundation(config: CampaignConfig) -> Iterator[Finding]:
 
 
 def _method(config: CampaignConfig) -> Iterator[Finding]:
-    method, data = config.fit.method, config.data
+    method, replay, data = config.fit.method, config.fit.replay, config.data
+    names_replay = data.reference == "other" and bool(data.initial or data.campaigns)
     if method != "naive" and config.potential.foundation is None:
         mend = "name one in potential.foundation, or take `method: naive`"
         yield ("fit", "method"), f"`{method}` changes a foundation, and there is none; {mend}"
-    elif method == "multihead" and (data.reference == "same" or not (data.initial or data.campaigns)):
+    elif method != "multihead" and replay != "labels":
+        yield ("fit", "replay"), f"`method: {method}` replays nothing; delete this line, or write `method: multihead`"
+    elif method == "multihead" and replay == "labels" and not names_replay:
         what = "`multihead` replays frames of the foundation's reference, and `data` names none"
-        yield ("fit", "method"), f"{what}; give their file in data.initial with `reference: other`"
+        mend = "give their file in data.initial with `reference: other`, or write `replay: pseudolabels`"
+        yield ("fit", "method"), f"{what}; {mend}"
 
 
 _CHECKS: tuple[Callable[[CampaignConfig], Iterator[Finding]], ...] = (

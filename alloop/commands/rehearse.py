@@ -72,7 +72,8 @@ def run_rehearsal(
     taught_by = taught_by or _installed_other(teacher)
     told = meaning(teacher, taught_by)
     console.print(f"Rehearsal: {told}.", markup=False, highlight=False, soft_wrap=True)
-    places = [(_stand_in(loaded, taught_by, number), _folder(loaded, folder, number)) for number in range(1, seeds + 1)]
+    roots = [_folder(loaded, folder, number) for number in range(1, seeds + 1)]
+    places = [(_stand_in(loaded, taught_by, number, root), root) for number, root in enumerate(roots, start=1)]
     if taught_by not in (NOBODY, ITSELF, teacher.model):
         _refuse_unusable_teaching(places[0][0])
     for one, root in places:
@@ -103,8 +104,14 @@ def _installed_other(teacher: TeacherConfig) -> str:
     return others[0] if others else NOBODY
 
 
-def _stand_in(loaded: LoadedConfig, taught_by: str, number: int) -> LoadedConfig:
-    return replace(loaded, config=rehearsed(loaded.config, taught_by, number))
+def _stand_in(loaded: LoadedConfig, taught_by: str, number: int, root: Path) -> LoadedConfig:
+    config = rehearsed(loaded.config, taught_by, number)
+    created = fold(read_entries(root)).created if (root / JOURNAL_FILE).exists() else None
+    if created is not None and "far_start" not in created.config.get("fit", {}):
+        # It began before there was this key, whose default says nothing to it.
+        fit = config.fit.model_copy(update={"far_start": loaded.config.fit.far_start})
+        config = config.model_copy(update={"fit": fit})
+    return replace(loaded, config=config)
 
 
 def _folder(loaded: LoadedConfig, folder: Path | None, number: int) -> Path:

@@ -19,6 +19,7 @@ MACE = {
     "valid_batch_size": "fit.batch_size",
     "huber_delta": "fit.huber_eV_per_A",
     "multiheads_finetuning": "fit.method, as `multihead`",
+    "pseudolabel_replay": "fit.replay, as `pseudolabels`",
     "lora": "fit.method, as `lora`",
     "freeze": "fit.method, as `frozen`, and fit.frozen",
     "compute_stress": "fit.stress_weight; more than 0 fits stresses",

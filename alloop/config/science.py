@@ -169,11 +169,23 @@ class FitConfig(Section):
         description="Steps of a rung's fit that starts from a taught model or a foundation, which need fewer; null: "
         "`rung_steps`.",
     )
+    far_start: Positive | None = Field(
+        0.15,
+        description="A taught model or a foundation is far from the labels where half of its force errors exceed this "
+        "part of the median force. Its fits learn like those from random weights then: `learning_rate` as it is, "
+        "`rung_steps`. null: never. For `method: naive`.",
+    )
     method: Literal["naive", "multihead", "frozen", "lora"] = Field(
         "naive",
         description="How a foundation is fitted. `naive`: all weights. `multihead`: all, while a second head replays "
-        "the frames of `data` with `reference: other`. `frozen`: only the weights after a part of it. `lora`: low-rank "
+        "frames of the foundation, see `replay`. `frozen`: only the weights after a part of it. `lora`: low-rank "
         "changes of its linear layers. Models end plain, with one head.",
+    )
+    replay: Literal["labels", "pseudolabels"] = Field(
+        "labels",
+        description="What `method: multihead` replays. `labels`: the frames of `data` with `reference: other`, by the "
+        "labels they have. `pseudolabels`: these and the teacher's frames, by what the model that a fit starts from "
+        "says of them; without any, displaced copies of the frames that are fitted.",
     )
     frozen: Literal["embedding", "interactions", "products"] = Field(
         "interactions", description="Last part of the foundation that stays as it is, for `method: frozen`."

@@ -23,7 +23,7 @@ random subsets, or a study.
 
 Only the first explores and labels."""
 
-RULES = 5
+RULES = 6
 """The rules of decisions that a new campaign begins with; an older one keeps its own.
 
 What makes an expected error trusted and two rungs alike is no such rule: it is the same for all campaigns.
@@ -33,7 +33,8 @@ foundation have the lower learning rate of those after a teacher, and the walks 
 moves are long from the first. From 4 on, held-out walkers that begin at the resting lattice equilibrate before they
 offer a frame, walkers of a young committee, unless taught or tuned, stay near what is labelled, and refits of one that
 began with random weights begin with new ones. From 5 on, these have half of a rung's steps, if not more, and
-frames of broken structures leave the held-out set."""
+frames of broken structures leave the held-out set. From 6 on, fits whose start is far from the labels learn like those
+from random weights."""
 
 
 @dataclass(frozen=True)

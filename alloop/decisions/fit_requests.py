@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from alloop.decisions.charter import Charter
+from alloop.decisions.charter import Charter, stable_integer
 from alloop.decisions.refits import attempts
+from alloop.decisions.teaching_requests import RATTLE_A, STRAIN, taught_frames
+from alloop.labelling.teachers import MIN_CONTACT, MAX_FORCE_eV_per_A
 from alloop.state.records import GenerationState, RungState
 from alloop.state.state import CampaignState
-from alloop.tasks.contract.fit import FineTuning, FitRequest
+from alloop.tasks.contract.fit import FarStart, FineTuning, FitRequest, Pseudolabels
 
 TUNED_RATE = 0.25
 """A fit at the whole rate forgets what the teacher taught, or what the foundation knew."""
@@ -26,7 +28,7 @@ def member(
     before = _predecessor(charter, state, generation, number)
     init = before or _origin(charter, state, number)
     anew = charter.rules >= 5 and init is None
-    return _fit(
+    request = _fit(
         charter,
         state,
         train=_labels(state, train or frames),
@@ -38,13 +40,14 @@ def member(
         level_energy=_levelled(charter, state, number, goes_on=before is not None),
         seed=_fit_seed(charter, f"fit/g{generation.number}/m{number}", attempt),
     )
+    return request if before else _unless_far(charter, request, fit.anew_steps)
 
 
 def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: int, *, attempt: int = 0) -> FitRequest:
     """Return the request for one fit of a rung: all its labels, a fixed schedule, no look at other frames."""
     settings, beginning = charter.config.fit, _beginning(charter, state, number)
     tunes = charter.config.teacher is not None or charter.foundation is not None
-    return _fit(
+    request = _fit(
         charter,
         state,
         train=_labels(state, rung.frames),
@@ -56,6 +59,7 @@ def rung_fit(charter: Charter, state: CampaignState, rung: RungState, number: in
         level_energy=_levelled(charter, state, beginning),
         seed=_fit_seed(charter, f"fit/rung/f{number}", attempt),
     )
+    return _unless_far(charter, request, settings.rung_steps)
 
 
 def scratch_fit(charter: Charter, state: CampaignState, rung: RungState, number: int) -> FitRequest:
@@ -103,9 +107,9 @@ def _fit(
     tunes: bool = True,
 ) -> FitRequest:
     fit, potential = charter.config.fit, charter.config.potential
-    tuning = _finetuning(charter, state) if tunes else None
+    tuning = _finetuning(charter, state, len(train), seed) if tunes else None
     # As many frames are replayed as are fitted.
-    seen = 2 * len(train) if tuning and tuning.replay else len(train)
+    seen = 2 * len(train) if tuning and tuning.replays else len(train)
     epoch = -(-seen // fit.batch_size)
     return FitRequest(
         train=train,
@@ -130,17 +134,49 @@ def _fit(
     )
 
 
+def _unless_far(charter: Charter, request: FitRequest, steps: int) -> FitRequest:
+    """Return the request with how it learns where its start is far from its labels.
+
+    From random weights no start is far. Other methods than `naive` shall keep what their start knows.
+    """
+    fit = charter.config.fit
+    if charter.rules < 6 or fit.far_start is None or fit.method != "naive" or request.init is None:
+        return request
+    longest = max(steps, fit.epochs * -(-len(request.train) // fit.batch_size))
+    far = FarStart(beyond=fit.far_start, max_steps=longest, learning_rate=fit.learning_rate)
+    return request.model_copy(update={"far": far})
+
+
 def _labels(state: CampaignState, frames: Iterable[str]) -> tuple[str, ...]:
     return tuple(str(state.frames[frame].label) for frame in frames)
 
 
-def _finetuning(charter: Charter, state: CampaignState) -> FineTuning | None:
+def _finetuning(charter: Charter, state: CampaignState, labels: int, seed: int) -> FineTuning | None:
     fit = charter.config.fit
     if fit.method == "frozen":
         return FineTuning(method="frozen", frozen=fit.frozen)
     if fit.method == "lora":
         return FineTuning(method="lora", rank=fit.lora_rank)
-    return FineTuning(method="multihead", replay=tuple(state.pretraining)) if fit.method == "multihead" else None
+    return _replay(charter, state, labels, seed) if fit.method == "multihead" else None
+
+
+def _replay(charter: Charter, state: CampaignState, labels: int, seed: int) -> FineTuning:
+    """Return what a second head replays: labels of another reference, or their and the teacher's frames anew.
+
+    Of the teacher's frames there are no more than labels: a fit replays no more, and every request names them.
+    """
+    fit = charter.config.fit
+    if fit.replay == "labels":
+        return FineTuning(method="multihead", replay=tuple(state.pretraining))
+    pseudolabels = Pseudolabels(
+        rattle_A=RATTLE_A,
+        strain=STRAIN if fit.stress_weight > 0 else 0.0,
+        min_contact=MIN_CONTACT,
+        max_force_eV_per_A=MAX_FORCE_eV_per_A,
+    )
+    taught = sorted(taught_frames(charter, state), key=lambda name: stable_integer(f"{seed}/{name}"))
+    frames = (*state.pretraining, *taught[:labels])
+    return FineTuning(method="multihead", replay=frames, pseudolabels=pseudolabels)
 
 
 def _fit_seed(charter: Charter, purpose: str, attempt: int) -> int:

@@ -25,7 +25,7 @@ FRAMES_PER_TASK = 72
 def teaching(state: CampaignState, charter: Charter, room: int) -> Iterator[Wanted]:
     """Yield what the first round that is not done still lacks: its frames, then the fit of its student."""
     teacher = charter.config.teacher
-    if teacher is None:
+    if teacher is None or teaching_failure(state, charter) is not None:
         return
     for number in range(teacher.rounds):
         if not _labelled(state, charter, number):
@@ -42,9 +42,11 @@ def is_teaching(task: TaskState) -> bool:
 
 
 def teaching_open(state: CampaignState, charter: Charter) -> bool:
-    """Return whether the teaching phase has something to do before members can be pre-trained."""
+    """Return whether members cannot be pre-trained yet, or never: the phase has something to do, or has failed."""
     teacher = charter.config.teacher
-    return teacher is not None and not _labelled(state, charter, teacher.rounds - 1)
+    if teacher is None:
+        return False
+    return not _labelled(state, charter, teacher.rounds - 1) or teaching_failure(state, charter) is not None
 
 
 def teaching_failure(state: CampaignState, charter: Charter) -> str | None:

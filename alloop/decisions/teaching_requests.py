@@ -70,6 +70,12 @@ def teach(
     )
 
 
+def taught_frames(charter: Charter, state: CampaignState) -> tuple[str, ...]:
+    """Return references to the teacher's frames that the members were pre-trained on; none without a teacher."""
+    teacher = charter.config.teacher
+    return () if teacher is None else _taught(state, teacher.rounds - 1)
+
+
 def student(state: CampaignState, number: int) -> str | None:
     """Return the student fitted after a round, or None."""
     tasks = [state.tasks.get(name) for name in attempts(f"{STUDENT}r{number}")]

@@ -10,6 +10,8 @@ from alloop.materials.contacts import min_contact as shortest_contact
 from alloop.materials.structure import Structure
 
 TRIES = 100
+AMPLITUDES = 4
+"""Where copies shall know small and large displacements, the largest over 1, 2, 3 and 4, equally many each."""
 
 
 def rattled(

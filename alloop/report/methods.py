@@ -161,7 +161,8 @@ def _loss(fit: Mapping[str, Any]) -> str:
 
 def _method(fit: Mapping[str, Any], tuned: bool) -> str:
     method = str(fit.get("method", "naive"))
-    return f", fine-tuned by the method {method}" if tuned and method != "naive" else ""
+    replayed = " with pseudolabels" if method == "multihead" and fit.get("replay") == "pseudolabels" else ""
+    return f", fine-tuned by the method {method}{replayed}" if tuned and method != "naive" else ""
 
 
 def _rung_fits(state: CampaignState) -> str:

@@ -208,10 +208,10 @@ def _finished(event: TaskFinished, state: CampaignState) -> list[str]:
         return wrapped(f"calibrated on {said}", WIDTH - len(STAMP.format("")))
     number = task.context.get("generation") if task.task == "fit" else None
     if number is not None:
-        return [*_kept_nothing(task), *_fitted(state, number)]
+        return [*_kept_nothing(task), *_began_far(task), *_fitted(state, number)]
     kind = KINDS[task.task]
     words = kind.words(task_words(event.purpose), kind.summary.model_validate(event.summary))
-    return [words] if words else []
+    return [*([words] if words else []), *_began_far(task)]
 
 
 def _pretrained(task: TaskState, state: CampaignState) -> list[str]:
@@ -234,6 +234,17 @@ def _kept_nothing(task: TaskState) -> list[str]:
         return []
     what = f"member {task.context.get('member')} of generation {task.context['generation']} kept none of its"
     return [f"{what} {many(fit.steps, 'step')}: on the labels out of its bag, the model it began with is better"]
+
+
+def _began_far(task: TaskState) -> list[str]:
+    """Tell of the first fit of a generation or a rung whose start was far from the labels."""
+    if task.task != "fit" or task.finished is None or not task.purpose.endswith(("/m0", "/f0")):
+        return []
+    fit = FitSummary.model_validate(task.finished.summary)
+    if not fit.far or fit.start_error is None:
+        return []
+    off = f"forces off by {100 * fit.start_error:.0f} %, see fit.far_start"
+    return [f"{task_words(task.purpose)}: its start is far from the labels ({off})"]
 
 
 def _fitted(state: CampaignState, number: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -17,7 +17,8 @@ from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, FORCE_EV_PER_A, first_
 from alloop.potential.fitting.adapting import HEADS, fully, plain, with_frozen, with_low_rank, with_replay
 from alloop.potential.fitting.energy_offset import set_energy_offset
 from alloop.potential.fitting.finetuning import reduced_to
-from alloop.potential.fitting.training import Check, DivergedError, Recipe, order_of_frames, train
+from alloop.potential.fitting.start_error import start_error
+from alloop.potential.fitting.training import Check, DivergedError, Outcome, Recipe, order_of_frames, train
 from alloop.potential.graphs import (
     UnknownElementError,
     average_neighbours,
@@ -36,6 +37,7 @@ from alloop.tasks.contract.records import Answer
 from alloop.tasks.contract.references import ModelRef, OfferRef
 from alloop.tasks.contract.teach import TEACH, TeachData
 from alloop.tasks.fit_progress import ProgressLine
+from alloop.tasks.kinds.replay import training_copies, with_pseudolabels
 from alloop.tasks.machine import Machine
 from alloop.tasks.workspace import DamagedResultError, Workspace
 
@@ -71,20 +73,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     training = [frames[key] for key in request.train]
     try:
         model = adapted(initial_model(request, workspace, training), request)
-        graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
-        fitted = _with_edges([graphs[key] for key in request.train])
-        if request.level_energy:
-            by_element = request.level_energy == "elements"
-            set_energy_offset(model, fitted, by_element=by_element, device=machine.device)
-        with _told(request, workspace) as tell:
-            outcome = train(
-                model,
-                [*fitted, *replayed(request, workspace, model)],
-                _with_edges([graphs[key] for key in watched_keys(request)]),
-                recipe_of(request),
-                device=machine.device,
-                on_check=tell,
-            )
+        off, outcome = _learnt(model, frames, request, workspace, machine)
         model = plain(model)
     except DivergedError as error:
         raise TaskFailure("diverged", f"{error}: {_why_diverged(request, frames)}") from error
@@ -101,19 +90,37 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
         watched=_watched(request),
         history=tuple(_metrics(check) for check in outcome.history),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        start_error=off,
+        far=_is_far(request, off),
     )
     return summary.model_dump(mode="json"), {}
 
 
+def _learnt(
+    model: torch.nn.Module, frames: Mapping[str, Atoms], request: FitRequest, workspace: Workspace, machine: Machine
+) -> tuple[float | None, Outcome]:
+    """Level the energies of a model and train it, in place; return how far its start was, and how it went."""
+    graphs = dict(zip(frames, labelled_graphs(frames.values(), model), strict=True))
+    fitted = _with_edges([graphs[key] for key in request.train])
+    watched = _with_edges([graphs[key] for key in watched_keys(request)])
+    if request.level_energy:
+        set_energy_offset(model, fitted, by_element=request.level_energy == "elements", device=machine.device)
+    off = None if request.far is None else start_error(model, fitted, device=machine.device)
+    recipe = recipe_of(request, off)
+    seen = [*fitted, *replayed(request, workspace, model, [frames[key] for key in request.train])]
+    with _told(request, workspace, recipe.max_steps) as tell:
+        return off, train(model, seen, watched, recipe, device=machine.device, on_check=tell)
+
+
 @contextmanager
-def _told(request: FitRequest, workspace: Workspace) -> Iterator[Callable[[Check], None]]:
+def _told(request: FitRequest, workspace: Workspace, steps: int) -> Iterator[Callable[[Check], None]]:
     """Give what takes every check of a fit and tells it to whoever watches the campaign."""
     line = ProgressLine(workspace.root, request.key())
 
     def tell(check: Check) -> None:
         line.write(
             step=check.step,
-            steps=request.max_steps,
+            steps=steps,
             loss=check.loss,
             rmse_forces_meV_per_A=1000 * check.rmse_forces_eV_per_A,
             watched=_watched(request),
@@ -191,22 +198,29 @@ def adapted(model: torch.nn.Module, request: FitRequest) -> torch.nn.Module:
     return fully(model)
 
 
-def replayed(request: FitRequest, workspace: Workspace, model: torch.nn.Module) -> list[AtomicData]:
+def replayed(
+    request: FitRequest, workspace: Workspace, model: torch.nn.Module, training: Sequence[Atoms]
+) -> list[AtomicData]:
     """Return frames for the second head, as many as are fitted: a random choice, or all of them again and again.
 
     Raises
     ------
     ArchitectureError
         If every frame holds an element that the campaign does not have.
+    TaskFailure
+        ``replay``, if pseudolabels are wanted and no frame has a sound one.
     """
-    if request.finetuning is None or not request.finetuning.replay:
+    tuning = request.finetuning
+    if tuning is None or not tuning.replays:
         return []
     known = set(numbers_of(model))
-    frames = list(read_frames(workspace, request.finetuning.replay).values())
-    frames = [frame for frame in frames if known.issuperset(frame.numbers)]
-    if not frames:
+    frames = list(read_frames(workspace, tuning.replay).values())
+    usable = [frame for frame in frames if known.issuperset(frame.numbers)]
+    if frames and not usable:
         raise ArchitectureError("no frame to replay is made of the campaign's elements alone")
-    graphs = _with_edges(labelled_graphs(frames, model, head=HEADS[1]))
+    if tuning.pseudolabels is not None:
+        usable = with_pseudolabels(request, tuning.pseudolabels, usable or training_copies(request, training), model)
+    graphs = _with_edges(labelled_graphs(usable, model, head=HEADS[1]))
     return [graphs[index] for index in order_of_frames(len(graphs), len(request.train), request.seed)]
 
 
@@ -266,12 +280,13 @@ def _random_model(request: FitRequest, training: list[Atoms], e0s_eV: dict[int, 
     )
 
 
-def recipe_of(request: FitRequest) -> Recipe:
-    """Return the schedule and the weights of the loss that a request asks for."""
+def recipe_of(request: FitRequest, off: float | None = None) -> Recipe:
+    """Return the schedule and the weights of the loss that a request asks for, by the error of its start."""
+    schedule = request.far if request.far is not None and _is_far(request, off) else request
     return Recipe(
-        max_steps=request.max_steps,
+        max_steps=schedule.max_steps,
         batch_size=request.batch_size,
-        learning_rate=request.learning_rate,
+        learning_rate=schedule.learning_rate,
         energy_weight=request.energy_weight,
         forces_weight=request.forces_weight,
         stress_weight=request.stress_weight,
@@ -281,6 +296,10 @@ def recipe_of(request: FitRequest) -> Recipe:
         seed=request.seed,
         huber_eV_per_A=request.huber_eV_per_A,
     )
+
+
+def _is_far(request: FitRequest, off: float | None) -> bool:
+    return request.far is not None and off is not None and off > request.far.beyond
 
 
 def _metrics(check: Check) -> EpochMetrics:

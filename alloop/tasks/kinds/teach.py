@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -13,12 +14,14 @@ from alloop.config.label import LabelCommon
 from alloop.dynamics.explorers import ExplorerBatch
 from alloop.dynamics.limits import temperature_limit
 from alloop.dynamics.state import MDState, fresh_state
-from alloop.failures import OutOfTimeError, TaskFailure
+from alloop.failures import OutOfTimeError, TaskFailure, class_name, first_line
 from alloop.labelling.answers import check_answer
+from alloop.labelling.errors import EngineError, NotConvergedError, RanksError
+from alloop.labelling.outliers import ENERGY_EV_PER_ATOM, is_absurd, usual
 from alloop.labelling.ranks import Launch
 from alloop.labelling.registry import engine_of, label_settings
 from alloop.materials.contacts import is_finite, min_contact
-from alloop.materials.rattle import rattled, strained
+from alloop.materials.rattle import AMPLITUDES, rattled, strained
 from alloop.materials.structure import Structure
 from alloop.potential.committee import Committee
 from alloop.potential.descriptors import environments
@@ -34,8 +37,9 @@ from policies.selection.distances import farthest_points, novelty_and_separation
 
 LIMIT_S = 300.0
 """A teacher that needs longer for one frame hangs: it answers in a fraction of a second, after seconds to start."""
-AMPLITUDES = 4
-"""Rattled copies have the largest displacement over 1, 2, 3 and 4, equally many each."""
+BREAKS = 2
+"""At so many frames of a task a teacher may hang, or end its process, and only these are left out."""
+_BROKEN = (OutOfTimeError, RanksError)
 HALVINGS = 2
 """A rattled copy that the teacher refuses is brought half way back so often: in stiff tetrahedra a displacement that
 teaches the walls of a halide is beyond every limit."""
@@ -99,7 +103,9 @@ def teach(request: TeachRequest, workspace: Workspace, machine: Machine) -> Answ
     Raises
     ------
     TaskFailure
-        ``teacher`` if it labels less than half of the frames, ``nan`` if the student moves no walker at all.
+        ``teacher`` if it labels less than half of the frames, or hangs; ``nan`` if the student moves no walker at all.
+    RanksError
+        If its process ends again and again.
     """
     student = None if request.student is None else Student.load(request.student, request.dtype, workspace, machine)
     if student is None:
@@ -233,11 +239,15 @@ def _labelled(
     Raises
     ------
     TaskFailure
-        ``teacher``, if it labels less than half of them.
+        ``teacher``, if it labels less than half of them or hangs at more than `BREAKS`.
+    RanksError
+        If its process ends at more than `BREAKS` of them, or at one of too few that it labels: another machine may
+        do better.
     """
-    settings, labels, labelled, refusals = label_settings(request.teacher), [], [], []
+    settings = label_settings(request.teacher)
     engine, launch = engine_of(settings), _launch(settings)
-    refusing: tuple[type[Exception], ...] = (TaskFailure, *engine.answers)
+    found: list[tuple[LabelData, Frame]] = []
+    refusals: list[Exception] = []
     with scratch(engine, workspace, request.kind, request.key()) as folder:
 
         def label(structure: Structure) -> LabelData:
@@ -246,23 +256,71 @@ def _labelled(
             answer = engine.single_point(atoms, settings, request.code, folder, launch)
             return label_data(structure, check_answer(answer, atoms, settings))
 
+        refusing = (TaskFailure, NotConvergedError, *engine.answers)
         for frame in frames:
-            for tried in _tries(request, frame):
-                try:
-                    labels.append(label(tried.structure))
-                except OutOfTimeError as error:
-                    raise TaskFailure("teacher", f"the teacher gives no answer: {error}") from error
-                except refusing as error:
-                    refusal = str(error)
-                else:
-                    labelled.append(tried)
-                    break
+            answer = _answered(_tries(request, frame), label, refusing)
+            if isinstance(answer, Exception):
+                refusals.append(answer)
+                _give_up_broken(refusals)
             else:
-                refusals.append(refusal)
-    if len(labels) <= len(refusals):
-        what = f"the teacher labels {len(labels)} of {len(labels) + len(refusals)} frames"
-        raise TaskFailure("teacher", f"{what}; the last one without: {refusals[-1]}")
-    return labels, labelled
+                found.append(answer)
+        kept = _without_absurd(found, refusals)
+        if len(kept) <= len(refusals):
+            _give_up(len(kept), refusals)
+    return [label for label, _ in kept], [frame for _, frame in kept]
+
+
+def _answered(
+    tries: Iterable[Frame], label: Callable[[Structure], LabelData], refusing: tuple[type[Exception], ...]
+) -> tuple[LabelData, Frame] | Exception:
+    """Return the first label that the teacher gives, and its frame; without any, why not."""
+    for tried in tries:
+        try:
+            return label(tried.structure), tried
+        except EngineError as error:
+            if error.kind != "raised":
+                raise
+            return error
+        except (OutOfTimeError, RanksError) as error:
+            return error
+        except refusing as error:
+            refusal: Exception = error
+    return refusal
+
+
+def _without_absurd(
+    found: Sequence[tuple[LabelData, Frame]], refusals: list[Exception]
+) -> list[tuple[LabelData, Frame]]:
+    """Return the labels, without those whose energies are absurd beside the others, which join the refusals."""
+    energies_eV = [label.energy_eV / len(label.structure.numbers) for label, _ in found]
+    kept = []
+    for one, energy_eV in zip(found, energies_eV, strict=True):
+        if is_absurd(energy_eV, energies_eV, ENERGY_EV_PER_ATOM):
+            what = f"the energy is {energy_eV:.4g} eV per atom, where {usual(energies_eV):.4g} is usual"
+            refusals.append(TaskFailure("dft", what))
+        else:
+            kept.append(one)
+    return kept
+
+
+def _give_up_broken(refusals: Sequence[Exception]) -> None:
+    """Raise the last of the errors if the teacher broke too often."""
+    last = refusals[-1]
+    if isinstance(last, _BROKEN) and sum(isinstance(one, _BROKEN) for one in refusals) > BREAKS:
+        if isinstance(last, OutOfTimeError):
+            raise TaskFailure("teacher", f"the teacher gives no answer: {last}") from last
+        raise last
+
+
+def _give_up(labelled: int, refusals: Sequence[Exception]) -> NoReturn:
+    """Raise why too few frames have a label: a process that ended, or what was wrong with the last frame without."""
+    for error in refusals:
+        if isinstance(error, RanksError):
+            raise error
+    last = refusals[-1]
+    words = str(last) if isinstance(last, TaskFailure) else f"{class_name(last)}: {first_line(last)}"
+    what = f"the teacher labels {labelled} of {labelled + len(refusals)} frames"
+    raise TaskFailure("teacher", f"{what}; the last one without: {words}") from last
 
 
 def _tries(request: TeachRequest, frame: Frame) -> Iterator[Frame]:

@@ -27,7 +27,7 @@ def test_the_teacher_answers_the_labels_behind_the_gates_of_the_campaign_and_not
     assert one.label.calculator.startswith("sevenn.")
     assert (one.label.min_contact, one.label.max_force_eV_per_A) == (0.65, 20.0)
     assert not same_science(one.label, campaign.label)
-    changed = {"name", "label", "teacher"}
+    changed = {"name", "label", "teacher", "fit"}
     assert one.model_dump(exclude=changed) == campaign.model_dump(exclude=changed)
 
 
@@ -104,10 +104,22 @@ def test_a_foundation_that_knows_the_answers_takes_no_part_unless_its_teacher_do
     assert rehearsed(campaign, taught_by).potential.foundation == left
 
 
-@pytest.mark.parametrize("method", ["lora", "frozen", "multihead"])
-def test_a_rehearsal_without_the_foundation_fits_all_weights(method):
+@pytest.mark.parametrize(("taught_by", "far"), [("chgnet", None), ("none", 0.15), ("same", 0.15)])
+def test_fits_of_a_rehearsal_by_a_poorer_teacher_learn_like_those_of_the_campaign(taught_by, far):
+    campaign = config(**TEACHER)
+    assert campaign.fit.far_start == 0.15
+    assert rehearsed(campaign, taught_by).fit == campaign.fit.model_copy(update={"far_start": far})
+
+
+@pytest.mark.parametrize(
+    ("method", "replay"),
+    [("lora", "labels"), ("frozen", "labels"), ("multihead", "labels"), ("multihead", "pseudolabels")],
+)
+def test_a_rehearsal_without_the_foundation_fits_all_weights(method, replay):
     potential = {"foundation": "alloop-electrolytes-0", "committee": 2}
-    campaign = config(**TEACHER, potential=potential, fit={"method": method}, data={"initial": ["old.extxyz"]})
+    campaign = config(
+        **TEACHER, potential=potential, fit={"method": method, "replay": replay}, data={"initial": ["old.extxyz"]}
+    )
     one = rehearsed(campaign, "none")
     assert (one.potential.foundation, one.fit.method) == (None, "naive")
     assert not [finding for finding in find(one, 0) if finding[0][0] == "fit"]

@@ -21,8 +21,9 @@ LABEL = Result.model_construct(key="a1")
 NONE = Import(source="x", run_id="x", same=(), teacher=(), other=(), why="", atoms=(), numbers=frozenset())
 
 
-def config(folder, method="multihead", **data):
-    return load_config(write_config(folder, fit={**TINY["fit"], "method": method}, data={"campaigns": ["x"], **data}))
+def config(folder, method="multihead", replay="labels", **data):
+    fit = {**TINY["fit"], "method": method, "replay": replay}
+    return load_config(write_config(folder, fit=fit, data={"campaigns": ["x"], **data}))
 
 
 @pytest.mark.parametrize("use", ["same", "teacher"])
@@ -36,6 +37,10 @@ def test_labels_of_another_reference_are_replayed(tmp_path):
     _check_replay(config(tmp_path / "a"), [NONE, replace(NONE, other=(LABEL,))])
     _check_replay(config(tmp_path / "b", initial=["old.extxyz"]), [NONE])
     _check_replay(config(tmp_path / "c", method="naive"), [NONE])
+
+
+def test_pseudolabels_need_no_labels_of_another_reference(tmp_path):
+    _check_replay(config(tmp_path, replay="pseudolabels"), [NONE])
 
 
 def test_the_code_is_the_reason_where_only_the_code_differs(tmp_path):

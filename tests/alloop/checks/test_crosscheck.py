@@ -282,7 +282,7 @@ def test_labels_brought_along_do_not_count_against_the_budget(folder: Folder):
 
 def test_replay_without_frames_to_replay_is_told(folder: Folder):
     text = BASE.replace("foundation: null", "foundation: medium-mpa-0").replace("max_steps: 600", "method: multihead")
-    with pytest.raises(ConfigError, match=r"fit.method: .*; give their file in data.initial with `reference: other`$"):
+    with pytest.raises(ConfigError, match=r"fit.method: .* with `reference: other`, or write `replay: pseudolabels`$"):
         cross_check(load_config(folder.config(text)))
 
 

@@ -25,6 +25,20 @@ def test_workers_that_share_cores_are_told(tmp_path, executor, told):
 
 
 @pytest.mark.parametrize(
+    ("fit", "told"),
+    [
+        ({"method": "multihead", "replay": "pseudolabels"}, []),
+        ({"method": "lora", "replay": "pseudolabels"}, ["`method: lora` replays nothing; delete this line, or write"]),
+        ({"replay": "pseudolabels"}, ["`method: naive` replays nothing; delete this line, or write"]),
+    ],
+)
+def test_pseudolabels_need_no_frames_and_are_for_replay_alone(fit, told):
+    potential = {"foundation": "alloop-electrolytes-0", "committee": 2}
+    found = [words for key, words in find(config(fit=fit, potential=potential), 0) if key[0] == "fit"]
+    assert [words[: len(told[0])] for words in found] == told
+
+
+@pytest.mark.parametrize(
     ("name", "told"), [("A-ground", []), ("A", []), ("B", ["no system or composition has the name `B`; known are "])]
 )
 def test_a_composition_may_be_named_where_transport_is_measured(name, told):

@@ -4,11 +4,14 @@ import os
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from alloop.campaign.rehearsal import rehearsed
 from alloop.campaign.reuse import checked
+from alloop.checks.changed_config import science_digest
 from alloop.commands import exit_codes, rehearsal_labels, rehearse
 from alloop.commands.interruption import STOP_SIGNALS, Interrupted
 from alloop.commands.label_timing import LabelTimingError
@@ -16,6 +19,8 @@ from alloop.commands.rehearse import run_rehearsal
 from alloop.commands.run import run_campaign
 from alloop.config import ConfigError
 from alloop.config.loading import load_config
+from alloop.journal.events import CampaignCreated
+from alloop.journal.journal import Journal
 from tests.support.campaigns import THREADS, attempts, command, do, folded, left_behind, write_config
 from tests.support.waiting import wait_for
 
@@ -88,6 +93,28 @@ def test_every_seed_has_a_folder_and_an_interrupted_one_ends_the_command(config,
     folders = [root.relative_to(tmp_path.resolve()) for _, root in asked]
     assert [str(folder) for folder in folders] == ["runs/tiny.rehearsal", "runs/tiny.rehearsal.2"]
     assert [one.seed for one, _ in asked] == [1, 2]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_rehearsal_that_began_before_there_was_a_key_goes_on(config, runs, monkeypatch, tmp_path, knows):
+    monkeypatch.setattr(rehearse, "_refuse_unusable_teaching", lambda one: None)
+    loaded = load_config(config)
+    own = rehearsed(loaded.config, "chgnet")
+    far_start = own.fit.far_start if knows else loaded.config.fit.far_start
+    begun = replace(loaded, config=own.model_copy(update={"fit": own.fit.model_copy(update={"far_start": far_start})}))
+    dumped = begun.config.model_dump(mode="json")
+    if not knows:
+        del dumped["fit"]["far_start"]
+    with Journal(tmp_path / "runs/tiny.rehearsal") as journal:
+        journal.append([created("tiny.rehearsal", dumped, science_digest(begun))])
+    called(config, taught_by="chgnet")
+    ((asked, _),) = runs[0]
+    assert asked.fit.far_start == far_start
+
+
+def created(name, config, digest):
+    facts = {"systems": (), "elements": (), "code": {}, "versions": {}, "run_id": "x"}
+    return CampaignCreated(name=name, config=config, science_sha256=digest, **facts)
 
 
 def test_a_rehearsal_that_gave_up_does_not_hide_behind_a_good_one(config, runs):

@@ -120,6 +120,27 @@ def test_a_rungs_fit_after_a_foundation_may_have_fewer_steps(foundation, tuned, 
     assert fit_of(history, 6).max_steps == steps
 
 
+FAR = {"rung_steps": 90, "tuned_rung_steps": 30, "max_steps": 20, "epochs": 1, "learning_rate": 0.02}
+
+
+def test_fits_that_start_from_a_foundation_say_how_they_learn_where_it_is_far_from_the_labels():
+    history = History(rules=6, foundation=True, fit=FAR).atoms().labelled(6).fitted(rung=6)
+    rung, first = fit_of(history, 6), refit(history, 1)
+    assert (rung.far.beyond, rung.far.max_steps, rung.far.learning_rate) == (0.15, 90, 0.02)
+    assert (first.far.max_steps, first.far.learning_rate) == (45, 0.02)
+    assert refit(history.labelled(6).opened(), 1).far is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "foundation", "fit"),
+    [(5, True, {}), (6, False, {}), (6, True, {"far_start": None}), (6, True, {"method": "lora"})],
+    ids=["an older campaign", "random weights", "never", "a method that keeps what the foundation knows"],
+)
+def test_no_other_fit_looks_how_far_its_start_is(rules, foundation, fit):
+    history = History(rules=rules, foundation=foundation, fit={**FAR, **fit}).atoms().labelled(6).opened(rung=6)
+    assert (fit_of(history, 6).far, refit(history, 1).far) == (None, None)
+
+
 def test_a_refit_of_a_committee_from_random_weights_begins_with_new_ones():
     history = History(rules=4).atoms().labelled(6).fitted().labelled(6).opened()
     request = refit(history, 1)
@@ -150,8 +171,11 @@ def test_a_foundation_is_where_first_fits_start_and_no_predecessor():
 @pytest.mark.parametrize(
     ("method", "options"),
     [
-        ("lora", {"method": "lora", "rank": 4, "frozen": None, "replay": ()}),
-        ("multihead", {"method": "multihead", "rank": None, "frozen": None, "replay": ("o1", "o2")}),
+        ("lora", {"method": "lora", "rank": 4, "frozen": None, "replay": (), "pseudolabels": None}),
+        (
+            "multihead",
+            {"method": "multihead", "rank": None, "frozen": None, "replay": ("o1", "o2"), "pseudolabels": None},
+        ),
     ],
 )
 def test_what_does_not_add_up_from_refit_to_refit_begins_at_the_foundation_each_time(method, options):
@@ -193,6 +217,50 @@ def test_fits_after_a_foundation_have_the_lower_rate_by_the_newer_rules_or_the_o
     history = History(foundation=True, potential=potential, rules=rules, fit=fit).atoms().labelled(6).opened(rung=6)
     for request in (refit(history, 0), refit(history, 1), fit_of(history, 6)):
         assert request.learning_rate == pytest.approx(rate * 0.01)
+
+
+# -- replay of pseudolabels --------------------------------------------------------------------------------------
+
+PSEUDO = {"method": "multihead", "replay": "pseudolabels"}
+
+
+def replaying(*, brought=(), **changes):
+    history = History(foundation=True, **{"fit": PSEUDO, **changes})
+    return history.say(*brought).atoms().labelled(6).opened(rung=6)
+
+
+def test_pseudolabels_are_of_the_frames_of_another_reference_or_else_of_copies_of_the_labels():
+    for brought, frames in (((OTHER,), ("o1", "o2")), ((), ())):
+        history = replaying(brought=brought)
+        for request in (refit(history, 0), refit(history, 1), fit_of(history, 6)):
+            assert (request.init, request.finetuning.replay) == (FROM_FOUNDATION, frames)
+            assert request.finetuning.pseudolabels.rattle_A > 0
+
+
+def test_copies_are_strained_where_stress_is_fitted():
+    for weight, strained in ((0.0, False), (1.0, True)):
+        request = refit(replaying(fit={**PSEUDO, "stress_weight": weight}), 0)
+        assert bool(request.finetuning.pseudolabels.strain) == strained
+
+
+def test_a_schedule_counts_pseudolabels_too():
+    steps = {"batch_size": 1, "epochs": 1000}
+    assert refit(replaying(fit={**PSEUDO, **steps}), 0).max_steps == 12000
+    assert refit(replaying(fit=steps), 0).max_steps == 6000
+
+
+def test_of_the_teachers_frames_as_many_have_pseudolabels_as_there_are_labels_and_others_in_every_fit():
+    history = History(foundation=True, teacher={"model": "chgnet", "rounds": 1, "frames": 8}, fit=PSEUDO)
+    summary = {"frames": 30, "refused": 0, "largest_force_eV_per_A": 2.0, "walkers": []}
+    history.do("teach/A/r0/p0", {"system": "A", "round": 0, "part": 0, "strained": False}, summary)
+    history.atoms().labelled(6).opened(rung=6)
+    key = history.state.tasks["teach/A/r0/p0"].key
+    requests = [refit(history, 0), fit_of(history, 6, 0), fit_of(history, 6, 1)]
+    chosen = [request.finetuning.replay for request in requests]
+    assert [len(set(frames)) for frames in chosen] == [6] * 3
+    assert {name.partition("#")[0] for frames in chosen for name in frames} == {f"teach/{key}"}
+    assert len({frozenset(frames) for frames in chosen}) == 3
+    assert refit(history, 0) == requests[0]
 
 
 # -- levels of energy --------------------------------------------------------------------------------------------

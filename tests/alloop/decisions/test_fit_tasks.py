@@ -1,5 +1,7 @@
 """Which fits a campaign wants: pre-training, members of committees, fits of rungs."""
 
+import pytest
+
 from alloop.decisions import fit_requests
 from alloop.journal.events import LabelsImported
 from tests.support.histories import History
@@ -18,8 +20,10 @@ def test_every_member_is_pre_trained_on_labels_of_another_reference_once_the_ato
     assert contexts(history, "fit")[1] == {"rung": None, "generation": None, "member": 1}
 
 
-def test_what_a_second_head_replays_is_not_pre_trained_on():
-    assert purposes(History(foundation=True, fit={"method": "multihead"}).say(OTHER).atoms(), "fit") == []
+@pytest.mark.parametrize("replay", ["labels", "pseudolabels"])
+def test_what_a_second_head_replays_is_not_pre_trained_on(replay):
+    history = History(foundation=True, fit={"method": "multihead", "replay": replay})
+    assert purposes(history.say(OTHER).atoms(), "fit") == []
 
 
 def test_members_are_fitted_when_no_pre_training_is_under_way_or_can_be_tried_again():

@@ -143,6 +143,14 @@ def test_a_teacher_that_labels_nothing_stops_the_campaign_with_its_words_and_the
     assert "`teacher: null`" in event.reason
 
 
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_no_fit_is_asked_for_where_a_teacher_labels_nothing(rounds):
+    history = taught(rounds=rounds, frames=16).atoms()
+    context = {"system": "A", "round": 0, "part": 0, "strained": False}
+    history.do("teach/A/r0/p0", context, reason="teacher", detail="the forces are NaN")
+    assert purposes(history, "fit") == purposes(history, "teach") == purposes(history, "label") == []
+
+
 def test_one_part_that_fails_stops_nothing():
     history = answer(taught(frames=288), 0, 0)
     history.do("teach/A/r0/p1", {"system": "A", "round": 0, "part": 1, "strained": False}, reason="lost")

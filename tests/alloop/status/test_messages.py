@@ -49,6 +49,19 @@ def test_a_refit_that_kept_no_step_is_told_and_no_other(losses, watched, told):
     assert any(line.startswith("member 1 of generation 0 kept none of its 50 steps") for line in said) is told
 
 
+@pytest.mark.parametrize(
+    ("purpose", "far", "told"), [("fit/g0/m0", True, True), ("fit/g0/m1", True, False), ("fit/g0/m0", False, False)]
+)
+def test_a_start_that_is_far_from_the_labels_is_told_once(purpose, far, told):
+    history = History().atoms().labelled(6).opened()
+    fit = {"model_sha256": "0" * 64, "steps": 50, "stopped": "schedule", "watched": "train", "history": []}
+    history.begin(purpose, {"rung": None, "generation": 0, "member": int(purpose[-1])})
+    history.end(purpose, {**fit, "parameters": 1, "start_error": 0.41, "far": far})
+    said = [line for line in lines(history.entries[-1], history.state) if "fit.far_start" in line]
+    assert bool(said) is told
+    assert all("its start is far from the labels (forces off by 41 %" in line for line in said)
+
+
 def test_hours_bear_the_name_of_an_engine_that_is_no_dft(tmp_path):
     state = fold(play(tmp_path))
     assert "0.217 DFT core-hours" in "\n".join(closing_lines(summary(state, START_T)))

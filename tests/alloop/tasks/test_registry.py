@@ -4,6 +4,7 @@ import pytest
 
 from alloop.report.figures import COLOURS
 from alloop.simulation.answers import answer
+from alloop.tasks.contract.fit import FineTuning
 from alloop.tasks.contract.kind import WORK
 from alloop.tasks.contract.records import Result
 from alloop.tasks.contract.references import ResultRef
@@ -31,6 +32,13 @@ def test_what_a_task_reads_is_known(name):
     request, reads = EXAMPLES[name]
     assert {f"{one.kind}/{one.key}" for one in KINDS[name].reads(request)} == reads
     assert all(isinstance(one, ResultRef) and one.kind in KINDS for one in KINDS[name].reads(request))
+
+
+def test_a_fit_reads_what_its_second_head_replays():
+    tuning = FineTuning(method="multihead", replay=("a2", "teach/b#0", "teach/b#1"))
+    request, reads = EXAMPLES["fit"]
+    found = KINDS["fit"].reads(request.model_copy(update={"finetuning": tuning}))
+    assert {f"{one.kind}/{one.key}" for one in found} == reads | {"label/a2", "teach/b"}
 
 
 @every_kind

@@ -2,6 +2,7 @@ import pytest
 
 from alloop.config.label import MACE_FILE, AseLabel
 from alloop.tasks.contract.explore import SwapsAsked
+from alloop.tasks.contract.fit import FineTuning, Pseudolabels
 from alloop.tasks.contract.label import AtomRequest
 from tests.support.requests import EXAMPLES
 
@@ -31,6 +32,24 @@ def test_a_request_made_before_ions_could_swap_keeps_its_key():
     assert type(request).model_validate(before) == request
     swaps = SwapsAsked(sublattices=(("Br", "Cl"),), every_steps=50)
     assert request.model_copy(update={"swaps": swaps}).key() != request.key()
+
+
+def test_a_fit_asked_for_before_a_model_could_label_what_is_replayed_keeps_its_key():
+    tuning = FineTuning(method="multihead", replay=("o",))
+    request = EXAMPLES["fit"][0].model_copy(update={"finetuning": tuning})
+    before = request.model_dump(mode="json")
+    del before["finetuning"]["pseudolabels"]
+    assert type(request).model_validate(before) == request
+    assert request.key() == "57f9b2624df7513cc151168b474b8d803cc8c460"
+
+
+def test_what_decides_pseudolabels_is_in_the_key_of_a_fit():
+    usual = {"rattle_A": 0.2, "strain": 0.0, "min_contact": 0.5, "max_force_eV_per_A": 15.0}
+    asked = [Pseudolabels(**usual), *(Pseudolabels(**{**usual, name: 0.1}) for name in usual)]
+    tunings = [FineTuning(method="multihead", pseudolabels=one) for one in asked]
+    requests = [EXAMPLES["fit"][0].model_copy(update={"finetuning": one}) for one in tunings]
+    assert len({request.key() for request in requests}) == len(requests)
+    assert all(type(one).model_validate_json(one.model_dump_json()) == one for one in requests)
 
 
 @pytest.mark.parametrize("kind", ["measure", "produce"])

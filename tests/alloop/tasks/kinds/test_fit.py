@@ -9,7 +9,7 @@ import torch
 from alloop.failures import TaskFailure
 from alloop.files.canonical_json import content_key
 from alloop.potential.models.model_files import file_sha256, read_model
-from alloop.tasks.contract.fit import FineTuning, FitSummary
+from alloop.tasks.contract.fit import FarStart, FineTuning, FitSummary
 from alloop.tasks.kinds.fit import fit, read_frame, watched_keys
 from alloop.tasks.machine import Machine
 from alloop.tasks.worker import perform
@@ -139,6 +139,34 @@ def test_a_warm_start_begins_where_the_last_fit_ended(workspace, labels):
     assert begin["rmse_forces_meV_per_A"] == pytest.approx(last["rmse_forces_meV_per_A"], rel=1e-4)
 
 
+@pytest.mark.parametrize(("share", "far"), [(1.0, False), (0.5, True)])
+def test_a_fit_learns_like_one_from_random_weights_where_its_start_is_far_from_the_labels(workspace, share, far):
+    own = frames(6)
+    first = fit_request(put_labels(workspace, own), max_steps=300)
+    perform(str(workspace.root), "fit", first.model_dump(mode="json"))
+    for frame in own:
+        frame.arrays["REF_forces"] *= share
+        frame.info["REF_energy"] += 3.0 * len(frame)
+    rule = FarStart(beyond=0.5, max_steps=40, learning_rate=0.02)
+    request = fit_request(
+        put_labels(workspace, own), init=f"fit:{first.key()}", max_steps=20, learning_rate=0.001, far=rule
+    )
+    summary = FitSummary.model_validate(fit(request, workspace, Machine())[0])
+    assert (summary.far, summary.steps) == (far, 40 if far else 20)
+    assert max(check.learning_rate for check in summary.history) == pytest.approx(0.02 if far else 0.001, rel=0.5)
+    assert summary.start_error == pytest.approx(1.0 if far else 0.0, abs=0.3)
+
+
+def test_a_few_atoms_of_broken_structures_do_not_make_a_start_far(workspace):
+    own = frames(6)
+    first = fit_request(put_labels(workspace, own), max_steps=300)
+    perform(str(workspace.root), "fit", first.model_dump(mode="json"))
+    own[0].arrays["REF_forces"][:2] += 50.0
+    rule = FarStart(beyond=0.5, max_steps=40, learning_rate=0.02)
+    request = fit_request(put_labels(workspace, own), init=f"fit:{first.key()}", far=rule)
+    assert not fit(request, workspace, Machine())[0]["far"]
+
+
 def begun_with_foreign_forces(workspace, offset_eV_per_atom, **settings):
     """The checks of a fit to own labels that goes on from one to forces whose energies have another zero."""
     workspace.root.mkdir()
@@ -249,7 +277,7 @@ def test_a_fit_with_hubers_loss_is_another_fit(workspace, labels):
 def test_a_fit_of_all_weights_to_mean_squares_has_the_key_it_always_had(labels):
     request = fit_request(labels)
     fields = request.model_dump(mode="json")
-    del fields["finetuning"], fields["level_energy"], fields["huber_eV_per_A"]
+    del fields["finetuning"], fields["level_energy"], fields["huber_eV_per_A"], fields["far"]
     assert request.key() == content_key({"kind": "fit", "physics_version": 1, "request": fields})
     assert fit_request(labels, finetuning=FineTuning(method="lora", rank=2)).key() != request.key()
 
