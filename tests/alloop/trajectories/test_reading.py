@@ -40,7 +40,7 @@ def test_packed_text_that_is_cut_off_is_refused(dump, pack):
     ("content", "line"),
     [
         ("ITEM: TIMESTEP\n".encode("utf-16"), r"is text in UTF-16; save it as UTF-8"),
-        (gzip.compress(b"- of UlmASE-Trajectory"), r"is a packed ASE traj; unpack it"),
+        (gzip.compress(b"- of UlmASE-Trajectory", mtime=0), r"is a packed ASE traj; unpack it"),
         (b"1\nmade by hand\nLi 0.0 0.0 0.0\n", r"frame 1: no Lattice with nine numbers"),
         (b'1\nLattice="3 0 0 0 3 0 0 0 3"\nLi 0,5 0.0 0.0\n', r"frame 1: `0,5` is no number; decimals need a point"),
         (b'1\nLattice="3 0 0 0 3 0 0 0 3"\nD 0.5 0.0 0.0\n', r"frame 1: `D` is no element; .* hydrogen as H"),
