@@ -148,7 +148,7 @@ def test_reference_of_the_config_is_current():
 def test_documented_make_targets_exist():
     text = "".join(PAGES.values())
     targets = set(re.findall(r"`make ([a-z-]+)`", text)) | set(re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE))
-    assert {"demo", "test", "slow", "chaos", "site", "clean", "sevennet", "chgnet", "gpaw-mpi"} == targets
+    assert {"install", "demo", "test", "slow", "chaos", "site", "clean", "sevennet", "chgnet", "gpaw-mpi"} == targets
     done = subprocess.run(["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
