@@ -67,7 +67,7 @@ def test_threads_of_one_process_exclude_each_other(tmp_path, kind):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert most == [1] * 20
 
 
