@@ -96,6 +96,8 @@ def _broken(teacher: TeacherConfig, what: str, otherwise: str) -> str:
     if known is None:
         return f"`{_words(teacher)}` does not start: {what}"
     again = f"`rm -r {known.packages} && make {known.make}` installs it again"
+    if "no answer within" in what:
+        again = f"a machine without other work may be fast enough; if not, {again}"
     return f"`{_words(teacher)}` does not start: {what.partition('; ')[0]}; {again}{otherwise}"
 
 

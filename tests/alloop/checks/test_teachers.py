@@ -11,6 +11,7 @@ from alloop.checks.crosscheck import cross_check
 from alloop.config import ConfigError, load_config
 from alloop.journal.events import GenerationOpened
 from alloop.labelling import calculator_process
+from alloop.labelling.errors import RanksError
 from alloop.labelling.teachers import TEACHERS
 from tests.support.configs import BASE, Folder
 from tests.support.loops import found
@@ -90,7 +91,18 @@ def test_a_half_installed_teacher_is_told_with_the_way_out(folder, monkeypatch, 
     packages = installed(monkeypatch, tmp_path, "sevennet-l3i5", sevenn="import braceexpand_is_gone\n")
     line = told(folder, "sevennet-l3i5")
     assert "does not start: cannot import `sevenn.calculator`: No module named 'braceexpand_is_gone'" in line
+    assert f"cannot import `sevenn.calculator`: No module named 'braceexpand_is_gone'; `rm -r {packages}" in line
     assert f"`rm -r {packages} && make sevennet` installs it again" in line
+
+
+def test_a_teacher_that_does_not_answer_may_be_sound_on_a_machine_that_is_busy(folder, monkeypatch, tmp_path):
+    def silent(*_):
+        raise RanksError("`sevenn.calculator` was not imported: no answer within 5 min on 1 core")
+
+    monkeypatch.setattr(calculator_process, "describe", silent)
+    installed(monkeypatch, tmp_path, "sevennet-l3i5", sevenn="")
+    line = told(folder, "sevennet-l3i5")
+    assert "5 min on 1 core; a machine without other work may be fast enough; if not, `rm -r" in line
 
 
 def test_elements_that_the_teacher_does_not_know_are_named(folder, tmp_path):
