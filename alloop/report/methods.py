@@ -148,7 +148,7 @@ def _models(state: CampaignState) -> str:
         f"{_number(fit, 'stress_weight')} for stresses{_loss(fit)}; batches of {fit.get('batch_size')}, averaged "
         f"weights (decay {_number(fit, 'ema_decay')}), {potential.get('dtype', 'float32')} arithmetic"
         f"{_method(fit, foundation is not None)}. Members were fitted again every {fit.get('every_labels')} labels, "
-        f"the leader to all and the others to bootstrap samples of them, in at most {fit.get('max_steps')} steps, "
+        f"the leader to all and the others to bootstrap samples of them, in at most {_longest_refit(state)} steps, "
         f"fewer after {fit.get('patience')} checks without improvement.{_rung_fits(state)}"
     )
 
@@ -165,12 +165,24 @@ def _method(fit: Mapping[str, Any], tuned: bool) -> str:
     return f", fine-tuned by the method {method}{replayed}" if tuned and method != "naive" else ""
 
 
+def _longest_refit(state: CampaignState) -> int:
+    """Return the longest schedule of a refit between rungs: some have more steps than the config says at most.
+
+    These begin with random weights, far from the labels, or pass over many frames.
+    """
+    fits = [task for task in state.tasks.values() if task.task == "fit" and task.context.get("rung") is None]
+    refits = [task.finished for task in fits if task.context.get("generation") is not None]
+    taken = [int(finished.summary.get("steps", 0)) for finished in refits if finished is not None]
+    return max([int(state.config.get("fit", {}).get("max_steps", 0)), *taken])
+
+
 def _rung_fits(state: CampaignState) -> str:
     """Return the optimiser steps and first learning rate of the fits of each judged rung, as they were done."""
     said = []
     for size in _judged_sizes(state):
-        tasks = [state.tasks.get(f"fit/r{size}/f{fit}") for fit in state.rungs[size].models] if size else []
-        done = [task.finished.summary for task in tasks if task is not None and task.finished is not None]
+        models = set(state.rungs[size].models.values()) if size else set()
+        tasks = [task for task in state.tasks.values() if task.task == "fit" and f"fit:{task.key}" in models]
+        done = [task.finished.summary for task in tasks if task.finished is not None]
         steps = sorted({int(one["steps"]) for one in done if "steps" in one})
         rates = [row["learning_rate"] for one in done for row in one.get("history", ())]
         if steps and rates:

@@ -237,8 +237,9 @@ def _kept_nothing(task: TaskState) -> list[str]:
 
 
 def _began_far(task: TaskState) -> list[str]:
-    """Tell of the first fit of a generation or a rung whose start was far from the labels."""
-    if task.task != "fit" or task.finished is None or not task.purpose.endswith(("/m0", "/f0")):
+    """Tell of the first fit of a generation or a rung whose start was far from the labels, at whichever attempt."""
+    first = task.purpose.partition("/again")[0].endswith(("/m0", "/f0"))
+    if task.task != "fit" or task.finished is None or not first:
         return []
     fit = FitSummary.model_validate(task.finished.summary)
     if not fit.far or fit.start_error is None:

@@ -67,7 +67,7 @@ def fit(request: FitRequest, workspace: Workspace, machine: Machine) -> Answer:
     Raises
     ------
     TaskFailure
-        With reason ``diverged``, ``elements`` or ``neighbours``.
+        With reason ``diverged``, ``elements``, ``neighbours`` or ``replay``.
     """
     frames = read_frames(workspace, request.train + request.valid)
     training = [frames[key] for key in request.train]

@@ -39,7 +39,6 @@ LIMIT_S = 300.0
 """A teacher that needs longer for one frame hangs: it answers in a fraction of a second, after seconds to start."""
 BREAKS = 2
 """At so many frames of a task a teacher may hang, or end its process, and only these are left out."""
-_BROKEN = (OutOfTimeError, RanksError)
 HALVINGS = 2
 """A rattled copy that the teacher refuses is brought half way back so often: in stiff tetrahedra a displacement that
 teaches the walls of a halide is beyond every limit."""
@@ -103,7 +102,7 @@ def teach(request: TeachRequest, workspace: Workspace, machine: Machine) -> Answ
     Raises
     ------
     TaskFailure
-        ``teacher`` if it labels less than half of the frames, or hangs; ``nan`` if the student moves no walker at all.
+        ``teacher`` if it labels half of the frames or less, or hangs; ``nan`` if the student moves no walker at all.
     RanksError
         If its process ends again and again.
     """
@@ -239,10 +238,10 @@ def _labelled(
     Raises
     ------
     TaskFailure
-        ``teacher``, if it labels less than half of them or hangs at more than `BREAKS`.
+        ``teacher``, if it labels half of them or less, or hangs at more than `BREAKS`.
     RanksError
-        If its process ends at more than `BREAKS` of them, or at one of too few that it labels: another machine may
-        do better.
+        If its process ends at more than `BREAKS` of them, or if it labels too few and its process ended or its code
+        raised at one of the others: another machine may do better.
     """
     settings = label_settings(request.teacher)
     engine, launch = engine_of(settings), _launch(settings)
@@ -306,14 +305,19 @@ def _without_absurd(
 def _give_up_broken(refusals: Sequence[Exception]) -> None:
     """Raise the last of the errors if the teacher broke too often."""
     last = refusals[-1]
-    if isinstance(last, _BROKEN) and sum(isinstance(one, _BROKEN) for one in refusals) > BREAKS:
+    if _is_broken(last) and sum(map(_is_broken, refusals)) > BREAKS:
         if isinstance(last, OutOfTimeError):
             raise TaskFailure("teacher", f"the teacher gives no answer: {last}") from last
         raise last
 
 
+def _is_broken(error: Exception) -> bool:
+    """Return whether a teacher hung or its process ended; one that raises an error of its code stays up."""
+    return isinstance(error, OutOfTimeError | RanksError) and not isinstance(error, EngineError)
+
+
 def _give_up(labelled: int, refusals: Sequence[Exception]) -> NoReturn:
-    """Raise why too few frames have a label: a process that ended, or what was wrong with the last frame without."""
+    """Raise why too few frames have a label: an end of the process or an error of its code, else the last refusal."""
     for error in refusals:
         if isinstance(error, RanksError):
             raise error

@@ -131,6 +131,13 @@ def test_fits_that_start_from_a_foundation_say_how_they_learn_where_it_is_far_fr
     assert refit(history.labelled(6).opened(), 1).far is None
 
 
+def test_a_fit_whose_start_is_far_has_its_epochs_at_least_too():
+    fit = {**FAR, "batch_size": 1, "epochs": 100}
+    history = History(rules=6, foundation=True, fit=fit).atoms().labelled(6).opened(rung=6)
+    for request in (fit_of(history, 6), refit(history, 1)):
+        assert request.far.max_steps == request.max_steps == 100 * len(request.train)
+
+
 @pytest.mark.parametrize(
     ("rules", "foundation", "fit"),
     [(5, True, {}), (6, False, {}), (6, True, {"far_start": None}), (6, True, {"method": "lora"})],

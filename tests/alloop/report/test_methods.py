@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 
 from alloop.report.methods import methods_section
@@ -7,7 +9,7 @@ from alloop.report.model_use import model_section
 from alloop.report.render import html_of
 from alloop.state.fold import fold
 from alloop.state.state import CampaignState
-from tests.support.histories import History
+from tests.support.histories import ANSWERS, History
 from tests.support.journals import play
 
 
@@ -44,6 +46,29 @@ def test_the_paragraph_names_the_settings_of_walkers_fits_and_comparison(state):
         f"tolerances: {config['ladder']['tolerance_forces']:g} of the force RMSE",
     ):
         assert setting in told
+
+
+def test_refits_that_took_more_steps_than_the_config_says_at_most_are_told_and_no_fits_of_rungs():
+    history = History().atoms().labelled(12).fitted(rung=12).opened()
+    longest = history.config.fit.max_steps
+    for task in history.state.tasks.values():
+        if task.purpose == "fit/r12/f0":
+            task.finished.summary["steps"] = longest + 2000
+    assert f"in at most {longest} steps" in words(methods_section(history.state))
+    history.begin("fit/g1/m0", {"rung": None, "generation": 1, "member": 0})
+    history.end("fit/g1/m0", {**ANSWERS["fit"], "steps": longest + 500})
+    assert f"in at most {longest + 500} steps" in words(methods_section(history.state))
+
+
+def test_the_fit_of_a_rung_that_was_tried_again_is_told_as_it_was_done(state):
+    again = copy(state)
+    again.tasks = {
+        purpose.replace("/f0", "/f0/again1") if purpose.startswith("fit/r") else purpose: task
+        for purpose, task in state.tasks.items()
+        if not (purpose.startswith("fit/r") and not purpose.endswith("/f0"))
+    }
+    assert "Optimiser steps: " in words(methods_section(state))
+    assert "Optimiser steps: " in words(methods_section(again))
 
 
 def test_the_paragraph_says_how_transport_was_measured():

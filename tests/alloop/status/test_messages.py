@@ -50,12 +50,20 @@ def test_a_refit_that_kept_no_step_is_told_and_no_other(losses, watched, told):
 
 
 @pytest.mark.parametrize(
-    ("purpose", "far", "told"), [("fit/g0/m0", True, True), ("fit/g0/m1", True, False), ("fit/g0/m0", False, False)]
+    ("purpose", "far", "told"),
+    [
+        ("fit/g0/m0", True, True),
+        ("fit/g0/m0/again1", True, True),
+        ("fit/r6/f0", True, True),
+        ("fit/g0/m1", True, False),
+        ("fit/g0/m1/again1", True, False),
+        ("fit/g0/m0", False, False),
+    ],
 )
 def test_a_start_that_is_far_from_the_labels_is_told_once(purpose, far, told):
     history = History().atoms().labelled(6).opened()
     fit = {"model_sha256": "0" * 64, "steps": 50, "stopped": "schedule", "watched": "train", "history": []}
-    history.begin(purpose, {"rung": None, "generation": 0, "member": int(purpose[-1])})
+    history.begin(purpose, {"rung": None, "generation": 0, "member": int("m1" in purpose)})
     history.end(purpose, {**fit, "parameters": 1, "start_error": 0.41, "far": far})
     said = [line for line in lines(history.entries[-1], history.state) if "fit.far_start" in line]
     assert bool(said) is told

@@ -2,7 +2,7 @@ import pytest
 
 from alloop.config.label import MACE_FILE, AseLabel
 from alloop.tasks.contract.explore import SwapsAsked
-from alloop.tasks.contract.fit import FineTuning, Pseudolabels
+from alloop.tasks.contract.fit import FarStart, FineTuning, Pseudolabels
 from alloop.tasks.contract.label import AtomRequest
 from tests.support.requests import EXAMPLES
 
@@ -48,6 +48,14 @@ def test_what_decides_pseudolabels_is_in_the_key_of_a_fit():
     asked = [Pseudolabels(**usual), *(Pseudolabels(**{**usual, name: 0.1}) for name in usual)]
     tunings = [FineTuning(method="multihead", pseudolabels=one) for one in asked]
     requests = [EXAMPLES["fit"][0].model_copy(update={"finetuning": one}) for one in tunings]
+    assert len({request.key() for request in requests}) == len(requests)
+    assert all(type(one).model_validate_json(one.model_dump_json()) == one for one in requests)
+
+
+def test_how_a_fit_learns_after_a_far_start_is_in_its_key():
+    usual = {"beyond": 0.15, "max_steps": 100, "learning_rate": 0.01}
+    rules = [None, FarStart(**usual), *(FarStart(**{**usual, name: 1}) for name in usual)]
+    requests = [EXAMPLES["fit"][0].model_copy(update={"far": one}) for one in rules]
     assert len({request.key() for request in requests}) == len(requests)
     assert all(type(one).model_validate_json(one.model_dump_json()) == one for one in requests)
 

@@ -138,6 +138,14 @@ def test_a_frame_at_which_a_teacher_goes_wrong_is_left_out_and_no_other(teacher,
     assert summary.largest_force_eV_per_A < 30
 
 
+def test_a_teacher_whose_code_raises_stays_up_so_that_no_number_of_such_frames_is_too_large(
+    teacher, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(teaching, "BREAKS", 0)
+    summary, _ = taught(told(teacher, "slips"), tmp_path)
+    assert (summary.frames, summary.refused) == (7, 1)
+
+
 @pytest.mark.parametrize(
     ("what", "words"),
     [

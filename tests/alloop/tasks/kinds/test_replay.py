@@ -8,10 +8,11 @@ import pytest
 from alloop.config.foundations import SHIPPED
 from alloop.failures import TaskFailure
 from alloop.potential.fitting.objective import MaceObjective
-from alloop.potential.graphs import graph_of
+from alloop.potential.graphs import graph_of, labelled_frame
 from alloop.potential.models.foundation import load_foundation_file
 from alloop.potential.models.model_files import read_model
 from alloop.tasks.contract.fit import FineTuning, Pseudolabels
+from alloop.tasks.kinds import replay
 from alloop.tasks.kinds.fit import adapted, fit, initial_model, replayed
 from alloop.tasks.kinds.replay import training_copies
 from alloop.tasks.machine import Machine
@@ -96,6 +97,17 @@ def test_frames_with_larger_forces_than_a_foundation_knows_are_not_replayed(work
     _, graphs = ready(fewer, workspace)
     assert len(graphs) == len(labels)
     assert max(float(graph.forces.abs().max()) for graph in graphs) == pytest.approx(largest[-2], rel=1e-3)
+
+
+@pytest.mark.parametrize("part", ["REF_energy", "REF_stress", "REF_forces"])
+def test_a_frame_of_which_a_foundation_says_what_is_no_number_is_not_replayed(labels, monkeypatch, part):
+    said = [labelled_frame(frame, -1.0, np.zeros((len(frame), 3)), np.zeros(6)) for frame in frames(3)]
+    where = said[1].arrays if part == "REF_forces" else said[1].info
+    where[part] = where[part] * np.nan
+    monkeypatch.setattr(replay, "pseudolabelled", lambda *frames, **wishes: said)
+    request = fit_request(labels, finetuning=tuning())
+    kept = replay.with_pseudolabels(request, request.finetuning.pseudolabels, said, None)
+    assert [id(frame) for frame in kept] == [id(said[0]), id(said[2])]
 
 
 @pytest.mark.parametrize("change", [{"max_force_eV_per_A": 1e-9}, {"min_contact": 5.0}])
