@@ -30,7 +30,7 @@ class ListedCampaign:
     folder, name : str
         Its folder below the one that was named, and its name.
     state : str
-        ``running``, ``stopped``, its verdict, or ``unreadable``.
+        ``running``, its verdict, ``interrupted`` without driver and verdict, or ``unreadable``.
     driver : str or None
         Process and host of its driver.
     rung : int or None
