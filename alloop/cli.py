@@ -133,7 +133,8 @@ def rehearse(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=99, help="Rehearsals, each with a seed and folder of its own.")] = 1,
     label_s: Annotated[
-        float | None, typer.Option(min=1e-3, help="Seconds of one label on one core; default: time one per system.")
+        float | None,
+        typer.Option(min=1e-3, help="Seconds of one label on one core; default: time one per composition."),
     ] = None,
     plain: Annotated[bool, typer.Option(help="Lines instead of a live display.")] = False,
 ) -> None:

@@ -118,7 +118,7 @@ figcaption b { color: var(--ink); }
   linear-gradient(270deg, var(--paper) 40%, transparent) 100% 0 / 40px 100% no-repeat local,
   linear-gradient(90deg, var(--shade), transparent) 0 0 / 14px 100% no-repeat scroll,
   linear-gradient(270deg, var(--shade), transparent) 100% 0 / 14px 100% no-repeat scroll; }
-.scrolls::before { content: "More columns: scroll sideways \2192"; position: sticky; left: 0; display: block;
+.scrolls::before { content: "More columns: scroll sideways →"; position: sticky; left: 0; display: block;
   width: max-content; color: var(--soft); font-size: 12.5px; }
 code { background: var(--ground); border-radius: 4px; padding: 1px 4px; font-size: 0.92em; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from alloop.report.blocks import Block, Box, Cell, Section, grid, plot
+from alloop.report.blocks import Block, Box, Cell, Items, Section, grid, plot
 from alloop.report.figure_style import Figure, axis, text, ticks
 from alloop.report.panels import panels, set_axes
 from alloop.report.transport.cells import number
@@ -71,7 +71,7 @@ def over_composition_section(over: OverComposition | None) -> tuple[Section, ...
     if over is None:
         return ()
     blocks: list[Block] = [_best_box(one) for one in over.best]
-    blocks += [_table(over), *_plots(over)]
+    blocks += [_table(over), *_reasons(over), *_plots(over)]
     single = f" One ordering only, so without such a spread: {', '.join(over.single)}." if over.single else ""
     return (Section("composition-section", "Transport over composition", tuple(blocks), HOW + single),)
 
@@ -104,13 +104,23 @@ def _table(over: OverComposition) -> Block:
         line += [str(row.orderings), number(_activation_energy(rung)), Cell(at[0], notes=tuple(at[1:]))]
         line += ["–" if best is None else _per_cent(best)]
         line += [_diffusivity(over, row.system, plane) for plane in planes]
-        rows.append([*line, row.unphysical or row.unmeasured or ""])
-    rows += [[name, *["–"] * (6 + len(planes)), "not all of its orderings are measured"] for name in over.missing]
+        rows.append(line)
+    rows += [[name, *["–"] * (6 + len(planes))] for name in over.missing]
     head = ["Composition", "x", "y", "Orderings", "Activation energy, eV", "σ"]
     head += ["Best" if first is None else f"Best at {first:.0f} K"]
     head += [f"D at {over.planes_K:g} K, {_directions(plane)}, cm²/s" for plane in planes]
     caption = f"Transport by composition, {rung_label(over.rungs[0].kind, over.rungs[0].size)}"
-    return grid([*head, ""], rows, range(1, len(head)), caption)
+    return grid(head, rows, range(1, len(head)), caption)
+
+
+def _reasons(over: OverComposition) -> Iterator[Items]:
+    """Yield why numbers are missing, below the table: in a column of it they would make its rows very tall."""
+    told = [
+        f"{rung.first.system}: {why}" for rung in over.rungs if (why := rung.first.unphysical or rung.first.unmeasured)
+    ]
+    told += [f"{name}: not all of its orderings are measured" for name in over.missing]
+    if told:
+        yield Items(tuple(told))
 
 
 def _conductivity(kelvin: float, row: TransportRow) -> str:

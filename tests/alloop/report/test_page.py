@@ -29,7 +29,7 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict]] = []
-        self.text, self.scripts = "", []
+        self.html, self.text, self.scripts = html, "", []
         self._open: list[str] = []
         self.feed(html)
         self.close()
@@ -106,6 +106,11 @@ def test_the_file_needs_nothing_else(report):
 
 def figures_of(report: Page) -> dict:
     return json.loads(re.match(r"const figures = (.*?);\n", report.scripts[1], re.DOTALL).group(1))
+
+
+def test_no_control_character_is_left_of_an_escape_that_was_meant_for_the_browser(report):
+    assert "scroll sideways →" in report.html
+    assert {one for one in report.html if ord(one) < 32} <= {"\n", "\t"}
 
 
 def test_every_section_can_be_linked_to_and_stands_in_the_contents(report):

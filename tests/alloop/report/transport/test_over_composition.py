@@ -72,7 +72,8 @@ def test_a_composition_that_melted_or_lacks_an_ordering_is_not_among_the_best():
     lacking = over(LINE, [one for one in measured(LINE) if one.system != "L-x1"])
     assert lacking.missing == ("L-x1",)
     (section,) = over_composition_section(lacking)
-    assert section.blocks[2].rows[-1][-1].text == "not all of its orderings are measured"
+    assert section.blocks[2].rows[-1][0].text == "L-x1"
+    assert section.blocks[3].entries == ("L-x1: not all of its orderings are measured",)
 
 
 def test_orderings_are_averaged_and_their_spread_is_in_the_errors():
