@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from alloop.materials.cif.sites import OCCUPANCY
 from alloop.materials.cif.tags import CifError, blocks_of
 from alloop.materials.orderings.cif_files import from_cif
 from alloop.materials.orderings.claims import doubts_about, notes_about
-from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms
+from alloop.materials.orderings.crystal import VACANCY, Crystal, OrderingError, from_atoms, substituted
 from alloop.materials.orderings.making import Ordered, Orderings, Recipe, order
 from alloop.materials.structure import Structure
 from alloop.materials.structure_files import MOST_BYTES
@@ -83,9 +83,10 @@ def made_systems(loaded: LoadedConfig, i: int, parent: Callable[[], Atoms]) -> t
     system = loaded.config.systems[i]
     try:
         crystal = _crystal(loaded.resolve(system.structure), parent)
-        _refuse_strange_states(system, crystal)
+        wanted = compositions(system)
+        _refuse_strange_states(system, crystal, wanted)
         found = []
-        for composition in compositions(system):
+        for composition in wanted:
             made = _ordered(_Job(crystal, _recipe(system, composition, crystal)))
             found += [_system(system, composition, made, ordered) for ordered in made.ordered]
         return tuple(found)
@@ -132,8 +133,13 @@ def _ordered(job: _Job) -> Orderings:
     return order(job.crystal, job.recipe)
 
 
-def _refuse_strange_states(system: SystemConfig, crystal: Crystal) -> None:
-    """Refuse the oxidation state of an element that no composition has."""
+def _refuse_strange_states(system: SystemConfig, crystal: Crystal, wanted: Iterable[Composition]) -> None:
+    """Refuse the oxidation state of an element that no composition has, and before it a substitution that cannot be.
+
+    An element that `substitute` misspells is in no composition under its right name either.
+    """
+    for composition in wanted:
+        substituted(crystal, composition.substitute)
     known = {*crystal.composition(), *(species for shares in system.substitute.values() for species in shares)}
     for element in system.oxidation_states:
         if element not in known:

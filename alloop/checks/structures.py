@@ -90,16 +90,21 @@ def _compositions(loaded: LoadedConfig, i: int) -> dict[str, str]:
     return {name: name}
 
 
-def _shared_names(loaded: LoadedConfig) -> Iterator[Finding]:
-    """Yield systems whose name is that of a composition which is not theirs.
+def shared_names(loaded: LoadedConfig, besides: Container[str] = ()) -> Iterator[Finding]:
+    """Yield systems whose name is that of another, or of a composition which is not theirs.
 
-    The names that several systems of the config have are another finding.
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The config.
+    besides : container of str
+        Names that are passed over.
     """
-    seen, given = set[str](), Counter(system.name for system in loaded.config.systems)
+    seen = set[str]()
     for i in range(len(loaded.config.systems)):
         own = _compositions(loaded, i)
         names = {*own, *own.values()}
-        for name in sorted(name for name in names & seen if given[name] < 2):
+        for name in sorted(name for name in names & seen if name not in besides):
             yield ("systems", i, "name"), f"`{name}` names two systems or compositions; every name must be its own"
         seen |= names
 
@@ -120,7 +125,9 @@ def read_crystal(loaded: LoadedConfig, key: KeyPath, name: str) -> Structure:
 
 def find_in_systems(loaded: LoadedConfig) -> Iterator[Finding]:
     """Yield what keeps structures that can be read from being used: a doubt about the crystal, too few atoms."""
-    yield from _shared_names(loaded)
+    # Names that the config itself gives twice are a finding of their own.
+    given = Counter(system.name for system in loaded.config.systems)
+    yield from shared_names(loaded, besides=[name for name, times in given.items() if times > 1])
     for i, system in enumerate(loaded.config.systems):
         key: KeyPath = ("systems", i, "structure")
         if is_disordered(loaded, i):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alloop.config.expressions import ExpressionError, evaluated
@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 
 class FamilyError(ValueError):
-    """A share that has no value between 0 and 1.
+    """A share that has no value between 0 and 1, or values that make no family.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def compositions(system: SystemConfig) -> tuple[Composition, ...]:
     Raises
     ------
     FamilyError
-        If a share or a value of x or y is not a number between 0 and 1, or there are too many.
+        If a share or a value of x or y is not a number between 0 and 1, there are too many, or two are the same.
     """
     _refuse_unused(system)
     found = []
@@ -66,6 +66,7 @@ def compositions(system: SystemConfig) -> tuple[Composition, ...]:
         found.append(Composition(name, _shares(system, values), values))
         if len(found) > MOST_COMPOSITIONS:
             raise FamilyError(("x",), f"gives more than {MOST_COMPOSITIONS} compositions; give fewer values")
+    _refuse_doubles(system, found)
     return tuple(found)
 
 
@@ -101,6 +102,23 @@ def _share(written: Share, values: Mapping[str, float], where: tuple[str | int, 
         at = " at " + ", ".join(f"{name} = {number:g}" for name, number in values.items()) if values else ""
         raise FamilyError(where, f"`{written}` is {value:.4g}{at}; it must be a number between 0 and 1")
     return min(1.0, max(0.0, value))
+
+
+def _refuse_doubles(system: SystemConfig, found: Sequence[Composition]) -> None:
+    """Refuse values that lead to one composition twice: it would be paid for twice, and count twice."""
+    names: dict[str, Composition] = {}
+    made: dict[tuple[object, ...], Composition] = {}
+    for one in found:
+        if one.name in names:
+            doubled = len({f"{other.values['x']:.4g}" for other in found}) < len(system.x)
+            what = f"gives `{one.name}` twice, with values to four digits; leave one of them out"
+            raise FamilyError(("x" if doubled else "y",), what)
+        shares = tuple((name, *sorted(own.items())) for name, own in sorted(one.substitute.items()))
+        if (other := made.get(shares)) is not None:
+            variable = next(name for name, value in one.values.items() if value != other.values[name])
+            what = f"changes nothing between `{other.name}` and `{one.name}`; use {variable} in `substitute`"
+            raise FamilyError((variable,), f"{what}, or give it one value")
+        names[one.name] = made[shares] = one
 
 
 def _refuse_unused(system: SystemConfig) -> None:

@@ -52,3 +52,9 @@ class OrderingsConfig(Section):
         "between two samples.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of the orderings.")
+
+    @model_validator(mode="after")
+    def _of_at_least_one(self) -> OrderingsConfig:
+        if not self.ground_state and self.samples == 0:
+            raise ValueError("takes no ordering at all; write `samples: 1` or more, or leave out `ground_state: false`")
+        return self

@@ -160,7 +160,8 @@ def _is(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
 
 
 def _too_short(value: Any, context: Mapping[str, Any]) -> str:
-    return f"needs at least {context['min_length']} entry (it has {len(value)})"
+    least = context["min_length"]
+    return f"needs at least {least} {'entry' if least == 1 else 'entries'} (it has {len(value)})"
 
 
 def _too_long(value: Any, context: Mapping[str, Any]) -> str:

@@ -45,6 +45,8 @@ class ScratchConfig(Section):
     repeat: tuple[Count, Count, Count] = Field((1, 1, 1), description="Supercell along each lattice vector.")
 
 
+_MOST_OF_A_FORMULA = 10_000
+"""Atoms of the largest formula of a phase."""
 Energy = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -79,9 +81,10 @@ def _is_formula(written: str) -> bool:
     from ase.formula import Formula
 
     try:
-        return len(Formula(written, strict=True)) > 0
-    except ValueError:
+        found = Formula(written, strict=True).count()
+    except (ValueError, RecursionError):
         return False
+    return min(found.values(), default=0) > 0 and sum(found.values()) <= _MOST_OF_A_FORMULA
 
 
 class FamilyConfig(Section):

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.io import write
 
 from alloop.checks.orderings import MadeSystem, is_disordered
-from alloop.checks.structures import ordered_systems, read_systems
+from alloop.checks.structures import ordered_systems, read_systems, shared_names
 from alloop.config.loading import LoadedConfig
 from alloop.materials.contacts import closest_pairs
 from alloop.materials.orderings.crystal import SYMPREC_A
@@ -81,9 +81,11 @@ def structure_rows(loaded: LoadedConfig) -> list[StructureRow]:
     Raises
     ------
     ConfigError
-        If a structure cannot be read, ordered or used.
+        If a structure cannot be read, ordered or used, or two systems have one name.
     """
     structures = read_systems(loaded)
+    for key, what in shared_names(loaded):
+        raise loaded.error(key, what)  # one of both would be shown and written in place of the other
     made = {one.name: one for one in _made(loaded)}
     measure = loaded.config.measure
     measured = measure.mobile_elements if measure else ()

@@ -52,7 +52,8 @@ def _guessed(composition: Mapping[str, float], known: Mapping[str, float], missi
     found = [states for states in _choices(composition, known) if _balanced(composition, states)]
     if len(found) == 1:
         return found[0]
-    what = f"no common oxidation states balance {_words(composition)}"
+    beside = f" beside those known ({charge_words(known)})" if known else ""
+    what = f"no common oxidation states balance {_words(composition)}{beside}"
     if found:
         options = " or ".join(charge_words(states) for states in found[:2])
         what = f"several oxidation states balance {_words(composition)} ({options})"

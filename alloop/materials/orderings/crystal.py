@@ -189,9 +189,8 @@ def _whole(shares: dict[str, float], where: tuple[str, ...], what: str) -> Occup
             raise OrderingError(where, f"{what} holds `{species}`, which is no element; name one, or `{VACANCY}`")
     total = sum(shares.values())
     if total > 1.0 + _SUM_TOLERANCE:
-        raise OrderingError(
-            where, f"the shares of {what} sum to {total:.4g}; they are 1 at most, vacancies fill the rest"
-        )
+        mend = "is a site listed twice?" if where == ("structure",) else "vacancies fill the rest"
+        raise OrderingError(where, f"gives shares of {what} that sum to {total:.4g}; they are 1 at most, {mend}")
     if total < 1.0 - _SUM_TOLERANCE:
         shares[VACANCY] = shares.get(VACANCY, 0.0) + 1.0 - total
     norm = sum(shares.values())

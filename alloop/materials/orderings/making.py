@@ -134,6 +134,8 @@ def order(crystal: Crystal, recipe: Recipe) -> Orderings:
         If it cannot be ordered as the recipe says.
     """
     mixed = substituted(crystal, recipe.substitute)
+    if not mixed.composition():
+        raise OrderingError(("substitute",), "leaves no ion at all; keep some of them")
     charges_e = charges_of(mixed, recipe.oxidation_states)
     if recipe.atoms is not None:
         mixed = cell_of_atoms(mixed, recipe.atoms)

@@ -108,6 +108,13 @@ REFUSED = [
     (HALIDE | {"substitute": "{In: {Y: 0.25, In: 0.75}}", "cell": "{atoms: 30}"}, "systems[0].cell.atoms: ", 8, "40"),
     (HALIDE | {"substitute": "{Yb: {Y: 1}}"}, "systems[0].substitute.Yb: ", 7, "sites are Cl1, Cl2, In1, Li1, Li2"),
     (HALIDE | {"substitute": "{In: {Jn: 1}}"}, "systems[0].substitute.In.Jn: ", 7, "is no element"),
+    (
+        HALIDE | {"substitute": "{In: {Yy: 1}}", "oxidation_states": "{Y: 3}"},
+        "systems[0].substitute.In.Yy: ",
+        7,
+        "is no element",
+    ),
+    (HALIDE | {"x": "[1]", "oxidation_states": "{Y: 3}"}, "systems[0].x: ", 7, "changes nothing without"),
     (HALIDE | {"substitute": "{In: {Y: 0.7, In: 0.5}}"}, "systems[0].substitute.In: ", 7, "sum to 1.2"),
     (HALIDE | {"substitute": "{In: {Y: 1.5}}"}, "systems[0].substitute.In.Y: ", 7, "between 0 and 1"),
     (HALIDE | {"substitute": "{In: {Y: x}}"}, "systems[0].substitute.In.Y: ", 7, "names `x`"),

@@ -76,6 +76,14 @@ def test_json_holds_the_numbers_of_the_table(folder, monkeypatch):
     assert told["systems"][0]["method"] == "file"
 
 
+def test_no_structure_is_shown_in_place_of_another_of_its_name(folder):
+    """An ordering of a family whose name another system has."""
+    other = "  - {name: halide-x0.5, structure: structures/LiCl.extxyz}\n"
+    folder.config(BASE.replace("data:\n", f"{SYSTEMS}{other}\ndata:\n"))
+    with pytest.raises(ConfigError, match=r"systems\[3\].name: `halide-x0.5` names two systems"):
+        structures(folder)
+
+
 def test_places_that_cannot_be_written_and_bad_configs_end_in_one_line(folder):
     (folder.root / "taken").write_text("")
     with pytest.raises(ExportError, match="name another place with --output"):

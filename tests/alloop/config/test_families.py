@@ -10,6 +10,7 @@ HALIDE = {
     "structure": "a.cif",
     "substitute": {"In": {"In": "x", "Y": "1-x"}, "Cl": {"Br": "y", "Cl": "1-y"}},
 }
+IN = {"In": HALIDE["substitute"]["In"]}
 
 
 def family(**changes):
@@ -24,6 +25,11 @@ def test_every_x_goes_with_every_y():
 
 def test_y_may_follow_x():
     assert [one.name for one in family(x=[0.25, 0.5], y="1 - x")] == ["LIYBC-x0.25-y0.75", "LIYBC-x0.5-y0.5"]
+
+
+def test_one_value_may_be_a_label():
+    """End members and edges of a plane say where they are, without any use of it."""
+    assert [one.values for one in family(x=[0, 1], y=[0], substitute=IN)] == [{"x": 0, "y": 0}, {"x": 1, "y": 0}]
 
 
 def test_one_composition_keeps_the_name():
@@ -41,6 +47,11 @@ def test_one_composition_keeps_the_name():
         ({"y": [0.5]}, ("y",), "needs values of x"),
         ({"x": [0.5], "substitute": {}}, ("x",), "changes nothing"),
         ({"x": [0] * 30, "y": [0] * 30}, ("x",), "more than 500"),
+        ({"x": [0.5, 0, 0.5], "y": "1 - x"}, ("x",), "gives `LIYBC-x0.5-y0.5` twice, with values to four digits"),
+        ({"x": [0.33333, 0.33334], "y": [0]}, ("x",), "gives `LIYBC-x0.3333-y0` twice"),
+        ({"x": [0, 1], "y": [0.5, 0.5]}, ("y",), "gives `LIYBC-x0-y0.5` twice"),
+        ({"x": [1], "y": [0, 1], "substitute": IN}, ("y",), "between `LIYBC-x1-y0` and `LIYBC-x1-y1`; use y in `sub"),
+        ({"x": [0, 1], "substitute": {"In": {"Y": 1}}}, ("x",), "changes nothing between `LIYBC-x0` and `LIYBC-x1`"),
     ],
 )
 def test_family_that_cannot_be_is_told(changes, where, says):

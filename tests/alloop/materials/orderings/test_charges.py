@@ -24,7 +24,7 @@ def test_those_given_come_first():
     [
         ({"In": {"Zr": 1.0}}, {}, "no common oxidation states balance"),
         ({"In": {"Zr": 1.0}}, {"Li": 1, "Zr": 4, "Cl": -1}, r"sum to \+2 e \(Li \+1, Zr \+4, Cl -1\)"),
-        ({"In": {}}, {"Li": 1}, "give those of Cl"),
+        ({"In": {}}, {"Li": 1}, r"balance .* beside those known \(Li \+1\); give those of Cl"),
     ],
 )
 def test_charges_that_do_not_balance_are_told(substitute, given, says):

@@ -86,6 +86,13 @@ def test_fewer_orderings_than_asked_are_told():
     assert "samples instead of 50" in made.notes[0]
 
 
+def test_crystal_of_which_nothing_is_left_is_refused():
+    nothing = {element: {"vacancy": 1.0} for element in ("Li", "In", "Cl")}
+    with pytest.raises(OrderingError, match="leaves no ion at all") as told:
+        order(layered_halide(), Recipe(nothing, {}))
+    assert told.value.where == ("substitute",)
+
+
 def test_cell_that_cannot_be_enumerated_is_refused():
     with pytest.raises(OrderingError, match="too many to enumerate"):
         order(nasicon(), Recipe({}, {}, method="enumerate"))
