@@ -127,6 +127,7 @@ th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var
   min-width: 64px; }
 td { overflow-wrap: break-word; }
 td:first-child:not(.n) { min-width: 96px; }
+.scrolls td:not(.n) { min-width: 160px; }
 td:last-child:not(.n) { min-width: 150px; max-width: 780px; overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 600; font-size: 13px; }
 td.n, th.n { text-align: right; white-space: nowrap; }

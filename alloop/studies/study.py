@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,8 +107,17 @@ class Table:
 def _text(cell: Cell, column: Column) -> str:
     if cell is None or isinstance(cell, str):
         return cell or ""
-    error = "" if cell.error is None else f" ± {cell.error:.2g}"
-    return f"{cell.value:{column.form}}{error}"
+    if cell.error is None:
+        return f"{cell.value:{column.form}}"
+    if not column.form.endswith("f") or not math.isfinite(cell.error):
+        return f"{cell.value:{column.form}} ± {cell.error:.2g}"
+    decimals = _decimals(int(column.form[1:-1]), cell.error)
+    return f"{cell.value:.{decimals}f} ± {cell.error:.{decimals}f}"
+
+
+def _decimals(usual: int, error: float) -> int:
+    """Return how many decimals a value and its error have: two digits of the error, but one more than usual at most."""
+    return min(usual + 1, max(0, 1 - math.floor(math.log10(error)))) if error > 0 else usual
 
 
 def _fields(row: Sequence[Cell], columns: Sequence[Column]) -> dict[str, Any]:

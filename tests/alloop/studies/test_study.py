@@ -31,11 +31,25 @@ def test_a_study_that_nobody_wrote_is_not_found():
 
 def test_a_number_is_written_with_its_error_and_what_is_unknown_is_empty():
     assert [column.title for column in TABLE.columns] == ["system", "a (Å)", "energy (eV/atom)"]
-    assert TABLE.texts() == [["A", "5.640 ± 0.0031", "-3.5"], ["B", "", ""]]
+    assert TABLE.texts() == [["A", "5.6402 ± 0.0031", "-3.5"], ["B", "", ""]]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (6.78658, 0.01702, "6.787 ± 0.017"),
+        (81.94, 12.3, "82 ± 12"),
+        (5.64021, 0.0, "5.640 ± 0.000"),
+        (5.64021, 0.000004, "5.6402 ± 0.0000"),
+    ],
+)
+def test_a_value_has_as_many_decimals_as_its_error(value, error, text):
+    table = Table("t", (Column("a", "Å", ".3f"),), ((Number(value, error),),), "")
+    assert table.texts() == [[text]]
 
 
 def test_every_row_is_one_line_with_names_and_units():
-    assert TABLE.lines() == ["A: a 5.640 ± 0.0031 Å, energy -3.5 eV/atom", "B: nothing"]
+    assert TABLE.lines() == ["A: a 5.6402 ± 0.0031 Å, energy -3.5 eV/atom", "B: nothing"]
 
 
 def test_scripts_find_units_in_the_keys_and_errors_beside_the_values():
