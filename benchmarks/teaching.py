@@ -100,6 +100,8 @@ def request_of(case: Case, root: Path, recipes: Recipes) -> FitRequest:
     if recipes.tuned_steps is not None:
         changes["max_steps"] = recipes.tuned_steps
     changes["finetuning"] = TUNINGS[recipes.method]
+    if recipes.method != "naive":
+        changes["far"] = None  # such fits never learn like cold ones
     if recipes.method == "multihead":
         changes["finetuning"] = FineTuning(method="multihead", replay=taught_member(charter, state, 0).train)
     if case.start == "cold":
@@ -163,7 +165,7 @@ def main() -> None:
     parser.add_argument("--tuned-rate", type=float, help="in place of fit.tuned_rate")
     parser.add_argument("--tuned-steps", type=int, help="in place of fit.tuned_rung_steps")
     parser.add_argument("--method", default="naive", choices=tuple(TUNINGS), help="in place of fit.method")
-    parser.add_argument("--far-start", type=float, help="in place of fit.far_start; 0: all fits learn like cold ones")
+    parser.add_argument("--far-start", type=float, help="fit.far_start, of naive fits; 0: all learn like cold ones")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
