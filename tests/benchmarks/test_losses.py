@@ -28,6 +28,7 @@ def test_a_contact_is_right_where_its_atoms_are_driven_as_the_label_drives_them(
     assert agreement(-labels, labels, contacts) == (0.0, pytest.approx(-1.0))
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_every_start_and_loss(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fitting_data, "SHAPE", SMALL)
     write(tmp_path / "known.extxyz", frames(4))

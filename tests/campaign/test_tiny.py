@@ -86,6 +86,7 @@ def test_a_change_of_the_science_is_refused_in_one_line(finished, tmp_path):
     assert "seed" in refused.stderr
 
 
+@pytest.mark.slow
 def test_worker_processes_add_a_rung_to_a_finished_campaign_and_buy_only_the_labels_that_it_lacks(finished, tmp_path):
     _, folder, _ = finished
     longer = tmp_path / "longer"

@@ -2,11 +2,14 @@
 
 import time
 
+import pytest
+
 from tests.support.campaigns import left_behind, run, start, write_config
 from tests.support.driving import ONE_WORKER, QUICK
 from tests.support.victims import living
 
 
+@pytest.mark.slow
 def test_an_interchange_that_dies_whenever_it_starts_ends_the_driver_after_three_restarts(tmp_path):
     config, folder = write_config(tmp_path / "config", execution=ONE_WORKER), tmp_path / "campaign"
     driver = start(config, folder)
