@@ -105,7 +105,7 @@ def _share(written: Share, values: Mapping[str, float], where: tuple[str | int, 
 
 
 def _refuse_doubles(system: SystemConfig, found: Sequence[Composition]) -> None:
-    """Refuse values that lead to one composition twice: it would be paid for twice, and count twice."""
+    """Refuse values that lead to one composition twice: it would be computed twice, and count twice."""
     names: dict[str, Composition] = {}
     made: dict[tuple[object, ...], Composition] = {}
     for one in found:

@@ -4,24 +4,15 @@ from collections import Counter
 
 import pytest
 
-from alloop.decisions.fit_requests import member, pretrain, rung_fit
-from alloop.journal.events import LabelsImported
+from alloop.decisions.fit_requests import pretrain
+from tests.support.fit_requests import OTHER, fit_of, refit
 from tests.support.histories import FOUNDATION, History
 
-OTHER = LabelsImported(reference="other", source="file", keys=("o1", "o2"))
 FROM_FOUNDATION = f"foundation:{FOUNDATION}"
 
 
 def labels(history, count=None):
     return tuple(frame.label for frame in history.state.labelled_frames("train")[:count])
-
-
-def refit(history, number, generation=-1, attempt=0):
-    return member(history.charter, history.state, history.state.generations[generation], number, attempt=attempt)
-
-
-def fit_of(history, size, number=0, attempt=0):
-    return rung_fit(history.charter, history.state, history.state.rungs[size], number, attempt=attempt)
 
 
 # -- members -----------------------------------------------------------------------------------------------------

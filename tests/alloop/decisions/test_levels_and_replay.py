@@ -2,20 +2,9 @@
 
 import pytest
 
-from alloop.decisions.fit_requests import member, rung_fit
-from alloop.journal.events import CampaignCreated, LabelsImported
+from alloop.journal.events import CampaignCreated
+from tests.support.fit_requests import OTHER, fit_of, refit
 from tests.support.histories import FOUNDATION, History
-
-OTHER = LabelsImported(reference="other", source="file", keys=("o1", "o2"))
-
-
-def refit(history, number, generation=-1, attempt=0):
-    return member(history.charter, history.state, history.state.generations[generation], number, attempt=attempt)
-
-
-def fit_of(history, size, number=0, attempt=0):
-    return rung_fit(history.charter, history.state, history.state.rungs[size], number, attempt=attempt)
-
 
 # -- replay of pseudolabels --------------------------------------------------------------------------------------
 
