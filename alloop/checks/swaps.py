@@ -40,11 +40,15 @@ def find_in_sublattices(key: KeyPath, sublattices: tuple[tuple[str, ...], ...]) 
     seen: set[str] = set()
     for i, sublattice in enumerate(sublattices):
         for j, element in enumerate(sublattice):
-            if element not in atomic_numbers or not atomic_numbers[element]:
+            if not _is_element(element):
                 yield (*key, i, j), f"`{element}` is not a chemical element; write it as in a formula, such as `In`"
             elif element in seen:
                 yield (*key, i, j), f"{element} is listed twice; name all that exchanges with it in one list"
             seen.add(element)
+
+
+def _is_element(symbol: str) -> bool:
+    return atomic_numbers.get(symbol, 0) > 0
 
 
 def find_swapped(config: CampaignConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:
@@ -58,9 +62,14 @@ def find_swapped(config: CampaignConfig, structures: Mapping[str, Structure]) ->
 def find_unheld(
     key: KeyPath, sublattices: tuple[tuple[str, ...], ...], structures: Mapping[str, Structure]
 ) -> Iterator[Finding]:
-    """Yield the sublattices, which stand at `key`, of which no structure holds two elements."""
+    """Yield the sublattices, which stand at `key`, of which no structure holds two elements.
+
+    One that names what is no element is told by `find_in_sublattices`.
+    """
     held = [structure.elements() for structure in structures.values()]
     for i, sublattice in enumerate(sublattices if held else ()):
+        if not all(map(_is_element, sublattice)):
+            continue
         if not any(sublattices_of([sublattice], elements) for elements in held):
             what = f"no system holds two of {', '.join(sublattice)}, so nothing can be swapped"
             yield (*key, i), f"{what}; name elements that share sites, or delete this line"

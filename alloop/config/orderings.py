@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from alloop.config.base import Count, Positive, Section
 
 Share = Annotated[float, Field(allow_inf_nan=False)] | str
 """A number, or an expression of x and y."""
 Row = tuple[int, int, int]
+_ROWS = 3
 
 
 class CellConfig(Section):
@@ -24,6 +25,16 @@ class CellConfig(Section):
     matrix: tuple[Row, Row, Row] | None = Field(
         None, description="Vectors of the supercell as rows of whole numbers, in units of those of the structure file."
     )
+
+    @field_validator("matrix", mode="before")
+    @classmethod
+    def _of_rows(cls, written: Any) -> Any:
+        if not isinstance(written, list):
+            return written
+        if len(written) == _ROWS and all(isinstance(row, int) for row in written):
+            a, b, c = written
+            raise ValueError(f"needs three rows; along the axes, write [[{a}, 0, 0], [0, {b}, 0], [0, 0, {c}]]")
+        return tuple(tuple(row) if isinstance(row, list) else row for row in written)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> CellConfig:

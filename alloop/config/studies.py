@@ -6,6 +6,7 @@ They may change when a campaign resumes. A section has the name of its study.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -80,6 +81,8 @@ class PhaseConfig(Section):
 def _is_formula(written: str) -> bool:
     from ase.formula import Formula
 
+    if not re.fullmatch(r"[A-Za-z0-9()]+", written):
+        return False  # ASE reads `Li+` as Li
     try:
         found = Formula(written, strict=True).count()
     except (ValueError, RecursionError):

@@ -64,6 +64,12 @@ BROKEN = [
         "studies.disorder.sublattices[0]: ",
         "no system holds two of In, Cl",
     ),
+    (
+        "select:",
+        "studies: {disorder: {sublattices: [[In, Zz]]}}\nselect:",
+        "studies.disorder.sublattices[0][1]: ",
+        "`Zz` is not a chemical element",
+    ),
     ("label: local", "heartbeat_s: 60", "execution.heartbeat_limit_s: ", "longer than heartbeat_s"),
     ("ensemble: nvt", "ensemble: npt", "explore.ensemble: ", "fit.stress_weight is 0"),
     ("ensemble: nvt", "pressure_GPa: 1", "explore.pressure_GPa: ", "`nvt` keeps the cell"),

@@ -149,6 +149,12 @@ def test_cell_needs_one_of_its_keys(folder: Folder):
         write_systems(folder, system(**HALIDE, cell="{}"))
 
 
+def test_three_numbers_in_place_of_a_matrix_are_told_with_the_rows_that_they_mean(folder: Folder):
+    rows = r"\[\[2, 0, 0\], \[0, 1, 0\], \[0, 0, 1\]\]"
+    with pytest.raises(ConfigError, match=rf"systems\[0\].cell.matrix: needs three rows; .* write {rows}$"):
+        write_systems(folder, system(**HALIDE, cell="{matrix: [2, 1, 1]}"))
+
+
 def test_occupancies_over_one_are_told(folder: Folder):
     loaded = write_systems(folder, system(name="mixed", structure="structures/mixed.cif"))
     cif = folder.root / "structures/mixed.cif"
