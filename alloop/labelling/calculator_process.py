@@ -32,9 +32,11 @@ from alloop.labelling.ranks import OUTPUT, environment, last_words
 
 START_S = 300.0
 """Time (s) in which a calculator must be imported."""
-_END_S, _LOOK_S = 10.0, 1.0
+_END_S, _LOOK_S, _LATE_S = 10.0, 1.0, 5.0
 _KEPT_LOG_BYTES = 100_000
 _MARK = calculator_server.ANSWER.encode()
+_SEEN = b"\0"
+"""The beginning of a line that is no answer."""
 _BY_ITSELF = 0
 """Exit status of a server that was asked nothing for long."""
 
@@ -141,7 +143,7 @@ class CalculatorProcess:
             except TimeoutError:
                 self.end()
                 assert limit_s is not None
-                raise OutOfTimeError(f"no answer within {limit_s / 60:g} min on 1 core") from None
+                raise OutOfTimeError(f"no answer within {limit_s / 60:.3g} min on 1 core") from None
             except BaseException:
                 self.end()
                 raise
@@ -200,8 +202,10 @@ class CalculatorProcess:
             left = math.inf if deadline is None else max(0.0, deadline - time.monotonic())
             readable, writable, _ = select.select([source], [target] if message else [], [], min(left, _LOOK_S))
             keep_end(self._log.fileno())
-            if not (readable or writable) and left <= _LOOK_S:
+            if left <= _LOOK_S and not (readable or writable):
                 raise TimeoutError
+            if deadline is not None and time.monotonic() > deadline + _LATE_S:
+                raise TimeoutError  # it prints without end; an answer that has come would have been read by now
             if readable:
                 piece = os.read(source, 1 << 16)
                 if not piece:
@@ -220,6 +224,8 @@ class CalculatorProcess:
             line, _, self._waiting = self._waiting.partition(b"\n")
             if line.startswith(_MARK):
                 return line.removeprefix(_MARK)
+        if len(self._waiting) > len(_MARK) and not self._waiting.startswith(_MARK):
+            self._waiting = _SEEN  # the rest of the line cannot make an answer of it
         return None
 
     def printed(self) -> str:
