@@ -107,6 +107,10 @@ class Situation:
         Length of the production runs, and the longest that the config allows.
     production_core_h : float
         Core-hours of all production runs.
+    production_K, broken_K : tuple of float
+        Temperatures of production MD, and those at which a run of the largest rung was unphysical.
+    explored_K : float
+        The hottest temperature that walkers explore.
     """
 
     verdict: str
@@ -131,6 +135,9 @@ class Situation:
     production_ps: float | None = None
     longest_ps: float | None = None
     production_core_h: float = 0.0
+    production_K: tuple[float, ...] = ()
+    broken_K: tuple[float, ...] = ()
+    explored_K: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,18 @@ def _broken_walkers(one: Situation) -> Advice | None:
         return None
     what = f"{one.broken} of {one.walkers} walkers broke in their last segment"
     return Advice(what, {"explore.temperatures_K": f"lower ones, or name a teacher, {_ANEW}"})
+
+
+def _broken_production(one: Situation) -> Advice | None:
+    """Production MD is unphysical at some temperatures."""
+    if not one.broken_K:
+        return None
+    sound = [temperature for temperature in one.production_K if temperature < min(one.broken_K)]
+    lower = f"[{', '.join(f'{temperature:g}' for temperature in sound)}]" if len(sound) > 1 else "lower ones"
+    what = f"production MD is unphysical at {', '.join(f'{temperature:g}' for temperature in one.broken_K)} K"
+    beyond = max(one.broken_K) > one.explored_K
+    gain = f"walkers explore up to {one.explored_K:g} K only; explore hotter {_ANEW}" if beyond else ""
+    return Advice(what, {"measure.temperatures_K": lower}, gain)
 
 
 def _dynamics(one: Situation) -> Advice | None:
@@ -267,7 +286,17 @@ def _narrow_enough() -> float:
 
 
 Rule = Callable[[Situation], Advice | None]
-RULES: tuple[Rule, ...] = (_budget, _failures, _broken_walkers, _dynamics, _spread, _power, _more_labels, _trust)
+RULES: tuple[Rule, ...] = (
+    _budget,
+    _failures,
+    _broken_walkers,
+    _broken_production,
+    _dynamics,
+    _spread,
+    _power,
+    _more_labels,
+    _trust,
+)
 
 
 def _undecided(one: Situation) -> list[Change]:

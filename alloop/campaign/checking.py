@@ -13,6 +13,7 @@ from alloop.checks.cost import Projection, project
 from alloop.checks.decidability import decidable
 from alloop.checks.initial_data import notes_on_data
 from alloop.checks.isolated_atoms import isolated_atoms
+from alloop.checks.measuring_sanity import find_unexplored
 from alloop.checks.sanity import find_crowds, find_unjudgeable
 from alloop.checks.structures import notes_on_systems, read_systems, with_all_systems
 from alloop.config.errors import ConfigError
@@ -104,7 +105,8 @@ def notes_of(loaded: LoadedConfig, imports: Sequence[Import] = (), own: Workspac
         Its own files, where results may be left of a campaign whose journal is gone.
     """
     of_campaigns = [taken.left_out for taken in imports if taken.left_out]
-    unlikely = (*find_far(loaded.config.label, read_systems(loaded)), *find_crowds(loaded.config, cores()))
+    config = loaded.config
+    unlikely = (*find_far(config.label, read_systems(loaded)), *find_crowds(config, cores()), *find_unexplored(config))
     settings = [str(loaded.error(key, what)) for key, what in unlikely]
     of_data = [*notes_on_data(loaded, brought(imports)), *notes_on_atoms(loaded, _computed(loaded, imports, own))]
     return [*notes_on_systems(loaded), *of_campaigns, *of_data, *settings]

@@ -16,6 +16,8 @@ from alloop.materials.supercell import repeats_for
 
 Finding = tuple[KeyPath, str]
 _MOST_ATOMS = 100_000
+_MOST_BEYOND = 1.2
+"""How much hotter than all that is explored production MD may be: at 1.33, most runs of a small ladder broke."""
 
 
 def find_in_measure(config: CampaignConfig, compositions: Iterable[str] = ()) -> Iterator[Finding]:
@@ -57,6 +59,20 @@ def find_in_structures(
             key = "repeat" if config.measure.repeat else "min_width_A"
             what = f"{' × '.join(map(str, repeat))} cells of `{name}` are {atoms} atoms"
             yield ("measure", key), f"{what}; production runs take up to {_MOST_ATOMS}"
+
+
+def find_unexplored(config: CampaignConfig) -> Iterator[Finding]:
+    """Yield the hottest temperature of production MD where it is far above all that walkers explore.
+
+    No label shows the models how close ions come there, and runs end when two of them merge.
+    """
+    if config.measure is None:
+        return
+    hottest_K, explored_K = max(config.measure.temperatures_K), max(config.explore.temperatures_K)
+    if hottest_K > _MOST_BEYOND * explored_K:
+        what = f"{hottest_K:g} K is far hotter than what is explored ({explored_K:g} K), and the models may break there"
+        i = config.measure.temperatures_K.index(hottest_K)
+        yield ("measure", "temperatures_K", i), f"{what}; add {hottest_K:g} to explore.temperatures_K, or stay below"
 
 
 def _ions(measure: MeasureConfig) -> Iterator[Finding]:

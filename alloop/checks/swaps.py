@@ -48,7 +48,7 @@ def find_in_sublattices(key: KeyPath, sublattices: tuple[tuple[str, ...], ...]) 
 
 
 def _is_element(symbol: str) -> bool:
-    return atomic_numbers.get(symbol, 0) > 0
+    return bool(atomic_numbers.get(symbol))
 
 
 def find_swapped(config: CampaignConfig, structures: Mapping[str, Structure]) -> Iterator[Finding]:

@@ -55,6 +55,9 @@ def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
         production_ps=None if measure is None else max((event.production_ps for event in state.judged), default=0.0),
         longest_ps=None if measure is None else measure.max_ps,
         production_core_h=_production_core_h(state),
+        production_K=() if measure is None else tuple(sorted(measure.temperatures_K)),
+        broken_K=_broken_temperatures(state),
+        explored_K=max(config.explore.temperatures_K),
     )
 
 
@@ -63,6 +66,14 @@ def _production_core_h(state: CampaignState) -> float:
     finished = [task.finished for task in state.tasks.values() if task.task == "produce" and task.finished is not None]
     times = [event.timing for event in finished if event.timing is not None and not event.reused]
     return sum(time.cores * (time.finished_t - time.started_t) for time in times) / 3600
+
+
+def _broken_temperatures(state: CampaignState) -> tuple[float, ...]:
+    """Return the temperatures (K) at which production runs of the largest rung are unphysical."""
+    last = state.rungs[max(state.rungs)].name if state.rungs else ""
+    summaries = [one for (rung, *_), one in state.transports.items() if rung == last and one is not None]
+    found = {at.temperature_K for one in summaries for at in one.transport.temperatures if at.unphysical}
+    return tuple(sorted(found))
 
 
 def _rungs(state: CampaignState) -> tuple[Rung, ...]:

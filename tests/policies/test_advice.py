@@ -56,6 +56,18 @@ def test_short_dynamics_ask_for_longer_ones():
     assert advice.keys == {"measure.max_ps": "80"}
 
 
+def test_production_that_breaks_asks_for_the_temperatures_below_and_says_how_far_walkers_explore():
+    runs = {"production_K": (800.0, 1000.0, 1200.0), "explored_K": 900.0}
+    (advice,) = advise(replace(EXHAUSTED, broken_K=(1200.0,), **runs))
+    assert advice.limit == "production MD is unphysical at 1200 K"
+    assert advice.keys == {"measure.temperatures_K": "[800, 1000]"}
+    assert advice.gain.startswith("walkers explore up to 900 K")
+    (advice,) = advise(replace(EXHAUSTED, broken_K=(1000.0, 1200.0), **runs))
+    assert advice.keys == {"measure.temperatures_K": "lower ones"}
+    (advice,) = advise(replace(EXHAUSTED, broken_K=(1200.0,), production_K=(800.0, 1200.0), explored_K=1200.0))
+    assert advice.gain == ""
+
+
 def test_a_spent_budget_asks_for_the_labels_of_the_next_rung():
     situation = replace(EXHAUSTED, verdict="budget_spent", rungs=EXHAUSTED.rungs[:2], label_budget=40, labels=40)
     (advice,) = advise(situation)

@@ -1,4 +1,5 @@
 from alloop.decisions.next_events import decide
+from alloop.journal.events import VerdictReached
 from alloop.status.advice import advice
 from alloop.status.messages import closing_lines
 from alloop.status.summary import summary
@@ -26,3 +27,18 @@ def test_the_terminal_and_the_status_end_with_the_key_to_change():
     status = summary(finished().state, 0.0)
     assert any(line.startswith("Next: ") for line in closing_lines(status))
     assert status.to_json()["advice"][0]["keys"]["ladder.rungs"] == "[6, 12, 24]"
+
+
+def test_production_that_breaks_above_what_walkers_explore_is_told_with_the_temperatures():
+    history = History(
+        ladder={"rungs": [6, 12], "fits": 2}, measure={"mobile": "Li", "temperatures_K": [800, 1000, 1200]}
+    )
+    history.atoms().labelled(12).fitted(rung=6).fitted(rung=12).heldout(4)
+    bare = {"kinetic_K": None, "volume_A3": 500.0, "ions": 24, "charge_e": 1.0, "length_ps": 8.0, "replicas": 1}
+    broken = {**bare, "temperature_K": 1200.0, "unphysical": "a run ended after 1 ps: two atoms merged"}
+    for rung in ("r6", "r12"):
+        history.produced(rung, ended="contact").measured(rung, 0, 8.0, {"temperatures": [broken]})
+    history.say(VerdictReached(verdict="ladder_exhausted", reason=""))
+    (found,) = (one for one in advice(history.state) if "unphysical" in one.limit)
+    assert found.keys == {"measure.temperatures_K": "[800, 1000]"}
+    assert "walkers explore up to 1000 K only" in found.gain
