@@ -111,6 +111,8 @@ class Situation:
         Temperatures of production MD, and those at which a run of the largest rung was unphysical.
     explored_K : float
         The hottest temperature that walkers explore.
+    unmeasured : tuple of str
+        Systems of the largest rung without an activation energy though no run of theirs is unphysical.
     """
 
     verdict: str
@@ -138,6 +140,7 @@ class Situation:
     production_K: tuple[float, ...] = ()
     broken_K: tuple[float, ...] = ()
     explored_K: float = math.inf
+    unmeasured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,11 +219,24 @@ def _dynamics(one: Situation) -> Advice | None:
     short = [change for change in one.changes if change.limit == "dynamics"]
     if not short or one.production_ps is None:
         return None
-    longer = 2 * max(one.production_ps, one.longest_ps or 0.0)
     names = ", ".join(dict.fromkeys(change.metric for change in short))
-    more = one.production_core_h * (longer / one.production_ps - 1.0) if one.production_ps else 0.0
+    return _longer(one, one.production_ps, f"the dynamics are too short to tell ({names})")
+
+
+def _unmeasured(one: Situation) -> Advice | None:
+    """Systems have no activation energy."""
+    if not one.unmeasured or one.production_ps is None:
+        return None
+    what = f"no activation energy of {', '.join(one.unmeasured)} in runs of {one.production_ps:g} ps"
+    return _longer(one, one.production_ps, what, "or other measure.temperatures_K: where ions are slow, hotter ones")
+
+
+def _longer(one: Situation, production_ps: float, what: str, gain: str = "") -> Advice:
+    """Advise production runs of twice the length that the config allows."""
+    longer_ps = 2 * max(production_ps, one.longest_ps or 0.0)
+    more = one.production_core_h * (longer_ps / production_ps - 1.0) if production_ps else 0.0
     cost = f"at most {_hours(more)} more core-hours of production MD" if more else ""
-    return Advice(f"the dynamics are too short to tell ({names})", {"measure.max_ps": f"{longer:g}"}, cost=cost)
+    return Advice(what, {"measure.max_ps": f"{longer_ps:g}"}, gain, cost)
 
 
 def _spread(one: Situation) -> Advice | None:
@@ -291,6 +307,7 @@ RULES: tuple[Rule, ...] = (
     _failures,
     _broken_walkers,
     _broken_production,
+    _unmeasured,
     _dynamics,
     _spread,
     _power,

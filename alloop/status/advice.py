@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from alloop.config.campaign import CampaignConfig
 from alloop.state.state import CampaignState
 from alloop.status.numbers import finite
+from alloop.transport.results import TransportSummary
 from policies.advice import Advice, Change, Rung, Situation, advise, another_rung
 
 _UNPHYSICAL = ("contact", "temperature", "volume", "nan")
@@ -58,6 +59,7 @@ def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
         production_K=() if measure is None else tuple(sorted(measure.temperatures_K)),
         broken_K=_broken_temperatures(state),
         explored_K=max(config.explore.temperatures_K),
+        unmeasured=_unmeasured(state),
     )
 
 
@@ -70,10 +72,22 @@ def _production_core_h(state: CampaignState) -> float:
 
 def _broken_temperatures(state: CampaignState) -> tuple[float, ...]:
     """Return the temperatures (K) at which production runs of the largest rung are unphysical."""
+    temperatures = [at for _, one in _transports(state) for at in one.temperatures]
+    return tuple(sorted({at.temperature_K for at in temperatures if at.unphysical}))
+
+
+def _unmeasured(state: CampaignState) -> tuple[str, ...]:
+    """Return the systems of the largest rung that have no activation energy for another reason than broken runs."""
+    broken = {system for system, one in _transports(state) if one.unphysical}
+    return tuple(sorted({system for system, one in _transports(state) if one.unmeasured} - broken))
+
+
+def _transports(state: CampaignState) -> list[tuple[str, TransportSummary]]:
+    """Return what the longest runs of the largest rung gave, fit by fit, with the name of the system."""
     last = state.rungs[max(state.rungs)].name if state.rungs else ""
-    summaries = [one for (rung, *_), one in state.transports.items() if rung == last and one is not None]
-    found = {at.temperature_K for one in summaries for at in one.transport.temperatures if at.unphysical}
-    return tuple(sorted(found))
+    known = {key: one for key, one in state.transports.items() if key[0] == last and one is not None}
+    longest_ps = max((length_ps for *_, length_ps in known), default=0.0)
+    return [(system, one.transport) for (_, _, system, ps), one in known.items() if ps == longest_ps]
 
 
 def _rungs(state: CampaignState) -> tuple[Rung, ...]:

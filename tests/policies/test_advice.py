@@ -68,6 +68,13 @@ def test_production_that_breaks_asks_for_the_temperatures_below_and_says_how_far
     assert advice.gain == ""
 
 
+def test_systems_without_an_activation_energy_ask_for_longer_or_hotter_runs():
+    (advice,) = advise(replace(EXHAUSTED, unmeasured=("A", "B"), production_ps=8.0, longest_ps=8.0))
+    assert advice.limit == "no activation energy of A, B in runs of 8 ps"
+    assert advice.keys == {"measure.max_ps": "16"}
+    assert "hotter" in advice.gain
+
+
 def test_a_spent_budget_asks_for_the_labels_of_the_next_rung():
     situation = replace(EXHAUSTED, verdict="budget_spent", rungs=EXHAUSTED.rungs[:2], label_budget=40, labels=40)
     (advice,) = advise(situation)

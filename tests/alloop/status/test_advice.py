@@ -35,10 +35,21 @@ def test_production_that_breaks_above_what_walkers_explore_is_told_with_the_temp
     )
     history.atoms().labelled(12).fitted(rung=6).fitted(rung=12).heldout(4)
     bare = {"kinetic_K": None, "volume_A3": 500.0, "ions": 24, "charge_e": 1.0, "length_ps": 8.0, "replicas": 1}
-    broken = {**bare, "temperature_K": 1200.0, "unphysical": "a run ended after 1 ps: two atoms merged"}
+    merged = "a run ended after 1 ps: two atoms merged"
+    broken = {"temperatures": [{**bare, "temperature_K": 1200.0, "unphysical": merged}], "unphysical": merged}
     for rung in ("r6", "r12"):
-        history.produced(rung, ended="contact").measured(rung, 0, 8.0, {"temperatures": [broken]})
+        history.produced(rung, ended="contact").measured(rung, 0, 8.0, broken)
     history.say(VerdictReached(verdict="ladder_exhausted", reason=""))
-    (found,) = (one for one in advice(history.state) if "unphysical" in one.limit)
+    (found,) = (one for one in advice(history.state) if "measure." in "".join(one.keys))
     assert found.keys == {"measure.temperatures_K": "[800, 1000]"}
     assert "walkers explore up to 1000 K only" in found.gain
+
+
+def test_a_system_whose_ions_hardly_moved_is_told():
+    history = History(ladder={"rungs": [6, 12], "fits": 2}, measure={"mobile": "Li", "max_ps": 8, "production_ps": 8})
+    history.atoms().labelled(12).fitted(rung=6).fitted(rung=12).heldout(4)
+    history.produced("r12").measured("r12", 0, 8.0, {"temperatures": [], "unmeasured": "ions moved less than a hop"})
+    history.say(VerdictReached(verdict="ladder_exhausted", reason=""))
+    (found,) = (one for one in advice(history.state) if "activation energy" in one.limit)
+    assert "no activation energy of A" in found.limit
+    assert found.keys == {"measure.max_ps": "16"}
