@@ -53,7 +53,7 @@ def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
         walkers=len(walkers),
         broken=sum(walker.ended in _UNPHYSICAL for walker in walkers),
         doubted=_doubted(state),
-        production_ps=None if measure is None else max((event.production_ps for event in state.judged), default=0.0),
+        production_ps=None if measure is None else _production_ps(state),
         longest_ps=None if measure is None else measure.max_ps,
         production_core_h=_production_core_h(state),
         production_K=() if measure is None else tuple(sorted(measure.temperatures_K)),
@@ -61,6 +61,12 @@ def _situation(state: CampaignState, config: CampaignConfig) -> Situation:
         explored_K=max(config.explore.temperatures_K),
         unmeasured=_unmeasured(state),
     )
+
+
+def _production_ps(state: CampaignState) -> float:
+    """Return the length of the longest production runs that were judged or measured (ps)."""
+    lengths_ps = (*(event.production_ps for event in state.judged), *(ps for *_, ps in state.transports))
+    return max(lengths_ps, default=0.0)
 
 
 def _production_core_h(state: CampaignState) -> float:
