@@ -17,7 +17,7 @@ from alloop.materials.supercell import repeats_for
 Finding = tuple[KeyPath, str]
 _MOST_ATOMS = 100_000
 _MOST_BEYOND = 1.2
-"""How much hotter than all that is explored production MD may be: at 1.33, a third of runs broke (docs/reference.md)."""
+"""How much hotter than what is explored production MD may be: at 1.33, a third of runs broke (docs/reference.md)."""
 
 
 def find_in_measure(config: CampaignConfig, compositions: Iterable[str] = ()) -> Iterator[Finding]:
