@@ -220,6 +220,16 @@ def _measured(
     return tuple(cells)
 
 
+def production_runs(config: CampaignConfig) -> int:
+    """Return the production runs in each system: of all fits, and of a foundation that the campaign begins with."""
+    settings = config.measure
+    if settings is None:
+        return 0
+    begins = config.potential.foundation is not None and config.teacher is None
+    models = len(config.ladder.rungs) * config.ladder.fits + begins
+    return models * len(settings.temperatures_K) * settings.replicas
+
+
 def _segments(config: CampaignConfig, top: int, heldout: int, first: int) -> int:
     wanted = max(0, top - first) * config.select.pool_factor
     per_segment = config.explore.random_offers + config.explore.max_offers

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean
 
-from alloop.checks.cost import Projection
+from alloop.checks.cost import Projection, production_runs
 from alloop.config.campaign import CampaignConfig
 
 SWAP_STEPS = 3.0
@@ -123,19 +123,12 @@ def _fit_steps(config: CampaignConfig, projection: Projection) -> int:
     return committee * members + config.ladder.fits * rungs + teaching
 
 
-def _runs(config: CampaignConfig) -> int:
-    settings = config.measure
-    if settings is None:
-        return 0
-    return len(config.ladder.rungs) * config.ladder.fits * len(settings.temperatures_K) * settings.replicas
-
-
 def _production(config: CampaignConfig, projection: Projection, times: PotentialTimes) -> tuple[float, float]:
     settings = config.measure
     if settings is None:
         return 0.0, 0.0
     step_s = sum(times.production_step_s[cell.system] for cell in projection.measured)
-    hours_per_ps = _runs(config) * step_s * 1000 / settings.timestep_fs / 3600
+    hours_per_ps = production_runs(config) * step_s * 1000 / settings.timestep_fs / 3600
     first, longest = settings.production_ps, max(settings.max_ps, settings.production_ps)
     return hours_per_ps * (settings.equilibration_ps + first), hours_per_ps * (settings.equilibration_ps + longest)
 
@@ -149,4 +142,4 @@ def _stored(config: CampaignConfig, projection: Projection, times: PotentialTime
     atoms = sum(cell.atoms for cell in projection.measured)
     # Of all atoms every so many samples, and of the mobile ones, at most all, at each.
     coordinates = 3 * atoms * samples * (1 + 1 / settings.snapshot_samples)
-    return models + round(_runs(config) * coordinates * _BYTES_PER_COORDINATE)
+    return models + round(production_runs(config) * coordinates * _BYTES_PER_COORDINATE)

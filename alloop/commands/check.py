@@ -16,7 +16,7 @@ from alloop.campaign.checking import never_converging, notes_of
 from alloop.campaign.folders import campaign_folder, refuse_unusable_path
 from alloop.campaign.reuse import Import, brought, checked
 from alloop.checks.changed_config import science_digest
-from alloop.checks.cost import MeasuredCell, Projection, project
+from alloop.checks.cost import MeasuredCell, Projection, production_runs, project
 from alloop.checks.decidability import decidable
 from alloop.checks.potential_cost import PotentialCost, potential_cost, wall_h
 from alloop.checks.structures import place_of_system, read_systems, with_all_systems
@@ -230,10 +230,9 @@ def _transport_words(config: CampaignConfig, projection: Projection) -> list[str
     settings = config.measure
     if settings is None:
         return ["not measured: the ladder judges held-out errors only; a `measure` section adds it"]
-    runs = len(config.ladder.rungs) * config.ladder.fits * len(settings.temperatures_K) * settings.replicas
     longest = f" to {settings.max_ps:g}" if settings.max_ps > settings.production_ps else ""
     lengths = f"{settings.production_ps:g}{longest} ps"
-    return [f"{runs} runs of {lengths} in {_cell_words(cell)}" for cell in projection.measured]
+    return [f"{production_runs(config)} runs of {lengths} in {_cell_words(cell)}" for cell in projection.measured]
 
 
 def _cell_words(cell: MeasuredCell) -> str:

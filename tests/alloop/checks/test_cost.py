@@ -1,9 +1,10 @@
 import pytest
 from ase.build import bulk
 
-from alloop.checks.cost import project
+from alloop.checks.cost import production_runs, project
 from alloop.config import load_config
 from tests.support.configs import BASE, Folder, make_folder
+from tests.support.small import config
 
 
 @pytest.fixture
@@ -82,3 +83,17 @@ def test_cells_of_production_runs_are_told_with_their_width(folder):
     assert not cell.narrow
     narrow = text.replace("mobile: Li", "mobile: Li, repeat: [2, 2, 2]")
     assert project(load_config(folder.config(narrow))).measured[0].narrow
+
+
+@pytest.mark.parametrize(
+    ("changes", "models"),
+    [
+        ({}, 3 * 2),
+        ({"potential": {"foundation": "alloop-electrolytes-0"}}, 3 * 2 + 1),
+        ({"potential": {"foundation": "alloop-electrolytes-0"}, "teacher": {"model": "chgnet"}}, 3 * 2),
+    ],
+)
+def test_production_of_a_foundation_counts_where_a_campaign_begins_with_it(changes, models):
+    measure = {"mobile": "Li", "temperatures_K": [600, 800, 1000], "replicas": 2}
+    assert production_runs(config(measure=measure, **changes)) == models * 3 * 2
+    assert production_runs(config(**changes)) == 0
