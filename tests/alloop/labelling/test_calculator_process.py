@@ -267,19 +267,6 @@ def test_a_hang_ends_at_the_limit_with_its_process(packages, scratch):
     assert len(servers()) == 1  # that of the other calculator
 
 
-@pytest.mark.parametrize("command", ["yes", "yes | tr -d '\\n'"])
-def test_a_program_that_prints_without_end_ends_at_the_limit_and_fills_no_memory(tmp_path, command, monkeypatch):
-    monkeypatch.setattr(calculator_process, "_LATE_S", 1.0)
-    program = tmp_path / "python"
-    program.write_text(f"#!/bin/sh\n{command}\n")
-    program.chmod(0o755)
-    before = psutil.Process().memory_info().rss
-    with pytest.raises(RanksError, match=r"was not imported: no answer within 0\.0333 min"):
-        calculator_process.describe(AseLabel(engine="ase", calculator="a:B", python=str(program)), limit_s=2.0)
-    assert psutil.Process().memory_info().rss - before < 50e6
-    assert not leashes()
-
-
 def test_numbers_that_are_none_and_forces_without_bound_reach_the_gates(packages, scratch):
     assert np.isnan(point(odd(packages, "nan"), scratch).forces_eV_per_A).all()
     assert point(odd(packages, "explodes"), scratch).forces_eV_per_A.max() > 9e5
