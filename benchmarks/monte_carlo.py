@@ -1,6 +1,6 @@
 """Canonical Monte Carlo of orderings: alloop's beside smol's (`pip install smol`), on a disordered NaSICON.
 
-    python -m benchmarks.monte_carlo                    cells of 320 and 2560 atoms, and a minute of each program
+    python -m benchmarks.monte_carlo                    cells of 320 and 2560 atoms, in about a minute
     python -m benchmarks.monte_carlo --cells 2 --attempts 2000
 
 Both swap ions of one sublattice at 1000 K, in a cell of the same atoms, with Ewald's energy over a permittivity of 10.

@@ -215,28 +215,20 @@ def _broken_production(one: Situation) -> Advice | None:
 
 
 def _dynamics(one: Situation) -> Advice | None:
-    """Transport could not be told apart because the runs are short."""
-    short = [change for change in one.changes if change.limit == "dynamics"]
-    if not short or one.production_ps is None:
+    """Transport has no number, or could not be told apart, because the runs are short."""
+    short = dict.fromkeys(change.metric for change in one.changes if change.limit == "dynamics")
+    if one.production_ps is None or not (short or one.unmeasured):
         return None
-    names = ", ".join(dict.fromkeys(change.metric for change in short))
-    return _longer(one, one.production_ps, f"the dynamics are too short to tell ({names})")
-
-
-def _unmeasured(one: Situation) -> Advice | None:
-    """Systems have no activation energy."""
-    if not one.unmeasured or one.production_ps is None:
-        return None
-    what = f"no activation energy of {', '.join(one.unmeasured)} in runs of {one.production_ps:g} ps"
-    return _longer(one, one.production_ps, what, "or other measure.temperatures_K: where ions are slow, hotter ones")
-
-
-def _longer(one: Situation, production_ps: float, what: str, gain: str = "") -> Advice:
-    """Advise production runs of twice the length that the config allows."""
-    longer_ps = 2 * max(production_ps, one.longest_ps or 0.0)
-    more = one.production_core_h * (longer_ps / production_ps - 1.0) if production_ps else 0.0
+    limits = []
+    if one.unmeasured:
+        limits.append(f"no activation energy of {', '.join(one.unmeasured)} in runs of {one.production_ps:g} ps")
+    if short:
+        limits.append(f"the dynamics are too short to tell ({', '.join(short)})")
+    longer = 2 * max(one.production_ps, one.longest_ps or 0.0)
+    gain = "or other measure.temperatures_K: where ions are slow, hotter ones" if one.unmeasured else ""
+    more = one.production_core_h * (longer / one.production_ps - 1.0) if one.production_ps else 0.0
     cost = f"at most {_hours(more)} more core-hours of production MD" if more else ""
-    return Advice(what, {"measure.max_ps": f"{longer_ps:g}"}, gain, cost)
+    return Advice("; ".join(limits), {"measure.max_ps": f"{longer:g}"}, gain, cost)
 
 
 def _spread(one: Situation) -> Advice | None:
@@ -307,7 +299,6 @@ RULES: tuple[Rule, ...] = (
     _failures,
     _broken_walkers,
     _broken_production,
-    _unmeasured,
     _dynamics,
     _spread,
     _power,

@@ -73,6 +73,8 @@ def test_systems_without_an_activation_energy_ask_for_longer_or_hotter_runs():
     assert advice.limit == "no activation energy of A, B in runs of 8 ps"
     assert advice.keys == {"measure.max_ps": "16"}
     assert "hotter" in advice.gain
+    (advice,) = advise(replace(EXHAUSTED, unmeasured=("A",), changes=(SHORT,), production_ps=8.0, longest_ps=8.0))
+    assert advice.limit.endswith("in runs of 8 ps; the dynamics are too short to tell (ln σ)")
 
 
 def test_a_spent_budget_asks_for_the_labels_of_the_next_rung():

@@ -64,12 +64,6 @@ BROKEN = [
         "studies.disorder.sublattices[0]: ",
         "no system holds two of In, Cl",
     ),
-    (
-        "select:",
-        "studies: {disorder: {sublattices: [[In, Zz]]}}\nselect:",
-        "studies.disorder.sublattices[0][1]: ",
-        "`Zz` is not a chemical element",
-    ),
     ("label: local", "heartbeat_s: 60", "execution.heartbeat_limit_s: ", "longer than heartbeat_s"),
     ("ensemble: nvt", "ensemble: npt", "explore.ensemble: ", "fit.stress_weight is 0"),
     ("ensemble: nvt", "pressure_GPa: 1", "explore.pressure_GPa: ", "`nvt` keeps the cell"),
@@ -298,6 +292,13 @@ def test_policy_of_ones_own_is_accepted(folder: Folder, monkeypatch):
         "class Mine:\n    def select(self, candidates, window, count, per_walker, seed): ...\n"
     )
     cross_check(load_config(folder.broken("policy: disagreement", "policy: my_checked_policy:Mine")))
+
+
+def test_an_element_of_a_sublattice_that_is_none_is_told_once(folder: Folder):
+    path = folder.broken("select:", "studies: {disorder: {sublattices: [[In, Zz]]}}\nselect:")
+    with pytest.raises(ConfigError) as caught:
+        cross_check(load_config(path))
+    assert [problem.key for problem in caught.value.problems] == ["studies.disorder.sublattices[0][1]"]
 
 
 def test_several_problems_come_in_the_order_of_the_file(folder: Folder):

@@ -31,5 +31,5 @@ def test_a_config_without_production_is_not_told():
 
 
 @pytest.mark.parametrize("example", list_examples())
-def test_examples_measure_no_hotter_than_they_explore(example):
+def test_examples_measure_not_far_hotter_than_they_explore(example):
     assert list(find_unexplored(load_config(examples_folder() / f"{example}.yaml").config)) == []
