@@ -318,13 +318,13 @@ class _Files:
             return file.read(_MOST_BYTES)
 
     def create(self, number: int) -> int | None:
-        """Create a file and return its descriptor, or None if it exists."""
+        """Create a file and return its descriptor, or None if it exists or did: who made it may have left it by now."""
         try:
             return open_below(self.root, self.folder / str(number), _CREATE)
-        except OSError:
-            # Not every network protocol has a word for "exists".
+        except OSError as error:
             self.forget_listing()
-            if number in self.numbers():
+            # Not every network protocol has a word for "exists".
+            if isinstance(error, FileExistsError) or self.newest() >= number:
                 return None
             raise
 

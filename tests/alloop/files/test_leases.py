@@ -8,7 +8,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from alloop.files import leases
 from alloop.files.leases import HeldError, lease_holder, take_lease, this_process
+from alloop.files.plain_files import open_below
 from tests.support import leaseholder
 
 LEASE_S = 2.0
@@ -162,6 +164,25 @@ def test_a_file_that_makes_no_sense_is_followed_after_the_lease(tmp_path, conten
     begin = time.monotonic()
     take_lease(tmp_path / "name", lease_s=0.4, wait=False).release()
     assert 0.4 < time.monotonic() - begin < 3
+
+
+@pytest.mark.parametrize("code", [errno.EEXIST, errno.EIO])
+def test_a_number_that_another_took_and_left_before_this_one_looked_again_is_no_error(tmp_path, monkeypatch, code):
+    """The other found itself overtaken: its number is gone, a larger one is there. EIO: a protocol without EEXIST."""
+    taken = []
+
+    def overtaken(root, path, flags=os.O_RDONLY, mode=0o644):
+        if flags & os.O_EXCL and not taken:
+            taken.append(path.name)
+            larger = path.with_name(str(int(path.name) + 1))
+            larger.write_text(json.dumps(asdict(this_process())) + f"\nfree {0:012d}\n")
+            raise OSError(code, os.strerror(code))
+        return open_below(root, path, flags, mode)
+
+    monkeypatch.setattr(leases, "open_below", overtaken)
+    take_lease(tmp_path / "name", lease_s=LEASE_S).release()
+    assert taken == ["1"]
+    assert lease_holder(tmp_path / "name") is None
 
 
 def test_a_lease_whose_folder_was_removed_is_lost(tmp_path):

@@ -2,7 +2,7 @@ import errno
 import fcntl
 import os
 import signal
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,11 +63,9 @@ def test_threads_of_one_process_exclude_each_other(tmp_path, kind):
             inside.pop()
             held.release()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(work) for _ in range(4)]:
+            done.result(120)  # an error in a thread is one of the test
     assert most == [1] * 20
 
 
