@@ -111,7 +111,7 @@ def cross_check(
     if not problems:
         problems += problems_of_foundation(loaded, brought, begun=begun)
     if not problems and not begun:
-        problems += problems_of_phases(loaded, structures.values(), elements)
+        problems += problems_of_phases(loaded, structures.values(), elements, set(held.compositions.values()))
     if problems:
         raise ConfigError(loaded.path, sorted(problems, key=lambda problem: problem.line or 0))
 

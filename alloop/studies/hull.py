@@ -81,12 +81,15 @@ def prepare(asked: Study, loaded: LoadedConfig, state: CampaignState) -> Study:
     Raises
     ------
     ConfigError
-        If one cannot be read or has an element that the potential was not fitted to, or if a family does not span the
-        elements of a composition.
+        If one cannot be read, has an element that the potential was not fitted to, or bears the name of a composition
+        that is in its hull too; or if a family does not span the elements of a composition.
     """
-    assert state.created is not None
-    systems = [system.structure for system in state.created.systems]
-    return replace(asked, wants=partial(wants, read_phases(loaded, systems, state.created.elements)))
+    created = state.created
+    assert created is not None
+    systems = [system.structure for system in created.systems]
+    compositions = {system.composition for system in created.systems}
+    phases = read_phases(loaded, systems, created.elements, compositions)
+    return replace(asked, wants=partial(wants, phases))
 
 
 STUDY = Study(name=NAME, kinds=(RELAX,), wants=partial(wants, {}), table=table, problem=problem, prepare=prepare)

@@ -32,3 +32,18 @@ def test_families_that_make_no_hull_are_refused_before_a_campaign_begins(tmp_pat
     assert key in line
     assert why in line
     cross_check(loaded, begun=True)
+
+
+@pytest.mark.parametrize("compositions", [True, False])
+def test_a_phase_shares_no_name_with_a_composition_of_its_hull(tmp_path, compositions):
+    write(tmp_path / "a.extxyz", ROCK_SALT)
+    name = SMALL["systems"][0]["name"]
+    phases = [{"name": name, "structure": "a.extxyz"}]
+    family = {"name": "f", "compositions": compositions, "phases": phases}
+    text = yaml.safe_dump({**SMALL, "studies": {"hull": {"families": [family]}}})
+    loaded = config_from_text(text, Path("c.yaml"), tmp_path)
+    if not compositions:
+        cross_check(loaded)
+        return
+    with pytest.raises(ConfigError, match=rf"phases\[0\].name.*`{name}` is a composition of the campaign"):
+        cross_check(loaded)
