@@ -350,6 +350,7 @@ def export(
     trajectories: Annotated[
         Literal["extxyz", "h5md"] | None, typer.Option(help="The production runs of the last rung too.")
     ] = None,
+    archive: Annotated[bool, typer.Option(help="What report and export are made of too, as one file.")] = False,
 ) -> None:
     """Write the model of the last rung for MACE, the labelled dataset as extxyz, and what was measured of transport."""
     campaign = _opened(where)
@@ -359,7 +360,7 @@ def export(
     if campaign.state.verdict is None:
         Terminal(stderr=True).say(status_line(campaign.state))
     with interruptible("Stopped while the export was written; run the same command again."):
-        written = write_export(campaign, output, Extras(committee, lammps, trajectories))
+        written = write_export(campaign, output, Extras(committee, lammps, trajectories, archive))
     Terminal().say(*map(str, written))
     if not any(path.suffix == ".model" for path in written):
         whole = "whole committee" if committee else "model"

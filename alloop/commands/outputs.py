@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import signal
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from alloop.failures import first_line
 from alloop.files.durable import write_durably
 from alloop.journal.journal import Journal
 from alloop.materials.supercell import repeated
+from alloop.outputs.archive import ARCHIVE_FILE, NotingWorkspace, write_archive
 from alloop.outputs.dataset import labelled_frames, unharvested_frames, write_dataset, write_frames
 from alloop.outputs.lammps import write_lammps
 from alloop.outputs.models import Chosen, ExportError, choose_models, export_models
@@ -191,11 +194,14 @@ class Extras:
         The models for LAMMPS too, with inputs.
     trajectories : TrajectoryFormat or None
         The production runs of the last rung too, in that format.
+    archive : bool
+        The journal and the results that report and export read too, as one file.
     """
 
     committee: bool = False
     lammps: bool = False
     trajectories: TrajectoryFormat | None = None
+    archive: bool = False
 
 
 def write_export(campaign: ReadCampaign, output: Path | None, extras: Extras = Extras()) -> list[Path]:
@@ -221,6 +227,7 @@ def write_export(campaign: ReadCampaign, output: Path | None, extras: Extras = E
         transport = write_transport(transport_data(state, workspace), state, folder)
         studies = write_studies(workspace, state, folder / STUDIES_FOLDER)
         wanted = _write_extras(workspace, state, folder, chosen, extras)
+        wanted += [_archived(campaign, folder / ARCHIVE_FILE)] if extras.archive else []
         readme = write_readme(state, chosen, folder)
     return [*paths, *transport, *studies, *wanted, readme]
 
@@ -239,6 +246,17 @@ def _write_extras(
             raise ExportError(f"{workspace.root}: {what}")
         written += found
     return written
+
+
+def _archived(campaign: ReadCampaign, target: Path) -> Path:
+    """Write report and export once, in a place that is then deleted, and pack what they read."""
+    noting, workspace = copy.copy(campaign), NotingWorkspace(campaign.root)
+    noting.workspace = workspace
+    with tempfile.TemporaryDirectory(prefix="alloop-") as place:
+        write_report(noting, Path(place) / REPORT_FILE)
+        write_export(noting, Path(place) / EXPORT_FOLDER)
+    write_archive(campaign.root, workspace.noted, target, campaign.status.name)
+    return target
 
 
 def write_transport(data: TransportData, state: CampaignState, folder: Path) -> list[Path]:

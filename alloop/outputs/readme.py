@@ -54,6 +54,11 @@ FILES = (
         "molecular dynamics by the label engine: system, method, temperature, replica; for `alloop analyse`",
     ),
     ("studies/*", "what the study of that name found"),
+    (
+        "archive.tar.xz",
+        "the campaign to publish: its journal and the results that report and export read; unpacked, it is a campaign "
+        "for `alloop report` and `alloop export`",
+    ),
     ("trajectories/*.extxyz", "a production run: all atoms (Å, unwrapped) at its snapshots, `time_ps` of each"),
     ("trajectories/*.h5md", "a production run as H5MD: all atoms at its snapshots, the mobile ions at every sample"),
 )

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import tarfile
 
 import pytest
 
@@ -75,6 +76,22 @@ def test_production_runs_and_models_leave_the_house(finished, tmp_path):
     assert about["status"].startswith("finished: ladder_exhausted")
     written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert set(about["files"]) == written - {"README.json"}
+
+
+def test_an_archive_holds_all_that_report_and_export_are_made_of(finished, tmp_path):
+    _, folder = finished
+    in_process("export", folder, "--output", tmp_path / "out", "--archive")
+    with tarfile.open(tmp_path / "out" / "archive.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / "tiny"
+    in_process("export", unpacked)
+    in_process("report", unpacked)
+    in_process("report", folder, "--output", tmp_path / "report.html")
+    assert (unpacked / "report.html").read_bytes() == (tmp_path / "report.html").read_bytes()
+    for path in (unpacked / "export").rglob("*"):
+        if path.is_file() and path.name != "README.json":
+            assert path.read_bytes() == (tmp_path / "out" / path.relative_to(unpacked / "export")).read_bytes()
+    assert (unpacked / "export" / "leader.model").exists()
 
 
 def test_a_pruned_campaign_reports_exports_and_extends_without_computing_anything_twice(finished, tmp_path):

@@ -1,6 +1,7 @@
 import io
 import os
 import signal
+import tarfile
 from types import SimpleNamespace
 
 import ase.io
@@ -88,6 +89,22 @@ def test_paid_labels_are_exported_before_the_first_fit(tmp_path):
         assert dataset.name == "dataset.extxyz"
         assert not [path for path in others if path.suffix == ".model"]
     assert len(ase.io.read(dataset, ":")) == campaign.state.labelled("train")
+
+
+def test_an_archive_unpacks_to_a_campaign_of_the_same_dataset(tmp_path):
+    entries = play(tmp_path / "whole", arrays=True)
+    fitted = next(i for i, e in enumerate(entries) if e.event.kind == "task_finished" and "fit/" in e.event.purpose)
+    play(tmp_path / "campaign", arrays=True, upto=fitted)
+    written = [
+        write_export(read(tmp_path / "campaign"), tmp_path / place, Extras(archive=True)) for place in ("out", "again")
+    ]
+    (archive, twin) = (next(path for path in paths if path.name == "archive.tar.xz") for paths in written)
+    assert archive.read_bytes() == twin.read_bytes()
+    assert "archive.tar.xz" in (tmp_path / "out" / "README.json").read_text()
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (dataset, *_) = write_export(read(tmp_path / read(tmp_path / "campaign").status.name), tmp_path / "unpacked")
+    assert dataset.read_bytes() == written[0][0].read_bytes()
 
 
 def test_a_campaign_without_a_label_has_nothing_to_export(tmp_path):
