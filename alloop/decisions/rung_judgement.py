@@ -23,7 +23,7 @@ from alloop.tasks.contract.evaluate import EvaluateSummary
 from alloop.transport.quantities import Reading, read_quantities
 from alloop.transport.results import Measured, TransportSummary
 from policies.stopping.ladder import MeasureMore, RungEvidence, TransportEvidence, Verdict, summarise
-from policies.stopping.transport import QUANTITIES
+from policies.stopping.transport import QUANTITIES, refuse_weak
 
 Floats = NDArray[np.float64]
 
@@ -174,9 +174,13 @@ def _evidence(
         energy_error=np.array([_energy_errors(e, rung, frames, charter) for e in evaluations]),
         forces_squared_error=np.array([e.forces_squared_error for e in evaluations]),
         cluster=tuple(cluster(frame) for frame in frames),
-        transport=tuple(TransportEvidence.of_orderings(name, some) for name, some in measured.items()),
+        transport=tuple(_standing(name, some, alone=not rung.size) for name, some in measured.items()),
         can_extend=can_extend(state, charter, rung),
     )
+
+
+def _standing(composition: str, orderings: list[TransportEvidence], alone: bool) -> TransportEvidence:
+    return refuse_weak(TransportEvidence.of_orderings(composition, orderings), alone)
 
 
 def cluster(frame: FrameState) -> str:
@@ -223,8 +227,8 @@ def _columns(field: str, fits: list[Reading]) -> dict[str, Floats]:
 
 
 def _unmeasured(summary: TransportSummary | None, readings: dict[str, Reading]) -> str | None:
-    """Return why something could not be measured with a fit, or None."""
-    whole = summary.unmeasured if summary is not None else None
+    """Return why something could not be measured with a fit, or None; a slope may be lost in its error."""
+    whole = summary.unmeasured_apart_from_slope if summary is not None else None
     return whole or next((reading for reading in readings.values() if isinstance(reading, str)), None)
 
 

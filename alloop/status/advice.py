@@ -85,7 +85,11 @@ def _broken_temperatures(state: CampaignState) -> tuple[float, ...]:
 def _unmeasured(state: CampaignState) -> tuple[str, ...]:
     """Return the systems of the largest rung that have no activation energy for another reason than broken runs."""
     broken = {system for system, one in _transports(state) if one.unphysical}
-    return tuple(sorted({system for system, one in _transports(state) if one.unmeasured} - broken))
+    told = state.judged[-1].table[-1].get("transport", ()) if state.judged and state.judged[-1].table else ()
+    stand = {row["system"] for row in told if not row.get("unmeasured")}
+    compositions = {one.name: one.composition for one in state.created.systems} if state.created is not None else {}
+    silent = {system for system, one in _transports(state) if one.unmeasured} - broken
+    return tuple(sorted(system for system in silent if compositions.get(system) not in stand))
 
 
 def _transports(state: CampaignState) -> list[tuple[str, TransportSummary]]:

@@ -108,18 +108,19 @@ def transport_of(
         return None
     weak = weak_slope(line)
     law = _law(usable)
-    told = [sigma_at(target, usable, line) for target in targets_K]
-    held = [target for target in told if weak is None or target.how != "extrapolated"]
+    told = [_with_caution(sigma_at(target, usable, line), line, law) for target in targets_K]
+    held_back = tuple(target for target in told if weak is not None and target.how == "extrapolated")
     names = dict.fromkeys(name for point in usable for name in point.planes_cm2_s)
     planes = {name: _line([(reached(point), point.planes_cm2_s.get(name)) for point in usable]) for name in names}
     return ArrheniusTransport(
         activation_energy_eV=Measured(value=line.activation_energy_eV, se=line.se),
         planes_eV={n: Measured(value=p.activation_energy_eV, se=p.se) for n, p in planes.items() if p is not None},
-        targets=tuple(_with_caution(target, line, law) for target in held),
+        targets=tuple(target for target in told if target not in held_back),
         used_K=tuple(point.temperature_K for point in usable),
         rejected=rejected,
         notes=(*_notes(line, len(usable)), *_barely(usable), *([words_of(law)] if law and bent(law) else [])),
         weak=weak,
+        held_back=held_back,
         law=law,
     )
 

@@ -14,13 +14,12 @@ Reading = Measured | str
 def _activation_energy(summary: TransportSummary) -> Reading:
     if summary.arrhenius is None:
         return summary.unmeasured or "there is no activation energy"
-    if summary.arrhenius.weak:
-        return summary.arrhenius.weak
     return summary.arrhenius.activation_energy_eV
 
 
 def _ln_sigma(summary: TransportSummary, at_K: float) -> Reading:
-    targets = summary.arrhenius.targets if summary.arrhenius else ()
+    line = summary.arrhenius
+    targets = (*line.targets, *line.held_back) if line is not None else ()
     found = next((target.ln_sigma for target in targets if abs(target.temperature_K - at_K) < 1e-6), None)
     if found is None:
         return summary.unmeasured or f"there is no conductivity at {at_K:g} K"
@@ -34,7 +33,10 @@ SCALARS: Mapping[str, Callable[[TransportSummary], Reading]] = MappingProxyType(
 
 
 def read_quantities(summary: TransportSummary | None, at_K: float) -> dict[str, Reading]:
-    """Return every quantity by its field.
+    """Return every quantity by its field, with its error, from a slope that may be lost in it.
+
+    Whether an activation energy stands is told of the mean over fits (`policies.stopping.transport.refuse_weak`): a
+    mean over those fits alone whose slopes are steep would be too large.
 
     Parameters
     ----------

@@ -197,8 +197,10 @@ class ArrheniusTransport(Record):
     notes : tuple of str
         What a reader should know of the fit.
     weak : str or None
-        Why the slope is no activation energy: it is not above zero by two standard errors. Targets outside the
-        simulated range are left out then. None where the slope is one.
+        Why the slope alone is no activation energy: it is not above zero by two standard errors. None where it is.
+    held_back : tuple of SigmaAt
+        Conductivity at the targets outside the simulated range where the slope is weak: none of this fit alone, but
+        part of a mean over fits whose activation energy stands.
     law : TemperatureLaw or None
         Whether one line holds; None with two temperatures, and in older results.
     """
@@ -210,6 +212,7 @@ class ArrheniusTransport(Record):
     rejected: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     weak: str | None = None
+    held_back: tuple[SigmaAt, ...] = ()
     law: TemperatureLaw | None = None
 
 
@@ -239,6 +242,12 @@ class TransportSummary(Record):
     unphysical: str | None = None
     element: str | None = None
     others: dict[str, TransportSummary] = {}
+
+    @property
+    def unmeasured_apart_from_slope(self) -> str | None:
+        """Why the runs say nothing; None where they do, though the slope may be lost in its error."""
+        lost = self.arrhenius is not None and self.unmeasured == self.arrhenius.weak
+        return None if lost else self.unmeasured
 
 
 class Curve(Record):

@@ -52,6 +52,8 @@ class Quantity:
 
 QUANTITIES = (Quantity("activation energy", "activation_energy_eV", "eV"), Quantity("ln σ", "ln_sigma", ""))
 """All quantities, in the order of their judgements; σ is in S/cm. Another one needs a tolerance and fields below."""
+STANDS_OUT = 2.0
+"""Standard errors by which an activation energy must be above zero for a conductivity to be extrapolated with it."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -202,6 +204,46 @@ class TransportEvidence:
         return getattr(self, quantity.field), getattr(self, f"se_{quantity.field}")
 
 
+def refuse_weak(evidence: TransportEvidence, alone: bool = False) -> TransportEvidence:
+    """Return evidence that counts as unmeasured if its activation energy is not above zero by two standard errors.
+
+    Parameters
+    ----------
+    evidence : TransportEvidence
+        The transport of a system or composition on one rung.
+    alone : bool
+        Whether there is only one such model, as for `transport_row`.
+    """
+    energy = QUANTITIES[0]
+    if evidence.nothing(fewest=1):
+        return evidence
+    why = weak_mean(evidence.combined(energy).value, _error(evidence, energy, alone), evidence.fits)
+    return evidence if why is None else replace(evidence, unmeasured=why)
+
+
+def weak_mean(value_eV: float, se_eV: float, fits: int) -> str | None:
+    """Return why an activation energy (eV) is none to extrapolate with; None where it is, or its error is unknown.
+
+    Parameters
+    ----------
+    value_eV, se_eV : float
+        Mean over fits and its standard error (eV).
+    fits : int
+        Fits behind them.
+    """
+    if not math.isfinite(se_eV) or value_eV > STANDS_OUT * se_eV:
+        return None
+    mean = f", mean of {fits} fits" if fits > 1 else ""
+    lost = "is negative" if value_eV < -STANDS_OUT * se_eV else "is not above zero by two standard errors"
+    return f"the activation energy {lost} ({value_eV:.3f} ± {se_eV:.3f} eV{mean}): nothing is extrapolated"
+
+
+def _error(evidence: TransportEvidence, quantity: Quantity, alone: bool) -> float:
+    """Return the standard error of the mean over fits, and over orderings where there are several."""
+    fits, orderings = evidence.combined(quantity), list(evidence.of_each(quantity).values())
+    return math.hypot(fits.standard_error(alone), math.sqrt(between_orderings(orderings, fits.variance_md)))
+
+
 @dataclass(frozen=True)
 class TransportRow:
     """The transport of one system in one row of the table of rungs; None where a number is not known.
@@ -342,7 +384,6 @@ def _columns(evidence: TransportEvidence, quantity: Quantity, alone: bool) -> di
         return dict.fromkeys(names)
     fits = evidence.combined(quantity)
     orderings = list(evidence.of_each(quantity).values())
-    error = math.hypot(fits.standard_error(alone), math.sqrt(between_orderings(orderings, fits.variance_md)))
-    numbers = (fits.value, error, fits.spread, fits.md, spread(orderings))
+    numbers = (fits.value, _error(evidence, quantity, alone), fits.spread, fits.md, spread(orderings))
     known = (value is not None and np.isfinite(value) for value in numbers)
     return {name: value if is_known else None for name, value, is_known in zip(names, numbers, known, strict=True)}

@@ -14,7 +14,7 @@ from alloop.status.numbers import finite
 from alloop.status.transport import conductivity_text
 from alloop.transport.quantities import read_quantities
 from alloop.transport.results import Measured, SigmaAt
-from policies.stopping.transport import QUANTITIES, TransportEvidence, TransportRow, transport_row
+from policies.stopping.transport import QUANTITIES, TransportEvidence, TransportRow, refuse_weak, transport_row
 
 COMPOSITIONS_FILE = "transport_compositions.csv"
 HOW = (
@@ -88,7 +88,8 @@ def _targets(one: RungTransport) -> tuple[SigmaAt, ...]:
 
 def _row(composition: str, size: int, orderings: Sequence[Sequence[RungTransport]], at_K: float) -> TransportRow:
     evidence = [_evidence(sorted(fits, key=lambda one: one.fit), at_K) for fits in orderings]
-    return transport_row(TransportEvidence.of_orderings(composition, evidence), alone=size == 0)
+    whole = refuse_weak(TransportEvidence.of_orderings(composition, evidence), alone=size == 0)
+    return transport_row(whole, alone=size == 0)
 
 
 def _evidence(fits: Sequence[RungTransport], at_K: float) -> TransportEvidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from alloop.status.numbers import finite
 from alloop.transport.quantities import SCALARS
 from alloop.transport.results import ArrheniusTransport, Measured, SigmaAt, TransportCurves, TransportSummary
 from policies.stopping.combination import combine
-from policies.stopping.transport import QUANTITIES, Quantity
+from policies.stopping.transport import QUANTITIES, Quantity, weak_mean
 
 Chosen = Literal["acquired", "random subset", "trajectories", "AIMD"]
 RungKey = tuple[str, Chosen, int]
@@ -163,15 +163,25 @@ def combine_rungs(rungs: Iterable[RungTransport]) -> tuple[CombinedRung, ...]:
 def _combine(key: RungKey, fits: Sequence[RungTransport]) -> CombinedRung:
     system, kind, size = key
     arrhenius = [fit.summary.arrhenius for fit in fits if fit.summary.arrhenius]
+    scalars = {field: combined(_known(fits, field), alone=size == 0) for field in SCALARS}
+    weak = _weak(arrhenius, scalars["activation_energy_eV"])
+    targets = [one.targets if weak else (*one.targets, *one.held_back) for one in arrhenius]
     return CombinedRung(
         system=system,
         kind=kind,
         size=size,
         fits=tuple(fits),
-        scalars={field: combined(_known(fits, field), alone=size == 0) for field in SCALARS},
-        sigma=_sigmas(arrhenius, alone=size == 0),
-        flags=_flags(fits),
+        scalars=scalars,
+        sigma=_sigmas(targets, alone=size == 0),
+        flags=_flags_of_mean(fits, weak),
     )
+
+
+def _weak(lines: Sequence[ArrheniusTransport], mean: Measured | None) -> str | None:
+    """Return why the fits together have no activation energy; one whose error is unknown is judged by its own."""
+    if mean is None or mean.se is None:
+        return next((line.weak for line in lines if line.weak), None)
+    return weak_mean(mean.value, mean.se, len(lines))
 
 
 def _known(fits: Sequence[RungTransport], field: str) -> list[Measured]:
@@ -193,12 +203,13 @@ def combined(values: Sequence[Measured], *, alone: bool) -> Measured | None:
     return Measured(value=fits.value, se=finite(fits.standard_error(alone)))
 
 
-def _sigmas(arrhenius: Sequence[ArrheniusTransport], *, alone: bool) -> tuple[CombinedSigma, ...]:
+def _sigmas(fits: Sequence[Sequence[SigmaAt]], *, alone: bool) -> tuple[CombinedSigma, ...]:
+    """Return the conductivities that all fits have: a mean over the steeper ones would be off."""
     found: dict[float, list[SigmaAt]] = {}
-    for item in arrhenius:
-        for target in item.targets:
-            found.setdefault(target.temperature_K, []).append(target)
-    return tuple(_sigma(temperature, targets, alone) for temperature, targets in sorted(found.items()))
+    for target in (target for fit in fits for target in fit):
+        found.setdefault(target.temperature_K, []).append(target)
+    whole = {temperature: targets for temperature, targets in sorted(found.items()) if len(targets) == len(fits)}
+    return tuple(_sigma(temperature, targets, alone) for temperature, targets in whole.items())
 
 
 def _sigma(temperature_K: float, targets: Sequence[SigmaAt], alone: bool) -> CombinedSigma:
@@ -212,6 +223,16 @@ def _sigma(temperature_K: float, targets: Sequence[SigmaAt], alone: bool) -> Com
         volumes_from_K=tuple(sorted({target.volume_from_K for target in targets})),
         cautions=tuple(dict.fromkeys(target.caution for target in targets if target.caution)),
     )
+
+
+def _flags_of_mean(fits: Sequence[RungTransport], weak: str | None) -> tuple[str, ...]:
+    """Return why fits count for nothing; whether the slope stands is told of their mean."""
+    reasons = [fit.summary.unmeasured_apart_from_slope for fit in fits]
+    own = [
+        replace(fit, summary=fit.summary.model_copy(update={"unmeasured": why}))
+        for fit, why in zip(fits, reasons, strict=True)
+    ]
+    return (*_flags(own), *([f"unmeasured: {weak}"] if weak else []))
 
 
 def _flags(fits: Sequence[RungTransport]) -> tuple[str, ...]:
@@ -248,8 +269,8 @@ def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, Held
 
     Errors are one standard error; that of a conductivity is one of its natural logarithm.
     """
-    combined_rungs = combine_rungs(rungs)
-    targets = sorted({sigma.temperature_K for rung in combined_rungs for sigma in rung.sigma})
+    rows = [(rung, [_alone(fit) for fit in rung.fits]) for rung in combine_rungs(rungs)]
+    targets = sorted({sigma.temperature_K for rung, fits in rows for one in (rung, *fits) for sigma in one.sigma})
     head = ["system", "labels", "chosen", "fit", "force_rmse_meV_per_A", "force_rmse_se_meV_per_A"]
     head += ["energy_rmse_meV_per_atom", "energy_rmse_se_meV_per_atom"]
     for quantity in scalar_quantities():
@@ -257,9 +278,8 @@ def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, Held
     for target in targets:
         head += [f"sigma_{target:g}K_S_per_cm", f"ln_sigma_{target:g}K_se", f"sigma_{target:g}K_how"]
     lines: list[list[object]] = []
-    for rung in combined_rungs:
-        for fit in rung.fits:
-            lines.append(_line(_alone(fit), str(fit.fit), targets, None))
+    for rung, fits in rows:
+        lines += [_line(fit, str(fit.fits[0].fit), targets, None) for fit in fits]
         lines.append(_line(rung, "all", targets, (errors or {}).get((rung.kind, rung.size))))
     return csv_text([*head, "flags"], lines)
 
@@ -267,7 +287,7 @@ def transport_csv(rungs: Iterable[RungTransport], errors: Mapping[ErrorKey, Held
 def _alone(fit: RungTransport) -> CombinedRung:
     """Return a fit with the error of its own dynamics, nothing else."""
     scalars = {field: next(iter(_known([fit], field)), None) for field in SCALARS}
-    sigma = _sigmas([fit.summary.arrhenius] if fit.summary.arrhenius else [], alone=True)
+    sigma = _sigmas([fit.summary.arrhenius.targets] if fit.summary.arrhenius else [], alone=True)
     return CombinedRung(fit.system, fit.kind, fit.size, (fit,), scalars, sigma, _flags([fit]))
 
 

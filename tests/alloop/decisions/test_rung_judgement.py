@@ -209,6 +209,21 @@ def test_why_a_fit_is_unmeasured_or_unphysical_is_said_with_its_number(answer):
     assert (system.unphysical, system.unmeasured) == ("fit 0: it melted", "fit 1: ions hardly moved")
 
 
+@pytest.mark.parametrize(("energies", "why"), [((0.16, 0.28), None), ((0.04, 0.50), "not above zero by two")])
+def test_a_slope_lost_in_its_error_counts_in_the_mean_over_the_fits(answer, energies, why):
+    history = fitted(6, ladder=OWN, measure=ONE_BATCH).evaluated(6, 4)
+    for fit, energy in enumerate(energies):
+        lost = transport(energy, se=0.11, unmeasured="lost")
+        lost["arrhenius"] |= {"weak": "lost", "held_back": lost["arrhenius"]["targets"], "targets": []}
+        history.produced("r6", fit).measured("r6", fit, 4.0, lost)
+    judged(history)
+    (system,) = Asked.rungs[0].transport
+    assert system.activation_energy_eV.tolist() == list(energies)
+    assert system.ln_sigma.tolist() == [-2.0, -2.0]
+    assert (system.unmeasured is None) == (why is None)
+    assert (why or "") in (system.unmeasured or "")
+
+
 def test_a_measurement_that_failed_leaves_the_rung_unmeasured(answer):
     history = fitted(6, ladder=OWN, measure=ONE_BATCH).evaluated(6, 4)
     history.produced("r6", 0).measured("r6", 0, 4.0, transport()).produced("r6", 1).measured("r6", 1, 4.0)

@@ -126,6 +126,7 @@ def test_a_slope_that_is_not_above_zero_is_said_and_not_extrapolated(energy_eV, 
     assert (says or "") in (found.weak or "")
     hows = ["interpolated", "simulated"] if says else ["extrapolated", "interpolated", "simulated"]
     assert [target.how for target in found.targets] == hows
+    assert [target.temperature_K for target in found.held_back] == ([300.0] if says else [])
 
 
 def test_an_ion_of_charge_two_conducts_four_times_as_much():

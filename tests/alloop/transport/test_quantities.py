@@ -24,12 +24,16 @@ def test_what_could_not_be_measured_says_why():
     assert read_quantities(summary_of(), 450.0)["ln_sigma"] == "there is no conductivity at 450 K"
 
 
-def test_a_slope_that_is_no_activation_energy_says_why():
+def test_a_slope_lost_in_its_error_is_part_of_a_mean_and_so_is_what_it_extrapolates():
     summary = summary_of()
     simulated = summary.arrhenius.targets[1].model_copy(update={"how": "simulated"})
-    weak = summary.arrhenius.model_copy(update={"weak": "it is negative", "targets": (simulated,)})
-    found = read_quantities(summary.model_copy(update={"arrhenius": weak, "unmeasured": "it is negative"}), 573.15)
-    assert found == {"activation_energy_eV": "it is negative", "ln_sigma": simulated.ln_sigma}
+    outside = summary.arrhenius.targets[0].model_copy(update={"how": "extrapolated"})
+    weak = summary.arrhenius.model_copy(update={"weak": "lost", "targets": (simulated,), "held_back": (outside,)})
+    summary = summary.model_copy(update={"arrhenius": weak, "unmeasured": "lost"})
+    energy = summary.arrhenius.activation_energy_eV
+    assert read_quantities(summary, 573.15) == {"activation_energy_eV": energy, "ln_sigma": simulated.ln_sigma}
+    assert read_quantities(summary, outside.temperature_K)["ln_sigma"] == outside.ln_sigma
+    assert summary.unmeasured_apart_from_slope is None
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.field)

@@ -8,6 +8,7 @@ from policies.stopping.transport import (
     TransportEvidence,
     TransportTolerances,
     judge_transport,
+    refuse_weak,
     transport_row,
 )
 
@@ -49,6 +50,30 @@ def test_what_says_nothing_says_why():
     assert licl([0.30]).nothing() == "unmeasured: 1 of at least 2 fits have it"
     assert licl([0.30]).nothing(fewest=1) is None
     assert "finite" in licl([0.30, np.nan]).nothing()
+
+
+@pytest.mark.parametrize(
+    ("energies", "md", "says"),
+    [
+        # One fit alone is lost in its error, or negative; the mean of both is above zero by two standard errors.
+        ([0.16, 0.28], 0.11, None),
+        ([0.04, 0.50], 0.10, "not above zero by two standard errors (0.270 ± 0.230 eV, mean of 2 fits)"),
+        ([-0.30, -0.28], 0.02, "is negative (-0.290 ± 0.014 eV, mean of 2 fits)"),
+        ([0.30], 0.01, None),
+    ],
+)
+def test_whether_an_activation_energy_stands_is_told_of_the_mean_over_the_fits(energies, md, says):
+    found = refuse_weak(licl(energies, md=md))
+    assert (found.unmeasured is None) == (says is None)
+    assert (says or "") in (found.unmeasured or "")
+    assert refuse_weak(licl(energies, md=md, unphysical="it melted")).unmeasured is None
+
+
+def test_orderings_whose_own_slopes_are_lost_may_have_one_together():
+    whole = refuse_weak(mixed(0.15, 0.19, md=0.12))
+    assert whole.unmeasured is None
+    assert refuse_weak(whole.orderings[0]).unmeasured is not None
+    assert "not above zero by two standard errors" in refuse_weak(mixed(0.02, 0.40)).unmeasured
 
 
 def test_a_row_keeps_what_is_known_beside_why_it_does_not_count():

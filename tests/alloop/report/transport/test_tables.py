@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,38 @@ def test_unmeasured_fits_are_named_and_leave_cells_empty():
     assert table[1]["activation_energy_eV"] == table[1]["sigma_300K_S_per_cm"] == ""
     assert table[1]["flags"] == "unmeasured: ions moved 0.4 Å, less than 2 Å"
     assert table[2]["flags"] == "fit 1 unmeasured: ions moved 0.4 Å, less than 2 Å"
+
+
+def with_slope(fit, energy_eV, se_eV):
+    """Return a fit whose slope is lost in its error."""
+    one = rung(50, fit, energy_eV=energy_eV)
+    line = one.summary.arrhenius
+    weak = {"weak": "lost", "targets": (), "held_back": line.targets}
+    weak |= {"activation_energy_eV": Measured(value=energy_eV, se=se_eV)}
+    lost = {"arrhenius": line.model_copy(update=weak), "unmeasured": "lost"}
+    return replace(one, summary=one.summary.model_copy(update=lost))
+
+
+def test_a_fit_whose_slope_is_lost_in_its_error_is_in_the_mean():
+    table = rows(transport_csv([rung(50, 0, energy_eV=0.28), with_slope(1, 0.18, 0.12)]))
+    assert [float(row["activation_energy_eV"]) for row in table] == pytest.approx([0.28, 0.18, 0.23])
+    assert [row["flags"] for row in table] == ["", "unmeasured: lost", ""]
+    assert [bool(row["sigma_300K_S_per_cm"]) for row in table] == [True, False, True]
+
+
+def test_a_mean_that_is_lost_in_its_error_extrapolates_nothing():
+    table = rows(transport_csv([rung(50, 0, energy_eV=0.30), with_slope(1, 0.02, 0.12)]))
+    assert float(table[2]["activation_energy_eV"]) == pytest.approx(0.16)
+    assert "not above zero by two standard errors (0.160 ± 0.140 eV, mean of 2 fits)" in table[2]["flags"]
+    assert table[2]["sigma_300K_S_per_cm"] == ""
+
+
+def test_a_conductivity_that_a_fit_lacks_has_no_mean():
+    older = with_slope(1, 0.18, 0.12)
+    line = older.summary.arrhenius.model_copy(update={"held_back": ()})
+    older = replace(older, summary=older.summary.model_copy(update={"arrhenius": line}))
+    (row,) = combine_rungs([rung(50, 0, energy_eV=0.28), older])
+    assert row.sigma == ()
 
 
 def test_what_is_unphysical_is_not_said_to_be_unmeasured_besides():
