@@ -1,5 +1,5 @@
 from alloop.decisions.next_events import decide
-from alloop.journal.events import VerdictReached
+from alloop.journal.events import RungJudged, VerdictReached
 from alloop.status.advice import advice
 from alloop.status.messages import closing_lines
 from alloop.status.summary import summary
@@ -53,3 +53,19 @@ def test_a_system_whose_ions_hardly_moved_is_told():
     (found,) = (one for one in advice(history.state) if "activation energy" in one.limit)
     assert found.limit == "no activation energy of A in runs of 8 ps"
     assert found.keys == {"measure.max_ps": "16"}
+
+
+def test_a_fit_whose_slope_is_lost_in_its_error_needs_no_longer_runs_where_the_mean_stands():
+    def told(row):
+        history = History(
+            ladder={"rungs": [6, 12], "fits": 2}, measure={"mobile": "Li", "max_ps": 8, "production_ps": 8}
+        )
+        history.atoms().labelled(12).fitted(rung=6).fitted(rung=12).heldout(4)
+        history.produced("r12").measured("r12", 0, 8.0, {"temperatures": [], "unmeasured": "lost in its error"})
+        table = ({"size": 12, "transport": [{"system": "A", **row}]},)
+        history.say(RungJudged(size=12, heldout=4, table=table, judgements=(), production_ps=8.0))
+        history.say(VerdictReached(verdict="ladder_exhausted", reason=""))
+        return [one.limit for one in advice(history.state) if "activation energy" in one.limit]
+
+    assert told({"unmeasured": None}) == []
+    assert told({"unmeasured": "lost in its error"}) == ["no activation energy of A in runs of 8 ps"]
