@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
+import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from alloop.files.plain_files import read_below
+from alloop.journal.checksums import TABLE, end_of
 from alloop.journal.file import JOURNAL_FILE, copy_whole, open_reading
 from alloop.journal.journal import KeptLabels
 from alloop.tasks.contract.kind import TaskKind
@@ -17,6 +21,8 @@ from alloop.tasks.contract.records import Result
 from alloop.tasks.workspace import MAX_FILE_BYTES, Workspace
 
 ARCHIVE_FILE = "archive.tar.xz"
+_PLACE = re.compile(r"(?<![\w.:/~-])/(?:[\w.+@~-]+/)+([\w.+@~-]+)")
+"""An absolute path of two folders at least, such as that of a teacher's Python; its last part is kept."""
 
 
 class NotingWorkspace(Workspace):
@@ -63,6 +69,9 @@ class NotingWorkspace(Workspace):
 def write_archive(root: Path, noted: Iterable[Path], target: Path, name: str) -> None:
     """Write the journal of a campaign and some of its files as one archive, the same bytes for the same content.
 
+    Events of the archive name no folder of this machine: of absolute paths only the last part is kept, and the
+    checksums are those of the events as they then are.
+
     Parameters
     ----------
     root : pathlib.Path
@@ -86,12 +95,25 @@ def write_archive(root: Path, noted: Iterable[Path], target: Path, name: str) ->
         journal, packed = Path(place) / JOURNAL_FILE, Path(place) / ARCHIVE_FILE
         with open_reading(root) as database:
             copy_whole(database, journal.with_suffix(".tmp"), journal)
+        _forget_places(journal)
         with tarfile.open(packed, "w:xz") as archive:
             _add(archive, f"{name}/{JOURNAL_FILE}", journal.read_bytes())
             for path in sorted(noted):
                 inner = path.relative_to(root).as_posix()
                 _add(archive, f"{name}/{inner}", read_below(root, path, MAX_FILE_BYTES))
         packed.replace(target)
+
+
+def _forget_places(journal: Path) -> None:
+    with closing(sqlite3.connect(journal, isolation_level=None)) as database:
+        found = [(_PLACE.sub(r"…/\1", body), seq) for seq, body in database.execute("SELECT seq, body FROM event")]
+        database.executescript(TABLE)
+        database.execute("BEGIN")
+        database.executemany("UPDATE event SET body = ?1 WHERE seq = ?2 AND body <> ?1", found)
+        database.execute("DELETE FROM checksum")
+        end_of(database)
+        database.execute("COMMIT")
+        database.execute("VACUUM")  # what was overwritten is gone from the file too
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
