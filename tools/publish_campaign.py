@@ -3,7 +3,7 @@
     python -m tools.publish_campaign runs/NAME runs/li3incl6/published
 
 The folder then holds the archive of which report and export are made again, and what most readers want of it: report,
-tables, dataset and model with its card. Other files in it are left alone.
+tables and figures as numbers, dataset and model with its card. Other files in it are left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from alloop.commands.outputs import DATASET_FILE, REPORT_FILE, Extras, write_export, write_report
+from alloop.commands.outputs import (
+    DATASET_FILE,
+    FIGURES_FOLDER,
+    REPORT_FILE,
+    Extras,
+    write_export,
+    write_figures,
+    write_report,
+)
 from alloop.outputs.archive import ARCHIVE_FILE
 from alloop.outputs.readme import PROVENANCE_FILE
 from alloop.reading import read
@@ -29,6 +37,7 @@ def publish(campaign: Path, folder: Path) -> None:
     found = read(campaign)
     folder.mkdir(parents=True, exist_ok=True)
     write_report(found, folder / REPORT_FILE)
+    write_figures(found, folder / FIGURES_FOLDER, "csv")
     with tempfile.TemporaryDirectory() as place:
         export = Path(place)
         write_export(found, export, Extras(archive=True))
