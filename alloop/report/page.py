@@ -33,6 +33,7 @@ from alloop.report.pictures.data import StrangeFrame
 from alloop.report.pictures.script import SCENES_SCRIPT
 from alloop.report.pictures.section import pictures_section
 from alloop.report.provenance import provenance_section
+from alloop.report.recorded_config import blaming_config
 from alloop.report.render import render
 from alloop.report.sections import (
     expected_section,
@@ -94,15 +95,22 @@ def page(
     heldout: Heldout | None = None,
     strange: Sequence[StrangeFrame] = (),
 ) -> str:
-    """Return the report as HTML, plotly.js included."""
-    status = _status(state, entries)
-    sections = sections_of(state, entries, status, transport, curves, heldout, strange)
-    top = Top(
-        status.name or "campaign",
-        headline.about(state, status, entries),
-        headline.verdict(status),
-        tuple(headline.cards(status)),
-    )
+    """Return the report as HTML, plotly.js included.
+
+    Raises
+    ------
+    JournalError
+        If the config in the journal has a wrong value that cannot be shown.
+    """
+    with blaming_config(state.config):
+        status = _status(state, entries)
+        sections = sections_of(state, entries, status, transport, curves, heldout, strange)
+        top = Top(
+            status.name or "campaign",
+            headline.about(state, status, entries),
+            headline.verdict(status),
+            tuple(headline.cards(status)),
+        )
     return whole_page(top, sections, FOOTER)
 
 

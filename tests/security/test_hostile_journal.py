@@ -240,6 +240,18 @@ def show(entries, folder):
     return capture.get(), html
 
 
+@pytest.mark.parametrize(
+    "path",
+    [("label", "gpaw"), ("label", "cutoff_eV"), ("label", "charge"), ("explore", "temperatures_K")],
+    ids=".".join,
+)
+def test_a_recorded_config_of_another_type_is_one_line_that_names_the_key(told, path):
+    body = changed(told[0][2], ("config", *path), HOSTILE[0])
+    entries = [Entry(1, told[0][0], event_from_json(body))]
+    with pytest.raises(JournalError, match=rf"the config in the journal has a wrong value \({path[0]}\..*{path[1]}"):
+        page(fold(entries), entries)
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_stands_in_an_event_people_see_text_or_one_line(told, data):
