@@ -104,7 +104,7 @@ def _way_on(folder: Path) -> str:
         return f"`alloop list {folder}` shows those below it"
     if config := next(iter(sorted(folder.glob("*.yaml"))), None):
         return f"the config in it finds its campaign; name {config}"
-    return "start one with `alloop run CONFIG`"
+    return "start one with `alloop run CONFIG`; one that began in another folder is below that one's `runs`"
 
 
 @contextmanager

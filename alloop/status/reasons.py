@@ -42,7 +42,9 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-_SLOTS: Mapping[str, str] = {
+_RUNNING: Mapping[str, str] = {
+    "atom": "isolated atom",
+    "teach": "teacher task",
     "explore": "MD segment",
     "label": "label",
     "fit": "fit",
@@ -50,18 +52,18 @@ _SLOTS: Mapping[str, str] = {
     "produce": "production run",
     "study": "study task",
 }
-"""What the tasks of a kind of slot are called, and those of a study."""
+"""What running tasks are called, by their name or the kind of their slot."""
 
 
 def running_words(running: Mapping[str, int]) -> str:
-    """Return running tasks by kind of slot, in words.
+    """Return running tasks in words.
 
     Examples
     --------
-    >>> running_words({"explore": 1, "fit": 2}), running_words({})
-    ('1 MD segment, 2 fits', 'nothing')
+    >>> running_words({"explore": 1, "fit": 2}), running_words({"teach": 2}), running_words({})
+    ('1 MD segment, 2 fits', '2 teacher tasks', 'nothing')
     """
-    return ", ".join(many(number, _SLOTS.get(kind, kind)) for kind, number in running.items() if number) or "nothing"
+    return ", ".join(many(number, _RUNNING.get(kind, kind)) for kind, number in running.items() if number) or "nothing"
 
 
 def reason_words(reason: str) -> str:

@@ -148,7 +148,8 @@ class Status:
     study_tasks : int
         Finished tasks that studies asked for.
     running : dict
-        Running tasks by kind of slot; production runs are under ``produce``, tasks of a study under ``study``.
+        Running tasks by kind of slot; those of `NAMED_TASKS` are under their own name, those of a study under
+        ``study``.
     longest_running_s : float or None
         Age of the oldest running task.
     subsets : tuple of RungRow
@@ -260,10 +261,14 @@ def summary(state: CampaignState, now: float, core_seconds: dict[str, float] | N
     )
 
 
+NAMED_TASKS = ("produce", "atom", "teach")
+"""Tasks that are told by their own name while they run: their slot is called after another task."""
+
+
 def _running_kind(task: TaskState) -> str:
     if task.of_study:
         return "study"
-    return task.task if task.task == "produce" else task.slot_kind
+    return task.task if task.task in NAMED_TASKS else task.slot_kind
 
 
 def _running(state: CampaignState) -> dict[str, int]:

@@ -150,6 +150,11 @@ def test_running_production_is_called_what_it_is():
     assert "1 evaluation" in progress_line(summary(history.state, START_T))
 
 
+def test_what_runs_before_the_first_label_is_not_called_a_label_or_exploring():
+    history = History().begin("atom/Li").begin("teach/A/r0/p0", {"system": "A", "round": 0, "part": 0})
+    assert "running: 1 isolated atom, 1 teacher task" in progress_line(summary(history.state, START_T))
+
+
 def test_tasks_that_no_driver_waits_for_are_not_said_to_run(tmp_path):
     entries = play(tmp_path)
     begun = next(i for i, e in enumerate(entries) if e.event.kind == "task_planned")
